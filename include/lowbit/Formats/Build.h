@@ -1,0 +1,30 @@
+//===- Build.h - scalar and vector IR with one spelling -------------------===//
+//
+// Formats build the same arithmetic for a scalar and for a vector: values are made "like" another value, with its shape.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_FORMATS_BUILD_H
+#define LOWBIT_FORMATS_BUILD_H
+
+#include "mlir/IR/Builders.h"
+
+namespace mlir::lowbit {
+
+/// `elementType`, as a vector of the shape of `like` when that is a vector.
+Type getTypeLike(Value like, Type elementType);
+/// The f32 `value` in the shape of `like`.
+Value buildRealLike(OpBuilder &builder, Location loc, double value, Value like);
+/// The integer `value` of `width` bits in the shape of `like`.
+Value buildIntegerLike(OpBuilder &builder, Location loc, int64_t value, unsigned width, Value like);
+/// `real` limited to [smallest, largest]; NaN becomes `smallest`. One max and one min instruction on x86.
+Value buildClamp(OpBuilder &builder, Location loc, Value real, double smallest, double largest);
+/// `integer` extended or truncated to `width` bits.
+Value buildResize(OpBuilder &builder, Location loc, Value integer, unsigned width, bool isSigned);
+/// The integer code of `real`: rounded half to even, `zero` added when not null, clamped, as `width` bits.
+Value buildRoundedInteger(OpBuilder &builder, Location loc, Value real, Value zero, double smallest, double largest, unsigned width);
+/// Host twin of `buildRoundedInteger`.
+int64_t roundToInteger(double value, int64_t zero, int64_t smallest, int64_t largest);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_FORMATS_BUILD_H

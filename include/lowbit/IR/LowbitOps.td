@@ -1,0 +1,4 @@
+//===- LowbitOps.td - all ops, for one generated file ---------------------===//
+include "lowbit/IR/ContractOp.td"
+include "lowbit/IR/QuantizeOps.td"
+include "lowbit/IR/StorageOps.td"

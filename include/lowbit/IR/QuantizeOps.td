@@ -1,0 +1,188 @@
+//===- QuantizeOps.td - ops between reals and codes -----------------------===//
+
+#ifndef LOWBIT_IR_QUANTIZEOPS_TD
+#define LOWBIT_IR_QUANTIZEOPS_TD
+
+include "lowbit/IR/LowbitOpBase.td"
+
+def Lowbit_ObserveOp : Lowbit_Op<"observe", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Record statistics of a tensor at a named site";
+  let description = [{
+    Feeds every element of `input` to the statistics of `site`. `axes` are those that keep a state each (one a
+    channel, one a token); without them there is one state for the tensor. NaN and infinity stop the run with an error.
+
+    Constraints:
+    - (C1) `site` is not empty.
+    - (C2) `axes` are distinct axes of `input`, in increasing order.
+
+    Example:
+    ```mlir
+    lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax
+    lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax per [1]
+    ```
+  }];
+  let arguments = (ins StrAttr:$site, RankedTensorOf<[F32]>:$input, ObserverAttrInterface:$observer,
+                       OptionalAttr<DenseI64ArrayAttr>:$axes);
+  let assemblyFormat = "$site $input `:` type($input) `with` $observer (`per` $axes^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+def Lowbit_ComputeScalesOp : Lowbit_Op<"compute_scales", [Pure]> {
+  let summary = "Scales (and zero points) from the values of each block";
+  let description = [{
+    Without zero points: `scale = max |x| / largest`, where `largest` is that of the format, or 1 where the block is all
+    zero. With them, over `lo = min(0, min x)` and `hi = max(0, max x)`:
+    `scale = (hi - lo) / (largest - smallest)` (1 where that is zero), `zero = saturate(round_half_even(smallest - lo / scale))`.
+    All in f32; a scale is then rounded to the scheme's scale type (half to even; f8E8M0FNU rounds up so that nothing
+    saturates).
+
+    Constraints:
+    - (C1) the scheme divides the shape of `input` into blocks, and `scales` has the resulting shape.
+    - (C2) `scales` has the scheme's scale type.
+    - (C3) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the scales.
+
+    Example:
+    ```mlir
+    %s = lowbit.compute_scales %x <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>) -> tensor<4x1xf32>
+    %t, %z = lowbit.compute_scales %x <#lowbit.uint<8>, zero = i8> : (tensor<4x8xf32>) -> (tensor<f32>, tensor<i8>)
+    ```
+  }];
+  let arguments = (ins Lowbit_Real:$input, Lowbit_SchemeAttr:$scheme);
+  let results = (outs Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros);
+  let assemblyFormat = "$input $scheme attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Lowbit_QuantizeOp : Lowbit_Op<"quantize", [Pure]> {
+  let summary = "Reals to codes";
+  let description = [{
+    `code = saturate(round_half_even(input / scale) + zero)`, in f32. With `scaling = reciprocal`, `input * (1 / scale)`.
+    NaN becomes the code of the smallest value. A scale of zero, NaN or infinity is an error where scales are constants.
+
+    Constraints:
+    - (C1) `codes` has the shape of `input` and the code type of the scheme's format.
+    - (C2) `scales` has the shape that the scheme gives for `input`.
+    - (C3) `scales` is of the scheme's scale type, or of f32.
+    - (C4) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the scales.
+
+    Example:
+    ```mlir
+    %c = lowbit.quantize %x, %s <#lowbit.int<8>> : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xi8>
+    %d = lowbit.quantize %x, %t, %z <#lowbit.uint<4>, block = [1, 4], zero = i4>
+      : (tensor<4x8xf32>, tensor<4x2xf32>, tensor<4x2xi4>) -> tensor<4x8xi4>
+    ```
+  }];
+  let arguments = (ins Lowbit_Real:$input, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme);
+  let results = (outs Lowbit_Codes:$codes);
+  let assemblyFormat = "$input `,` $scales (`,` $zeros^)? $scheme attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Lowbit_DequantizeOp : Lowbit_Op<"dequantize", [Pure]> {
+  let summary = "Codes to reals";
+  let description = [{
+    `real = (code - zero) * scale`, in f32, then rounded to the element type of `output`. The scheme's `scaling` plays no part.
+
+    Constraints:
+    - (C1) `output` has the shape of `codes`, whose element type is the code type of the scheme's format.
+    - (C2) `scales` has the shape that the scheme gives for `codes`.
+    - (C3) `scales` is of the scheme's scale type, or of f32.
+    - (C4) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the scales.
+
+    Example:
+    ```mlir
+    %x = lowbit.dequantize %c, %s <#lowbit.int<8>> : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
+    %y = lowbit.dequantize %d, %t <#lowbit.float<f4E2M1FN>, block = [1, 4], scale = f8E8M0FNU>
+      : (tensor<4x8xf4E2M1FN>, tensor<4x2xf8E8M0FNU>) -> tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins Lowbit_Codes:$codes, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme);
+  let results = (outs Lowbit_Real:$output);
+  let assemblyFormat = "$codes `,` $scales (`,` $zeros^)? $scheme attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Lowbit_FakeQuantOp : Lowbit_Op<"fake_quant", [Pure, AllTypesMatch<["input", "output"]>]> {
+  let summary = "Reals to the nearest reals that codes stand for";
+  let description = [{
+    `dequantize(quantize(input))`, as one op so that training keeps reals.
+
+    Constraints:
+    - (C1) `output` has the type of `input`.
+    - (C2) `scales` has the shape that the scheme gives for `input`.
+    - (C3) `scales` is of the scheme's scale type, or of f32.
+    - (C4) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the scales.
+
+    Example:
+    ```mlir
+    %y = lowbit.fake_quant %x, %s <#lowbit.int<2>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins Lowbit_Real:$input, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme);
+  let results = (outs Lowbit_Real:$output);
+  let assemblyFormat = "$input `,` $scales (`,` $zeros^)? $scheme attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Lowbit_FakeQuantGradOp : Lowbit_Op<"fake_quant_grad", [Pure]> {
+  let summary = "The gradient of fake_quant with respect to its input and its scales";
+  let description = [{
+    `input_gradient = cotangent * d/dx`, `scale_gradient = sum over the block of cotangent * d/dscale`, where both derivatives
+    are the estimator's. The block sum runs over the block's elements in row-major order.
+
+    Constraints:
+    - (C1) `cotangent` and `input_gradient` have the type of `input`, `scale_gradient` has the shape of `scales` and element type f32.
+    - (C2) `scales` has the shape that the scheme gives for `input`.
+    - (C3) `scales` is of the scheme's scale type, or of f32.
+    - (C4) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the scales.
+
+    Example:
+    ```mlir
+    %dx, %ds = lowbit.fake_quant_grad %x, %s cotangent %dy <#lowbit.int<2>, block = [1, 0]>
+      : (tensor<4x8xf32>, tensor<4x1xf32>, tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x1xf32>) by #lowbit.lsq
+    ```
+  }];
+  let arguments = (ins Lowbit_Real:$input, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_Real:$cotangent,
+                       Lowbit_SchemeAttr:$scheme, EstimatorAttrInterface:$estimator);
+  let results = (outs Lowbit_Real:$input_gradient, RankedTensorOf<[F32]>:$scale_gradient);
+  let assemblyFormat = [{
+    $input `,` $scales (`,` $zeros^)? `cotangent` $cotangent $scheme
+    `:` functional-type(operands, results) `by` $estimator attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Lowbit_RequantizeOp : Lowbit_Op<"requantize", [Pure, AttrSizedOperandSegments]> {
+  let summary = "Integer accumulators to codes";
+  let description = [{
+    Two exact forms:
+    - float scale: `code = saturate(round_half_even(f32(acc) * multiplier) + zero)`, `multiplier` f32 and no `shifts`.
+      The conversion of `acc` to f32 rounds half to even.
+    - integer only: `code = saturate(round_half_even(acc * multiplier / 2^shift) + zero)`, `multiplier` i32 and `shifts` i32 from
+      0 to 62, the product taken in i64.
+
+    `multipliers`, `shifts` and `zeros` have the shape that the scheme gives for `accumulators`.
+
+    Constraints:
+    - (C1) `codes` has the shape of `accumulators` (i32 or i64) and the code type of the scheme's format, which is an integer format.
+    - (C2) `multipliers` has the shape that the scheme gives for `accumulators`.
+    - (C3) `shifts` is there if and only if `multipliers` is i32, and has its shape.
+    - (C4) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the multipliers.
+    - (C5) an integer-only form takes i32 accumulators, so that the product fits in i64.
+
+    Example:
+    ```mlir
+    %c = lowbit.requantize %a, %m <#lowbit.int<8>> : (tensor<4x8xi32>, tensor<f32>) -> tensor<4x8xi8>
+    %d = lowbit.requantize %a, %n shift %h <#lowbit.int<8>> : (tensor<4x8xi32>, tensor<i32>, tensor<i32>) -> tensor<4x8xi8>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[I32, I64]>:$accumulators, RankedTensorOf<[F32, I32]>:$multipliers, Optional<RankedTensorOf<[I32]>>:$shifts,
+                       Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme);
+  let results = (outs Lowbit_Codes:$codes);
+  let assemblyFormat = [{
+    $accumulators `,` $multipliers (`shift` $shifts^)? (`zero` $zeros^)? $scheme attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif

@@ -1,0 +1,92 @@
+//===- StorageOps.td - ops that change how codes are stored ---------------===//
+
+#ifndef LOWBIT_IR_STORAGEOPS_TD
+#define LOWBIT_IR_STORAGEOPS_TD
+
+include "lowbit/IR/LowbitOpBase.td"
+
+def Lowbit_ToBitsOp : Lowbit_Op<"to_bits", [Pure]> {
+  let summary = "Codes to bit planes";
+  let description = [{
+    Plane `p` holds bit `p` of every code. Along the last axis bits fill words from the low end; the last word is padded with zeros.
+
+    Constraints:
+    - (C1) the element type of `codes` is the format's code type.
+    - (C2) for codes `[…, K]` of width `w`, `planes` is `[w, …, ceil(K / bits of a word)]` of i8, i16, i32 or i64.
+
+    Example:
+    ```mlir
+    %p = lowbit.to_bits %c : tensor<4x100x!lowbit.code<#lowbit.binary>> -> tensor<1x4x2xi64> of #lowbit.binary
+    ```
+  }];
+  let arguments = (ins Lowbit_Codes:$codes, NumberFormatAttrInterface:$format);
+  let results = (outs RankedTensorOf<[I8, I16, I32, I64]>:$planes);
+  let assemblyFormat = "$codes `:` type($codes) `->` type($planes) `of` $format attr-dict";
+  let hasVerifier = 1;
+}
+
+def Lowbit_FromBitsOp : Lowbit_Op<"from_bits", [Pure]> {
+  let summary = "Bit planes to codes";
+  let description = [{
+    The inverse of `to_bits`; padding bits are ignored.
+
+    Constraints:
+    - (C1) the element type of `codes` is the format's code type.
+    - (C2) for codes `[…, K]` of width `w`, `planes` is `[w, …, ceil(K / bits of a word)]` of i8, i16, i32 or i64.
+
+    Example:
+    ```mlir
+    %c = lowbit.from_bits %p : tensor<2x4x1xi32> -> tensor<4x20x!lowbit.code<#lowbit.ternary>> of #lowbit.ternary
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[I8, I16, I32, I64]>:$planes, NumberFormatAttrInterface:$format);
+  let results = (outs Lowbit_Codes:$codes);
+  let assemblyFormat = "$planes `:` type($planes) `->` type($codes) `of` $format attr-dict";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Lowbit_PackOp : Lowbit_Op<"pack", [Pure]> {
+  let summary = "Codes to bytes in a memory layout";
+  let description = [{
+    Puts each code where the packing's bit map says; bits that no code takes are zero.
+
+    Constraints:
+    - (C1) the element type of `codes` is the format's code type.
+    - (C2) the packing accepts the shape and width of the codes.
+    - (C3) `packed` is a tensor of i8 with the shape that the packing gives.
+
+    Example:
+    ```mlir
+    %p = lowbit.pack %c : tensor<8x32xi8> -> tensor<2x2x16x4xi8> of #lowbit.int<8> as #lowbit.panel<columns = 16, depth = 4>
+    ```
+  }];
+  let arguments = (ins Lowbit_Codes:$codes, NumberFormatAttrInterface:$format, PackingAttrInterface:$packing);
+  let results = (outs RankedTensorOf<[I8]>:$packed);
+  let assemblyFormat = "$codes `:` type($codes) `->` type($packed) `of` $format `as` $packing attr-dict";
+  let hasVerifier = 1;
+}
+
+def Lowbit_UnpackOp : Lowbit_Op<"unpack", [Pure]> {
+  let summary = "Bytes in a memory layout to codes";
+  let description = [{
+    The inverse of `pack`.
+
+    Constraints:
+    - (C1) the element type of `codes` is the format's code type.
+    - (C2) the packing accepts the shape and width of the codes.
+    - (C3) `packed` is a tensor of i8 with the shape that the packing gives.
+
+    Example:
+    ```mlir
+    %c = lowbit.unpack %p : tensor<8x16xi8> -> tensor<8x32xi4> of #lowbit.int<4> as #lowbit.row_major
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[I8]>:$packed, NumberFormatAttrInterface:$format, PackingAttrInterface:$packing);
+  let results = (outs Lowbit_Codes:$codes);
+  let assemblyFormat = "$packed `:` type($packed) `->` type($codes) `of` $format `as` $packing attr-dict";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+#endif

@@ -1,0 +1,136 @@
+//===- AttrInterfaces.td - format, packing, observer, estimator, target ---===//
+
+#ifndef LOWBIT_INTERFACES_ATTRINTERFACES_TD
+#define LOWBIT_INTERFACES_ATTRINTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+def NumberFormatAttrInterface : AttrInterface<"NumberFormatAttrInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = [{
+    A number format maps codes of a few bits to real numbers. It says this twice: as host arithmetic
+    (`encode`, `decode`, used to fold constants and by tests) and as IR (`buildEncode`, `buildDecode`).
+    Both agree bit for bit on every code and every f32.
+
+    Encoding takes a real that has been divided by the scale already. It rounds half to even, saturates to
+    [`getSmallest`, `getLargest`], and maps NaN to the code of the smallest value.
+    Formats with a zero point add it after rounding and before saturation.
+  }];
+  let methods = [
+    InterfaceMethod<"Bits of one code, 1 to 16.", "unsigned", "getWidth">,
+    InterfaceMethod<"The element type that holds one code in a tensor.", "::mlir::Type", "getCodeType">,
+    InterfaceMethod<[{
+      The builtin element type that holds a code once `!lowbit.code` is lowered: the code type where it is builtin, else i8
+      with the code in its low bits and zeros above.
+    }], "::mlir::Type", "getStorageType", (ins), [{}], [{
+      ::mlir::Type codeType = $_attr.getCodeType();
+      return codeType.isIntOrFloat() ? codeType : ::mlir::IntegerType::get(codeType.getContext(), 8);
+    }]>,
+    InterfaceMethod<"The smallest real a code stands for, at scale one and zero point zero.", "double", "getSmallest">,
+    InterfaceMethod<"The largest real a code stands for, at scale one and zero point zero.", "double", "getLargest">,
+    InterfaceMethod<[{
+      Whether every code decodes to an integer, so that products of codes sum exactly in an integer accumulator.
+    }], "bool", "isInteger", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<"Whether codes may be shifted by a zero point.", "bool", "hasZeroPoint", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<[{
+      Whether integers of this format extend with their sign (a zero point is read the same way).
+    }], "bool", "isSigned", (ins), [{}], [{ return true; }]>,
+    InterfaceMethod<[{
+      The code of `value` as the low bits of the result. `zero` is added after rounding.
+    }], "uint64_t", "encode", (ins "double":$value, "int64_t":$zero)>,
+    InterfaceMethod<"The real that `code` stands for, zero point not subtracted.", "double", "decode", (ins "uint64_t":$code)>,
+    InterfaceMethod<[{
+      Builds the code, of the storage type, of `real` (f32, or a vector of f32). `zero` is null or of the type of `real`.
+    }], "::mlir::Value", "buildEncode",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$real, "::mlir::Value":$zero)>,
+    InterfaceMethod<"Builds the f32 (or vector of f32) that `code`, of the storage type, stands for.", "::mlir::Value", "buildDecode",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$code)>,
+    InterfaceMethod<[{
+      Builds the integer of `width` bits that `code` stands for. Only for formats with `isInteger`.
+    }], "::mlir::Value", "buildDecodeInteger",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$code, "unsigned":$width), [{}],
+      [{ return {}; }]>,
+  ];
+}
+
+def PackingAttrInterface : AttrInterface<"PackingAttrInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = [{
+    A packing is data, not code: an affine map from the index of a code to the place of its lowest bit.
+    Constants are packed on the host, and `lowbit.pack` and `lowbit.unpack` lower, by evaluating that map.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Checks that codes of `shape` and `width` bits can be packed; reports to `emitError` what does not divide.
+    }], "::llvm::LogicalResult", "verifyPackable",
+      (ins "::llvm::ArrayRef<int64_t>":$shape, "unsigned":$width, "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
+    InterfaceMethod<"The shape of the packed tensor of bytes (i8).", "::llvm::SmallVector<int64_t>", "getPackedShape",
+      (ins "::llvm::ArrayRef<int64_t>":$shape, "unsigned":$width)>,
+    InterfaceMethod<[{
+      The map from a code's index to (index of its byte in the packed shape…, bit of that byte where the code begins).
+      A code lies within one byte.
+    }], "::mlir::AffineMap", "getBitMap", (ins "::llvm::ArrayRef<int64_t>":$shape, "unsigned":$width)>,
+  ];
+}
+
+def ObserverAttrInterface : AttrInterface<"ObserverAttrInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = [{
+    An observer is a policy; what it remembers is an `ObserverState` (lowbit/Observers/ObserverState.h):
+    bounded in memory, fed batch by batch, merged associatively.
+  }];
+  let methods = [
+    InterfaceMethod<"A fresh state that has seen nothing.", "std::unique_ptr<::mlir::lowbit::ObserverState>", "createState">,
+  ];
+}
+
+def EstimatorAttrInterface : AttrInterface<"EstimatorAttrInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = [{
+    The derivative of `fake_quant` is zero almost everywhere; an estimator says what to use instead.
+    All values are f32 scalars or vectors of one shape.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Builds d fake_quant / d x at `scaled` = x / scale, whose encoded and decoded value is `rounded`.
+      `smallest` and `largest` are the reals of the format less the zero point.
+    }], "::mlir::Value", "buildInputGradient",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$scaled, "::mlir::Value":$rounded,
+           "::mlir::Value":$smallest, "::mlir::Value":$largest)>,
+    InterfaceMethod<[{
+      Builds d fake_quant / d scale at the same place, before it is summed over the block. `blockElements` is
+      the number of elements that share the scale.
+    }], "::mlir::Value", "buildScaleGradient",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$scaled, "::mlir::Value":$rounded,
+           "::mlir::Value":$smallest, "::mlir::Value":$largest, "int64_t":$blockElements)>,
+  ];
+}
+
+def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = [{
+    A target answers questions about capability. Passes ask it; they never ask which target it is.
+  }];
+  let methods = [
+    InterfaceMethod<"The name users write, such as `x86-64-avx512vnni`.", "::llvm::StringRef", "getName">,
+    InterfaceMethod<"The LLVM triple to generate code for.", "::llvm::StringRef", "getTriple">,
+    InterfaceMethod<"The LLVM processor name; empty means the host's own.", "::llvm::StringRef", "getProcessor">,
+    InterfaceMethod<"LLVM features, comma separated, each with its sign.", "::llvm::StringRef", "getFeatures">,
+    InterfaceMethod<[{
+      How well this target fits a machine with the given LLVM features and triple: negative when its code cannot run there,
+      otherwise larger is better. `host` picks the best.
+    }], "int", "getPreference", (ins "const ::llvm::Triple &":$triple, "const ::llvm::StringMap<bool> &":$features)>,
+    InterfaceMethod<"Bits of a vector register.", "unsigned", "getVectorBits">,
+    InterfaceMethod<"Number of vector registers.", "unsigned", "getNumVectorRegisters">,
+    InterfaceMethod<"Bytes of the first and second level data cache of one core.", "std::pair<int64_t, int64_t>", "getCacheBytes">,
+    InterfaceMethod<[{
+      The native 8-bit dot product: how the left (broadcast) and the right (vector) codes must be signed, how many
+      products one lane sums, and how many lanes there are. None when there is no such instruction.
+    }], "std::optional<::mlir::lowbit::DotProduct>", "getDotProduct", (ins), [{}], [{ return std::nullopt; }]>,
+    InterfaceMethod<[{
+      Adds the patterns that turn a `vector.contract` of the native dot shape into the target's instructions.
+    }], "void", "populateDotProductPatterns", (ins "::mlir::RewritePatternSet &":$patterns), [{}], [{ return; }]>,
+  ];
+}
+
+#endif

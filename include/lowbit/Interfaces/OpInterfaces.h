@@ -1,0 +1,29 @@
+//===- OpInterfaces.h - quantizable, scale-transparent, fixed-range ops ---===//
+#ifndef LOWBIT_INTERFACES_OPINTERFACES_H
+#define LOWBIT_INTERFACES_OPINTERFACES_H
+
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::lowbit {
+
+class DequantizeOp;
+
+/// What an operand is to a quantizable op.
+enum class OperandRole { Activation, Weight };
+
+/// An operand that may become codes.
+struct QuantizableOperand {
+  OpOperand *operand;
+  OperandRole role;
+  /// Axes of the operand that the op keeps, one scale each when per channel (weights) or per token (activations).
+  SmallVector<int64_t> keptAxes;
+  /// Axes of the operand that the op sums over.
+  SmallVector<int64_t> reducedAxes;
+};
+
+} // namespace mlir::lowbit
+
+#include "lowbit/Interfaces/OpInterfaces.h.inc"
+
+#endif // LOWBIT_INTERFACES_OPINTERFACES_H

@@ -1,0 +1,23 @@
+//===- LSQ.cpp - learned step size ----------------------------------------===//
+
+#include "lowbit/Estimators/Clipped.h"
+#include "lowbit/Formats/Build.h"
+#include "lowbit/IR/Lowbit.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+namespace mlir::lowbit {
+
+Value LSQEstimatorAttr::buildInputGradient(OpBuilder &builder, Location loc, Value scaled, Value, Value smallest, Value largest) const {
+  return buildClippedInputGradient(builder, loc, scaled, smallest, largest);
+}
+
+Value LSQEstimatorAttr::buildScaleGradient(OpBuilder &builder, Location loc, Value scaled, Value rounded, Value smallest, Value largest,
+                                           int64_t blockElements) const {
+  Value gradient = buildClippedScaleGradient(builder, loc, scaled, rounded, smallest, largest);
+  Value elements = buildRealLike(builder, loc, blockElements, scaled);
+  Value product = arith::MulFOp::create(builder, loc, elements, largest);
+  return arith::DivFOp::create(builder, loc, gradient, math::SqrtOp::create(builder, loc, product));
+}
+
+} // namespace mlir::lowbit

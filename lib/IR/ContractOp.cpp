@@ -1,0 +1,198 @@
+//===- ContractOp.cpp - verifier and structure of lowbit.contract ---------===//
+
+#include "VerifyScheme.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::lowbit {
+
+bool ContractOp::isInteger() {
+  return getLhsScheme() && getRhsScheme() && getLhsScheme()->getFormat().isInteger() && getRhsScheme()->getFormat().isInteger();
+}
+
+Type ContractOp::getSumType() {
+  if (hasEpilogue())
+    return getEpilogue().front().getArgument(0).getType();
+  Type element = getElementTypeOrSelf(getResult().getType());
+  bool isRaw = !getLhsScales() && !getRhsScales() && isInteger();
+  return isRaw ? element : Float32Type::get(getContext());
+}
+
+SmallVector<int64_t> ContractOp::getLoopSizes() {
+  SmallVector<int64_t> sizes(getNumLoops(), ShapedType::kDynamic);
+  Value operands[] = {getLhs(), getRhs(), getInit()};
+  for (auto [i, operand] : llvm::enumerate(operands)) {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(operand.getType()).getShape();
+    for (auto [axis, expr] : llvm::enumerate(getMap(i).getResults()))
+      if (auto dim = dyn_cast<AffineDimExpr>(expr); dim && axis < shape.size() && ShapedType::isDynamic(sizes[dim.getPosition()]))
+        sizes[dim.getPosition()] = shape[axis];
+  }
+  return sizes;
+}
+
+SmallVector<utils::IteratorType> ContractOp::getIteratorTypes() {
+  SmallVector<utils::IteratorType> types(getNumLoops(), utils::IteratorType::reduction);
+  for (AffineExpr expr : getResultMap().getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      types[dim.getPosition()] = utils::IteratorType::parallel;
+  return types;
+}
+
+static LogicalResult verifySide(ContractOp op, StringRef side, Value codes, Value scales, Value zeros, SchemeAttr scheme) {
+  if (!scheme) {
+    if (scales || zeros)
+      return op.emitOpError() << "(C3) " << side << " has " << (scales ? "scales" : "zero points") << " but no scheme; add `<format, …>` after them";
+    if (!isa<FloatType>(getElementTypeOrSelf(codes.getType())))
+      return op.emitOpError() << "(C3) " << side << " has no scheme and element type " << getElementTypeOrSelf(codes.getType())
+                              << "; expected a float, or a scheme";
+    return success();
+  }
+  if (failed(verifyCodeType(op, "C2", (side + " codes").str(), codes, scheme.getFormat())))
+    return failure();
+  if (zeros && !scales)
+    return zeros.getType() == RankedTensorType::get({}, scheme.getZero()) || scheme.getZero()
+               ? verifyScaleShape(op, "C2", (side + " zero point").str(), zeros, cast<RankedTensorType>(codes.getType()).getShape(), scheme)
+               : op.emitOpError() << "(C2) " << side << " has zero points, but its scheme has none";
+  if (!scales)
+    return scheme.getZero() ? op.emitOpError() << "(C2) the scheme of " << side << " has zero points of type " << scheme.getZero()
+                                               << ", but there is no operand for them"
+                            : success();
+  if (failed(verifyScaleShape(op, "C2", (side + " scale").str(), scales, cast<RankedTensorType>(codes.getType()).getShape(), scheme)) ||
+      failed(verifyScaleType(op, "C2", scales, scheme)) || failed(verifyZeros(op, "C2", zeros, scales, scheme)))
+    return failure();
+  return verifyScaleValues(op, scales);
+}
+
+/// (C1) maps are there, have one number of loops, and agree with the shapes.
+static LogicalResult verifyMaps(ContractOp op) {
+  size_t expected = 3 + op.getEpilogueOperands().size();
+  if (op.getIndexingMaps().size() != expected)
+    return op.emitOpError() << "(C1) has " << op.getIndexingMaps().size() << " indexing maps; expected " << expected
+                            << ", for lhs, rhs, result and each epilogue operand";
+  unsigned loops = op.getNumLoops();
+  SmallVector<Value> operands{op.getLhs(), op.getRhs(), op.getInit()};
+  llvm::append_range(operands, op.getEpilogueOperands());
+  for (auto [i, operand] : llvm::enumerate(operands)) {
+    AffineMap map = op.getMap(i);
+    auto type = cast<ShapedType>(operand.getType());
+    if (map.getNumDims() != loops || map.getNumSymbols() != 0)
+      return op.emitOpError() << "(C1) indexing map " << i << " has " << map.getNumDims() << " dimensions; expected " << loops;
+    if (map.getNumResults() != type.getRank())
+      return op.emitOpError() << "(C1) indexing map " << i << " has " << map.getNumResults() << " results for an operand of rank "
+                              << type.getRank();
+    if (i >= 2 && !map.isProjectedPermutation())
+      return op.emitOpError() << "(C1) indexing map " << i << " of the " << (i == 2 ? "result" : "epilogue")
+                              << " is not a projected permutation: " << AffineMapAttr::get(map);
+  }
+  SmallVector<int64_t> sizes = op.getLoopSizes();
+  for (auto [i, operand] : llvm::enumerate(operands)) {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(operand.getType()).getShape();
+    for (auto [axis, expr] : llvm::enumerate(op.getMap(i).getResults())) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      if (!dim || ShapedType::isDynamic(shape[axis]) || ShapedType::isDynamic(sizes[dim.getPosition()]) ||
+          sizes[dim.getPosition()] == shape[axis])
+        continue;
+      return op.emitOpError() << "(C1) operand " << i << " has size " << shape[axis] << " along axis " << axis << ", but loop d"
+                              << dim.getPosition() << " has size " << sizes[dim.getPosition()];
+    }
+  }
+  return success();
+}
+
+/// (C4) along every reduction the blocks of the two sides nest.
+static LogicalResult verifyReductionBlocks(ContractOp op) {
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypes();
+  auto getBlock = [&](AffineMap map, SchemeAttr scheme, unsigned loop) -> int64_t {
+    if (!scheme || scheme.isPerTensor())
+      return 0;
+    for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+      if (expr == getAffineDimExpr(loop, op.getContext()))
+        return scheme.getBlock()[axis];
+    return 0;
+  };
+  for (auto [loop, iterator] : llvm::enumerate(iterators)) {
+    if (iterator != utils::IteratorType::reduction)
+      continue;
+    int64_t lhs = getBlock(op.getLhsMap(), op.getLhsSchemeAttr(), loop), rhs = getBlock(op.getRhsMap(), op.getRhsSchemeAttr(), loop);
+    if (lhs != 0 && rhs != 0 && lhs % rhs != 0 && rhs % lhs != 0)
+      return op.emitOpError() << "(C4) blocks of " << lhs << " and " << rhs << " along reduction d" << loop
+                              << " do not nest; expected one to divide the other";
+  }
+  return success();
+}
+
+LogicalResult ContractOp::verify() {
+  if (!getLhsScheme() && !getRhsScheme())
+    return emitOpError("(C2) neither side has a scheme; use `linalg.generic` for floats");
+  if (failed(verifyMaps(*this)) || failed(verifySide(*this, "lhs", getLhs(), getLhsScales(), getLhsZeros(), getLhsSchemeAttr())) ||
+      failed(verifySide(*this, "rhs", getRhs(), getRhsScales(), getRhsZeros(), getRhsSchemeAttr())) || failed(verifyReductionBlocks(*this)))
+    return failure();
+  if (getInit().getType() != getResult().getType())
+    return emitOpError() << "(C1) result type " << getResult().getType() << " differs from the destination's type " << getInit().getType();
+  return success();
+}
+
+LogicalResult ContractOp::verifyRegions() {
+  Type sum = getSumType();
+  bool hasScales = getLhsScales() || getRhsScales();
+  bool isIntegerSum = sum.isInteger(32) || sum.isInteger(64);
+  if (!hasScales && isInteger() && !isIntegerSum)
+    return emitOpError() << "(C5) without scales the sum is an integer, but " << (hasEpilogue() ? "the epilogue takes " : "the result is ")
+                         << sum << "; expected i32 or i64, or give scales";
+  if ((hasScales || !isInteger()) && !sum.isF32())
+    return emitOpError() << "(C5) the sum is f32, but the epilogue takes " << sum;
+  Type element = getElementTypeOrSelf(getResult().getType());
+  if (!hasEpilogue()) {
+    if (!isIntegerSum && !isa<FloatType>(element))
+      return emitOpError() << "(C6) the result has element type " << element << " without an epilogue that makes it; expected a float";
+    return success();
+  }
+  Block &body = getEpilogue().front();
+  if (body.getNumArguments() != 1 + getEpilogueOperands().size())
+    return emitOpError() << "(C6) the epilogue takes " << body.getNumArguments() << " values; expected "
+                         << 1 + getEpilogueOperands().size() << ", the sum and one for each operand";
+  for (auto [argument, operand] : llvm::zip(body.getArguments().drop_front(), getEpilogueOperands()))
+    if (argument.getType() != getElementTypeOrSelf(operand.getType()))
+      return emitOpError() << "(C6) epilogue argument " << argument.getArgNumber() << " has type " << argument.getType() << "; expected "
+                           << getElementTypeOrSelf(operand.getType());
+  auto yield = cast<YieldOp>(body.getTerminator());
+  if (!yield.getValue() || yield.getValue().getType() != element) {
+    InFlightDiagnostic diagnostic = yield.emitOpError() << "(C6) yields ";
+    if (yield.getValue())
+      diagnostic << yield.getValue().getType();
+    else
+      diagnostic << "nothing";
+    return diagnostic << "; expected the result's element type " << element;
+  }
+  return success();
+}
+
+namespace {
+/// An epilogue operand whose element the body does not read is dropped.
+struct DropUnusedEpilogueOperand final : OpRewritePattern<ContractOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ContractOp op, PatternRewriter &rewriter) const override {
+    if (!op.hasEpilogue())
+      return rewriter.notifyMatchFailure(op, "no epilogue");
+    Block &body = op.getEpilogue().front();
+    for (unsigned i = 0; i < op.getEpilogueOperands().size(); ++i) {
+      if (!body.getArgument(1 + i).use_empty())
+        continue;
+      SmallVector<Attribute> maps(op.getIndexingMaps().getValue());
+      maps.erase(maps.begin() + 3 + i);
+      rewriter.modifyOpInPlace(op, [&] {
+        body.eraseArgument(1 + i);
+        op.getEpilogueOperandsMutable().erase(i);
+        op.setIndexingMapsAttr(rewriter.getArrayAttr(maps));
+      });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "every epilogue operand is read");
+  }
+};
+} // namespace
+
+void ContractOp::getCanonicalizationPatterns(RewritePatternSet &results, MLIRContext *context) {
+  results.add<DropUnusedEpilogueOperand>(context);
+}
+
+} // namespace mlir::lowbit

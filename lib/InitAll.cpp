@@ -1,0 +1,18 @@
+//===- InitAll.cpp - everything of ours, registered at once ---------------===//
+
+#include "lowbit/InitAll.h"
+#include "lowbit/Conversion/Passes.h"
+#include "lowbit/IR/Lowbit.h"
+#include "lowbit/Transforms/Passes.h"
+#include "mlir/IR/DialectRegistry.h"
+
+namespace mlir::lowbit {
+
+void registerAllDialects(DialectRegistry &registry) { registry.insert<LowbitDialect>(); }
+
+void registerAllPasses() {
+  registerLowbitConversionPasses();
+  registerLowbitTransformsPasses();
+}
+
+} // namespace mlir::lowbit

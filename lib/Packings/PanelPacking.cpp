@@ -1,0 +1,47 @@
+//===- PanelPacking.cpp - panels for dot-product instructions -------------===//
+
+#include "lowbit/IR/Lowbit.h"
+
+namespace mlir::lowbit {
+
+LogicalResult PanelPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t columns, int64_t depth, bool) {
+  if (columns < 1 || depth < 1)
+    return emitError() << "panel of " << columns << " columns and depth " << depth << "; expected positive sizes";
+  return success();
+}
+
+LogicalResult PanelPackingAttr::verifyPackable(ArrayRef<int64_t> shape, unsigned width,
+                                               function_ref<InFlightDiagnostic()> emitError) const {
+  if (width != 8)
+    return emitError() << "codes of " << width << " bits in panels; expected 8";
+  if (shape.size() < 2)
+    return emitError() << "codes of rank " << shape.size() << " in panels; expected at least 2";
+  int64_t columns = getTransposed() ? shape[shape.size() - 2] : shape.back();
+  int64_t depth = getTransposed() ? shape.back() : shape[shape.size() - 2];
+  if (columns % getColumns() != 0 || depth % getDepth() != 0)
+    return emitError() << depth << " x " << columns << " codes (depth x columns) do not divide into panels of " << getDepth() << " x "
+                       << getColumns() << "; pad them first";
+  return success();
+}
+
+SmallVector<int64_t> PanelPackingAttr::getPackedShape(ArrayRef<int64_t> shape, unsigned) const {
+  SmallVector<int64_t> packed(shape.drop_back(2));
+  int64_t columns = getTransposed() ? shape[shape.size() - 2] : shape.back();
+  int64_t depth = getTransposed() ? shape.back() : shape[shape.size() - 2];
+  packed.append({columns / getColumns(), depth / getDepth(), getColumns(), getDepth()});
+  return packed;
+}
+
+AffineMap PanelPackingAttr::getBitMap(ArrayRef<int64_t> shape, unsigned) const {
+  int64_t rank = shape.size();
+  SmallVector<AffineExpr> results;
+  for (int64_t axis = 0; axis + 2 < rank; ++axis)
+    results.push_back(getAffineDimExpr(axis, getContext()));
+  AffineExpr depth = getAffineDimExpr(getTransposed() ? rank - 1 : rank - 2, getContext());
+  AffineExpr column = getAffineDimExpr(getTransposed() ? rank - 2 : rank - 1, getContext());
+  results.append({column.floorDiv(getColumns()), depth.floorDiv(getDepth()), column % getColumns(), depth % getDepth(),
+                  getAffineConstantExpr(0, getContext())});
+  return AffineMap::get(rank, 0, results, getContext());
+}
+
+} // namespace mlir::lowbit

@@ -1,0 +1,42 @@
+// RUN: quant-opt %s --verify-roundtrip | FileCheck %s
+
+// A statistic may be kept for a tensor as a whole or for each channel.
+// CHECK-LABEL: func @observe
+// CHECK: lowbit.observe "query" %{{.*}} : tensor<4x8xf32> with #lowbit.minmax
+// CHECK: lowbit.observe "query" %{{.*}} : tensor<4x8xf32> with #lowbit.minmax per [1]
+func.func @observe(%x: tensor<4x8xf32>) {
+  lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.minmax
+  lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.minmax per [1]
+  return
+}
+
+// Zero points follow the scheme: none without `zero`, one for each scale with it.
+// CHECK-LABEL: func @quantize
+// CHECK: lowbit.quantize %{{.*}}, %{{.*}} <#lowbit.int<8>> : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xi8>
+// CHECK: lowbit.quantize %{{.*}}, %{{.*}}, %{{.*}} <#lowbit.uint<4>, block = [1, 4], zero = i4>
+func.func @quantize(%x: tensor<4x8xf32>, %s: tensor<f32>, %t: tensor<4x2xf32>, %z: tensor<4x2xi4>) -> (tensor<4x8xi8>, tensor<4x8xi4>) {
+  %c = lowbit.quantize %x, %s <#lowbit.int<8>> : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xi8>
+  %d = lowbit.quantize %x, %t, %z <#lowbit.uint<4>, block = [1, 4], zero = i4>
+      : (tensor<4x8xf32>, tensor<4x2xf32>, tensor<4x2xi4>) -> tensor<4x8xi4>
+  return %c, %d : tensor<4x8xi8>, tensor<4x8xi4>
+}
+
+// The epilogue is an ordinary region over the sum and one element of each of its operands.
+// CHECK-LABEL: func @contract
+// CHECK: lowbit.contract {{.*}} lhs(%{{.*}} scales %{{.*}} <#lowbit.int<8>, block = [1, 0]> : tensor<4x8xi8>, tensor<4x1xf32>)
+// CHECK-SAME: rhs(%{{.*}} scales %{{.*}} <#lowbit.int<8>, block = [0, 1]> : tensor<8x6xi8>, tensor<1x6xf32>)
+// CHECK-SAME: epilogue(%{{.*}} : tensor<6xf32>)
+func.func @contract(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %sa: tensor<4x1xf32>, %sb: tensor<1x6xf32>, %bias: tensor<6xf32>) -> tensor<4x6xf32> {
+  %init = tensor.empty() : tensor<4x6xf32>
+  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>,
+                        affine_map<(m, n, k) -> (n)>]
+    lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<4x8xi8>, tensor<4x1xf32>)
+    rhs(%b scales %sb <#lowbit.int<8>, block = [0, 1]> : tensor<8x6xi8>, tensor<1x6xf32>)
+    outs(%init : tensor<4x6xf32>)
+    epilogue(%bias : tensor<6xf32>) {
+  ^bb0(%sum: f32, %b0: f32):
+    %0 = arith.addf %sum, %b0 : f32
+    lowbit.yield %0 : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}

@@ -1,0 +1,20 @@
+"""How lit runs Lowbit's tests."""
+
+import os
+
+import lit.formats
+
+config.name = "lowbit"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "lit.cfg.py"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.lowbit_obj_dir, "test")
+config.environment["PATH"] = os.pathsep.join(
+    [config.lowbit_bin_dir, config.llvm_tools_dir, os.environ.get("PATH", "")]
+)
+config.substitutions.append(("%lowbit_lib", config.lowbit_lib_dir))
+config.substitutions.append(("%lowbit_src", config.lowbit_src_dir))
+config.substitutions.append(("%lowbit_obj", config.lowbit_obj_dir))
+config.substitutions.append(("%llvm_bin", config.llvm_tools_dir))
+config.substitutions.append(("%python", config.python))
