@@ -18,3 +18,12 @@ config.substitutions.append(("%lowbit_src", config.lowbit_src_dir))
 config.substitutions.append(("%lowbit_obj", config.lowbit_obj_dir))
 config.substitutions.append(("%llvm_bin", config.llvm_tools_dir))
 config.substitutions.append(("%python", config.python))
+
+# The same tests through a stock mlir-opt with the plugin: `lit -Dplugin=1`.
+if lit_config.params.get("plugin"):
+    wrapper = os.path.join(config.test_source_root, "Plugin", "mlir-opt-with-plugin")
+    stock = os.path.join(config.llvm_tools_dir, "mlir-opt")
+    plugin = os.path.join(config.lowbit_lib_dir, "LowbitPlugin.so")
+    config.name = "lowbit-plugin"
+    config.substitutions.append((r"(?<![\w/.-])quant-opt(?![\w.-])", f"{config.python} {wrapper} {stock} {plugin}"))
+    config.excludes += ["Consumer", "Plugin", "Integration", "Conformance", "Tools", "Python", "Docs"]
