@@ -11,7 +11,7 @@ def LowerReferencePass : Pass<"lowbit-lower-reference"> {
     Each op becomes `linalg.generic`, `arith` and `math` that compute what its document says, element by element and without regard
     to speed. Every fast path is compared with it bit for bit. Tensors of `!lowbit.code` become tensors of i8.
 
-    ```mlir
+    ```text
     %x = lowbit.dequantize %c, %s <#lowbit.int<8>> : (tensor<4xi8>, tensor<f32>) -> tensor<4xf32>
     // ==>
     %x = linalg.generic … ins(%c, %s : tensor<4xi8>, tensor<f32>) outs(%e : tensor<4xf32>) {

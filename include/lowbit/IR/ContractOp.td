@@ -35,16 +35,20 @@ def Lowbit_ContractOp : Lowbit_Op<"contract", [
 
     Example:
     ```mlir
-    %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>,
-                          affine_map<(m, n, k) -> (n)>]
-      lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<4x8xi8>, tensor<4x1xf32>)
-      rhs(%b scales %sb <#lowbit.int<8>, block = [0, 1]> : tensor<8x6xi8>, tensor<1x6xf32>)
-      outs(%init : tensor<4x6xf32>)
-      epilogue(%bias : tensor<6xf32>) {
-    ^bb0(%sum: f32, %b0: f32):
-      %0 = arith.addf %sum, %b0 : f32
-      lowbit.yield %0 : f32
-    } -> tensor<4x6xf32>
+    func.func @contract(%a: tensor<4x8xi8>, %sa: tensor<4x1xf32>, %b: tensor<8x6xi8>, %sb: tensor<1x6xf32>,
+                        %bias: tensor<6xf32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>,
+                            affine_map<(m, n, k) -> (n)>]
+        lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<4x8xi8>, tensor<4x1xf32>)
+        rhs(%b scales %sb <#lowbit.int<8>, block = [0, 1]> : tensor<8x6xi8>, tensor<1x6xf32>)
+        outs(%init : tensor<4x6xf32>)
+        epilogue(%bias : tensor<6xf32>) {
+      ^bb0(%sum: f32, %b0: f32):
+        %0 = arith.addf %sum, %b0 : f32
+        lowbit.yield %0 : f32
+      } -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     ```
   }];
   let arguments = (ins

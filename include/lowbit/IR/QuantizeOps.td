@@ -17,8 +17,11 @@ def Lowbit_ObserveOp : Lowbit_Op<"observe", [MemoryEffects<[MemWrite]>]> {
 
     Example:
     ```mlir
-    lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax
-    lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax per [1]
+    func.func @observe(%x: tensor<4x8xf32>) {
+      lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax
+      lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax per [1]
+      return
+    }
     ```
   }];
   let arguments = (ins StrAttr:$site, RankedTensorOf<[F32]>:$input, ObserverAttrInterface:$observer,
@@ -43,8 +46,11 @@ def Lowbit_ComputeScalesOp : Lowbit_Op<"compute_scales", [Pure]> {
 
     Example:
     ```mlir
-    %s = lowbit.compute_scales %x <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>) -> tensor<4x1xf32>
-    %t, %z = lowbit.compute_scales %x <#lowbit.uint<8>, zero = i8> : (tensor<4x8xf32>) -> (tensor<f32>, tensor<i8>)
+    func.func @compute_scales(%x: tensor<4x8xf32>) {
+      %s = lowbit.compute_scales %x <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>) -> tensor<4x1xf32>
+      %t, %z = lowbit.compute_scales %x <#lowbit.uint<8>, zero = i8> : (tensor<4x8xf32>) -> (tensor<f32>, tensor<i8>)
+      return
+    }
     ```
   }];
   let arguments = (ins Lowbit_Real:$input, Lowbit_SchemeAttr:$scheme);
@@ -67,9 +73,12 @@ def Lowbit_QuantizeOp : Lowbit_Op<"quantize", [Pure]> {
 
     Example:
     ```mlir
-    %c = lowbit.quantize %x, %s <#lowbit.int<8>> : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xi8>
-    %d = lowbit.quantize %x, %t, %z <#lowbit.uint<4>, block = [1, 4], zero = i4>
-      : (tensor<4x8xf32>, tensor<4x2xf32>, tensor<4x2xi4>) -> tensor<4x8xi4>
+    func.func @quantize(%x: tensor<4x8xf32>, %s: tensor<f32>, %t: tensor<4x2xf32>, %z: tensor<4x2xi4>) {
+      %c = lowbit.quantize %x, %s <#lowbit.int<8>> : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xi8>
+      %d = lowbit.quantize %x, %t, %z <#lowbit.uint<4>, block = [1, 4], zero = i4>
+        : (tensor<4x8xf32>, tensor<4x2xf32>, tensor<4x2xi4>) -> tensor<4x8xi4>
+      return
+    }
     ```
   }];
   let arguments = (ins Lowbit_Real:$input, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme);
@@ -91,9 +100,12 @@ def Lowbit_DequantizeOp : Lowbit_Op<"dequantize", [Pure]> {
 
     Example:
     ```mlir
-    %x = lowbit.dequantize %c, %s <#lowbit.int<8>> : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
-    %y = lowbit.dequantize %d, %t <#lowbit.float<f4E2M1FN>, block = [1, 4], scale = f8E8M0FNU>
-      : (tensor<4x8xf4E2M1FN>, tensor<4x2xf8E8M0FNU>) -> tensor<4x8xf32>
+    func.func @dequantize(%c: tensor<4x8xi8>, %s: tensor<f32>, %d: tensor<4x8xf4E2M1FN>, %t: tensor<4x2xf8E8M0FNU>) {
+      %x = lowbit.dequantize %c, %s <#lowbit.int<8>> : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
+      %y = lowbit.dequantize %d, %t <#lowbit.float<f4E2M1FN>, block = [1, 4], scale = f8E8M0FNU>
+        : (tensor<4x8xf4E2M1FN>, tensor<4x2xf8E8M0FNU>) -> tensor<4x8xf32>
+      return
+    }
     ```
   }];
   let arguments = (ins Lowbit_Codes:$codes, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme);
@@ -115,7 +127,10 @@ def Lowbit_FakeQuantOp : Lowbit_Op<"fake_quant", [Pure, AllTypesMatch<["input", 
 
     Example:
     ```mlir
-    %y = lowbit.fake_quant %x, %s <#lowbit.int<2>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+    func.func @fake_quant(%x: tensor<4x8xf32>, %s: tensor<4x1xf32>) {
+      %y = lowbit.fake_quant %x, %s <#lowbit.int<2>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+      return
+    }
     ```
   }];
   let arguments = (ins Lowbit_Real:$input, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme);
@@ -138,8 +153,11 @@ def Lowbit_FakeQuantGradOp : Lowbit_Op<"fake_quant_grad", [Pure]> {
 
     Example:
     ```mlir
-    %dx, %ds = lowbit.fake_quant_grad %x, %s cotangent %dy <#lowbit.int<2>, block = [1, 0]>
-      : (tensor<4x8xf32>, tensor<4x1xf32>, tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x1xf32>) by #lowbit.lsq
+    func.func @fake_quant_grad(%x: tensor<4x8xf32>, %s: tensor<4x1xf32>, %dy: tensor<4x8xf32>) {
+      %dx, %ds = lowbit.fake_quant_grad %x, %s cotangent %dy <#lowbit.int<2>, block = [1, 0]>
+        : (tensor<4x8xf32>, tensor<4x1xf32>, tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x1xf32>) by #lowbit.lsq
+      return
+    }
     ```
   }];
   let arguments = (ins Lowbit_Real:$input, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_Real:$cotangent,
@@ -172,8 +190,11 @@ def Lowbit_RequantizeOp : Lowbit_Op<"requantize", [Pure, AttrSizedOperandSegment
 
     Example:
     ```mlir
-    %c = lowbit.requantize %a, %m <#lowbit.int<8>> : (tensor<4x8xi32>, tensor<f32>) -> tensor<4x8xi8>
-    %d = lowbit.requantize %a, %n shift %h <#lowbit.int<8>> : (tensor<4x8xi32>, tensor<i32>, tensor<i32>) -> tensor<4x8xi8>
+    func.func @requantize(%a: tensor<4x8xi32>, %m: tensor<f32>, %n: tensor<i32>, %h: tensor<i32>) {
+      %c = lowbit.requantize %a, %m <#lowbit.int<8>> : (tensor<4x8xi32>, tensor<f32>) -> tensor<4x8xi8>
+      %d = lowbit.requantize %a, %n shift %h <#lowbit.int<8>> : (tensor<4x8xi32>, tensor<i32>, tensor<i32>) -> tensor<4x8xi8>
+      return
+    }
     ```
   }];
   let arguments = (ins RankedTensorOf<[I32, I64]>:$accumulators, RankedTensorOf<[F32, I32]>:$multipliers, Optional<RankedTensorOf<[I32]>>:$shifts,

@@ -16,7 +16,10 @@ def Lowbit_ToBitsOp : Lowbit_Op<"to_bits", [Pure]> {
 
     Example:
     ```mlir
-    %p = lowbit.to_bits %c : tensor<4x100x!lowbit.code<#lowbit.binary>> -> tensor<1x4x2xi64> of #lowbit.binary
+    func.func @to_bits(%c: tensor<4x100x!lowbit.code<#lowbit.binary>>) {
+      %p = lowbit.to_bits %c : tensor<4x100x!lowbit.code<#lowbit.binary>> -> tensor<1x4x2xi64> of #lowbit.binary
+      return
+    }
     ```
   }];
   let arguments = (ins Lowbit_Codes:$codes, NumberFormatAttrInterface:$format);
@@ -36,7 +39,10 @@ def Lowbit_FromBitsOp : Lowbit_Op<"from_bits", [Pure]> {
 
     Example:
     ```mlir
-    %c = lowbit.from_bits %p : tensor<2x4x1xi32> -> tensor<4x20x!lowbit.code<#lowbit.ternary>> of #lowbit.ternary
+    func.func @from_bits(%p: tensor<2x4x1xi32>) {
+      %c = lowbit.from_bits %p : tensor<2x4x1xi32> -> tensor<4x20x!lowbit.code<#lowbit.ternary>> of #lowbit.ternary
+      return
+    }
     ```
   }];
   let arguments = (ins RankedTensorOf<[I8, I16, I32, I64]>:$planes, NumberFormatAttrInterface:$format);
@@ -58,7 +64,10 @@ def Lowbit_PackOp : Lowbit_Op<"pack", [Pure]> {
 
     Example:
     ```mlir
-    %p = lowbit.pack %c : tensor<8x32xi8> -> tensor<2x2x16x4xi8> of #lowbit.int<8> as #lowbit.panel<columns = 16, depth = 4>
+    func.func @pack(%c: tensor<8x32xi8>) {
+      %p = lowbit.pack %c : tensor<8x32xi8> -> tensor<2x2x16x4xi8> of #lowbit.int<8> as #lowbit.panel<columns = 16, depth = 4>
+      return
+    }
     ```
   }];
   let arguments = (ins Lowbit_Codes:$codes, NumberFormatAttrInterface:$format, PackingAttrInterface:$packing);
@@ -79,7 +88,10 @@ def Lowbit_UnpackOp : Lowbit_Op<"unpack", [Pure]> {
 
     Example:
     ```mlir
-    %c = lowbit.unpack %p : tensor<8x16xi8> -> tensor<8x32xi4> of #lowbit.int<4> as #lowbit.row_major
+    func.func @unpack(%p: tensor<8x16xi8>) {
+      %c = lowbit.unpack %p : tensor<8x16xi8> -> tensor<8x32xi4> of #lowbit.int<4> as #lowbit.row_major
+      return
+    }
     ```
   }];
   let arguments = (ins RankedTensorOf<[I8]>:$packed, NumberFormatAttrInterface:$format, PackingAttrInterface:$packing);

@@ -10,7 +10,7 @@ def VerifyLoweredPass : Pass<"lowbit-verify-lowered"> {
   let description = [{
     Ends every pipeline. Any op or type of the dialect that is left is an error that names it and where it came from.
 
-    ```mlir
+    ```text
     func.func @f(%m: memref<4x!lowbit.code<#lowbit.ternary>>) { return }
     // ==> error: 'func.func' op type `memref<4x!lowbit.code<#lowbit.ternary>>` was not lowered
     ```
