@@ -1,0 +1,1 @@
+"""Models for demonstrations, tests and benchmarks, built from public weights."""
