@@ -21,7 +21,7 @@ def finish_module(module: ir.Module, model: OnnxModel) -> None:
     function = next(op for op in module.body.operations if op.operation.name == "func.func")
     _place_weights(function, model)
     _set_signature(function, model)
-    _drop_unused_results(function)
+    _simplify_generics(function)
     _drop_leftovers(module, function)
     module.operation.verify()
     PassManager.parse("builtin.module(canonicalize,cse)").run(module.operation)
@@ -56,59 +56,101 @@ def _set_signature(function: ir.Operation, model: OnnxModel) -> None:
     function.attributes["function_type"] = TypeAttr.get(
         FunctionType.get([argument.type for argument in function.entry_block.arguments], results)
     )
-    for name in list(function.attributes.keys()) if hasattr(function.attributes, "keys") else []:
-        if name.startswith("torch."):
-            del function.attributes[name]
+    for name in [name for name in _attribute_names(function) if name.startswith("torch.")]:
+        del function.attributes[name]
     function.attributes["sym_name"] = StringAttr.get("main")
     function.attributes["arg_attrs"] = names(model.inputs)
     function.attributes["res_attrs"] = names(model.outputs)
 
 
-def _drop_unused_results(function: ir.Operation) -> None:
-    """Removes the index a maximum is converted with, where only the maximum is used."""
+def _simplify_generics(function: ir.Operation) -> None:
+    """Moves constant scalars into the bodies of linalg.generic, and drops the index a maximum is converted with."""
     for operation in list(function.entry_block.operations):
-        if operation.operation.name == "linalg.generic" and len(operation.results) == 2:
-            if not list(operation.results[1].uses):
-                _keep_first_result(operation.operation)
+        if operation.operation.name == "linalg.generic":
+            _simplify_generic(operation.operation)
 
 
-def _keep_first_result(generic: ir.Operation) -> None:
-    """Rebuilds a linalg.generic of two results without its second, if the first does not depend on it."""
+def _simplify_generic(generic: ir.Operation) -> None:
+    body = generic.regions[0].blocks[0]
+    inputs = len(generic.operands) - len(generic.results)
+    kept = list(range(len(generic.operands)))
+    for index in range(inputs):
+        scalar = _make_scalar(generic, generic.operands[index])
+        if scalar is not None:
+            body.arguments[index].replace_all_uses_with(scalar)
+            kept.remove(index)
+    results = list(range(len(generic.results)))
+    if len(results) == 2 and _needs_only_first_result(generic):
+        results, kept = [0], kept[:-1]
+    if len(kept) < len(generic.operands):
+        _rebuild(generic, kept, results)
+
+
+def _make_scalar(generic: ir.Operation, operand: ir.Value) -> ir.Value | None:
+    """The scalar of a constant whose elements are all the same, as a value before the generic; None for any other."""
+    from torch_mlir.dialects import arith
+    from torch_mlir.ir import Block, DenseElementsAttr, InsertionPoint
+
+    if isinstance(operand.owner, Block) or operand.owner.name != "arith.constant":
+        return None
+    value = operand.owner.attributes["value"]
+    if not isinstance(value, DenseElementsAttr) or not value.is_splat:
+        return None
+    with operand.owner.location, InsertionPoint(generic):
+        return arith.ConstantOp(operand.type.element_type, value.get_splat_value()).result
+
+
+def _needs_only_first_result(generic: ir.Operation) -> bool:
+    """True if the second result is unused and the first does not depend on its accumulator."""
+    if list(generic.results[1].uses):
+        return False
+    body = generic.regions[0].blocks[0]
+    return body.arguments[len(body.arguments) - 1] not in _values_behind(body, 1)
+
+
+def _values_behind(body: ir.Block, results: int) -> list[ir.Value]:
+    """All values that the first results of a body are computed from, themselves included."""
+    operations = list(body.operations)
+    needed = list(operations[-1].operands)[:results]
+    for operation in reversed(operations[:-1]):
+        if any(result in needed for result in operation.results):
+            needed.extend(operation.operands)
+    return needed
+
+
+def _rebuild(generic: ir.Operation, kept: list[int], results: list[int]) -> None:
+    """Replaces a linalg.generic by one with fewer operands and results; its body must not need the others."""
     from torch_mlir.ir import ArrayAttr, DenseI32ArrayAttr, InsertionPoint, Operation
 
     body = generic.regions[0].blocks[0]
-    operations = list(body.operations)
-    needed, live = [operations[-1].operands[0]], []
-    for operation in reversed(operations[:-1]):
-        if any(result in needed for result in operation.results):
-            live.insert(0, operation)
-            needed.extend(operation.operands)
-    if body.arguments[len(body.arguments) - 1] in needed:
-        return
-    maps = list(generic.attributes["indexing_maps"])[:-1]
-    operands = list(generic.operands)[:-1]
+    needed = _values_behind(body, len(results))
+    maps = list(generic.attributes["indexing_maps"])
     with generic.location, InsertionPoint(generic):
         smaller = Operation.create(
             "linalg.generic",
-            results=[generic.results[0].type],
-            operands=operands,
+            results=[generic.results[index].type for index in results],
+            operands=[generic.operands[index] for index in kept],
             attributes={
-                "indexing_maps": ArrayAttr.get(maps),
+                "indexing_maps": ArrayAttr.get([maps[index] for index in kept]),
                 "iterator_types": generic.attributes["iterator_types"],
-                "operandSegmentSizes": DenseI32ArrayAttr.get([len(operands) - 1, 1]),
+                "operandSegmentSizes": DenseI32ArrayAttr.get([len(kept) - len(results), len(results)]),
             },
             regions=1,
         )
-    arguments = list(body.arguments)[:-1]
-    block = smaller.regions[0].blocks.append(*[argument.type for argument in arguments], arg_locs=[a.location for a in arguments])
-    value = operations[-1].operands[0]
-    with generic.location, InsertionPoint(block):
-        end = Operation.create("linalg.yield", operands=[value])
-    for operation in live:
-        operation.operation.move_before(end)
+    arguments = [body.arguments[index] for index in kept]
+    block = smaller.regions[0].blocks.append(
+        *[argument.type for argument in arguments], arg_locs=[argument.location for argument in arguments]
+    )
+    operations = list(body.operations)
+    with operations[-1].location, InsertionPoint(block):
+        end = Operation.create("linalg.yield", operands=list(operations[-1].operands)[: len(results)])
+    for operation in operations[:-1]:
+        if any(result in needed for result in operation.results):
+            operation.operation.move_before(end)
     for old, new in zip(arguments, block.arguments):
         old.replace_all_uses_with(new)
-    generic.results[0].replace_all_uses_with(smaller.results[0])
+    for index in results:
+        generic.results[index].replace_all_uses_with(smaller.results[index])
     generic.erase()
 
 
