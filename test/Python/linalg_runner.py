@@ -22,12 +22,17 @@ convert-arith-to-llvm,convert-index-to-llvm,finalize-memref-to-llvm,convert-cf-t
 
 
 def have_tools() -> bool:
-    return all((TOOLS / tool).exists() for tool in ("mlir-opt", "mlir-translate", "clang")) and shutil.which("ld") is not None
+    return (
+        all((TOOLS / tool).exists() for tool in ("mlir-opt", "mlir-translate", "clang"))
+        and shutil.which("ld") is not None
+    )
 
 
 def run_tool(tool: str, *arguments: str, text: str | None = None) -> str:
     """Runs one LLVM tool. Returns its output; raises AssertionError with its messages if it fails."""
-    done = subprocess.run([str(TOOLS / tool), *arguments], input=text, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [str(TOOLS / tool), *arguments], input=text, check=False, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, f"{tool} failed:\n{done.stderr[:2000]}"
     return done.stdout
 
@@ -44,7 +49,19 @@ class CompiledFunction:
         lowered = run_tool("mlir-opt", f"--pass-pipeline=builtin.module({_PASSES})".replace("\n", ""), text=text)
         source, library = folder / "main.ll", folder / "main.so"
         run_tool("mlir-translate", "--mlir-to-llvmir", "-o", str(source), text=lowered)
-        run_tool("clang", optimize, "-march=native", "-shared", "-fPIC", "-Wno-override-module", str(source), "-o", str(library), "-lm")
+        run_tool(
+            "clang",
+            optimize,
+            "-march=native",
+            "-shared",
+            "-fPIC",
+            "-Wno-override-module",
+            str(source),
+            "-o",
+            str(library),
+            "-lm",
+        )
+        ctypes.CDLL(str(TOOLS.parent / "lib" / "libmlir_c_runner_utils.so"), mode=ctypes.RTLD_GLOBAL)
         self._call = ctypes.CDLL(str(library))._mlir_ciface_main
         signature = re.search(r"func\.func @main\((.*?)\) -> (.*?)\{\s*$", _without_attributes(text), re.MULTILINE)
         assert signature is not None, "no @main in the module"
@@ -64,7 +81,15 @@ def _without_attributes(text: str) -> str:
 
 def _array_type(kind: str) -> tuple[tuple[int, ...], np.dtype]:
     *extents, element = kind.split("x")
-    dtypes = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "i64": np.int64, "i32": np.int32, "i8": np.int8, "i1": np.bool_}
+    dtypes = {
+        "f32": np.float32,
+        "f64": np.float64,
+        "f16": np.float16,
+        "i64": np.int64,
+        "i32": np.int32,
+        "i8": np.int8,
+        "i1": np.bool_,
+    }
     return tuple(map(int, extents)), np.dtype(dtypes[element])
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable
 
 import numpy as np
 
@@ -44,7 +44,9 @@ def parse_reference(entries: Iterable[tuple[str, str]], where: str) -> ExternalR
     values: dict[str, str] = {}
     for key, value in entries:
         if key not in _KEYS:
-            raise ImportFailure(f"unknown external data key {key!r}, expected one of {', '.join(_KEYS)}", location=where)
+            raise ImportFailure(
+                f"unknown external data key {key!r}, expected one of {', '.join(_KEYS)}", location=where
+            )
         if key in values:
             raise ImportFailure(f"external data key '{key}' is given twice", location=where)
         values[key] = value
@@ -88,7 +90,9 @@ def _split_location(location: str, where: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def read_external(reference: ExternalReference, folder: str | os.PathLike[str], byte_count: int, where: str) -> np.ndarray:
+def read_external(
+    reference: ExternalReference, folder: str | os.PathLike[str], byte_count: int, where: str
+) -> np.ndarray:
     """Maps the referenced bytes: uint8 [byte_count], read-only.
 
     folder: the folder of the model file. byte_count: what the tensor's shape and element type take, in bytes.
@@ -97,14 +101,15 @@ def read_external(reference: ExternalReference, folder: str | os.PathLike[str], 
     """
     if reference.length is not None and reference.length != byte_count:
         raise ImportFailure(
-            f"external data length {reference.length} differs from the {byte_count} bytes of the tensor's shape", location=where
+            f"external data length {reference.length} differs from the {byte_count} bytes of the tensor's shape",
+            location=where,
         )
     with os.fdopen(_open_inside(Path(folder), reference, where), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if reference.offset > size or byte_count > size - reference.offset:
             raise ImportFailure(
-                f"external data needs bytes {reference.offset} to {reference.offset + byte_count} of '{reference.path}', "
-                f"which has {size}",
+                f"external data needs bytes {reference.offset} to {reference.offset + byte_count} "
+                f"of '{reference.path}', which has {size}",
                 location=where,
                 hint="the data file is truncated or belongs to another model",
             )
@@ -155,7 +160,8 @@ def _check_regular(status: os.stat_result, reference: ExternalReference, where: 
         raise ImportFailure(f"external data file '{reference.path}' is not a regular file", location=where)
     if status.st_nlink != 1:
         raise ImportFailure(
-            f"external data file '{reference.path}' has {status.st_nlink} names (hard links), so it may lie outside the folder",
+            f"external data file '{reference.path}' has {status.st_nlink} names (hard links), "
+            "so it may lie outside the folder",
             location=where,
             hint="put a copy of the file in the model's folder",
         )

@@ -15,11 +15,11 @@ from lowbit.frontends.onnx_graph import RewriteContext, attribute, element_count
 if TYPE_CHECKING:
     import onnx
 
-_FOLDABLE = frozenset(
-    """Identity Transpose Reshape Flatten Squeeze Unsqueeze Shape Size Gather Slice Concat Cast Expand Tile Where Equal
-    Less Greater LessOrEqual GreaterOrEqual And Or Not Add Sub Mul Div Mod Neg Min Max Range ConstantOfShape Constant
-    ReduceProd Floor Ceil Sqrt""".split()
-)
+_SHAPING = {"Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Shape", "Size", "Expand", "Tile"}
+_SELECTING = {"Gather", "Slice", "Concat", "Where", "Cast", "Range", "Constant", "ConstantOfShape", "ReduceProd"}
+_ARITHMETIC = {"Add", "Sub", "Mul", "Div", "Mod", "Neg", "Min", "Max", "Floor", "Ceil", "Sqrt"}
+_LOGICAL = {"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Not"}
+_FOLDABLE = _SHAPING | _SELECTING | _ARITHMETIC | _LOGICAL
 _SMALL_RESULT = 65536
 
 
@@ -79,6 +79,6 @@ def _run_reference(node: onnx.NodeProto, values: list[np.ndarray | None], contex
     model = helper.make_model(graph, opset_imports=context.model.proto.opset_import)
     try:
         result = ReferenceEvaluator(model).run(None, named)[0]
-    except Exception:  # an operator version the evaluator lacks: the node stays and the converter handles it
-        return None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        return None  # an operator version the evaluator lacks: the node stays, and the converter handles it
     return np.asarray(result, helper.tensor_dtype_to_np_dtype(context.types[node.output[0]]))

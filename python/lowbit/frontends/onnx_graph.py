@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,12 +70,21 @@ class RewriteContext:
         return unique
 
     def emit(
-        self, source: onnx.NodeProto, op: str, inputs: Sequence[str], shape: Sequence[int], *,
-        output: str | None = None, suffix: str = "", data_type: int | None = None, **attributes: Any,
+        self,
+        source: onnx.NodeProto,
+        op: str,
+        inputs: Sequence[str],
+        shape: Sequence[int],
+        *,
+        output: str | None = None,
+        suffix: str = "",
+        data_type: int | None = None,
+        **attributes: Any,
     ) -> str:
         """Appends a node that stands for a part of source. Returns the name of its output, fresh unless given.
 
-        shape: the shape of the output; its type is that of source's first output unless given. suffix is appended to the node's name.
+        shape: the shape of the output; its type is that of source's first output unless given.
+        suffix is appended to the node's name.
         """
         from onnx import helper
 
@@ -96,7 +106,9 @@ class RewriteContext:
         from onnx import helper
 
         key = f"lowbit.scalar.{data_type}.{value!r}"
-        return key if key in self.small else self.define(key, np.array(value, helper.tensor_dtype_to_np_dtype(data_type)))
+        return (
+            key if key in self.small else self.define(key, np.array(value, helper.tensor_dtype_to_np_dtype(data_type)))
+        )
 
 
 def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:

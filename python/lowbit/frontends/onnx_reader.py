@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,9 +27,8 @@ MAX_RANK = 32
 _OLDEST_OPSET = 13
 # Constants up to this many elements stay in the graph, where operators may need their values (shapes, axes, scales).
 INLINE_ELEMENTS = 64
-_QUANTIZED = frozenset(
-    """QuantizeLinear DequantizeLinear DynamicQuantizeLinear QLinearMatMul QLinearConv MatMulInteger ConvInteger""".split()
-)
+_QUANTIZING = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
+_QUANTIZED = _QUANTIZING | {"QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger"}
 
 
 @dataclass
@@ -87,7 +87,9 @@ def _parse(path: Path) -> onnx.ModelProto:
         return onnx.ModelProto.FromString(data)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ImportFailure(
-            f"is truncated or is not an ONNX file ({size} bytes): {error}", location=str(path), hint="export the model again"
+            f"is truncated or is not an ONNX file ({size} bytes): {error}",
+            location=str(path),
+            hint="export the model again",
         ) from error
 
 
@@ -177,11 +179,16 @@ def tensor_to_array(tensor: onnx.TensorProto, model: OnnxModel) -> np.ndarray:
     from onnx import TensorProto, helper, numpy_helper
 
     where = model.where(f"tensor '{tensor.name}'")
-    if tensor.data_type not in TensorProto.DataType.values() or tensor.data_type in (TensorProto.UNDEFINED, TensorProto.STRING):
+    if tensor.data_type not in TensorProto.DataType.values() or tensor.data_type in (
+        TensorProto.UNDEFINED,
+        TensorProto.STRING,
+    ):
         raise ImportFailure(f"element type {tensor.data_type} is not a number type", location=where)
     shape = tuple(tensor.dims)
     if len(shape) > MAX_RANK or any(extent < 0 for extent in shape):
-        raise ImportFailure(f"shape {list(shape)} has a negative size or more than {MAX_RANK} dimensions", location=where)
+        raise ImportFailure(
+            f"shape {list(shape)} has a negative size or more than {MAX_RANK} dimensions", location=where
+        )
     dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
     bits = 4 if TensorProto.DataType.Name(tensor.data_type) in ("INT4", "UINT4", "FLOAT4E2M1") else dtype.itemsize * 8
     byte_count = (math.prod(shape) * bits + 7) // 8
@@ -195,7 +202,9 @@ def tensor_to_array(tensor: onnx.TensorProto, model: OnnxModel) -> np.ndarray:
         tensor.raw_data, tensor.data_location = data.tobytes(), TensorProto.DEFAULT
         del tensor.external_data[:]
     elif tensor.HasField("raw_data") and len(tensor.raw_data) != byte_count:
-        raise ImportFailure(f"holds {len(tensor.raw_data)} bytes, but shape {list(shape)} takes {byte_count}", location=where)
+        raise ImportFailure(
+            f"holds {len(tensor.raw_data)} bytes, but shape {list(shape)} takes {byte_count}", location=where
+        )
     try:
         return np.asarray(numpy_helper.to_array(tensor)).reshape(shape)
     except Exception as error:  # the library raises ValueError, TypeError or KeyError, by data type
@@ -221,7 +230,11 @@ def _fill_dims(model: OnnxModel, dims: Mapping[str, int]) -> None:
         for index, extent in enumerate(value.type.tensor_type.shape.dim):
             if extent.WhichOneof("value") != "dim_value" or extent.dim_value < 1:
                 name = extent.dim_param or str(extent.dim_value)
-                hint = f"give it one: dims={{'{name}': 1}}, or --dim {name}=1" if extent.dim_param else "export with static shapes"
+                hint = (
+                    f"give it one: dims={{'{name}': 1}}, or --dim {name}=1"
+                    if extent.dim_param
+                    else "export with static shapes"
+                )
                 raise ImportFailure(f"dimension {index} ({name}) has no positive size", location=where, hint=hint)
 
 
@@ -234,15 +247,20 @@ def _check_nodes(model: OnnxModel) -> None:
         domain = "" if node.domain == "ai.onnx" else node.domain
         where = model.where(describe_node(node.op_type, node.name, domain))
         if not onnx.defs.has(node.op_type, versions.get(domain, 1), domain):
-            message = f"operator '{node.op_type}' is not defined in domain '{domain or 'ai.onnx'}' at the model's version"
+            message = (
+                f"operator '{node.op_type}' is not defined in domain '{domain or 'ai.onnx'}' at the model's version"
+            )
             raise ImportFailure(message, location=where, hint="replace it by standard operators before the export")
         if any(entry.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for entry in node.attribute):
             raise ImportFailure(
-                "control flow is not supported", location=where, hint="export the model traced, with its branches resolved"
+                "control flow is not supported",
+                location=where,
+                hint="export the model traced, with its branches resolved",
             )
         if node.op_type in _QUANTIZED:
             raise ImportFailure(
-                "the model is quantized already, and this importer reads float models", location=where,
+                "the model is quantized already, and this importer reads float models",
+                location=where,
                 hint="import the float model and quantize it here",
             )
     try:

@@ -6,7 +6,8 @@ replacement and returns True, or emits nothing and returns False. Rules run once
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -135,7 +136,12 @@ def rewrite_reciprocal(node: onnx.NodeProto, context: RewriteContext) -> bool:
 def rewrite_pow(node: onnx.NodeProto, context: RewriteContext) -> bool:
     """x to the power of 2 becomes x * x."""
     value, exponent = node.input[0], context.constant_value(node.input[1])
-    if exponent is None or exponent.size != 1 or exponent.item() != 2 or len(exponent.shape) > len(context.shapes[value]):
+    if (
+        exponent is None
+        or exponent.size != 1
+        or exponent.item() != 2
+        or len(exponent.shape) > len(context.shapes[value])
+    ):
         return False
     context.emit(node, "Mul", [value, value], context.shapes[value], output=node.output[0])
     return True

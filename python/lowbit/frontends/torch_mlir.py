@@ -17,9 +17,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Mapping, Sequence
 
+from lowbit.files import whole_file
 from lowbit.frontends.errors import ImportFailure
 
 _REQUIRED = ("onnx", "torch_mlir", "numpy")
@@ -41,25 +42,15 @@ def import_onnx(path: str | os.PathLike[str], *, dims: Mapping[str, int] | None 
 
 
 def import_onnx_to_file(
-    path: str | os.PathLike[str], output: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None,
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    dims: Mapping[str, int] | None = None,
     timeout: float = 600.0,
 ) -> None:
     """As import_onnx, into a file that appears whole or not at all."""
-    output = Path(output)
-    handle, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-    os.close(handle)
-    try:
-        _run_converter(Path(path), Path(temporary), dims or {}, timeout)
-        os.chmod(temporary, 0o666 & ~_current_umask())
-        os.replace(temporary, output)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _current_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole_file(output) as temporary:
+        _run_converter(Path(path), temporary, dims or {}, timeout)
 
 
 def _run_converter(path: Path, output: Path, dims: Mapping[str, int], timeout: float) -> None:
@@ -68,12 +59,23 @@ def _run_converter(path: Path, output: Path, dims: Mapping[str, int], timeout: f
         raise ModuleNotFoundError(f"importing ONNX needs {', '.join(missing)}; run: {_INSTALL}")
     for name, size in dims.items():
         if type(size) is not int or size < 1:
-            raise ImportFailure(f"dimension '{name}' has size {size!r}, expected a positive integer", location=str(path))
+            raise ImportFailure(
+                f"dimension '{name}' has size {size!r}, expected a positive integer", location=str(path)
+            )
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    command = [sys.executable, "-m", "lowbit.frontends.torch_mlir_worker", str(path), str(output), json.dumps(dict(dims))]
+    command = [
+        sys.executable,
+        "-m",
+        "lowbit.frontends.torch_mlir_worker",
+        str(path),
+        str(output),
+        json.dumps(dict(dims)),
+    ]
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", timeout=timeout)
+        done = subprocess.run(
+            command, env=environment, check=False, capture_output=True, text=True, errors="replace", timeout=timeout
+        )
     except subprocess.TimeoutExpired as error:
         raise ImportFailure(f"the converter did not finish in {timeout:g} seconds", location=str(path)) from error
     if done.returncode == 0:
@@ -95,7 +97,9 @@ def _explain_crash(path: Path, done: subprocess.CompletedProcess[str]) -> Import
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lowbit.frontends.torch_mlir", description="Convert ONNX to linalg.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lowbit.frontends.torch_mlir", description="Convert ONNX to linalg."
+    )
     parser.add_argument("model", type=Path, help="the .onnx file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .mlir file to write")
     parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE", help="size of a free dimension")

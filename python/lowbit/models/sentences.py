@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 
+from lowbit.files import whole_file
 from lowbit.models.minilm import model_folder
 
 EVALUATION = 104
@@ -46,7 +47,9 @@ def tokenize(sentences: Sequence[str], seq: int = 128, batch: int = 1) -> dict[s
     below 3, which is two marks and a token) or fewer sentences than one batch.
     """
     if batch < 1 or seq < 3 or len(sentences) < batch:
-        raise ValueError(f"{len(sentences)} sentences, batch {batch}, seq {seq}: expected batch >= 1, seq >= 3, a full batch")
+        raise ValueError(
+            f"{len(sentences)} sentences, batch {batch}, seq {seq}: expected batch >= 1, seq >= 3, a full batch"
+        )
     try:
         from tokenizers import Tokenizer
     except ModuleNotFoundError as error:
@@ -71,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         for path, sentences in ((options.eval, evaluation_sentences()), (options.calib, calibration_sentences())):
-            np.savez_compressed(path, **tokenize(sentences, options.seq, options.batch))
+            tokens = tokenize(sentences, options.seq, options.batch)
+            with whole_file(path) as temporary, open(temporary, "wb") as file:
+                np.savez_compressed(file, **tokens)
     except (ValueError, ModuleNotFoundError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
