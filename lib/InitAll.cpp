@@ -2,13 +2,17 @@
 
 #include "lowbit/InitAll.h"
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/ExternalModels/Register.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 
 namespace mlir::lowbit {
 
-void registerAllDialects(DialectRegistry &registry) { registry.insert<LowbitDialect>(); }
+void registerAllDialects(DialectRegistry &registry) {
+  registry.insert<LowbitDialect>();
+  registerExternalModels(registry);
+}
 
 void registerAllPasses() {
   registerLowbitConversionPasses();

@@ -16,11 +16,19 @@ enum class OperandRole { Activation, Weight };
 struct QuantizableOperand {
   OpOperand *operand;
   OperandRole role;
+  /// What attributes, recipes and statistics call it: `activation`, `weight`, or `lhs` and `rhs` where both are activations.
+  StringRef name;
   /// Axes of the operand that the op keeps, one scale each when per channel (weights) or per token (activations).
   SmallVector<int64_t> keptAxes;
   /// Axes of the operand that the op sums over.
   SmallVector<int64_t> reducedAxes;
 };
+
+/// The discardable attribute that names a quantizable op.
+constexpr StringLiteral kSiteAttr = "lowbit.site";
+
+/// The name under which statistics of an operand are kept: the site itself for `activation`, else `site:name`.
+std::string getObservedName(StringRef site, const QuantizableOperand &operand);
 
 } // namespace mlir::lowbit
 

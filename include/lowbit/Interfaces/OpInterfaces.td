@@ -14,13 +14,16 @@ def QuantizableOpInterface : OpInterface<"QuantizableOpInterface"> {
   let methods = [
     InterfaceMethod<[{
       The operands that may become codes, each with its role and the axes that matter to a scheme; empty when this
-      particular op cannot be quantized (`reason` then says why).
+      particular op cannot be quantized. `reason` then says why, and stays empty where nobody would expect quantization.
     }], "::llvm::SmallVector<::mlir::lowbit::QuantizableOperand>", "getQuantizableOperands", (ins "std::string &":$reason)>,
     InterfaceMethod<[{
       Builds this op over codes. `operands` holds, for each quantizable operand, its `dequantize` or null where it stays
       float. Returns the value that replaces the result, or failure when the schemes do not fit together.
     }], "::llvm::FailureOr<::mlir::Value>", "buildQuantized",
       (ins "::mlir::RewriterBase &":$rewriter, "::llvm::ArrayRef<::mlir::lowbit::DequantizeOp>":$operands)>,
+    InterfaceMethod<[{
+      What rules of a recipe call this op: `linear`, `conv`, `embedding` or `attention` (a product of two activations).
+    }], "::llvm::StringRef", "getSiteKind">,
   ];
 }
 

@@ -17,4 +17,19 @@ def VerifyLoweredPass : Pass<"lowbit-verify-lowered"> {
   }];
 }
 
+def NameSitesPass : Pass<"lowbit-name-sites", "::mlir::ModuleOp"> {
+  let summary = "Name the ops that can be quantized";
+  let description = [{
+    Every contraction, convolution and table lookup of floats gets `lowbit.site`, by which recipes, statistics and reports know it: the
+    name of its location, or its kind with a number where the location has no name. A name taken already gets `#2`, `#3`, …;
+    a name that is there stays.
+
+    ```mlir
+    %r = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32> loc("layer.0.query")
+    // ==>
+    %r = linalg.matmul {lowbit.site = "layer.0.query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+    ```
+  }];
+}
+
 #endif
