@@ -4,6 +4,7 @@
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 
@@ -16,6 +17,7 @@ void registerAllDialects(DialectRegistry &registry) {
 
 void registerAllPasses() {
   registerLowbitConversionPasses();
+  registerLowbitPipelinesPasses();
   registerLowbitTransformsPasses();
 }
 

@@ -13,6 +13,13 @@ def Lowbit_GenericTargetAttr : Lowbit_Target<"GenericTarget", "generic"> {
   let summary = "Any CPU that LLVM knows, through portable vector code";
 }
 
+def Lowbit_ReferenceTargetAttr : Lowbit_Target<"ReferenceTarget", "reference"> {
+  let summary = "Plain loops over the reference lowering, on the host";
+  let description = [{
+    No vector registers, so no vector code: what every other target is compared with. Never picked as `host`.
+  }];
+}
+
 def Lowbit_X86AVX2TargetAttr : Lowbit_Target<"X86AVX2Target", "x86_64_avx2", ["getDotProduct", "populateDotProductPatterns"]> {
   let summary = "x86-64 with AVX2 and FMA";
   let description = [{

@@ -120,7 +120,7 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
       How well this target fits a machine with the given LLVM features and triple: negative when its code cannot run there,
       otherwise larger is better. `host` picks the best.
     }], "int", "getPreference", (ins "const ::llvm::Triple &":$triple, "const ::llvm::StringMap<bool> &":$features)>,
-    InterfaceMethod<"Bits of a vector register.", "unsigned", "getVectorBits">,
+    InterfaceMethod<"Bits of a vector register; 0 for plain loops without vectors.", "unsigned", "getVectorBits">,
     InterfaceMethod<"Number of vector registers.", "unsigned", "getNumVectorRegisters">,
     InterfaceMethod<"Bytes of the first and second level data cache of one core.", "std::pair<int64_t, int64_t>", "getCacheBytes">,
     InterfaceMethod<[{

@@ -5,6 +5,28 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ResultsToArgumentsPass : Pass<"lowbit-results-to-arguments", "::mlir::ModuleOp"> {
+  let summary = "Entry points write their results where the caller says";
+  let description = [{
+    A public function with a body becomes `void`: each result becomes a trailing memref argument, with the result's attributes and
+    `lowbit.result`. Tensor arguments are marked as not writable, so that no buffer of the caller is used for
+    anything else. Private functions stay as they are; a call of an entry point is refused.
+
+    ```mlir
+    func.func @f(%x: tensor<4xf32>) -> (tensor<4xf32> {lowbit.name = "y"}) {
+      return %x : tensor<4xf32>
+    }
+    // ==>
+    func.func @f(%x: tensor<4xf32> {bufferization.writable = false},
+                 %y: memref<4xf32> {lowbit.name = "y", lowbit.result}) attributes {llvm.emit_c_interface} {
+      bufferization.materialize_in_destination %x in restrict writable %y : (tensor<4xf32>, memref<4xf32>) -> ()
+      return
+    }
+    ```
+  }];
+  let dependentDialects = ["bufferization::BufferizationDialect", "memref::MemRefDialect", "LLVM::LLVMDialect"];
+}
+
 def VerifyLoweredPass : Pass<"lowbit-verify-lowered"> {
   let summary = "Refuse what upstream conversions leave behind in silence";
   let description = [{

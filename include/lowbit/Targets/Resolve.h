@@ -1,0 +1,28 @@
+//===- Resolve.h - from a target's name to its attribute ------------------===//
+//
+// A module carries the machine it is compiled for as `lowbit.target`; passes ask that attribute, never a name.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_TARGETS_RESOLVE_H
+#define LOWBIT_TARGETS_RESOLVE_H
+
+#include "lowbit/IR/Lowbit.h"
+
+namespace mlir::lowbit {
+
+/// The module attribute that holds the target.
+inline constexpr StringLiteral targetAttrName = "lowbit.target";
+
+/// The target users write as `name`. `host` is the one that fits this machine best. Unknown names, and `host` on a
+/// machine that no target fits, are reported through `emitError`.
+FailureOr<QuantTargetAttrInterface> resolveTarget(MLIRContext *context, StringRef name, function_ref<InFlightDiagnostic()> emitError);
+
+/// The target of the nearest enclosing op that carries one; without any, the target that fits every machine.
+QuantTargetAttrInterface getTarget(Operation *op);
+
+/// Elements of `type` (an integer or float) in one vector register of `target`; at least one.
+int64_t getVectorLength(QuantTargetAttrInterface target, Type type);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_TARGETS_RESOLVE_H

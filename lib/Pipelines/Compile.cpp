@@ -1,0 +1,73 @@
+//===- Compile.cpp - from tensors to the LLVM dialect ---------------------===//
+// Law: whatever the target, the same calling convention (Pipelines.h) and nothing of the dialect left at the end.
+
+#include "lowbit/Conversion/Passes.h"
+#include "lowbit/Pipelines/Lower.h"
+#include "lowbit/Pipelines/Pipelines.h"
+#include "lowbit/Targets/Resolve.h"
+#include "lowbit/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_COMPILEPASS
+#include "lowbit/Pipelines/Passes.h.inc"
+
+/// Every lowbit op as its document says, one element after the other.
+static void buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(createLowerReferencePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  buildBufferizePipeline(pm);
+  buildLowerToLLVMPipeline(pm);
+}
+
+static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
+  pm.addPass(createLowerReferencePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  buildBufferizePipeline(pm);
+  buildLowerToLLVMPipeline(pm);
+}
+
+void buildCompilePipeline(OpPassManager &pm, const CompileOptions &options) {
+  CompilePassOptions passOptions;
+  passOptions.target = options.target;
+  passOptions.threads = options.threads;
+  pm.addPass(createCompilePass(passOptions));
+}
+
+namespace {
+struct CompilePass final : impl::CompilePassBase<CompilePass> {
+  using CompilePassBase::CompilePassBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<LowbitDialect>();
+    OpPassManager pm(ModuleOp::getOperationName());
+    buildReferencePipeline(pm);
+    buildTargetPipeline(pm, threads);
+    pm.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    if (threads == 0) {
+      module.emitError("`threads` is 0; expected at least 1");
+      return signalPassFailure();
+    }
+    FailureOr<QuantTargetAttrInterface> resolved = resolveTarget(&getContext(), target, [&] { return module.emitError(); });
+    if (failed(resolved))
+      return signalPassFailure();
+    module->setAttr(targetAttrName, *resolved);
+
+    OpPassManager pm(ModuleOp::getOperationName());
+    if (resolved->getVectorBits() == 0)
+      buildReferencePipeline(pm);
+    else
+      buildTargetPipeline(pm, threads);
+    if (failed(runPipeline(pm, module)))
+      signalPassFailure();
+  }
+};
+} // namespace
+} // namespace mlir::lowbit
