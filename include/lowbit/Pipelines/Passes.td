@@ -27,4 +27,23 @@ def CompilePass : Pass<"lowbit-compile", "::mlir::ModuleOp"> {
   ];
 }
 
+def QuantizePass : Pass<"lowbit-quantize", "::mlir::ModuleOp"> {
+  let summary = "From a float model to one that computes on codes";
+  let description = [{
+    Names sites, chooses their schemes by a recipe, puts quantize and dequantize around them, folds weights to codes, and fuses all
+    that into `lowbit.contract`. The result is the model that is saved; `lowbit-compile` takes it from there. Passes, each testable
+    alone: `lowbit-name-sites`, `lowbit-assign-schemes`, `lowbit-insert-qdq`, `lowbit-fold-weights`, `lowbit-fuse-qdq`.
+
+    ```mlir
+    %r = linalg.matmul ins(%x, %weight : tensor<128x384xf32>, tensor<384x384xf32>) outs(%zeros : tensor<128x384xf32>) -> tensor<128x384xf32>
+    // ==>
+    %r = lowbit.contract […] lhs(%codes scales %scales <#lowbit.int<8>, block = [1, 0]> : …) rhs(…) outs(…) -> tensor<128x384xf32>
+    ```
+  }];
+  let options = [
+    Option<"recipe", "recipe", "std::string", /*default=*/"", "A recipe's name, a file, or a document in place">,
+    Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, for recipes with static activations">,
+  ];
+}
+
 #endif

@@ -3,6 +3,7 @@
 #define LOWBIT_TRANSFORMS_PASSES_H
 
 #include "mlir/Pass/Pass.h"
+#include <string>
 
 namespace mlir::lowbit {
 

@@ -54,4 +54,77 @@ def NameSitesPass : Pass<"lowbit-name-sites", "::mlir::ModuleOp"> {
   }];
 }
 
+def AssignSchemesPass : Pass<"lowbit-assign-schemes", "::mlir::ModuleOp"> {
+  let summary = "Choose a scheme for each site from a recipe";
+  let description = [{
+    Puts `lowbit.schemes` on each site: for every operand that becomes codes, by name, its scheme, and for static activations the scale (and
+    zero point) that the statistics give. A site that stays float gets `lowbit.float_reason` and a remark with that reason. A pattern
+    that matches no site, and statistics that lack one, are errors. docs/recipes.md describes recipes.
+
+    ```mlir
+    %r = linalg.matmul {lowbit.site = "query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+    // ==>
+    %r = linalg.matmul {lowbit.site = "query", lowbit.schemes = {activation = {scheme = #lowbit.scheme<#lowbit.int<8>, block = [1, 0]>},
+                        weight = {scheme = #lowbit.scheme<#lowbit.int<8>, block = [0, 1]>}}} ins(%x, %w : …) …
+    ```
+  }];
+  let options = [
+    Option<"recipe", "recipe", "std::string", /*default=*/"", "A recipe's name, a file, or a document in place">,
+    Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, for recipes with static activations">,
+  ];
+}
+
+def InsertQDQPass : Pass<"lowbit-insert-qdq"> {
+  let summary = "Put quantize and dequantize before the operands that have a scheme";
+  let description = [{
+    The op itself stays and computes on the reals that codes stand for. Scales of weights and of dynamic activations are computed from
+    the values (weights fold afterwards), static ones are constants.
+
+    ```mlir
+    %r = linalg.matmul {lowbit.schemes = {activation = {scheme = #lowbit.scheme<#lowbit.int<8>, block = [1, 0]>}}} ins(%x, %w : …) …
+    // ==>
+    %s = lowbit.compute_scales %x <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>) -> tensor<4x1xf32>
+    %c = lowbit.quantize %x, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xi8>
+    %d = lowbit.dequantize %c, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xi8>, tensor<4x1xf32>) -> tensor<4x8xf32>
+    %r = linalg.matmul ins(%d, %w : …) …
+    ```
+  }];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect"];
+}
+
+def FoldWeightsPass : Pass<"lowbit-fold-weights"> {
+  let summary = "Compute scales and codes of constants at compile time";
+  let description = [{
+    `lowbit.compute_scales` and `lowbit.quantize` of constants become constants, bit for bit what the reference lowering computes;
+    large ones are resources named after the weight. NaN and infinity are errors.
+
+    ```mlir
+    %w = arith.constant dense<[[1.0, -2.0]]> : tensor<1x2xf32>
+    %s = lowbit.compute_scales %w <#lowbit.int<8>> : (tensor<1x2xf32>) -> tensor<f32>
+    // ==>
+    %s = arith.constant dense<0.0157480314> : tensor<f32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def FuseQDQPass : Pass<"lowbit-fuse-qdq"> {
+  let summary = "Compute on codes: contractions and lookups of dequantized operands";
+  let description = [{
+    A contraction or convolution of dequantized operands becomes `lowbit.contract`; elementwise ops that are its only reader (bias,
+    activation function, residual) become its epilogue. A lookup of rows of a dequantized table looks codes and scales up and
+    dequantizes those. What cannot be fused stays, and a remark says why.
+
+    ```mlir
+    %d = lowbit.dequantize %c, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xi8>, tensor<4x1xf32>) -> tensor<4x8xf32>
+    %w = lowbit.dequantize %e, %t <#lowbit.int<8>, block = [0, 1]> : (tensor<8x6xi8>, tensor<1x6xf32>) -> tensor<8x6xf32>
+    %r = linalg.matmul ins(%d, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+    // ==>
+    %r = lowbit.contract […] lhs(%c scales %s <#lowbit.int<8>, block = [1, 0]> : …) rhs(%e scales %t <#lowbit.int<8>, block = [0, 1]> : …) …
+    ```
+  }];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif

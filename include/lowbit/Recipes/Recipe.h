@@ -1,0 +1,69 @@
+//===- Recipe.h - which site gets which scheme ----------------------------===//
+//
+// A recipe is one versioned document, JSON or YAML (docs/recipes.md): ordered rules that match sites by name and kind. Everything
+// that is wrong with one is a diagnostic at its line and column, with the fix.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_RECIPES_RECIPE_H
+#define LOWBIT_RECIPES_RECIPE_H
+
+#include "lowbit/IR/Lowbit.h"
+#include "llvm/Support/GlobPattern.h"
+
+namespace mlir::lowbit {
+
+/// How one operand becomes codes, before the operand's shape is known.
+struct SchemeRecipe {
+  NumberFormatAttrInterface format;
+  /// One scale for each index of the kept axes (per channel, per token); otherwise one for the tensor.
+  bool perKeptAxis = false;
+  /// Neighbours along the last reduced axis that share a scale; 0 is all of them.
+  int64_t group = 0;
+  Type scale;
+  IntegerType zero;
+  Scaling scaling = Scaling::Divide;
+  /// Activations only: ranges come from statistics, not from the values at hand.
+  bool isStatic = false;
+  /// Activations only: the observer that calibration uses for this operand; null is its default.
+  Attribute observer;
+
+  /// The scheme for `operand`; failure after an error at `loc` when a group does not divide its axis.
+  FailureOr<SchemeAttr> getScheme(const QuantizableOperand &operand, Location loc) const;
+};
+
+/// What a rule of a recipe says about the sites it matches.
+struct RecipeRule {
+  Location loc;
+  std::string pattern;
+  llvm::GlobPattern glob;
+  SmallVector<std::string, 4> kinds; ///< Empty: every kind.
+  std::optional<SchemeRecipe> weight, activation;
+  /// Set when the sites stay float; the reason that users read.
+  std::optional<std::string> keepReason;
+
+  bool matchesName(StringRef site) const { return glob.match(site); }
+  bool matches(StringRef site, StringRef kind) const {
+    return matchesName(site) && (kinds.empty() || llvm::is_contained(kinds, kind));
+  }
+};
+
+struct Recipe {
+  std::string name, description;
+  SmallVector<RecipeRule, 0> rules;
+
+  /// The first rule that matches, or null.
+  const RecipeRule *findRule(StringRef site, StringRef kind) const;
+  bool needsStatistics() const;
+
+  /// Parses `text`; `source` names it in diagnostics.
+  static FailureOr<Recipe> parse(StringRef text, StringRef source, MLIRContext *context);
+  /// Loads a named recipe, a file, or a document given in place (it begins with a brace).
+  static FailureOr<Recipe> load(StringRef recipe, Location loc);
+};
+
+/// Names of the recipes that are built in, and their text (python/lowbit/recipes).
+ArrayRef<std::pair<StringRef, StringRef>> getNamedRecipes();
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_RECIPES_RECIPE_H

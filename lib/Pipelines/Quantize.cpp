@@ -1,0 +1,48 @@
+//===- Quantize.cpp - from a float model to one that computes on codes ----===//
+
+#include "lowbit/ExternalModels/Register.h"
+#include "lowbit/Pipelines/Pipelines.h"
+#include "lowbit/Transforms/Passes.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_QUANTIZEPASS
+#include "lowbit/Pipelines/Passes.h.inc"
+
+static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats) {
+  pm.addPass(createNameSitesPass());
+  AssignSchemesPassOptions options;
+  options.recipe = recipe;
+  options.stats = stats;
+  pm.addPass(createAssignSchemesPass(options));
+  pm.addPass(createInsertQDQPass());
+  // Sites that read one value by one scheme share its codes.
+  pm.addPass(createCSEPass());
+  pm.addPass(createFoldWeightsPass());
+  pm.addPass(createFuseQDQPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+namespace {
+struct QuantizePass final : PassWithModels<impl::QuantizePassBase<QuantizePass>> {
+  using PassWithModels::PassWithModels;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    PassWithModels::getDependentDialects(registry);
+    OpPassManager pm(ModuleOp::getOperationName());
+    buildQuantizePipeline(pm, recipe, stats);
+    pm.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    OpPassManager pm(ModuleOp::getOperationName());
+    buildQuantizePipeline(pm, recipe, stats);
+    if (failed(runPipeline(pm, getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

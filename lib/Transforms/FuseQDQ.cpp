@@ -1,0 +1,55 @@
+//===- FuseQDQ.cpp - float ops over dequantized operands to lowbit.contract ===//
+//
+// Invariant: codes, scales and zero points do not change. The sum is taken over codes, so it is the float op's up to the rounding
+// of floats; `lowbit.contract` says exactly what it is.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FuseEpilogue.h"
+#include "Sites.h"
+#include "lowbit/ExternalModels/Register.h"
+#include "lowbit/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_FUSEQDQPASS
+#include "lowbit/Transforms/Passes.h.inc"
+
+/// Replaces `op` when one of its operands is dequantized.
+static void fuseDequantize(QuantizableOpInterface op, RewriterBase &rewriter) {
+  std::string reason;
+  SmallVector<DequantizeOp> dequantized;
+  for (const QuantizableOperand &operand : op.getQuantizableOperands(reason))
+    dequantized.push_back(operand.operand->get().getDefiningOp<DequantizeOp>());
+  if (llvm::none_of(dequantized, [](DequantizeOp producer) { return producer; }))
+    return;
+  auto site = op->getAttrOfType<StringAttr>(kSiteAttr);
+  rewriter.setInsertionPoint(op);
+  FailureOr<Value> built = op.buildQuantized(rewriter, dequantized);
+  if (failed(built))
+    return reportLeftInFloat(op, "the schemes of its operands do not fit together; it computes on dequantized values");
+  if (site)
+    built->getDefiningOp()->setAttr(kSiteAttr, site);
+  rewriter.replaceOp(op, *built);
+}
+
+namespace {
+struct FuseQDQPass final : PassWithModels<impl::FuseQDQPassBase<FuseQDQPass>> {
+  void runOnOperation() override {
+    SmallVector<QuantizableOpInterface> ops;
+    getOperation()->walk([&](QuantizableOpInterface op) { ops.push_back(op); });
+    IRRewriter rewriter(&getContext());
+    for (QuantizableOpInterface op : ops)
+      fuseDequantize(op, rewriter);
+    RewritePatternSet patterns(&getContext());
+    populateFuseEpiloguePatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
+      getOperation()->emitError("fusing epilogues does not come to an end");
+      signalPassFailure();
+    }
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

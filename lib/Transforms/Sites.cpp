@@ -1,0 +1,20 @@
+//===- Sites.cpp - why an op stays float ----------------------------------===//
+
+#include "Sites.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+namespace mlir::lowbit {
+
+void reportLeftInFloat(Operation *op, const Twine &reason) {
+  std::string text = reason.str();
+  op->setAttr(kFloatReasonAttr, StringAttr::get(op->getContext(), text));
+  auto function = op->getParentOfType<FunctionOpInterface>();
+  auto options = remark::RemarkOpts::name("left-in-float").category("lowbit").function(function ? function.getName() : "module");
+  auto site = op->getAttrOfType<StringAttr>(kSiteAttr);
+  StringRef name = site ? site.getValue() : op->getName().getStringRef();
+  remark::missed(op->getLoc(), options) << remark::add("`{0}` stays float", name) << remark::reason("{0}", text);
+}
+
+} // namespace mlir::lowbit
