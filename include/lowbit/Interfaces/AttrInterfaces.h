@@ -2,6 +2,7 @@
 #ifndef LOWBIT_INTERFACES_ATTRINTERFACES_H
 #define LOWBIT_INTERFACES_ATTRINTERFACES_H
 
+#include "lowbit/Observers/Histogram.h"
 #include "lowbit/Observers/ObserverState.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Attributes.h"

@@ -1,0 +1,106 @@
+//===- Recorder.cpp - feeds the values of a run into statistics -----------===//
+
+#include "lowbit/Calibration/Recorder.h"
+
+namespace mlir::lowbit {
+
+/// `[1, 7]`: where the value at `offset` lies in a tensor of `shape`.
+static std::string formatIndex(size_t offset, ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> index(shape.size());
+  for (size_t axis = shape.size(); axis-- > 0; offset /= shape[axis])
+    index[axis] = offset % shape[axis];
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << '[';
+  llvm::interleaveComma(index, os);
+  os << ']';
+  return text;
+}
+
+std::string Recorder::findError(const SiteStatistics &site, ArrayRef<float> values, ArrayRef<int64_t> shape) const {
+  bool fits = shape.size() == site.shape.size();
+  for (auto [size, expected] : llvm::zip(shape, site.shape))
+    fits &= size == expected || ShapedType::isDynamic(expected);
+  if (!fits)
+    return "site `" + site.name + "` was compiled for another shape than its statistics have";
+  if (std::optional<size_t> bad = findNotFinite(values)) {
+    bool isNaN = values[*bad] != values[*bad];
+    return "site `" + site.name + "` has " + (isNaN ? "NaN" : "infinity") + " at " + formatIndex(*bad, shape) + " in run " +
+           std::to_string(statistics.getRuns()) + "; calibration needs finite values, check the data and the model";
+  }
+  return "";
+}
+
+void Recorder::observe(uint64_t index, ArrayRef<float> values, ArrayRef<int64_t> shape) {
+  if (!failure.empty())
+    return;
+  if (index >= statistics.getSites().size()) {
+    failure = "the compiled model records more sites than its statistics have";
+    return;
+  }
+  SiteStatistics &site = statistics.getSites()[index];
+  failure = findError(site, values, shape);
+  if (!failure.empty())
+    return;
+  site.histogram.observe(values);
+  observeStates(site, values, shape);
+}
+
+/// Columns of a row-major matrix one after the other, in blocks that stay in the cache.
+static void transpose(ArrayRef<float> values, size_t numRows, size_t numColumns, float *result) {
+  constexpr size_t kBlock = 16;
+  for (size_t row = 0; row < numRows; row += kBlock)
+    for (size_t column = 0; column < numColumns; column += kBlock)
+      for (size_t i = row, lastRow = std::min(row + kBlock, numRows); i < lastRow; ++i)
+        for (size_t j = column, lastColumn = std::min(column + kBlock, numColumns); j < lastColumn; ++j)
+          result[j * numRows + i] = values[i * numColumns + j];
+}
+
+/// Values of one state together, states in row-major order over `axes`, each in the order of `values`.
+static void groupByAxes(ArrayRef<float> values, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes, size_t numStates, float *result) {
+  size_t inner = 1; // values after the last of the axes lie together already
+  for (int64_t size : shape.drop_front(axes.back() + 1))
+    inner *= size;
+  std::vector<size_t> ends(numStates);
+  for (size_t i = 0; i < numStates; ++i)
+    ends[i] = i * (values.size() / numStates);
+  ArrayRef<int64_t> outer = shape.take_front(axes.back() + 1);
+  SmallVector<int64_t> index(outer.size());
+  for (; !values.empty(); values = values.drop_front(inner)) {
+    size_t state = 0;
+    for (int64_t axis : axes)
+      state = state * shape[axis] + index[axis];
+    std::copy_n(values.data(), inner, result + ends[state]);
+    ends[state] += inner;
+    for (size_t axis = outer.size(); axis-- > 0 && ++index[axis] == outer[axis];)
+      index[axis] = 0;
+  }
+}
+
+void Recorder::observeStates(SiteStatistics &site, ArrayRef<float> values, ArrayRef<int64_t> shape) {
+  if (values.empty())
+    return;
+  size_t numStates = site.states.size(), numAxes = site.axes.size(), rank = shape.size();
+  bool atFront = numAxes == 0 || site.axes.back() + 1 == static_cast<int64_t>(numAxes);
+  bool atBack = numAxes != 0 && site.axes.front() == static_cast<int64_t>(rank - numAxes);
+  if (!atFront) {
+    scratch.resize(values.size());
+    if (atBack)
+      transpose(values, values.size() / numStates, numStates, scratch.data());
+    else
+      groupByAxes(values, shape, site.axes, numStates, scratch.data());
+    values = scratch;
+  }
+  size_t share = values.size() / numStates;
+  for (auto [i, state] : llvm::enumerate(site.states))
+    state->observe(values.slice(i * share, share));
+}
+
+llvm::Error Recorder::endRun() {
+  statistics.addRun();
+  if (failure.empty())
+    return llvm::Error::success();
+  return llvm::createStringError(std::exchange(failure, ""));
+}
+
+} // namespace mlir::lowbit

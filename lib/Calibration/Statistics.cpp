@@ -1,0 +1,160 @@
+//===- Statistics.cpp - what calibration has learned about a model --------===//
+
+#include "lowbit/Calibration/Statistics.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/SHA256.h"
+
+namespace mlir::lowbit {
+
+/// States that one site may keep: more than any channel or token axis in use, few enough to bound memory.
+static constexpr int64_t kMostStates = 1 << 20;
+
+std::pair<double, double> SiteStatistics::getRange(NumberFormatAttrInterface format, bool symmetric) const {
+  std::unique_ptr<ObserverState> all = observer.createState();
+  for (const std::unique_ptr<ObserverState> &state : states)
+    llvm::cantFail(all->merge(*state)); // fails only beyond 2^53 values
+  return all->getRange(format, symmetric);
+}
+
+SmallVector<std::pair<double, double>> SiteStatistics::getRanges(NumberFormatAttrInterface format, bool symmetric) const {
+  return llvm::map_to_vector(states, [&](const std::unique_ptr<ObserverState> &state) { return state->getRange(format, symmetric); });
+}
+
+/// How many states an op keeps, or failure after an error.
+static FailureOr<int64_t> countStates(ObserveOp op) {
+  int64_t count = 1;
+  for (int64_t axis : op.getAxes().value_or(ArrayRef<int64_t>())) {
+    int64_t size = op.getInput().getType().getDimSize(axis);
+    if (ShapedType::isDynamic(size))
+      return op.emitOpError() << "keeps a state for each index of axis " << axis << ", whose size is known only at run time; "
+                              << "expected a static size, or no axes";
+    count *= size;
+    if (count > kMostStates)
+      return op.emitOpError() << "keeps more than " << kMostStates << " states; expected fewer axes";
+  }
+  return count;
+}
+
+FailureOr<Statistics> Statistics::create(ModuleOp module) {
+  Statistics statistics;
+  llvm::StringSet<> names;
+  WalkResult result = module.walk([&](ObserveOp op) -> WalkResult {
+    if (!names.insert(op.getSite()).second)
+      return op.emitOpError() << "records site \"" << op.getSite() << "\", which another op records too";
+    FailureOr<int64_t> numStates = countStates(op);
+    if (failed(numStates))
+      return failure();
+    SiteStatistics site;
+    site.name = op.getSite().str();
+    site.observer = op.getObserver();
+    site.shape = llvm::to_vector(op.getInput().getType().getShape());
+    site.axes = llvm::to_vector(op.getAxes().value_or(ArrayRef<int64_t>()));
+    for (int64_t i = 0; i < *numStates; ++i)
+      site.states.push_back(site.observer.createState());
+    statistics.sites.push_back(std::move(site));
+    return success();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  if (statistics.sites.empty())
+    return module.emitError("has nothing to record; expected `lowbit.observe`, which `lowbit-insert-observers` adds");
+  statistics.model = getModelFingerprint(module);
+  return statistics;
+}
+
+const SiteStatistics *Statistics::lookup(StringRef site) const {
+  auto found = llvm::find_if(sites, [&](const SiteStatistics &each) { return each.name == site; });
+  return found == sites.end() ? nullptr : &*found;
+}
+
+/// Why `other` cannot be added to `site`; empty when it can.
+static std::string findDifference(const SiteStatistics &site, const SiteStatistics &other) {
+  std::string ours, theirs;
+  llvm::raw_string_ostream(ours) << site.observer;
+  llvm::raw_string_ostream(theirs) << other.observer;
+  if (site.name != other.name)
+    return "site `" + site.name + "` meets site `" + other.name + "`";
+  if (ours != theirs)
+    return "site `" + site.name + "` is observed by " + ours + " and by " + theirs;
+  if (site.axes != other.axes || site.shape != other.shape || site.states.size() != other.states.size())
+    return "site `" + site.name + "` has other axes or another shape";
+  return "";
+}
+
+llvm::Error Statistics::merge(const Statistics &other) {
+  if (model != other.model)
+    return llvm::createStringError("statistics of different models cannot be merged");
+  if (sites.size() != other.sites.size())
+    return llvm::createStringError("statistics of %zu and of %zu sites cannot be merged", sites.size(), other.sites.size());
+  for (auto [site, added] : llvm::zip_equal(sites, other.sites)) {
+    if (std::string difference = findDifference(site, added); !difference.empty())
+      return llvm::createStringError("statistics cannot be merged: " + difference);
+    if (site.getCount() + added.getCount() > kLargestCount)
+      return llvm::createStringError("statistics cannot be merged: site `" + site.name + "` counts more than 2^53 values");
+  }
+  for (auto [site, added] : llvm::zip_equal(sites, other.sites)) {
+    for (auto [state, addedState] : llvm::zip_equal(site.states, added.states))
+      llvm::cantFail(state->merge(*addedState)); // checked above
+    llvm::cantFail(site.histogram.merge(added.histogram));
+  }
+  runs += other.runs;
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Which model
+//===----------------------------------------------------------------------===//
+
+/// Calls `report` for every named site, else for every observe op, with its name and a text of its types.
+static void forEachSite(ModuleOp module, function_ref<void(StringRef, StringRef)> report) {
+  auto describe = [](Operation *op) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    os << op->getName() << '(';
+    llvm::interleaveComma(op->getOperandTypes(), os);
+    os << ')';
+    return text;
+  };
+  bool anyNamed = false;
+  module.walk([&](Operation *op) {
+    if (auto site = op->getAttrOfType<StringAttr>(kSiteAttr)) {
+      anyNamed = true;
+      report(site.getValue(), describe(op));
+    }
+  });
+  if (!anyNamed)
+    module.walk([&](ObserveOp op) { report(op.getSite(), describe(op)); });
+}
+
+std::string getModelFingerprint(ModuleOp module) {
+  llvm::SHA256 hash;
+  forEachSite(module, [&](StringRef name, StringRef types) {
+    hash.update(name);
+    hash.update(StringRef("\0", 1));
+    hash.update(types);
+    hash.update("\n");
+  });
+  return llvm::toHex(hash.final(), /*LowerCase=*/true);
+}
+
+LogicalResult Statistics::verifyModel(ModuleOp module, function_ref<InFlightDiagnostic()> emitError) const {
+  if (getModelFingerprint(module) == model)
+    return success();
+  llvm::StringSet<> names;
+  forEachSite(module, [&](StringRef name, StringRef) { names.insert(name); });
+  if (names.empty())
+    return emitError() << "cannot be compared with statistics: no op has `" << kSiteAttr << "`; run `lowbit-name-sites` first";
+  for (const SiteStatistics &site : sites)
+    if (!names.contains(site.name) && !names.contains(StringRef(site.name).rsplit(':').first))
+      return emitError() << "statistics are of another model: they have site `" << site.name
+                         << "`, which this one has not; calibrate this model";
+  return emitError() << "statistics are of another model: its sites have other names or operand types; calibrate this model";
+}
+
+ObserverAttrInterface parseObserver(StringRef text, MLIRContext *context) {
+  text.consume_front("#lowbit.");
+  return dyn_cast_or_null<ObserverAttrInterface>(LowbitDialect::parsePolicy(context, text));
+}
+
+} // namespace mlir::lowbit
