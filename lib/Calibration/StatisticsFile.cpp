@@ -24,8 +24,8 @@ static llvm::json::Value toJSON(ArrayRef<int64_t> integers) { return llvm::json:
 
 void Statistics::print(raw_ostream &os) const {
   using llvm::json::Value;
-  os << "{\"kind\":" << Value(kKind) << ",\"version\":" << kVersion << ",\"model\":" << Value(model)
-     << ",\"runs\":" << runs << ",\"sites\":[";
+  os << "{\"kind\":" << Value(kKind) << ",\"version\":" << kVersion << ",\"model\":" << Value(model) << ",\"runs\":" << runs
+     << ",\"sites\":[";
   for (auto [i, site] : llvm::enumerate(sites)) {
     std::string observer;
     llvm::raw_string_ostream(observer) << site.observer;
@@ -209,9 +209,7 @@ llvm::Error StatisticsReader::readStates(const llvm::json::Object &object, SiteS
   return llvm::Error::success();
 }
 
-llvm::Expected<Statistics> Statistics::parse(StringRef text, MLIRContext *context) {
-  return StatisticsReader(context).read(text);
-}
+llvm::Expected<Statistics> Statistics::parse(StringRef text, MLIRContext *context) { return StatisticsReader(context).read(text); }
 
 llvm::Expected<Statistics> Statistics::load(StringRef path, MLIRContext *context) {
   auto buffer = llvm::MemoryBuffer::getFile(path);

@@ -1,7 +1,7 @@
 //===- Entropy.cpp - the clip that keeps the distribution -----------------===//
 //
-// S. Migacz, "8-bit Inference with TensorRT", GTC 2017. For a clip after `n` bins of magnitudes, P is the distribution of these bins with all
-// that lies beyond added to the last; Q is what is left when the `n` bins are merged into the format's levels and each level is spread
+// S. Migacz, "8-bit Inference with TensorRT", GTC 2017. For a clip after `n` bins of magnitudes, P is the distribution of these bins with
+// all that lies beyond added to the last; Q is what is left when the `n` bins are merged into the format's levels and each level is spread
 // evenly over its bins that are not empty. The clip with the least KL(P || Q) wins, the widest of equals.
 //
 // With c_i the counts of a level, C their sum and k how many are not empty, Q gives each of them C / k, so

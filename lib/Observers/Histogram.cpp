@@ -171,8 +171,7 @@ int64_t Histogram::getBinOf(float value) const {
 llvm::Error Histogram::checkRange() const {
   auto first = llvm::find_if(counts, [](uint64_t inBin) { return inBin != 0; });
   auto last = std::find_if(counts.rbegin(), counts.rend(), [](uint64_t inBin) { return inBin != 0; });
-  if (first == counts.end() || first - counts.begin() != getBinOf(range.smallest) ||
-      counts.rend() - last - 1 != getBinOf(range.largest))
+  if (first == counts.end() || first - counts.begin() != getBinOf(range.smallest) || counts.rend() - last - 1 != getBinOf(range.largest))
     return llvm::createStringError("histogram: `range` does not lie in the first and last bin with a count");
   return llvm::Error::success();
 }

@@ -16,9 +16,7 @@ public:
   explicit HistogramState(unsigned numBins) : histogram(numBins) {}
 
   void observe(ArrayRef<float> values) final { histogram.observe(values); }
-  llvm::Error merge(const ObserverState &other) final {
-    return histogram.merge(static_cast<const HistogramState &>(other).histogram);
-  }
+  llvm::Error merge(const ObserverState &other) final { return histogram.merge(static_cast<const HistogramState &>(other).histogram); }
   std::pair<double, double> getRange(NumberFormatAttrInterface format, bool symmetric) const final {
     return histogram.isEmpty() ? std::pair<double, double>(0, 0) : readRange(format, symmetric);
   }

@@ -42,9 +42,7 @@ public:
     return {sums.smallest / weight, sums.largest / weight};
   }
 
-  llvm::json::Value toJSON() const override {
-    return llvm::json::Array{sums.smallest, sums.largest, static_cast<int64_t>(sums.batches)};
-  }
+  llvm::json::Value toJSON() const override { return llvm::json::Array{sums.smallest, sums.largest, static_cast<int64_t>(sums.batches)}; }
 
   llvm::Error fromJSON(const llvm::json::Value &value) override;
   size_t getNumBytes() const override { return sizeof(*this); }

@@ -4,6 +4,8 @@
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/bit.h"
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 namespace mlir::lowbit {
 
@@ -117,11 +119,16 @@ FailureOr<APFloat> parseDecimal(AsmParser &parser) {
 }
 
 void printDecimal(AsmPrinter &printer, const APFloat &value) {
-  SmallString<24> digits;
-  value.toString(digits, /*FormatPrecision=*/0, /*FormatMaxPadding=*/16);
-  printer << digits;
-  if (digits.find_first_of(".En") == StringRef::npos)
-    printer << ".0";
+  double number = value.convertToDouble();
+  char digits[32];
+  for (int precision = 1; precision <= 17; ++precision) {
+    std::snprintf(digits, sizeof(digits), "%.*g", precision, number);
+    if (std::strtod(digits, nullptr) == number)
+      break;
+  }
+  // A float of MLIR has a point: 1e-05 is 1.0e-05.
+  auto [mantissa, exponent] = StringRef(digits).split('e');
+  printer << mantissa << (mantissa.contains('.') ? "" : ".0") << (exponent.empty() ? "" : "e") << exponent;
 }
 
 } // namespace mlir::lowbit

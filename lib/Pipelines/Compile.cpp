@@ -15,6 +15,7 @@ namespace mlir::lowbit {
 
 /// Every lowbit op as its document says, one element after the other.
 static void buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(createLowerObservePass());
   pm.addPass(createLowerReferencePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -23,6 +24,7 @@ static void buildReferencePipeline(OpPassManager &pm) {
 }
 
 static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
+  pm.addPass(createLowerObservePass());
   pm.addPass(createLowerReferencePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

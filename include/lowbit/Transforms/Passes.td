@@ -54,6 +54,47 @@ def NameSitesPass : Pass<"lowbit-name-sites", "::mlir::ModuleOp"> {
   }];
 }
 
+def InsertObserversPass : Pass<"lowbit-insert-observers", "::mlir::ModuleOp"> {
+  let summary = "Record the activations of named sites";
+  let description = [{
+    Puts `lowbit.observe` before the activation operands of sites whose name matches one of the patterns (globs; all sites where there
+    is none). A pattern that matches no site is an error. `axes` is `tensor` for one state, `channel` for one for each index of
+    the axes that the op sums over, or `token` for the axes that it keeps. Values of f16 and bf16 are widened first.
+
+    ```mlir
+    %r = linalg.matmul {lowbit.site = "query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+    // ==>  with observer=percentile<99.9> axes=channel
+    lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.percentile<99.9> per [1]
+    %r = linalg.matmul {lowbit.site = "query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+    ```
+  }];
+  let options = [
+    Option<"observer", "observer", "std::string", /*default=*/"\"minmax\"", "An observer, such as `minmax` or `percentile<99.9>`">,
+    ListOption<"sites", "sites", "std::string", "Patterns of site names, such as `encoder.*.query`">,
+    Option<"axes", "axes", "std::string", /*default=*/"\"tensor\"", "`tensor`, `channel` or `token`">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect"];
+}
+
+def LowerObservePass : Pass<"lowbit-lower-observe", "::mlir::ModuleOp"> {
+  let summary = "Hand observed tensors to the run time";
+  let description = [{
+    Each `lowbit.observe` becomes a call of `lowbit_observe` with its number, in the order of the module, by which the recorder of the
+    run knows its site (include/lowbit/Calibration/Recorder.h), and the values.
+
+    ```mlir
+    lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.minmax
+    // ==>
+    %site = arith.constant 0 : i64
+    %buffer = bufferization.to_buffer %x read_only : tensor<4x8xf32> to memref<4x8xf32>
+    %values = memref.cast %buffer : memref<4x8xf32> to memref<*xf32>
+    func.call @lowbit_observe(%site, %values) : (i64, memref<*xf32>) -> ()
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 def AssignSchemesPass : Pass<"lowbit-assign-schemes", "::mlir::ModuleOp"> {
   let summary = "Choose a scheme for each site from a recipe";
   let description = [{
