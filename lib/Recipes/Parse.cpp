@@ -81,7 +81,7 @@ LogicalResult readZero(const Node &node, SchemeRecipe &scheme) {
   if (failed(type))
     return failure();
   scheme.zero = dyn_cast<IntegerType>(*type);
-  return scheme.zero ? success() : emitError(node.loc) << "`zero` is \"" << *type << "\"; expected an integer type such as \"i8\"";
+  return scheme.zero ? success() : emitError(node.loc) << "`zero` is " << node.describe() << "; expected an integer type such as \"i8\"";
 }
 
 LogicalResult readFormat(const Node &node, StringRef role, SchemeRecipe &scheme) {
