@@ -144,6 +144,11 @@ class TestMeaning:
         proto = model([node("Reciprocal", ["x"], "y")], {"x": [3]}, {"y": [3]})
         assert "cf.assert" not in check(proto, tmp_path, np.array([0.0, -2.0, 4.0], np.float32))
 
+    def test_constant_that_is_all_the_same_and_reduced(self, tmp_path: Path) -> None:
+        nodes = [node("ReduceSum", ["c", "axis"], "s", keepdims=0), node("Add", ["x", "s"], "y")]
+        constants = {"c": np.full((3, 4), 0.5, np.float32), "axis": np.array([0])}
+        check(model(nodes, {"x": [4]}, {"y": [4]}, constants), tmp_path, random(4))
+
     def test_gather_reads_rows_and_counts_from_the_end(self, tmp_path: Path) -> None:
         proto = model(
             [node("Gather", ["t", "i"], "y")], {"i": [2, 3]}, {"y": [2, 3, 20]}, {"t": random(10, 20)}, types={"i": 7}
@@ -273,6 +278,17 @@ class TestRefusals:
         del proto.opset_import[:]
         refuse(save(proto, tmp_path), "operator set versions []")
 
+    @pytest.mark.parametrize("version", [0, -1, 2**40])
+    def test_operator_set_version_out_of_range(self, tmp_path: Path, version: int) -> None:
+        proto = linear_model()
+        proto.opset_import.add(domain="com.vendor", version=version)
+        refuse(save(proto, tmp_path), "an operator set version is not a positive 32-bit number")
+
+    def test_name_that_is_not_text(self, tmp_path: Path) -> None:
+        data = linear_model().SerializeToString()
+        (tmp_path / "model.onnx").write_bytes(data.replace(b"proj.bias", b"proj.\xff\xfe\xfd\xfc"))
+        refuse(tmp_path / "model.onnx", "holds text that is not UTF-8")
+
     def test_no_output(self, tmp_path: Path) -> None:
         proto = linear_model()
         del proto.graph.output[:]
@@ -380,6 +396,17 @@ class TestRefusals:
         proto = linear_model()
         proto.graph.sparse_initializer.add().values.name = "sparse"
         refuse(save(proto, tmp_path), "tensor 'sparse'", "sparse constants are not supported")
+
+    @pytest.mark.parametrize("axis", [2, -3, 2**40])
+    def test_axis_outside_of_the_rank(self, tmp_path: Path, axis: int) -> None:
+        nodes = [node("Gather", ["t", "i"], "y", "rows", axis=axis)]
+        proto = model(nodes, {"i": [2]}, {"y": ["a", "b"]}, {"t": random(10, 20)}, types={"i": 7})
+        refuse(save(proto, tmp_path), "axis")
+
+    def test_model_that_crashes_the_onnx_library(self, tmp_path: Path) -> None:
+        nodes = [node("GatherND", ["t", "i"], "y", batch_dims=-(2**31))]
+        proto = model(nodes, {"i": [2, 1]}, {"y": [2, 20]}, {"t": random(10, 20)}, types={"i": 7})
+        refuse(save(proto, tmp_path), how=import_onnx)
 
     def test_value_that_nothing_computes(self, tmp_path: Path) -> None:
         refuse(

@@ -57,9 +57,12 @@ def _evaluate(node: onnx.NodeProto, context: RewriteContext) -> np.ndarray | Non
     values = [context.constant_value(name) if name else None for name in node.input]
     if any(value is None for value, name in zip(values, node.input) if name):
         return None
-    if node.op_type in ("Transpose", "Identity"):
-        permutation = attribute(node, "perm", list(range(values[0].ndim))[::-1])
-        return values[0] if node.op_type == "Identity" else np.transpose(values[0], permutation)
+    if node.op_type == "Identity":
+        return values[0]
+    if node.op_type == "Transpose":
+        axes = list(range(values[0].ndim))
+        permutation = attribute(node, "perm", axes[::-1])
+        return np.transpose(values[0], permutation) if sorted(permutation) == axes else None
     limit = max([_SMALL_RESULT, *(value.size for value in values if value is not None)])
     shape = context.shapes.get(node.output[0])
     if shape is None or element_count(shape) > limit:

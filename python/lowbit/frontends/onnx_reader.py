@@ -20,6 +20,7 @@ from lowbit.frontends.external_data import parse_reference, read_external
 
 if TYPE_CHECKING:
     import onnx
+    from google.protobuf.message import Message
 
 MAX_FILE_BYTES = 2**31 - 1
 MAX_TENSOR_BYTES = 2**36
@@ -84,13 +85,26 @@ def _parse(path: Path) -> onnx.ModelProto:
     except OSError as error:
         raise ImportFailure(f"cannot be read: {error.strerror}", location=str(path)) from error
     try:
-        return onnx.ModelProto.FromString(data)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        proto = onnx.ModelProto.FromString(data)
+        _check_text(proto, path.name)
+    except (DecodeError, RecursionError) as error:
         raise ImportFailure(
             f"is truncated or is not an ONNX file ({size} bytes): {error}",
             location=str(path),
             hint="export the model again",
         ) from error
+    return proto
+
+
+def _check_text(message: Message, where: str) -> None:
+    """Refuses names that are not UTF-8, which protobuf hands out as bytes."""
+    for field_type, value in message.ListFields():
+        entries = value if field_type.is_repeated else [value]
+        if field_type.type == field_type.TYPE_MESSAGE:
+            for entry in entries:
+                _check_text(entry, where)
+        elif field_type.type == field_type.TYPE_STRING and any(isinstance(entry, bytes) for entry in entries):
+            raise ImportFailure(f"field '{field_type.name}' holds text that is not UTF-8", location=where)
 
 
 def _check_header(model: OnnxModel) -> None:
@@ -105,6 +119,8 @@ def _check_header(model: OnnxModel) -> None:
         raise ImportFailure(
             f"operator set versions {versions} of the default domain, expected one from 1 to {latest}", location=name
         )
+    if any(not 1 <= entry.version < 2**31 for entry in proto.opset_import):
+        raise ImportFailure("an operator set version is not a positive 32-bit number", location=name)
     if not proto.graph.output:
         raise ImportFailure("the graph has no output", location=name)
     if proto.graph.sparse_initializer:

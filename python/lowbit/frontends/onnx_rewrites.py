@@ -76,7 +76,7 @@ def rewrite_layer_norm(node: onnx.NodeProto, context: RewriteContext) -> bool:
     """Mean, variance, scale and shift as separate nodes, reduced over the trailing axes."""
     value, data_type = node.input[0], context.types[node.output[0]]
     shape = context.shapes[value]
-    axis = attribute(node, "axis", -1) % len(shape)
+    axis = context.axis(node, -1, len(shape))
     if len([name for name in node.output if name]) > 1 or data_type not in _REDUCED_TYPES:
         return False
     axes, outer = list(range(axis, len(shape))), shape[:axis]
@@ -102,7 +102,7 @@ def rewrite_softmax(node: onnx.NodeProto, context: RewriteContext) -> bool:
     shape = context.shapes[value]
     if data_type not in _REDUCED_TYPES or not shape:
         return False
-    axes = [attribute(node, "axis", -1) % len(shape)]
+    axes = [context.axis(node, -1, len(shape))]
     largest = _restore_axes(node, _reduce(node, "ReduceMax", value, axes, context), shape, axes, context)
     exponential = context.emit(node, "Exp", [context.emit(node, "Sub", [value, largest], shape)], shape)
     total = _restore_axes(node, _reduce(node, "ReduceSum", exponential, axes, context), shape, axes, context)
@@ -157,7 +157,7 @@ def rewrite_gather(node: onnx.NodeProto, context: RewriteContext) -> bool:
         batch = attribute(node, "batch_dims", 0)
         sizes = np.array(extents[batch : batch + context.shapes[indices][rank - 1]])
     else:
-        sizes = np.array(extents[attribute(node, "axis", 0)])
+        sizes = np.array(extents[context.axis(node, 0, len(extents))])
     dtype = np.int32 if context.types[indices] == 6 else np.int64
     low = context.define(f"{node.name}.first", -sizes.astype(dtype))
     high = context.define(f"{node.name}.last", sizes.astype(dtype) - dtype(1))

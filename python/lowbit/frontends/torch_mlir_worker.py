@@ -42,12 +42,12 @@ def convert(model: OnnxModel) -> str:
             module = info.create_module(context=mlir)
             onnx_importer.NodeImporter.define_function(info.main_graph, module.operation).import_all()
             PassManager.parse(_PIPELINE).run(module.operation)
+            _check_dialects(module, model)
+            finish_module(module, model)
         except onnx_importer.OnnxImportError as error:
             raise ImportFailure(str(error).splitlines()[0], location=model.path.name) from error
         except MLIRError as error:
             raise _explain(error, model) from error
-        _check_dialects(module, model)
-        finish_module(module, model)
         return module.operation.get_asm(enable_debug_info=True, use_name_loc_as_prefix=True)
 
 
