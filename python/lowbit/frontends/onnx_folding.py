@@ -23,8 +23,8 @@ _FOLDABLE = _SHAPING | _SELECTING | _ARITHMETIC | _LOGICAL
 _SMALL_RESULT = 65536
 
 
-def fold_constants(context: RewriteContext) -> None:
-    """Replaces foldable nodes by constants."""
+def fold_constants(context: RewriteContext) -> int:
+    """Replaces foldable nodes by constants. Returns how many."""
     graph = context.model.proto.graph
     outputs = set(context.model.outputs)
     kept: list[onnx.NodeProto] = []
@@ -39,6 +39,7 @@ def fold_constants(context: RewriteContext) -> None:
             renamed[node.output[0]] = context.define(_constant_name(node, context), value)
     del graph.node[:]
     graph.node.extend(kept)
+    return len(renamed)
 
 
 def _constant_name(node: onnx.NodeProto, context: RewriteContext) -> str:

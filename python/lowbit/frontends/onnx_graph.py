@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lowbit.frontends.errors import ImportFailure, describe_node
-from lowbit.frontends.onnx_reader import INLINE_ELEMENTS, OnnxModel
+from lowbit.frontends.onnx_model import INLINE_ELEMENTS, OnnxModel
 
 if TYPE_CHECKING:
     import onnx

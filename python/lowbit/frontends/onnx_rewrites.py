@@ -14,7 +14,8 @@ import numpy as np
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_folding import fold_constants
 from lowbit.frontends.onnx_graph import RewriteContext, attribute, element_count
-from lowbit.frontends.onnx_reader import MAX_TENSOR_BYTES, OnnxModel, infer_shapes
+from lowbit.frontends.onnx_model import MAX_TENSOR_BYTES, OnnxModel, infer_shapes
+from lowbit.frontends.onnx_names import name_nodes, name_weights
 
 if TYPE_CHECKING:
     import onnx
@@ -187,8 +188,10 @@ def rewrite(model: OnnxModel) -> None:
 
     Raises ImportFailure for a value that has no static shape or takes more than 64 GiB.
     """
+    while fold_constants(RewriteContext(model)):
+        infer_shapes(model)  # a folded shape lets further shapes be inferred, and further nodes be folded
     name_nodes(model)
-    fold_constants(RewriteContext(model))
+    name_weights(model)
     infer_shapes(model)
     context = RewriteContext(model)
     _check_static(context)
@@ -201,25 +204,6 @@ def rewrite(model: OnnxModel) -> None:
     model.proto.graph.node.extend(nodes)
     _drop_unused(model)
     infer_shapes(model)
-
-
-def name_nodes(model: OnnxModel) -> None:
-    """Gives each node a name of its own: its module path where the exporter left one, else its name or its output."""
-    taken: dict[str, int] = {}
-    for node in model.proto.graph.node:
-        name = _module_path(node) or node.name or next((output for output in node.output if output), node.op_type)
-        count = taken.get(name, 0)
-        taken[name] = count + 1
-        node.name = f"{name}.{count}" if count else name
-
-
-def _module_path(node: onnx.NodeProto) -> str:
-    """The innermost module that PyTorch's exporter notes in a node's metadata, '' where it notes none."""
-    for entry in node.metadata_props:
-        if entry.key == "pkg.torch.onnx.name_scopes" and len(entry.value) < 10000:
-            scopes = [scope.strip(" '\"") for scope in entry.value.strip("[]").split(",")]
-            return scopes[-2] if len(scopes) > 1 else ""
-    return ""
 
 
 def _check_static(context: RewriteContext) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lowbit.frontends.onnx_reader import OnnxModel
+from lowbit.frontends.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
     from torch_mlir import ir

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lowbit.frontends.errors import ImportFailure, describe_node
-from lowbit.frontends.onnx_reader import OnnxModel, read_onnx
+from lowbit.frontends.onnx_model import OnnxModel
+from lowbit.frontends.onnx_reader import read_onnx
 from lowbit.frontends.onnx_rewrites import rewrite
 
 if TYPE_CHECKING:
