@@ -113,16 +113,6 @@ class TestRefusals:
         )
         refuse(save(proto, tmp_path), "node 'choice' (If)", "control flow is not supported")
 
-    def test_quantized_model(self, tmp_path: Path) -> None:
-        proto = model(
-            [node("QuantizeLinear", ["x", "s"], "y", "quant")],
-            {"x": [4]},
-            {"y": [4]},
-            {"s": np.float32(0.1)},
-            types={"y": 2},
-        )
-        refuse(save(proto, tmp_path), "node 'quant' (QuantizeLinear)", "quantized already")
-
     def test_shape_that_depends_on_data(self, tmp_path: Path) -> None:
         proto = model([node("NonZero", ["x"], "y", "where")], {"x": [4]}, {"y": [1, "n"]}, types={"y": 7})
         refuse(save(proto, tmp_path), "node 'where' (NonZero)", "the shape of its output 'y' is unknown")

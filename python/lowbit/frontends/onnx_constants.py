@@ -14,13 +14,16 @@ from lowbit.frontends.onnx_model import INLINE_ELEMENTS, MAX_RANK, MAX_TENSOR_BY
 if TYPE_CHECKING:
     import onnx
 
+# Element types whose raw bytes are packed tighter than one byte an element.
+_PACKED_BITS = {"INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4, "INT2": 2, "UINT2": 2, "FLOAT6E2M3": 6, "FLOAT6E3M2": 6}
+
 
 def split_constants(model: OnnxModel) -> None:
     """Moves large constants from the graph to model.weights, leaving a graph input of the same name.
 
     Raises ImportFailure for a name that is defined twice, and for what tensor_to_array refuses.
     """
-    from onnx import helper
+    from onnx import helper, numpy_helper
 
     graph = model.proto.graph
     _constants_to_initializers(graph)
@@ -34,7 +37,7 @@ def split_constants(model: OnnxModel) -> None:
     for tensor in graph.initializer:
         array = tensor_to_array(tensor, model)
         if array.size <= INLINE_ELEMENTS:
-            kept.append(helper.make_tensor(tensor.name, tensor.data_type, array.shape, array.tobytes(), raw=True))
+            kept.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), tensor.name))
             continue
         model.weights[tensor.name] = array
         moved.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, array.shape))
@@ -72,14 +75,14 @@ def tensor_to_array(tensor: onnx.TensorProto, model: OnnxModel) -> np.ndarray:
             f"shape {list(shape)} has a negative size or more than {MAX_RANK} dimensions", location=where
         )
     dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    bits = 4 if TensorProto.DataType.Name(tensor.data_type) in ("INT4", "UINT4", "FLOAT4E2M1") else dtype.itemsize * 8
+    bits = _PACKED_BITS.get(TensorProto.DataType.Name(tensor.data_type), dtype.itemsize * 8)
     byte_count = (math.prod(shape) * bits + 7) // 8
     if byte_count > MAX_TENSOR_BYTES:
         raise ImportFailure(f"shape {list(shape)} takes {byte_count} bytes, over the limit of 64 GiB", location=where)
     if tensor.data_location == TensorProto.EXTERNAL:
         reference = parse_reference(((entry.key, entry.value) for entry in tensor.external_data), where)
         data = read_external(reference, model.path.parent, byte_count, where)
-        if bits != 4:
+        if bits == dtype.itemsize * 8:
             return data.view(dtype).reshape(shape)
         tensor.raw_data, tensor.data_location = data.tobytes(), TensorProto.DEFAULT
         del tensor.external_data[:]

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _OLDEST_OPSET = 13
-_QUANTIZING = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
-_QUANTIZED = _QUANTIZING | {"QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger"}
 
 
 def read_onnx(path: str | os.PathLike[str], dims: Mapping[str, int] | None = None) -> OnnxModel:
@@ -170,12 +168,6 @@ def _check_nodes(model: OnnxModel) -> None:
                 "control flow is not supported",
                 location=where,
                 hint="export the model traced, with its branches resolved",
-            )
-        if node.op_type in _QUANTIZED:
-            raise ImportFailure(
-                "the model is quantized already, and this importer reads float models",
-                location=where,
-                hint="import the float model and quantize it here",
             )
     try:
         onnx.checker.check_model(model.proto)

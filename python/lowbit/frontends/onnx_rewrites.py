@@ -194,7 +194,7 @@ def rewrite(model: OnnxModel) -> None:
     name_weights(model)
     infer_shapes(model)
     context = RewriteContext(model)
-    _check_static(context)
+    check_static(context)
     for node in model.proto.graph.node:
         rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if rule is None or not rule(node, context):
@@ -206,7 +206,8 @@ def rewrite(model: OnnxModel) -> None:
     infer_shapes(model)
 
 
-def _check_static(context: RewriteContext) -> None:
+def check_static(context: RewriteContext) -> None:
+    """Refuses values that have no static shape, are no tensors, or take more than 64 GiB."""
     from onnx import helper
 
     for node in context.model.proto.graph.node:
