@@ -4,6 +4,7 @@
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/Pipelines/Lower.h"
 #include "lowbit/Pipelines/Pipelines.h"
+#include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -61,6 +62,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     if (failed(resolved))
       return signalPassFailure();
     module->setAttr(targetAttrName, *resolved);
+    recordSignatures(module);
 
     OpPassManager pm(ModuleOp::getOperationName());
     if (resolved->getVectorBits() == 0)

@@ -1,0 +1,31 @@
+//===- Constants.h - constant tensors on the host -------------------------===//
+#ifndef LOWBIT_LIB_TRANSFORMS_CONSTANTS_H
+#define LOWBIT_LIB_TRANSFORMS_CONSTANTS_H
+
+#include "mlir/IR/BuiltinAttributeInterfaces.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Operation.h"
+#include <vector>
+
+namespace mlir::lowbit {
+
+/// The constant that `value` is, or null.
+ElementsAttr getConstantElements(Value value);
+
+/// The elements of a float constant as f32, in row-major order; failure after an error at `op` when its blob does not hold them.
+FailureOr<std::vector<float>> readReals(Operation *op, ElementsAttr elements);
+/// The same for integers.
+FailureOr<std::vector<int64_t>> readIntegers(Operation *op, ElementsAttr elements);
+
+/// A constant of `type` whose elements take one byte each, or as many as their type has. Large ones become a resource named `key`.
+ElementsAttr buildElements(RankedTensorType type, ArrayRef<char> bytes, StringRef key);
+
+/// The key of the resource that `elements` is, else `fallback`.
+StringRef getResourceKey(ElementsAttr elements, StringRef fallback);
+
+/// Index of a flat element as text, such as `[3, 5]`.
+std::string formatIndex(ArrayRef<int64_t> shape, int64_t flat);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_TRANSFORMS_CONSTANTS_H

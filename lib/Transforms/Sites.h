@@ -1,0 +1,23 @@
+//===- Sites.h - what the rewriting passes say to one another -------------===//
+//
+// Between `lowbit-assign-schemes` and `lowbit-insert-qdq` an op carries `lowbit.schemes`: for each operand, by name, a dictionary with
+// `scheme`, and for static activations `scale` (f32) and, where the scheme has zero points, `zero`. An op that stays
+// float carries `lowbit.float_reason`, which reports read.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_LIB_TRANSFORMS_SITES_H
+#define LOWBIT_LIB_TRANSFORMS_SITES_H
+
+#include "lowbit/IR/Lowbit.h"
+
+namespace mlir::lowbit {
+
+constexpr StringLiteral kSchemesAttr = "lowbit.schemes";
+constexpr StringLiteral kFloatReasonAttr = "lowbit.float_reason";
+
+/// Says, as a remark and as an attribute, why `op` stays float.
+void reportLeftInFloat(Operation *op, const Twine &reason);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_TRANSFORMS_SITES_H
