@@ -5,6 +5,7 @@
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Pipelines/Pipelines.h"
+#include "lowbit/PTQ/Passes.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 
@@ -18,6 +19,7 @@ void registerAllDialects(DialectRegistry &registry) {
 void registerAllPasses() {
   registerLowbitConversionPasses();
   registerLowbitPipelinesPasses();
+  registerLowbitPTQPasses();
   registerLowbitTransformsPasses();
 }
 

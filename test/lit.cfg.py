@@ -26,4 +26,4 @@ if lit_config.params.get("plugin"):
     plugin = os.path.join(config.lowbit_lib_dir, "LowbitPlugin.so")
     config.name = "lowbit-plugin"
     config.substitutions.append((r"(?<![\w/.-])quant-opt(?![\w.-])", f"{config.python} {wrapper} {stock} {plugin}"))
-    config.excludes += ["Consumer", "Plugin", "Integration", "Conformance", "Tools", "Python", "Docs"]
+    config.excludes += ["Consumer", "Plugin", "Integration", "Conformance", "Tools", "Python", "Docs", "unittests"]

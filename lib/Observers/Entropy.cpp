@@ -2,7 +2,8 @@
 //
 // S. Migacz, "8-bit Inference with TensorRT", GTC 2017. For a clip after `n` bins of magnitudes, P is the distribution of these bins with
 // all that lies beyond added to the last; Q is what is left when the `n` bins are merged into the format's levels and each level is spread
-// evenly over its bins that are not empty. The clip with the least KL(P || Q) wins, the widest of equals.
+// evenly over its bins that are not empty. The clip with the least KL(P || Q) wins, the widest of equals. Where only the last bin of P is
+// occupied, by what lies beyond, Q counts one value there: otherwise no clip could end in a gap below an outlier.
 //
 // With c_i the counts of a level, C their sum and k how many are not empty, Q gives each of them C / k, so
 //   sum c_i log(c_i / (C / k)) = sum c_i log c_i - C log(C / k)
@@ -68,11 +69,11 @@ private:
     return best;
   }
 
-  /// KL(P || Q) in nats; infinite where Q is zero and P is not.
+  /// KL(P || Q) in nats.
   static double getDivergence(ArrayRef<uint64_t> magnitudes, const PrefixSums &sums, size_t numKept, size_t levels) {
     double total = sums.counts.back(), kept = sums.counts[numKept];
     double beyond = total - kept, last = static_cast<double>(magnitudes[numKept - 1]);
-    if (kept == 0 || (beyond > 0 && last == 0))
+    if (kept == 0)
       return std::numeric_limits<double>::infinity();
     double lastLogLevel = 0, crossEntropy = 0;
     for (size_t level = 0; level < levels; ++level) {
@@ -83,11 +84,14 @@ private:
       lastLogLevel = std::log(inLevel / (sums.occupied[end] - sums.occupied[begin]));
       crossEntropy += inLevel * lastLogLevel;
     }
-    // The last bin is not empty, so the last level that was seen holds it and takes what lies beyond.
     double entropy = sums.entropies[numKept];
-    if (beyond > 0) {
+    if (beyond > 0 && last > 0) {
+      // The last level that was seen holds the last bin.
       entropy += (last + beyond) * std::log(last + beyond) - last * std::log(last);
       crossEntropy += beyond * lastLogLevel;
+    } else if (beyond > 0) {
+      entropy += beyond * std::log(beyond);
+      kept += 1;
     }
     return (entropy - crossEntropy) / total - std::log(total) + std::log(kept);
   }

@@ -1,6 +1,7 @@
 //===- Quantize.cpp - from a float model to one that computes on codes ----===//
 
 #include "lowbit/ExternalModels/Register.h"
+#include "lowbit/PTQ/Passes.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -13,6 +14,10 @@ namespace mlir::lowbit {
 
 static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats) {
   pm.addPass(createNameSitesPass());
+  SmoothQuantPassOptions smooth;
+  smooth.recipe = recipe;
+  smooth.stats = stats;
+  pm.addPass(createSmoothQuantPass(smooth));
   AssignSchemesPassOptions options;
   options.recipe = recipe;
   options.stats = stats;

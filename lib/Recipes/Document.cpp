@@ -36,11 +36,18 @@ namespace {
 /// Reads nodes of llvm's stream in order (it can be read once only).
 class DocumentReader {
 public:
-  DocumentReader(llvm::SourceMgr &sources, StringRef source, MLIRContext *context) : sources(sources), source(source), context(context) {}
+  DocumentReader(llvm::SourceMgr &sources, StringRef text, StringRef source, MLIRContext *context)
+      : sources(sources), text(text), source(source), context(context) {}
 
-  Location getLoc(llvm::SMLoc place) {
+  Location getLoc(llvm::yaml::Node *node) {
+    llvm::SMLoc place = node->getSourceRange().Start;
     if (!place.isValid())
       return FileLineColLoc::get(context, source, 1, 1);
+    // The range of a collection begins after its bracket.
+    const char *start = place.getPointer();
+    bool isCollection = llvm::isa<llvm::yaml::SequenceNode, llvm::yaml::MappingNode>(node);
+    if (isCollection && start > text.begin() && start <= text.end() && StringRef("{[").contains(start[-1]))
+      place = llvm::SMLoc::getFromPointer(start - 1);
     auto [line, column] = sources.getLineAndColumn(place);
     return FileLineColLoc::get(context, source, line, column);
   }
@@ -48,7 +55,7 @@ public:
   LogicalResult read(llvm::yaml::Node *from, Node &to, unsigned depth = 0) {
     if (!from)
       return success(); // the stream has reported
-    to.loc = getLoc(from->getSourceRange().Start);
+    to.loc = getLoc(from);
     if (depth > 16)
       return emitError(to.loc) << "nested deeper than 16 levels; recipes are flat";
     if (auto *scalar = llvm::dyn_cast<llvm::yaml::ScalarNode>(from)) {
@@ -99,7 +106,7 @@ private:
   }
 
   llvm::SourceMgr &sources;
-  StringRef source;
+  StringRef text, source;
   MLIRContext *context;
 };
 
@@ -120,7 +127,7 @@ FailureOr<Node> parseDocument(StringRef text, StringRef source, MLIRContext *con
       },
       &report);
   llvm::yaml::Stream stream(text, sources, /*ShowColors=*/false);
-  DocumentReader reader(sources, source, context);
+  DocumentReader reader(sources, text, source, context);
   Node root(FileLineColLoc::get(context, source, 1, 1));
   auto document = stream.begin();
   llvm::yaml::Node *first = document != stream.end() ? document->getRoot() : nullptr;

@@ -25,6 +25,9 @@ FailureOr<Recipe> Recipe::load(StringRef recipe, Location loc) {
                           << getNamedRecipes().front().first << "`";
   if (recipe.starts_with("{"))
     return parse(recipe, "recipe", context);
+  // The parser of pass options takes the outer braces of a value off.
+  if (recipe.starts_with("\""))
+    return parse(("{" + recipe + "}").str(), "recipe", context);
   for (auto [name, text] : getNamedRecipes())
     if (name == recipe)
       return parse(text, (name + ".json").str(), context);

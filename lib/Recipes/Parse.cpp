@@ -81,7 +81,7 @@ LogicalResult readZero(const Node &node, SchemeRecipe &scheme) {
   if (failed(type))
     return failure();
   scheme.zero = dyn_cast<IntegerType>(*type);
-  return scheme.zero ? success() : emitError(node.loc) << "`zero` is \"" << *type << "\"; expected an integer type such as \"i8\"";
+  return scheme.zero ? success() : emitError(node.loc) << "`zero` is " << node.describe() << "; expected an integer type such as \"i8\"";
 }
 
 LogicalResult readFormat(const Node &node, StringRef role, SchemeRecipe &scheme) {
@@ -140,8 +140,16 @@ LogicalResult readWeight(const Node &node, RecipeRule &rule) {
   return readScheme(node, "weight", "channel", rule.weight.emplace());
 }
 
+/// `"smooth": 0.8`: the strength of SmoothQuant.
+LogicalResult readSmooth(const Node &node, SchemeRecipe &scheme) {
+  if (node.kind != Node::Word || StringRef(node.text).getAsDouble(scheme.smooth) || !(scheme.smooth > 0 && scheme.smooth <= 1))
+    return emitError(node.loc) << "`smooth` is " << node.describe() << "; expected a strength above 0 and at most 1, such as 0.8";
+  return scheme.isStatic ? success()
+                         : emitError(node.loc) << "`smooth` needs ranges of channels from statistics; say \"mode\": \"static\", or remove it";
+}
+
 LogicalResult readActivation(const Node &node, RecipeRule &rule) {
-  if (failed(checkKeys(node, "`activation`", {"format", "per", "group", "scale", "zero", "scaling", "mode", "observer"})))
+  if (failed(checkKeys(node, "`activation`", {"format", "per", "group", "scale", "zero", "scaling", "mode", "observer", "smooth"})))
     return failure();
   SchemeRecipe &scheme = rule.activation.emplace();
   if (failed(readScheme(node, "activation", "token", scheme)))
@@ -156,6 +164,8 @@ LogicalResult readActivation(const Node &node, RecipeRule &rule) {
   if (scheme.isStatic && (scheme.perKeptAxis || scheme.group != 0))
     return emitError(mode->loc) << "static scales are per tensor, since tokens of calibration are not those of a run; say \"per\": \"tensor\", "
                                    "or \"mode\": \"dynamic\"";
+  if (const Node *smooth = node.find("smooth"); smooth && failed(readSmooth(*smooth, scheme)))
+    return failure();
   if (!observer)
     return success();
   if (!scheme.isStatic)

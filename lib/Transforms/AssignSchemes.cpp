@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Sites.h"
+#include "lowbit/Transforms/Sites.h"
+#include "StaticScales.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Recipes/Recipe.h"
 #include "lowbit/Transforms/Passes.h"
@@ -45,7 +46,8 @@ struct AssignSchemesPass final : PassWithModels<impl::AssignSchemesPassBase<Assi
     ModuleOp module = getOperation();
     FailureOr<Recipe> recipe = Recipe::load(this->recipe, module.getLoc());
     SmallVector<Site> sites;
-    if (failed(recipe) || failed(collectSites(sites)) || failed(checkPatterns(*recipe, sites)))
+    if (failed(recipe) || failed(collectSites(sites)) || failed(checkPatterns(*recipe, sites)) ||
+        failed(loadStatistics(*recipe)))
       return signalPassFailure();
     for (Site site : sites)
       if (failed(assign(*recipe, site)))
@@ -53,6 +55,19 @@ struct AssignSchemesPass final : PassWithModels<impl::AssignSchemesPassBase<Assi
   }
 
 private:
+  LogicalResult loadStatistics(const Recipe &recipe) {
+    Location loc = getOperation().getLoc();
+    if (!recipe.needsStatistics())
+      return success();
+    if (stats.empty())
+      return emitError(loc) << "recipe `" << recipe.name << "` has static activations, which need statistics; calibrate first, and give `stats`";
+    llvm::Expected<Statistics> loaded = Statistics::load(stats, &getContext());
+    if (!loaded)
+      return emitError(loc) << llvm::toString(loaded.takeError());
+    statistics = std::make_shared<Statistics>(std::move(*loaded));
+    return statistics->verifyModel(getOperation(), [&] { return emitError(loc); });
+  }
+
   LogicalResult collectSites(SmallVectorImpl<Site> &sites) {
     WalkResult result = getOperation()->walk([&](QuantizableOpInterface op) -> WalkResult {
       std::string reason;
@@ -100,8 +115,19 @@ private:
     Builder builder(&getContext());
     NamedAttrList entries;
     entries.set("scheme", *scheme);
+    if (chosen.isStatic) {
+      FailureOr<StaticScale> fixed = computeStaticScale(*statistics, site.op, site.name, operand, *scheme);
+      if (failed(fixed))
+        return failure();
+      entries.set("scale", builder.getF32FloatAttr(fixed->scale));
+      if (scheme->getZero())
+        entries.set("zero", builder.getIntegerAttr(scheme->getZero(), fixed->zero));
+      site.op->removeAttr(kSmoothingAttr);
+    }
     return entries.getDictionary(&getContext());
   }
+
+  std::shared_ptr<Statistics> statistics; ///< Shared, for passes are copied.
 };
 } // namespace
 } // namespace mlir::lowbit

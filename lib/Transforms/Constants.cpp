@@ -1,6 +1,6 @@
 //===- Constants.cpp - constant tensors on the host -----------------------===//
 
-#include "Constants.h"
+#include "lowbit/Transforms/Constants.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"

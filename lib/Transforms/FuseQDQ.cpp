@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "FuseEpilogue.h"
-#include "Sites.h"
+#include "lowbit/Transforms/Sites.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Sites.h"
+#include "lowbit/Transforms/Sites.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

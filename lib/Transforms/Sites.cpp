@@ -1,6 +1,6 @@
 //===- Sites.cpp - why an op stays float ----------------------------------===//
 
-#include "Sites.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"

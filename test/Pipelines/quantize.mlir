@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --lowbit-quantize=recipe=w8a8-dynamic | FileCheck %s
+// RUN: quant-opt %s --lowbit-quantize=recipe=%S/../Transforms/Inputs/s8-dynamic.json | FileCheck %s
 
 // Two layers that read one value share its codes; weights are codes on the host; nothing float is left between them.
 // CHECK-LABEL: func @share

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,13 +18,6 @@ _PASSES = """canonicalize,one-shot-bufferize{bufferize-function-boundaries funct
 buffer-results-to-out-params{modify-public-functions=true},func.func(convert-linalg-to-loops),expand-strided-metadata,lower-affine,
 convert-scf-to-cf,func.func(llvm-request-c-wrappers),convert-math-to-llvm,convert-math-to-libm,
 convert-arith-to-llvm,convert-index-to-llvm,finalize-memref-to-llvm,convert-cf-to-llvm,convert-func-to-llvm,reconcile-unrealized-casts"""
-
-
-def have_tools() -> bool:
-    return (
-        all((TOOLS / tool).exists() for tool in ("mlir-opt", "mlir-translate", "clang"))
-        and shutil.which("ld") is not None
-    )
 
 
 def run_tool(tool: str, *arguments: str, text: str | None = None) -> str:
@@ -49,18 +41,8 @@ class CompiledFunction:
         lowered = run_tool("mlir-opt", f"--pass-pipeline=builtin.module({_PASSES})".replace("\n", ""), text=text)
         source, library = folder / "main.ll", folder / "main.so"
         run_tool("mlir-translate", "--mlir-to-llvmir", "-o", str(source), text=lowered)
-        run_tool(
-            "clang",
-            optimize,
-            "-march=native",
-            "-shared",
-            "-fPIC",
-            "-Wno-override-module",
-            str(source),
-            "-o",
-            str(library),
-            "-lm",
-        )
+        flags = [optimize, "-march=native", "-shared", "-fPIC", "-fuse-ld=lld", "-Wno-override-module"]
+        run_tool("clang", *flags, str(source), "-o", str(library), "-lm")
         ctypes.CDLL(str(TOOLS.parent / "lib" / "libmlir_c_runner_utils.so"), mode=ctypes.RTLD_GLOBAL)
         self._call = ctypes.CDLL(str(library))._mlir_ciface_main
         signature = re.search(r"func\.func @main\((.*?)\) -> (.*?)\{\s*$", _without_attributes(text), re.MULTILINE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,13 @@ def model(
     return helper.make_model(graph, opset_imports=imports, ir_version=9)
 
 
+def run_python(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Runs this interpreter, with the modules that the tests themselves see."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=environment)
+
+
 def save(proto: onnx.ModelProto, folder: Path, name: str = "model.onnx") -> Path:
     path = folder / name
     path.write_bytes(proto.SerializeToString())
@@ -53,3 +63,12 @@ def linear_model() -> onnx.ModelProto:
     """x [2, 5, 16] through one linear layer of 24 outputs."""
     nodes = [node("MatMul", ["x", "proj.weight"], "h", "proj"), node("Add", ["h", "proj.bias"], "y", "proj.bias")]
     return model(nodes, {"x": [2, 5, 16]}, {"y": [2, 5, 24]}, {"proj.weight": random(16, 24), "proj.bias": random(24)})
+
+
+def externalize(proto: onnx.ModelProto, folder: Path, location: str) -> None:
+    """Moves the first constant's bytes to a file; location is written into the model as it stands."""
+    tensor = proto.graph.initializer[0]
+    (folder / "weights.bin").write_bytes(tensor.raw_data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)

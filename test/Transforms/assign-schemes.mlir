@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --split-input-file --lowbit-assign-schemes=recipe=w8a8-dynamic --remarks-filter=lowbit 2>%t.err | FileCheck %s
+// RUN: quant-opt %s --split-input-file --lowbit-assign-schemes=recipe=%S/Inputs/s8-dynamic.json --remarks-filter=lowbit 2>%t.err | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK --input-file=%t.err
 
 // A weight gets a scale for each output channel, an activation one for each token.
@@ -15,8 +15,8 @@ func.func @linear(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
 
 // A site that a rule keeps says why, in the module and as a remark.
 // CHECK-LABEL: func @attention
-//       CHECK:   linalg.matmul {lowbit.float_reason = "products of two activations{{.*}}", lowbit.site = "scores"}
-//      REMARK:   remark: {{.*}}left-in-float{{.*}}Function=attention{{.*}}Reason="products of two activations{{.*}}`scores` stays float
+//       CHECK:   linalg.matmul {lowbit.float_reason = "products of two activations stay", lowbit.site = "scores"}
+//      REMARK:   remark: {{.*}}left-in-float{{.*}}Function=attention{{.*}}Reason="products of two activations stay"{{.*}}`scores` stays float
 func.func @attention(%x: tensor<4x8xf32>, %y: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
   %0 = linalg.matmul {lowbit.site = "scores"} ins(%x, %y : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
   return %0 : tensor<4x6xf32>

@@ -24,6 +24,8 @@ struct SchemeRecipe {
   Scaling scaling = Scaling::Divide;
   /// Activations only: ranges come from statistics, not from the values at hand.
   bool isStatic = false;
+  /// Static activations only: strength of SmoothQuant, 0 for none.
+  double smooth = 0;
   /// Activations only: the observer that calibration uses for this operand; null is its default.
   Attribute observer;
 

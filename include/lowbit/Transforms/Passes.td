@@ -62,10 +62,16 @@ def InsertObserversPass : Pass<"lowbit-insert-observers", "::mlir::ModuleOp"> {
     the axes that the op sums over, or `token` for the axes that it keeps. Values of f16 and bf16 are widened first.
 
     ```mlir
-    %r = linalg.matmul {lowbit.site = "query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+    func.func @f(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %r = linalg.matmul {lowbit.site = "query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     // ==>  with observer=percentile<99.9> axes=channel
-    lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.percentile<99.9> per [1]
-    %r = linalg.matmul {lowbit.site = "query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+    func.func @f(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.percentile<99.9> per [1]
+      %r = linalg.matmul {lowbit.site = "query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     ```
   }];
   let options = [
@@ -83,12 +89,19 @@ def LowerObservePass : Pass<"lowbit-lower-observe", "::mlir::ModuleOp"> {
     run knows its site (include/lowbit/Calibration/Recorder.h), and the values.
 
     ```mlir
-    lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.minmax
+    func.func @f(%x: tensor<4x8xf32>) {
+      lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.minmax
+      return
+    }
     // ==>
-    %site = arith.constant 0 : i64
-    %buffer = bufferization.to_buffer %x read_only : tensor<4x8xf32> to memref<4x8xf32>
-    %values = memref.cast %buffer : memref<4x8xf32> to memref<*xf32>
-    func.call @lowbit_observe(%site, %values) : (i64, memref<*xf32>) -> ()
+    func.func private @lowbit_observe(i64, memref<*xf32>) attributes {llvm.emit_c_interface}
+    func.func @f(%x: tensor<4x8xf32>) {
+      %site = arith.constant 0 : i64
+      %buffer = bufferization.to_buffer %x read_only : tensor<4x8xf32> to memref<4x8xf32>
+      %values = memref.cast %buffer : memref<4x8xf32> to memref<*xf32>
+      func.call @lowbit_observe(%site, %values) : (i64, memref<*xf32>) -> ()
+      return
+    }
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",

@@ -23,8 +23,8 @@ _FOLDABLE = _SHAPING | _SELECTING | _ARITHMETIC | _LOGICAL
 _SMALL_RESULT = 65536
 
 
-def fold_constants(context: RewriteContext) -> None:
-    """Replaces foldable nodes by constants."""
+def fold_constants(context: RewriteContext) -> int:
+    """Replaces foldable nodes by constants. Returns how many."""
     graph = context.model.proto.graph
     outputs = set(context.model.outputs)
     kept: list[onnx.NodeProto] = []
@@ -39,6 +39,7 @@ def fold_constants(context: RewriteContext) -> None:
             renamed[node.output[0]] = context.define(_constant_name(node, context), value)
     del graph.node[:]
     graph.node.extend(kept)
+    return len(renamed)
 
 
 def _constant_name(node: onnx.NodeProto, context: RewriteContext) -> str:
@@ -57,9 +58,12 @@ def _evaluate(node: onnx.NodeProto, context: RewriteContext) -> np.ndarray | Non
     values = [context.constant_value(name) if name else None for name in node.input]
     if any(value is None for value, name in zip(values, node.input) if name):
         return None
-    if node.op_type in ("Transpose", "Identity"):
-        permutation = attribute(node, "perm", list(range(values[0].ndim))[::-1])
-        return values[0] if node.op_type == "Identity" else np.transpose(values[0], permutation)
+    if node.op_type == "Identity":
+        return values[0]
+    if node.op_type == "Transpose":
+        axes = list(range(values[0].ndim))
+        permutation = attribute(node, "perm", axes[::-1])
+        return np.transpose(values[0], permutation) if sorted(permutation) == axes else None
     limit = max([_SMALL_RESULT, *(value.size for value in values if value is not None)])
     shape = context.shapes.get(node.output[0])
     if shape is None or element_count(shape) > limit:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lowbit.frontends.onnx_reader import INLINE_ELEMENTS, OnnxModel
+from lowbit.frontends.errors import ImportFailure, describe_node
+from lowbit.frontends.onnx_model import INLINE_ELEMENTS, OnnxModel
 
 if TYPE_CHECKING:
     import onnx
@@ -95,6 +96,14 @@ class RewriteContext:
         self.emitted.append(helper.make_node(op, list(inputs), [output], name=source.name + suffix, **attributes))
         self.shapes[output], self.types[output] = tuple(shape), data_type or self.types[source.output[0]]
         return output
+
+    def axis(self, node: onnx.NodeProto, default: int, rank: int) -> int:
+        """The node's axis attribute, counted from the front. Raises ImportFailure if it is not one of rank axes."""
+        axis = attribute(node, "axis", default)
+        if not -rank <= axis < rank:
+            where = self.model.where(describe_node(node.op_type, node.name, node.domain))
+            raise ImportFailure(f"axis {axis} is outside of the operand's {rank} dimensions", location=where)
+        return axis % rank
 
     def axes(self, *axes: int) -> str:
         """An int64 constant for the axes or shape operand of an operator."""

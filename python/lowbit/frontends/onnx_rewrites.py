@@ -14,7 +14,8 @@ import numpy as np
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_folding import fold_constants
 from lowbit.frontends.onnx_graph import RewriteContext, attribute, element_count
-from lowbit.frontends.onnx_reader import MAX_TENSOR_BYTES, OnnxModel, infer_shapes
+from lowbit.frontends.onnx_model import MAX_TENSOR_BYTES, OnnxModel, infer_shapes
+from lowbit.frontends.onnx_names import name_nodes, name_weights
 
 if TYPE_CHECKING:
     import onnx
@@ -76,7 +77,7 @@ def rewrite_layer_norm(node: onnx.NodeProto, context: RewriteContext) -> bool:
     """Mean, variance, scale and shift as separate nodes, reduced over the trailing axes."""
     value, data_type = node.input[0], context.types[node.output[0]]
     shape = context.shapes[value]
-    axis = attribute(node, "axis", -1) % len(shape)
+    axis = context.axis(node, -1, len(shape))
     if len([name for name in node.output if name]) > 1 or data_type not in _REDUCED_TYPES:
         return False
     axes, outer = list(range(axis, len(shape))), shape[:axis]
@@ -102,7 +103,7 @@ def rewrite_softmax(node: onnx.NodeProto, context: RewriteContext) -> bool:
     shape = context.shapes[value]
     if data_type not in _REDUCED_TYPES or not shape:
         return False
-    axes = [attribute(node, "axis", -1) % len(shape)]
+    axes = [context.axis(node, -1, len(shape))]
     largest = _restore_axes(node, _reduce(node, "ReduceMax", value, axes, context), shape, axes, context)
     exponential = context.emit(node, "Exp", [context.emit(node, "Sub", [value, largest], shape)], shape)
     total = _restore_axes(node, _reduce(node, "ReduceSum", exponential, axes, context), shape, axes, context)
@@ -157,7 +158,7 @@ def rewrite_gather(node: onnx.NodeProto, context: RewriteContext) -> bool:
         batch = attribute(node, "batch_dims", 0)
         sizes = np.array(extents[batch : batch + context.shapes[indices][rank - 1]])
     else:
-        sizes = np.array(extents[attribute(node, "axis", 0)])
+        sizes = np.array(extents[context.axis(node, 0, len(extents))])
     dtype = np.int32 if context.types[indices] == 6 else np.int64
     low = context.define(f"{node.name}.first", -sizes.astype(dtype))
     high = context.define(f"{node.name}.last", sizes.astype(dtype) - dtype(1))
@@ -187,11 +188,13 @@ def rewrite(model: OnnxModel) -> None:
 
     Raises ImportFailure for a value that has no static shape or takes more than 64 GiB.
     """
+    while fold_constants(RewriteContext(model)):
+        infer_shapes(model)  # a folded shape lets further shapes be inferred, and further nodes be folded
     name_nodes(model)
-    fold_constants(RewriteContext(model))
+    name_weights(model)
     infer_shapes(model)
     context = RewriteContext(model)
-    _check_static(context)
+    check_static(context)
     for node in model.proto.graph.node:
         rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if rule is None or not rule(node, context):
@@ -203,26 +206,8 @@ def rewrite(model: OnnxModel) -> None:
     infer_shapes(model)
 
 
-def name_nodes(model: OnnxModel) -> None:
-    """Gives each node a name of its own: its module path where the exporter left one, else its name or its output."""
-    taken: dict[str, int] = {}
-    for node in model.proto.graph.node:
-        name = _module_path(node) or node.name or next((output for output in node.output if output), node.op_type)
-        count = taken.get(name, 0)
-        taken[name] = count + 1
-        node.name = f"{name}.{count}" if count else name
-
-
-def _module_path(node: onnx.NodeProto) -> str:
-    """The innermost module that PyTorch's exporter notes in a node's metadata, '' where it notes none."""
-    for entry in node.metadata_props:
-        if entry.key == "pkg.torch.onnx.name_scopes" and len(entry.value) < 10000:
-            scopes = [scope.strip(" '\"") for scope in entry.value.strip("[]").split(",")]
-            return scopes[-2] if len(scopes) > 1 else ""
-    return ""
-
-
-def _check_static(context: RewriteContext) -> None:
+def check_static(context: RewriteContext) -> None:
+    """Refuses values that have no static shape, are no tensors, or take more than 64 GiB."""
     from onnx import helper
 
     for node in context.model.proto.graph.node:

@@ -1,4 +1,4 @@
-"""ONNX (float) to linalg on tensors, through torch-mlir.
+"""ONNX to linalg on tensors through torch-mlir, and to lowbit where a model is quantized (onnx_quantized/).
 
 The result is MLIR text for MLIR 22: one function @main whose arguments and results carry the ONNX names in the
 attribute `lowbit.name`; ops carry the names of the ONNX nodes as locations; constants of more than 64 elements are
@@ -28,15 +28,21 @@ _INSTALL = "pip install onnx numpy && pip install --no-deps torch-mlir"
 _FAILED = 3
 
 
-def import_onnx(path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, timeout: float = 600.0) -> str:
-    """Converts an ONNX file. Returns the MLIR text.
+def import_onnx(
+    path: str | os.PathLike[str] | bytes, *, dims: Mapping[str, int] | None = None, timeout: float = 600.0
+) -> str:
+    """Converts an ONNX file, or the bytes of one. Returns the MLIR text.
 
     dims: sizes for the named free dimensions of the inputs, {"batch": 1}. timeout: seconds before the converter is
-    stopped. Raises ImportFailure for any file that is not a static float model of operators that can be lowered, and
+    stopped. Raises ImportFailure for any file that is not a static model of operators that can be lowered, and
     ModuleNotFoundError if the converter is not installed.
     """
     with tempfile.TemporaryDirectory(prefix="lowbit-import-") as folder:
         output = Path(folder) / "model.mlir"
+        if isinstance(path, bytes):
+            # In an empty folder of its own, where external data finds nothing.
+            path, data = Path(folder) / "model.onnx", path
+            path.write_bytes(data)
         _run_converter(Path(path), output, dims or {}, timeout)
         return output.read_text(encoding="utf-8")
 

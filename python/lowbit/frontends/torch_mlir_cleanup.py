@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lowbit.frontends.onnx_reader import OnnxModel
+from lowbit.frontends.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
     from torch_mlir import ir
@@ -75,15 +75,25 @@ def _simplify_generic(generic: ir.Operation) -> None:
     inputs = len(generic.operands) - len(generic.results)
     kept = list(range(len(generic.operands)))
     for index in range(inputs):
-        scalar = _make_scalar(generic, generic.operands[index])
+        others = [other for other in kept if other != index]
+        scalar = _make_scalar(generic, generic.operands[index]) if _give_all_extents(generic, others) else None
         if scalar is not None:
             body.arguments[index].replace_all_uses_with(scalar)
-            kept.remove(index)
+            kept = others
     results = list(range(len(generic.results)))
     if len(results) == 2 and _needs_only_first_result(generic):
         results, kept = [0], kept[:-1]
     if len(kept) < len(generic.operands):
         _rebuild(generic, kept, results)
+
+
+def _give_all_extents(generic: ir.Operation, operands: list[int]) -> bool:
+    """True if the indexing maps of these operands alone tell how often each loop runs."""
+    from torch_mlir.ir import AffineDimExpr
+
+    maps = [generic.attributes["indexing_maps"][index].value for index in operands]
+    given = {result.position for affine in maps for result in affine.results if isinstance(result, AffineDimExpr)}
+    return all(given.issuperset(range(affine.n_dims)) for affine in maps)
 
 
 def _make_scalar(generic: ir.Operation, operand: ir.Value) -> ir.Value | None:

@@ -1,6 +1,6 @@
-"""Converts one ONNX model to linalg on tensors; runs in a process of its own, started by lowbit.frontends.torch_mlir.
+"""Converts one ONNX model to linalg on tensors, and to lowbit where it is quantized.
 
-A process of its own, because the converter carries an MLIR of another version and may stop the process on models it
+Runs in a process of its own, started by lowbit.frontends.torch_mlir. A process of its own, because the converter carries an MLIR of another version and may stop the process on models it
 does not expect. Usage: MODEL OUTPUT DIMS, where DIMS is a JSON object; a failure is one JSON object on stdout.
 """
 
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lowbit.frontends.errors import ImportFailure, describe_node
-from lowbit.frontends.onnx_reader import OnnxModel, read_onnx
+from lowbit.frontends.onnx_model import OnnxModel
+from lowbit.frontends.onnx_quantized import has_quantized_nodes, import_model
+from lowbit.frontends.onnx_reader import read_onnx
 from lowbit.frontends.onnx_rewrites import rewrite
 
 if TYPE_CHECKING:
@@ -24,6 +26,12 @@ _PIPELINE = (
     "torch-backend-to-linalg-on-tensors-backend-pipeline)"
 )
 _DIALECTS = frozenset(("builtin", "func", "linalg", "tensor", "arith", "math", "cf", "scf"))
+
+
+def convert_float(model: OnnxModel) -> str:
+    """The MLIR text of a float model that was just read."""
+    rewrite(model)
+    return convert(model)
 
 
 def convert(model: OnnxModel) -> str:
@@ -42,12 +50,12 @@ def convert(model: OnnxModel) -> str:
             module = info.create_module(context=mlir)
             onnx_importer.NodeImporter.define_function(info.main_graph, module.operation).import_all()
             PassManager.parse(_PIPELINE).run(module.operation)
+            _check_dialects(module, model)
+            finish_module(module, model)
         except onnx_importer.OnnxImportError as error:
             raise ImportFailure(str(error).splitlines()[0], location=model.path.name) from error
         except MLIRError as error:
             raise _explain(error, model) from error
-        _check_dialects(module, model)
-        finish_module(module, model)
         return module.operation.get_asm(enable_debug_info=True, use_name_loc_as_prefix=True)
 
 
@@ -87,8 +95,8 @@ def _check_dialects(module: ir.Module, model: OnnxModel) -> None:
 def main(model: str, output: str, dims: str) -> int:
     try:
         graph = read_onnx(model, json.loads(dims))
-        rewrite(graph)
-        Path(output).write_text(convert(graph), encoding="utf-8")
+        text = import_model(graph, convert_float) if has_quantized_nodes(graph) else convert_float(graph)
+        Path(output).write_text(text, encoding="utf-8")
     except ImportFailure as failure:
         json.dump({"message": failure.message, "location": failure.location, "hint": failure.hint}, sys.stdout)
         return FAILED

@@ -5,14 +5,16 @@
 // float carries `lowbit.float_reason`, which reports read.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LOWBIT_LIB_TRANSFORMS_SITES_H
-#define LOWBIT_LIB_TRANSFORMS_SITES_H
+#ifndef LOWBIT_TRANSFORMS_SITES_H
+#define LOWBIT_TRANSFORMS_SITES_H
 
 #include "lowbit/IR/Lowbit.h"
 
 namespace mlir::lowbit {
 
 constexpr StringLiteral kSchemesAttr = "lowbit.schemes";
+/// What `lowbit-ptq-smooth-quant` has multiplied each channel of the activation by; ranges of statistics follow.
+constexpr StringLiteral kSmoothingAttr = "lowbit.smoothing";
 constexpr StringLiteral kFloatReasonAttr = "lowbit.float_reason";
 
 /// Says, as a remark and as an attribute, why `op` stays float.
@@ -20,4 +22,4 @@ void reportLeftInFloat(Operation *op, const Twine &reason);
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_LIB_TRANSFORMS_SITES_H
+#endif // LOWBIT_TRANSFORMS_SITES_H

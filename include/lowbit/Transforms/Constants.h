@@ -1,6 +1,6 @@
 //===- Constants.h - constant tensors on the host -------------------------===//
-#ifndef LOWBIT_LIB_TRANSFORMS_CONSTANTS_H
-#define LOWBIT_LIB_TRANSFORMS_CONSTANTS_H
+#ifndef LOWBIT_TRANSFORMS_CONSTANTS_H
+#define LOWBIT_TRANSFORMS_CONSTANTS_H
 
 #include "mlir/IR/BuiltinAttributeInterfaces.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -28,4 +28,4 @@ std::string formatIndex(ArrayRef<int64_t> shape, int64_t flat);
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_LIB_TRANSFORMS_CONSTANTS_H
+#endif // LOWBIT_TRANSFORMS_CONSTANTS_H
