@@ -2,9 +2,9 @@
 // Law: whatever the target, the same calling convention (Pipelines.h) and nothing of the dialect left at the end.
 
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/Pipelines/Contract.h"
 #include "lowbit/Pipelines/Lower.h"
 #include "lowbit/Pipelines/Pipelines.h"
-#include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -26,10 +26,12 @@ static void buildReferencePipeline(OpPassManager &pm) {
 
 static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createLowerObservePass());
+  buildContractPipeline(pm);
   pm.addPass(createLowerReferencePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   buildBufferizePipeline(pm);
+  buildVectorCleanupPipeline(pm);
   buildLowerToLLVMPipeline(pm);
 }
 
@@ -62,7 +64,6 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     if (failed(resolved))
       return signalPassFailure();
     module->setAttr(targetAttrName, *resolved);
-    recordSignatures(module);
 
     OpPassManager pm(ModuleOp::getOperationName());
     if (resolved->getVectorBits() == 0)

@@ -43,6 +43,15 @@ QuantTargetAttrInterface getTarget(Operation *op) {
   return {};
 }
 
+FailureOr<QuantTargetAttrInterface> getPassTarget(Operation *op, StringRef option) {
+  if (!option.empty())
+    return resolveTarget(op->getContext(), option, [&] { return op->emitError(); });
+  if (QuantTargetAttrInterface target = getTarget(op))
+    return target;
+  op->emitError() << "no target is given; expected the pass option `target`, or the module attribute `" << targetAttrName << "`";
+  return failure();
+}
+
 int64_t getVectorLength(QuantTargetAttrInterface target, Type type) {
   unsigned bits = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
   return std::max<int64_t>(1, target.getVectorBits() / std::max(8u, bits));

@@ -1,7 +1,10 @@
 //===- X86AVX2.cpp - x86-64 with AVX2 and FMA -----------------------------===//
 
+#include "lowbit/Formats/Build.h"
 #include "lowbit/IR/Lowbit.h"
-#include "mlir/IR/PatternMatch.h"
+#include "lowbit/Targets/DotProductPattern.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 namespace mlir::lowbit {
 
@@ -16,7 +19,32 @@ int X86AVX2TargetAttr::getPreference(const llvm::Triple &triple, const llvm::Str
 unsigned X86AVX2TargetAttr::getVectorBits() const { return 256; }
 unsigned X86AVX2TargetAttr::getNumVectorRegisters() const { return 16; }
 std::pair<int64_t, int64_t> X86AVX2TargetAttr::getCacheBytes() const { return {32 << 10, 256 << 10}; }
-std::optional<DotProduct> X86AVX2TargetAttr::getDotProduct() const { return std::nullopt; }
-void X86AVX2TargetAttr::populateDotProductPatterns(RewritePatternSet &) const {}
+DotProduct X86AVX2TargetAttr::getDotProduct() const {
+  return {/*lhsWidth=*/16, /*oppositeSigns=*/false, /*depth=*/2, /*lanes=*/8, /*temporaries=*/2};
+}
+PackingAttrInterface X86AVX2TargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
+  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
+}
+
+namespace {
+/// vpmaddwd sums two products of 16 bits in 32: exact for 8-bit codes of any sign.
+struct Vpmaddwd final : DotProductPattern {
+  using DotProductPattern::DotProductPattern;
+  Value buildDot(OpBuilder &builder, Location loc, const NativeDot &operands) const override {
+    if (!operands.lhsSigned)
+      return {};
+    Value lhs = buildBroadcastGroup(builder, loc, operands.lhs, dot.lanes);
+    Value rhs = buildResize(builder, loc, operands.rhs, 16, operands.rhsSigned);
+    Value products = LLVM::CallIntrinsicOp::create(builder, loc, operands.accumulator.getType(),
+                                                   builder.getStringAttr("llvm.x86.avx2.pmadd.wd"), ValueRange{lhs, rhs})
+                         .getResult(0);
+    return arith::AddIOp::create(builder, loc, operands.accumulator, products);
+  }
+};
+} // namespace
+
+void X86AVX2TargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
+  patterns.add<Vpmaddwd>(getContext(), getDotProduct());
+}
 
 } // namespace mlir::lowbit

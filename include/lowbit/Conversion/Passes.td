@@ -26,4 +26,81 @@ def LowerReferencePass : Pass<"lowbit-lower-reference"> {
   let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
 }
 
+def LowerContractPass : Pass<"lowbit-lower-contract"> {
+  let summary = "Cut integer contractions for the registers and caches of the target";
+  let description = [{
+    A matmul of 8-bit codes becomes one `linalg.generic` for the start of its accumulators, one for the dot products and one for scales and
+    epilogue, over tensors split in tiles: rows in `mo, mi`, columns in `no, ni`, the reduction in `ko, ki`. The first two tile loops are `scf.for`
+    with all three inside, so that accumulators stay in registers; `ko` is a loop around the dot products alone. The three carry
+    `lowbit.vectorize` for `convert-lowbit-to-vector`. Where the target's instruction wants sides of opposite signs, the left codes are
+    offset by 128 and the accumulators start from the column sums that take it back, as zero points do: exactly.
+
+    Contractions that are not such matmuls stay, with a remark that says why.
+
+    ```mlir
+    %r = lowbit.contract … lhs(%a … : tensor<128x384xi8>) rhs(%w … : tensor<384x384xi8>) …
+    // ==>
+    %a8 = linalg.generic … xori 128
+    %a4 = tensor.expand_shape %a8 … into tensor<16x8x96x4xi8>
+    %r4 = scf.for %no … { scf.for %mo … {
+      %start = linalg.generic … {lowbit.vectorize}
+      %sums = scf.for %ko … { linalg.generic … {lowbit.vectorize} }
+      %tile = linalg.generic … ins(%sums, %scales, …) {lowbit.vectorize}
+    } }
+    %r = tensor.collapse_shape %r4 … into tensor<128x384xf32>
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target to cut for; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "scf::SCFDialect", "tensor::TensorDialect"];
+}
+
+def ConvertLowbitToVectorPass : Pass<"convert-lowbit-to-vector"> {
+  let summary = "Turn the tiles of lowbit-lower-contract into the target's vector code";
+  let description = [{
+    On tensors: vectorizes the ops that carry `lowbit.vectorize` and no others, unrolls to the shape of the target's dot product,
+    and keeps accumulators in registers across the loop over the reduction. A tile that is too large to unroll is an error.
+    Runs before any other vector code is there. `lowbit-lower-dot-products` follows after bufferization.
+
+    ```mlir
+    %sums = linalg.generic … ins(%a, %b : tensor<1x8x1x4xi8>, tensor<1x1x48x4xi8>) outs(%start : tensor<1x8x1x48xi32>) {lowbit.vectorize}
+    // ==>  24 times
+    %sum = vector.contract … %left, %right, %acc : vector<1x4xi32>, vector<1x16x4xi32> into vector<16xi32>
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target of the code; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["arith::ArithDialect", "scf::SCFDialect", "tensor::TensorDialect", "vector::VectorDialect"];
+}
+
+def LowerDotProductsPass : Pass<"lowbit-lower-dot-products"> {
+  let summary = "Turn contractions of one register into the target's dot product";
+  let description = [{
+    A `vector.contract` of codes extended to i32, in the shape of the target's dot product, becomes its instruction; what no pattern of
+    the target takes is extended, multiplied and added lane by lane. After bufferization, which refuses calls of intrinsics.
+
+    ```mlir
+    %sum = vector.contract … %left, %right, %acc : vector<1x4xi32>, vector<1x16x4xi32> into vector<16xi32>
+    // ==>
+    %sum = llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%acc, %a, %b) : (vector<16xi32>, vector<64xi8>, vector<64xi8>) -> vector<16xi32>
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target of the code; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["arith::ArithDialect", "LLVM::LLVMDialect", "vector::VectorDialect"];
+}
+
+def LowerTransfersPass : Pass<"lowbit-lower-transfers"> {
+  let summary = "Turn reads and writes of vectors in buffers into plain loads and stores";
+  let description = [{
+    After bufferization: makes vectors over contiguous axes flat, and drops transfers in favour of `vector.load` and `vector.store`. A transfer
+    that may reach out of bounds stays for `convert-vector-to-scf`.
+
+    ```mlir
+    %v = vector.transfer_read %m[%i, %c16, %c0], %poison {in_bounds = [true, true]} : memref<96x48x4xi8>, vector<16x4xi8>
+    // ==>
+    %flat = memref.collapse_shape %m [[0], [1, 2]] : memref<96x48x4xi8> into memref<96x192xi8>
+    %v = vector.load %flat[%i, %c64] : memref<96x192xi8>, vector<64xi8>
+    ```
+  }];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "memref::MemRefDialect", "vector::VectorDialect"];
+}
+
 #endif

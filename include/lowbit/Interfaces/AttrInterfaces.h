@@ -14,12 +14,14 @@
 
 namespace mlir::lowbit {
 
-/// A native dot-product instruction: every lane of i32 adds `depth` products of 8-bit codes.
+/// A native dot-product instruction: every lane of i32 adds `depth` products of a code of the left side, which is the same in
+/// all lanes, and a code of the right side, which is not.
 struct DotProduct {
-  bool lhsSigned;  ///< The broadcast side (activations).
-  bool rhsSigned;  ///< The vector side (weights).
-  int64_t depth;   ///< Products a lane sums, along the reduction.
-  int64_t lanes;   ///< Lanes of i32.
+  unsigned lhsWidth;   ///< Bits that codes of the left side (activations) are brought to in memory; the right side has 8.
+  bool oppositeSigns;  ///< Whether one side must be unsigned and the other signed; otherwise any signs will do.
+  int64_t depth;       ///< Products a lane sums, along the reduction.
+  int64_t lanes;       ///< Lanes of i32.
+  int64_t temporaries; ///< Vector registers that one dot product needs besides its operands.
 };
 
 } // namespace mlir::lowbit

@@ -124,11 +124,17 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
     InterfaceMethod<"Number of vector registers.", "unsigned", "getNumVectorRegisters">,
     InterfaceMethod<"Bytes of the first and second level data cache of one core.", "std::pair<int64_t, int64_t>", "getCacheBytes">,
     InterfaceMethod<[{
-      The native 8-bit dot product: how the left (broadcast) and the right (vector) codes must be signed, how many
-      products one lane sums, and how many lanes there are. None when there is no such instruction.
-    }], "std::optional<::mlir::lowbit::DotProduct>", "getDotProduct", (ins), [{}], [{ return std::nullopt; }]>,
+      The dot product of 8-bit codes that fits this target best. By default one product a lane, extended to i32.
+    }], "::mlir::lowbit::DotProduct", "getDotProduct", (ins), [{}], [{
+      return {/*lhsWidth=*/8, /*oppositeSigns=*/false, /*depth=*/1, /*lanes=*/$_attr.getVectorBits() / 32, /*temporaries=*/2};
+    }]>,
     InterfaceMethod<[{
-      Adds the patterns that turn a `vector.contract` of the native dot shape into the target's instructions.
+      The layout of weights `[…, K, N]` (`[…, N, K]` when `transposed`) for the dot product, in panels of `columns`; null when
+      they stay as they are.
+    }], "::mlir::lowbit::PackingAttrInterface", "getWeightPacking", (ins "int64_t":$columns, "bool":$transposed), [{}], [{ return {}; }]>,
+    InterfaceMethod<[{
+      Adds the patterns that turn a `vector.contract` of the native dot shape, over codes extended to i32, into the target's
+      instructions. What no pattern takes is extended, multiplied and added lane by lane.
     }], "void", "populateDotProductPatterns", (ins "::mlir::RewritePatternSet &":$patterns), [{}], [{ return; }]>,
   ];
 }

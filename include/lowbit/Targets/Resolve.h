@@ -20,6 +20,9 @@ FailureOr<QuantTargetAttrInterface> resolveTarget(MLIRContext *context, StringRe
 /// The target of the nearest enclosing op that carries one; without any, the target that fits every machine.
 QuantTargetAttrInterface getTarget(Operation *op);
 
+/// The target named by a pass option, or, when that is empty, `getTarget(op)`. Reports on `op` what is missing.
+FailureOr<QuantTargetAttrInterface> getPassTarget(Operation *op, StringRef option);
+
 /// Elements of `type` (an integer or float) in one vector register of `target`; at least one.
 int64_t getVectorLength(QuantTargetAttrInterface target, Type type);
 

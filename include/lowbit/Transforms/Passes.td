@@ -181,4 +181,24 @@ def FuseQDQPass : Pass<"lowbit-fuse-qdq"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def PackWeightsPass : Pass<"lowbit-pack-weights"> {
+  let summary = "Lay out constant weights of integer contractions as the target's dot product wants them";
+  let description = [{
+    The right side of a matmul of 8-bit codes, when it is a constant, is packed on the host. Codes that the register tile does not divide are
+    padded with zeros. Nothing changes in meaning: the contraction reads the codes back through `lowbit.unpack`, which
+    `lowbit-lower-contract` looks through.
+
+    ```mlir
+    %w = arith.constant dense_resource<w> : tensor<384x384xi8>
+    %r = lowbit.contract … rhs(%w … : tensor<384x384xi8>)
+    // ==>
+    %p = arith.constant dense_resource<w.packed> : tensor<8x96x48x4xi8>
+    %w = lowbit.unpack %p : tensor<8x96x48x4xi8> -> tensor<384x384xi8> of #lowbit.int<8> as #lowbit.panel<columns = 48, depth = 4>
+    %r = lowbit.contract … rhs(%w … : tensor<384x384xi8>)
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target to pack for; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["arith::ArithDialect", "tensor::TensorDialect", "LowbitDialect"];
+}
+
 #endif

@@ -1,0 +1,24 @@
+//===- HostPacking.h - constants of codes on the host ---------------------===//
+#ifndef LOWBIT_PACKINGS_HOSTPACKING_H
+#define LOWBIT_PACKINGS_HOSTPACKING_H
+
+#include "lowbit/IR/Lowbit.h"
+
+namespace mlir::lowbit {
+
+/// The bytes of a constant whose elements take whole bytes; one element's bytes for a splat. None when `attr` holds no such data or a resource
+/// does not have the size of its type.
+std::optional<ArrayRef<char>> getConstantBytes(ElementsAttr attr);
+
+/// Copies codes of 8 bits, row-major in `shape`, to a row-major tensor of `paddedShape`; the rest is zero.
+std::vector<char> padOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, ArrayRef<int64_t> paddedShape);
+
+/// Packs codes of one byte each as `packing` says.
+std::vector<char> packOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, PackingAttrInterface packing);
+
+/// A constant of `type` over `data`, as a resource whose name begins with `name`.
+DenseResourceElementsAttr makeResource(ShapedType type, StringRef name, ArrayRef<char> data);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_PACKINGS_HOSTPACKING_H

@@ -1,0 +1,164 @@
+//===- LowbitToVector.cpp - tiles to the target's vector code -------------===//
+// Law: only what our tiler marked is vectorized, and a tile that is too large to unroll is refused.
+
+#include "PackedMatmul.h"
+#include "lowbit/Conversion/Passes.h"
+#include "lowbit/Targets/Resolve.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
+#include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_CONVERTLOWBITTOVECTORPASS
+#include "lowbit/Conversion/Passes.h.inc"
+
+/// Holds the shape that a vector op is unrolled to, while the pass runs.
+static constexpr StringLiteral nativeShapeAttrName = "lowbit.native_shape";
+/// Elements of the largest iteration space that is unrolled.
+static constexpr int64_t maxTileElements = 1 << 14;
+
+static LogicalResult vectorizeMarked(RewriterBase &rewriter, Operation *root) {
+  SmallVector<linalg::LinalgOp> marked;
+  root->walk([&](linalg::LinalgOp op) {
+    if (op->hasAttr(vectorizeAttrName))
+      marked.push_back(op);
+  });
+  for (linalg::LinalgOp op : marked) {
+    SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+    if (llvm::is_contained(sizes, ShapedType::kDynamic) || ShapedType::getNumElements(sizes) > maxTileElements)
+      return op.emitOpError() << "is marked `" << vectorizeAttrName << "`, but its loops are not a register tile; expected static sizes of at most "
+                              << maxTileElements << " elements in all, run `lowbit-lower-contract` to cut it";
+    rewriter.setInsertionPoint(op);
+    FailureOr<linalg::VectorizationResult> result = linalg::vectorize(rewriter, op);
+    if (failed(result))
+      return op.emitOpError("could not be vectorized");
+    rewriter.replaceOp(op, result->replacements);
+  }
+  return success();
+}
+
+/// Marks `value`'s op, and what it extends, with the shape of one native operand.
+static void setNativeShape(Value value, ArrayRef<int64_t> shape) {
+  Operation *op = value.getDefiningOp();
+  if (!op || !isa<arith::ExtSIOp, arith::ExtUIOp, vector::TransferReadOp>(op))
+    return;
+  op->setAttr(nativeShapeAttrName, DenseI64ArrayAttr::get(op->getContext(), shape));
+  if (!isa<vector::TransferReadOp>(op))
+    setNativeShape(op->getOperand(0), shape);
+}
+
+/// The dot product takes the last parallel loop as lanes and the last reduction as depth.
+static void setNativeContractShapes(Operation *root, DotProduct dot) {
+  root->walk([&](vector::ContractionOp op) {
+    SmallVector<int64_t> shape(op.getIteratorTypes().size(), 1);
+    bool hasLanes = false, hasDepth = false;
+    for (int64_t loop = shape.size() - 1; loop >= 0; --loop) {
+      bool isReduction = vector::isReductionIterator(op.getIteratorTypes()[loop]);
+      bool &done = isReduction ? hasDepth : hasLanes;
+      if (!done)
+        shape[loop] = isReduction ? dot.depth : dot.lanes;
+      done = true;
+    }
+    op->setAttr(nativeShapeAttrName, DenseI64ArrayAttr::get(op->getContext(), shape));
+    for (auto [operand, map] : llvm::zip(op->getOperands(), op.getIndexingMapsArray()))
+      setNativeShape(operand, applyPermutationMap(map, ArrayRef<int64_t>(shape)));
+  });
+}
+
+/// Everything else becomes single registers: all axes of size one but the last.
+static void setNativeRegisterShapes(Operation *root, int64_t lanes) {
+  root->walk([&](Operation *op) {
+    if (op->hasAttr(nativeShapeAttrName) || isa<vector::MultiDimReductionOp, vector::ContractionOp>(op))
+      return;
+    Value vector = isa<vector::TransferWriteOp>(op) ? op->getOperand(0) : op->getNumResults() == 1 ? op->getResult(0) : Value();
+    auto type = vector ? dyn_cast<VectorType>(vector.getType()) : VectorType();
+    if (!type || type.getRank() == 0)
+      return;
+    SmallVector<int64_t> shape(type.getRank(), 1);
+    shape.back() = type.getShape().back() % lanes == 0 ? lanes : type.getShape().back();
+    op->setAttr(nativeShapeAttrName, DenseI64ArrayAttr::get(op->getContext(), shape));
+  });
+}
+
+static std::optional<SmallVector<int64_t>> getNativeShape(Operation *op) {
+  auto shape = op->getAttrOfType<DenseI64ArrayAttr>(nativeShapeAttrName);
+  return shape ? std::optional(llvm::to_vector(shape.asArrayRef())) : std::nullopt;
+}
+
+static LogicalResult apply(Operation *root, function_ref<void(RewritePatternSet &)> populate) {
+  RewritePatternSet patterns(root->getContext());
+  populate(patterns);
+  return applyPatternsGreedily(root, std::move(patterns));
+}
+
+/// Folds of the vector ops, so that reads see what was written before them.
+static void populateFolds(RewritePatternSet &patterns) {
+  MLIRContext *context = patterns.getContext();
+  context->getLoadedDialect<vector::VectorDialect>()->getCanonicalizationPatterns(patterns);
+  for (RegisteredOperationName name : context->getRegisteredOperationsByDialect("vector"))
+    name.getCanonicalizationPatterns(patterns, context);
+  for (StringRef dialect : {"tensor", "scf"})
+    for (RegisteredOperationName name : context->getRegisteredOperationsByDialect(dialect))
+      name.getCanonicalizationPatterns(patterns, context);
+}
+
+/// Accumulators go round the loop over the reduction as values.
+static void hoistAccumulators(RewriterBase &rewriter, Operation *root) {
+  SmallVector<LoopLikeOpInterface> loops;
+  root->walk([&](LoopLikeOpInterface loop) { loops.push_back(loop); });
+  for (LoopLikeOpInterface loop : loops)
+    hoistLoopInvariantSubsets(rewriter, loop);
+}
+
+namespace {
+struct ConvertLowbitToVectorPass final : impl::ConvertLowbitToVectorPassBase<ConvertLowbitToVectorPass> {
+  using ConvertLowbitToVectorPassBase::ConvertLowbitToVectorPassBase;
+
+  void runOnOperation() override {
+    Operation *root = getOperation();
+    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(root, target);
+    IRRewriter rewriter(&getContext());
+    if (failed(resolved) || failed(vectorizeMarked(rewriter, root)) || failed(unroll(root, resolved->getDotProduct())))
+      return signalPassFailure();
+    eliminateCommonSubexpressions(rewriter, root);
+    hoistAccumulators(rewriter, root);
+    if (failed(apply(root, populateFolds)))
+      return signalPassFailure();
+    eliminateCommonSubexpressions(rewriter, root);
+    root->walk([](Operation *op) { op->removeAttr(nativeShapeAttrName); });
+  }
+
+  static void eliminateCommonSubexpressions(RewriterBase &rewriter, Operation *root) {
+    DominanceInfo dominance(root);
+    eliminateCommonSubExpressions(rewriter, dominance, root);
+  }
+
+  static LogicalResult unroll(Operation *root, DotProduct dot) {
+    LogicalResult contracted = apply(root, [](RewritePatternSet &patterns) {
+      // As in the transform dialect: broadcasts leave the reads, pass the extensions, and end up as maps of the contraction.
+      vector::populateVectorTransferPermutationMapLoweringPatterns(patterns);
+      vector::populateSinkVectorOpsPatterns(patterns);
+      vector::populateVectorReductionToContractPatterns(patterns);
+      populateFolds(patterns);
+    });
+    setNativeContractShapes(root, dot);
+    setNativeRegisterShapes(root, dot.lanes);
+    LogicalResult unrolled = apply(root, [&](RewritePatternSet &patterns) {
+      vector::populateVectorUnrollPatterns(patterns, vector::UnrollVectorOptions().setNativeShapeFn(getNativeShape));
+    });
+    LogicalResult flattened = apply(root, [](RewritePatternSet &patterns) {
+      vector::populateCastAwayVectorLeadingOneDimPatterns(patterns);
+      populateFolds(patterns);
+    });
+    return success(succeeded(contracted) && succeeded(unrolled) && succeeded(flattened));
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

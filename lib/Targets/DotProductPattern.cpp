@@ -1,0 +1,94 @@
+//===- DotProductPattern.cpp - what a target's dot product is made of -----===//
+// Law: the rewritten contraction sums the same products modulo 2^32; nothing saturates in between.
+
+#include "lowbit/Targets/DotProductPattern.h"
+#include "lowbit/Formats/Build.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+namespace mlir::lowbit {
+
+/// The codes that `extended` extends to i32, as one row of `count` elements of `width` bits; null when it is something else.
+static Value getFlatCodes(OpBuilder &builder, Location loc, Value extended, int64_t count, unsigned width, bool &isSigned) {
+  // Axes of one element come and go while other patterns work.
+  Operation *extend = extended.getDefiningOp();
+  while (isa_and_nonnull<vector::BroadcastOp, vector::ExtractOp, vector::ShapeCastOp>(extend)) {
+    auto source = dyn_cast<VectorType>(extend->getOperand(0).getType());
+    if (!source || source.getNumElements() != count)
+      return {};
+    extend = extend->getOperand(0).getDefiningOp();
+  }
+  if (!isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp>(extend))
+    return {};
+  isSigned = isa<arith::ExtSIOp>(extend);
+  Value codes = extend->getOperand(0);
+  auto type = cast<VectorType>(codes.getType());
+  if (type.getNumElements() != count || !type.getElementType().isInteger(width))
+    return {};
+  return vector::ShapeCastOp::create(builder, loc, VectorType::get(count, type.getElementType()), codes);
+}
+
+/// Whether the last two axes of the right side are the lanes and the group, in this order.
+static bool hasGroupsInLanes(vector::ContractionOp op, DotProduct dot) {
+  ArrayRef<int64_t> shape = op.getRhsType().getShape();
+  if (shape.size() < 2 || shape.back() != dot.depth || shape[shape.size() - 2] != dot.lanes)
+    return false;
+  AffineMap map = op.getIndexingMapsArray()[1];
+  auto isReduction = [&](unsigned axis) { return vector::isReductionIterator(op.getIteratorTypes()[map.getDimPosition(axis)]); };
+  return isReduction(shape.size() - 1) && !isReduction(shape.size() - 2);
+}
+
+LogicalResult DotProductPattern::matchAndRewrite(vector::ContractionOp op, PatternRewriter &rewriter) const {
+  auto resultType = dyn_cast<VectorType>(op.getType());
+  if (!resultType || !resultType.getElementType().isInteger(32) || resultType.getNumElements() != dot.lanes)
+    return rewriter.notifyMatchFailure(op, "the result is not one register of i32");
+  if (op.getKind() != vector::CombiningKind::ADD || !hasGroupsInLanes(op, dot))
+    return rewriter.notifyMatchFailure(op, "the right side is not lanes of groups");
+  NativeDot operands;
+  Location loc = op.getLoc();
+  operands.lhs = getFlatCodes(rewriter, loc, op.getLhs(), dot.depth, dot.lhsWidth, operands.lhsSigned);
+  operands.rhs = getFlatCodes(rewriter, loc, op.getRhs(), dot.lanes * dot.depth, 8, operands.rhsSigned);
+  if (!operands.lhs || !operands.rhs)
+    return rewriter.notifyMatchFailure(op, "the operands are not extended codes");
+  operands.accumulator = vector::ShapeCastOp::create(rewriter, loc, VectorType::get(dot.lanes, rewriter.getI32Type()), op.getAcc());
+  Value sum = buildDot(rewriter, loc, operands);
+  if (!sum)
+    return rewriter.notifyMatchFailure(op, "no instruction for these signs");
+  rewriter.replaceOpWithNewOp<vector::ShapeCastOp>(op, resultType, sum);
+  return success();
+}
+
+Value buildBroadcastGroup(OpBuilder &builder, Location loc, Value group, int64_t lanes) {
+  auto type = cast<VectorType>(group.getType());
+  Type i32 = builder.getI32Type();
+  Value word = vector::BitCastOp::create(builder, loc, VectorType::get(1, i32), group);
+  Value scalar = vector::ExtractOp::create(builder, loc, word, 0);
+  Value words = vector::BroadcastOp::create(builder, loc, VectorType::get(lanes, i32), scalar);
+  return vector::BitCastOp::create(builder, loc, VectorType::get(lanes * type.getNumElements(), type.getElementType()), words);
+}
+
+namespace {
+struct PortableDotProduct final : DotProductPattern {
+  PortableDotProduct(MLIRContext *context, DotProduct dot) : DotProductPattern(context, dot, /*benefit=*/1) {}
+  Value buildDot(OpBuilder &builder, Location loc, const NativeDot &operands) const override {
+    Value sum = operands.accumulator;
+    Value rhs = buildResize(builder, loc, operands.rhs, 32, operands.rhsSigned);
+    for (int64_t i = 0; i < dot.depth; ++i) {
+      Value code = vector::ExtractOp::create(builder, loc, operands.lhs, i);
+      Value factor = buildResize(builder, loc, code, 32, operands.lhsSigned);
+      Value factors = vector::BroadcastOp::create(builder, loc, sum.getType(), factor);
+      SmallVector<int64_t> lanes;
+      for (int64_t lane = 0; lane < dot.lanes; ++lane)
+        lanes.push_back(lane * dot.depth + i);
+      Value column = dot.depth == 1 ? rhs : vector::ShuffleOp::create(builder, loc, rhs, rhs, lanes);
+      sum = arith::AddIOp::create(builder, loc, sum, arith::MulIOp::create(builder, loc, factors, column));
+    }
+    return sum;
+  }
+};
+} // namespace
+
+void populatePortableDotProductPatterns(RewritePatternSet &patterns, DotProduct dot) {
+  patterns.add<PortableDotProduct>(patterns.getContext(), dot);
+}
+
+} // namespace mlir::lowbit
