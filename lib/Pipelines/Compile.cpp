@@ -5,6 +5,7 @@
 #include "lowbit/Pipelines/Contract.h"
 #include "lowbit/Pipelines/Lower.h"
 #include "lowbit/Pipelines/Pipelines.h"
+#include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -64,6 +65,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     if (failed(resolved))
       return signalPassFailure();
     module->setAttr(targetAttrName, *resolved);
+    recordSignatures(module);
 
     OpPassManager pm(ModuleOp::getOperationName());
     if (resolved->getVectorBits() == 0)

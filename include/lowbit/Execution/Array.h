@@ -1,0 +1,60 @@
+//===- Array.h - dense arrays outside the compiler ------------------------===//
+//
+// Row-major, little-endian, whole bytes per element (ElementType.h). `Buffer` borrows its bytes, `Array` owns them.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_EXECUTION_ARRAY_H
+#define LOWBIT_EXECUTION_ARRAY_H
+
+#include "lowbit/Execution/ElementType.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/AlignOf.h"
+#include "llvm/Support/Alignment.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+
+namespace mlir::lowbit {
+
+/// Bytes of somebody else's, described.
+struct Buffer {
+  StorageType type;
+  SmallVector<int64_t, 4> shape;
+  void *data = nullptr;
+};
+
+class Array {
+public:
+  /// Zeroed; fails when the bytes cannot be counted in 63 bits or had.
+  static llvm::Expected<Array> create(StorageType type, ArrayRef<int64_t> shape);
+
+  StorageType getType() const { return type; }
+  ArrayRef<int64_t> getShape() const { return shape; }
+  uint64_t getNumBytes() const { return numBytes; }
+  char *getData() { return data.get(); }
+  const char *getData() const { return data.get(); }
+  Buffer getBuffer() { return {type, SmallVector<int64_t, 4>(shape), data.get()}; }
+
+private:
+  struct Release {
+    void operator()(char *pointer) const { std::free(pointer); }
+  };
+  StorageType type;
+  SmallVector<int64_t, 4> shape;
+  uint64_t numBytes = 0;
+  std::unique_ptr<char, Release> data;
+};
+
+struct NamedArray {
+  std::string name;
+  Array array;
+};
+
+/// Elements of a static shape; none when a dimension is negative or the product overflows 63 bits.
+std::optional<uint64_t> countElements(ArrayRef<int64_t> shape);
+
+/// `1x128`, or `scalar`, for messages.
+std::string formatShape(ArrayRef<int64_t> shape);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_EXECUTION_ARRAY_H

@@ -1,0 +1,30 @@
+//===- Npy.h - numpy's .npy and .npz files --------------------------------===//
+//
+// Reading trusts nothing: sizes are compared with what the file holds before memory is taken, nothing is unpickled, and names
+// inside an archive are names only, never paths. Writing is atomic: a file appears whole, or the old one stays.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_EXECUTION_NPY_H
+#define LOWBIT_EXECUTION_NPY_H
+
+#include "lowbit/Execution/Array.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <vector>
+
+namespace mlir::lowbit {
+
+/// The arrays of the .npz at `path`, in the archive's order; of a .npy, one array with an empty name.
+llvm::Expected<std::vector<NamedArray>> readArrays(StringRef path);
+
+/// Writes a .npy when `path` ends so, and then `arrays` must be one; else a .npz. Same arrays, same bytes.
+llvm::Error writeArrays(StringRef path, ArrayRef<NamedArray> arrays);
+
+/// One array in .npy form out of a stream of `numBytes`. `read` fills a buffer whole or fails.
+llvm::Expected<Array> readNpy(llvm::function_ref<llvm::Error(MutableArrayRef<char>)> read, uint64_t numBytes);
+
+/// What stands before an array's bytes in .npy form.
+std::string formatNpyHeader(StorageType type, ArrayRef<int64_t> shape);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_EXECUTION_NPY_H

@@ -1,0 +1,22 @@
+//===- RunFile.h - what quant-run does ------------------------------------===//
+#ifndef LOWBIT_EXECUTION_RUNFILE_H
+#define LOWBIT_EXECUTION_RUNFILE_H
+
+#include "lowbit/Pipelines/Pipelines.h"
+
+namespace mlir::lowbit {
+
+struct RunFileOptions {
+  std::string modelPath, entry = "main", inputPath, outputPath;
+  CompileOptions compile;
+  /// Calls to time after the first; none when 0.
+  unsigned timed = 0;
+};
+
+/// Compiles a file, calls a function with arrays from a file and writes what it gives. Errors go to stderr with a location;
+/// the output file is then as it was before.
+LogicalResult runFile(MLIRContext &context, const RunFileOptions &options, raw_ostream &times);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_EXECUTION_RUNFILE_H

@@ -1,0 +1,37 @@
+//===- Signature.h - what a function takes and gives, in a user's words ---===//
+//
+// Read from the attribute that lowbit/Pipelines/RecordSignatures.h puts on functions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_EXECUTION_SIGNATURE_H
+#define LOWBIT_EXECUTION_SIGNATURE_H
+
+#include "lowbit/Execution/Array.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::lowbit {
+
+/// One input or output. Scalars have rank 0 and are passed by value.
+struct Port {
+  std::string name;
+  SmallVector<int64_t, 4> shape;
+  ElementType type;
+  bool isScalar = false;
+
+  /// Says what is wrong with `buffer` for this port, if anything.
+  llvm::Error check(const Buffer &buffer) const;
+};
+
+struct Entry {
+  std::string name;
+  std::vector<Port> inputs, outputs;
+  /// Why it cannot be called from outside; empty when it can.
+  std::string obstacle;
+};
+
+/// The functions that bear a signature, in the order of the module.
+std::vector<Entry> readSignatures(ModuleOp module);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_EXECUTION_SIGNATURE_H

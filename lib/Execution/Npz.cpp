@@ -1,0 +1,195 @@
+//===- Npz.cpp - files of named arrays: a zip of .npy members -------------===//
+// Law: an archive that claims more than its bytes can hold costs no memory; a name in it is never a path.
+
+#include "lowbit/Execution/Npy.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+#include <zip.h>
+
+namespace mlir::lowbit {
+namespace {
+
+struct CloseArchive {
+  void operator()(zip_t *archive) const { zip_discard(archive); }
+};
+struct CloseMember {
+  void operator()(zip_file_t *file) const { zip_fclose(file); }
+};
+using ArchivePtr = std::unique_ptr<zip_t, CloseArchive>;
+using MemberPtr = std::unique_ptr<zip_file_t, CloseMember>;
+
+/// Deflate makes at most 1032 bytes of one.
+constexpr uint64_t maxExpansion = 1040;
+
+} // namespace
+
+static llvm::Error annotate(const Twine &where, llvm::Error error) {
+  return llvm::createStringError(where + ": " + llvm::toString(std::move(error)));
+}
+
+/// Takes `error`'s text and frees it.
+static std::string takeText(zip_error_t *error) {
+  std::string text = zip_error_strerror(error);
+  zip_error_fini(error);
+  return text;
+}
+
+static llvm::Error readMember(zip_file_t *member, MutableArrayRef<char> bytes) {
+  while (!bytes.empty()) {
+    zip_int64_t count = zip_fread(member, bytes.data(), bytes.size());
+    if (count <= 0)
+      return llvm::createStringError(count < 0 ? zip_error_strerror(zip_file_get_error(member)) : "ends before its bytes do");
+    bytes = bytes.drop_front(count);
+  }
+  return llvm::Error::success();
+}
+
+static llvm::Expected<Array> readMemberArray(zip_t *archive, uint64_t index, const zip_stat_t &stat) {
+  if (!(stat.valid & ZIP_STAT_SIZE) || !(stat.valid & ZIP_STAT_COMP_SIZE) || stat.size / maxExpansion > stat.comp_size)
+    return llvm::createStringError("claims to expand to more bytes than its compressed form can hold");
+  if ((stat.valid & ZIP_STAT_ENCRYPTION_METHOD) && stat.encryption_method != ZIP_EM_NONE)
+    return llvm::createStringError("is encrypted");
+  MemberPtr member(zip_fopen_index(archive, index, 0));
+  if (!member)
+    return llvm::createStringError(zip_strerror(archive));
+  llvm::Expected<Array> array = readNpy([&](MutableArrayRef<char> bytes) { return readMember(member.get(), bytes); }, stat.size);
+  if (!array)
+    return array;
+  // One more read reaches the end, where the checksum is compared.
+  char extra;
+  if (zip_fread(member.get(), &extra, 1) != 0)
+    return llvm::createStringError(StringRef("is damaged: ") + zip_error_strerror(zip_file_get_error(member.get())));
+  return array;
+}
+
+static llvm::Expected<std::vector<NamedArray>> readArchive(const llvm::MemoryBuffer &file) {
+  zip_error_t error;
+  zip_error_init(&error);
+  zip_source_t *source = zip_source_buffer_create(file.getBufferStart(), file.getBufferSize(), /*freep=*/0, &error);
+  ArchivePtr archive(source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error) : nullptr);
+  if (!archive) {
+    if (source)
+      zip_source_free(source);
+    return llvm::createStringError("is not a whole .npz: " + takeText(&error));
+  }
+  zip_error_fini(&error);
+  std::vector<NamedArray> arrays;
+  llvm::StringSet<> names;
+  for (zip_int64_t index = 0, count = zip_get_num_entries(archive.get(), 0); index < count; ++index) {
+    zip_stat_t stat;
+    if (zip_stat_index(archive.get(), index, ZIP_FL_ENC_RAW, &stat) != 0 || !(stat.valid & ZIP_STAT_NAME))
+      return llvm::createStringError("member " + std::to_string(index) + " has no name");
+    StringRef name = stat.name;
+    if (!name.consume_back(".npy") || name.empty())
+      return llvm::createStringError("member `" + StringRef(stat.name) + "` is not an array; expected a name that ends in .npy");
+    if (!names.insert(name).second)
+      return llvm::createStringError("member `" + name + "` is there twice");
+    llvm::Expected<Array> array = readMemberArray(archive.get(), index, stat);
+    if (!array)
+      return annotate("array `" + name + "`", array.takeError());
+    arrays.push_back({name.str(), std::move(*array)});
+  }
+  return arrays;
+}
+
+llvm::Expected<std::vector<NamedArray>> readArrays(StringRef path) {
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file)
+    return llvm::createStringError(path + ": " + file.getError().message());
+  StringRef bytes = (*file)->getBuffer();
+  if (bytes.starts_with("PK")) {
+    auto arrays = readArchive(**file);
+    return arrays ? std::move(arrays) : annotate(path, arrays.takeError());
+  }
+  auto read = [&](MutableArrayRef<char> target) -> llvm::Error {
+    std::memcpy(target.data(), bytes.data(), target.size()); // readNpy asks for no more than there is
+    bytes = bytes.drop_front(target.size());
+    return llvm::Error::success();
+  };
+  llvm::Expected<Array> array = readNpy(read, bytes.size());
+  if (!array)
+    return annotate(path, array.takeError());
+  std::vector<NamedArray> arrays;
+  arrays.push_back({"", std::move(*array)});
+  return arrays;
+}
+
+/// Adds one stored (not compressed) member whose bytes stay the caller's.
+static bool addMember(zip_t *archive, StringRef name, const std::string &header, const Array &array) {
+  zip_buffer_fragment_t fragments[2];
+  fragments[0] = {reinterpret_cast<zip_uint8_t *>(const_cast<char *>(header.data())), header.size()};
+  fragments[1] = {reinterpret_cast<zip_uint8_t *>(const_cast<char *>(array.getData())), array.getNumBytes()};
+  zip_source_t *source = zip_source_buffer_fragment(archive, fragments, 2, /*freep=*/0);
+  if (!source)
+    return false;
+  zip_int64_t index = zip_file_add(archive, (name + ".npy").str().c_str(), source, ZIP_FL_ENC_UTF_8);
+  if (index < 0) {
+    zip_source_free(source);
+    return false;
+  }
+  // The time of writing is no part of the data.
+  return zip_set_file_compression(archive, index, ZIP_CM_STORE, 0) == 0 && zip_file_set_dostime(archive, index, 0, (1 << 5) | 1, 0) == 0;
+}
+
+/// The archive's bytes.
+static llvm::Expected<std::string> formatArchive(ArrayRef<NamedArray> arrays) {
+  zip_error_t error;
+  zip_error_init(&error);
+  zip_source_t *source = zip_source_buffer_create(nullptr, 0, 0, &error);
+  zip_t *archive = source ? zip_open_from_source(source, ZIP_TRUNCATE, &error) : nullptr;
+  if (!archive)
+    return llvm::createStringError(takeText(&error));
+  zip_source_keep(source);
+  llvm::scope_exit release([&] { zip_source_free(source); });
+  std::vector<std::string> headers;
+  headers.reserve(arrays.size());
+  for (const NamedArray &named : arrays) {
+    headers.push_back(formatNpyHeader(named.array.getType(), named.array.getShape()));
+    if (!addMember(archive, named.name, headers.back(), named.array)) {
+      std::string text = zip_strerror(archive);
+      zip_discard(archive);
+      return llvm::createStringError("array `" + named.name + "`: " + text);
+    }
+  }
+  if (zip_close(archive) != 0) {
+    std::string text = zip_strerror(archive);
+    zip_discard(archive);
+    return llvm::createStringError(text);
+  }
+  zip_stat_t stat;
+  if (zip_source_stat(source, &stat) != 0 || zip_source_open(source) != 0)
+    return llvm::createStringError(zip_error_strerror(zip_source_error(source)));
+  std::string bytes(stat.size, '\0');
+  zip_int64_t count = zip_source_read(source, bytes.data(), bytes.size());
+  zip_source_close(source);
+  if (count != static_cast<zip_int64_t>(bytes.size()))
+    return llvm::createStringError("archive of " + std::to_string(bytes.size()) + " bytes could not be read back");
+  return bytes;
+}
+
+llvm::Error writeArrays(StringRef path, ArrayRef<NamedArray> arrays) {
+  bool single = path.ends_with(".npy");
+  if (single && arrays.size() != 1)
+    return llvm::createStringError(path + ": a .npy holds one array, but there are " + std::to_string(arrays.size()) + "; name a .npz");
+  std::string archive;
+  if (!single) {
+    llvm::Expected<std::string> bytes = formatArchive(arrays);
+    if (!bytes)
+      return annotate(path, bytes.takeError());
+    archive = std::move(*bytes);
+  }
+  llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &stream) {
+    if (single)
+      stream << formatNpyHeader(arrays[0].array.getType(), arrays[0].array.getShape())
+             << StringRef(arrays[0].array.getData(), arrays[0].array.getNumBytes());
+    else
+      stream << archive;
+    return llvm::Error::success();
+  });
+  return error ? annotate(path, std::move(error)) : llvm::Error::success();
+}
+
+} // namespace mlir::lowbit

@@ -1,0 +1,49 @@
+//===- RecordSignatures.cpp - names, shapes and types outlive lowering ----===//
+// Law: an attribute says what the function says now; a function that bears one already was lowered further and is left alone.
+
+#include "lowbit/Pipelines/RecordSignatures.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+namespace mlir::lowbit {
+
+static constexpr StringLiteral portName("lowbit.name"), portType("lowbit.type");
+
+/// `type` with the element type that `attributes` refine it to, where both have the same bits.
+static Type refine(Type type, DictionaryAttr attributes) {
+  auto refined = attributes ? attributes.getAs<TypeAttr>(portType) : TypeAttr();
+  if (!refined)
+    return type;
+  Type element = getElementTypeOrSelf(type);
+  if (!element.isIntOrFloat() || !refined.getValue().isIntOrFloat() ||
+      element.getIntOrFloatBitWidth() != refined.getValue().getIntOrFloatBitWidth())
+    return type;
+  if (auto shaped = dyn_cast<ShapedType>(type))
+    return shaped.clone(refined.getValue());
+  return refined.getValue();
+}
+
+static Attribute describePort(Builder &builder, StringRef fallback, unsigned index, Type type, DictionaryAttr attributes) {
+  auto name = attributes ? attributes.getAs<StringAttr>(portName) : StringAttr();
+  if (!name)
+    name = builder.getStringAttr(fallback + Twine(index));
+  return builder.getDictionaryAttr(
+      {builder.getNamedAttr("name", name), builder.getNamedAttr("type", TypeAttr::get(refine(type, attributes)))});
+}
+
+void recordSignatures(ModuleOp module) {
+  Builder builder(module.getContext());
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function.isPublic() || function.isExternal() || function->hasAttr(signatureAttrName))
+      continue;
+    SmallVector<Attribute> inputs, outputs;
+    for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+      inputs.push_back(describePort(builder, "arg", index, type, function.getArgAttrDict(index)));
+    for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
+      outputs.push_back(describePort(builder, "result", index, type, function.getResultAttrDict(index)));
+    function->setAttr(signatureAttrName, builder.getDictionaryAttr({builder.getNamedAttr("inputs", builder.getArrayAttr(inputs)),
+                                                                builder.getNamedAttr("outputs", builder.getArrayAttr(outputs))}));
+  }
+}
+
+} // namespace mlir::lowbit
