@@ -13,6 +13,7 @@ namespace mlir::lowbit {
 #include "lowbit/Pipelines/Passes.h.inc"
 
 static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats) {
+  pm.addPass(createNormalizeLinearsPass());
   pm.addPass(createNameSitesPass());
   SmoothQuantPassOptions smooth;
   smooth.recipe = recipe;

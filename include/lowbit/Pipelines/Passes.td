@@ -30,14 +30,33 @@ def CompilePass : Pass<"lowbit-compile", "::mlir::ModuleOp"> {
 def QuantizePass : Pass<"lowbit-quantize", "::mlir::ModuleOp"> {
   let summary = "From a float model to one that computes on codes";
   let description = [{
-    Names sites, chooses their schemes by a recipe, puts quantize and dequantize around them, folds weights to codes, and fuses all
-    that into `lowbit.contract`. The result is the model that is saved; `lowbit-compile` takes it from there. Passes, each testable
-    alone: `lowbit-name-sites`, `lowbit-assign-schemes`, `lowbit-insert-qdq`, `lowbit-fold-weights`, `lowbit-fuse-qdq`.
+    Normalizes linear layers, names sites, smooths activations and chooses schemes as a recipe says, puts quantize and dequantize
+    around sites, folds weights to codes, and fuses all that into `lowbit.contract`. The result is the model that is saved;
+    `lowbit-compile` takes it from there. Passes, each testable alone: `lowbit-normalize-linears`, `lowbit-name-sites`,
+    `lowbit-ptq-smooth-quant`, `lowbit-assign-schemes`, `lowbit-insert-qdq`, `lowbit-fold-weights`, `lowbit-fuse-qdq`.
 
     ```mlir
-    %r = linalg.matmul ins(%x, %weight : tensor<128x384xf32>, tensor<384x384xf32>) outs(%zeros : tensor<128x384xf32>) -> tensor<128x384xf32>
-    // ==>
-    %r = lowbit.contract […] lhs(%codes scales %scales <#lowbit.int<8>, block = [1, 0]> : …) rhs(…) outs(…) -> tensor<128x384xf32>
+    func.func @before(%x: tensor<4x8xf32>) -> tensor<4x6xf32> {
+      %zero = arith.constant 0.0 : f32
+      %weight = arith.constant dense_resource<weight> : tensor<8x6xf32>
+      %empty = tensor.empty() : tensor<4x6xf32>
+      %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+      %r = linalg.matmul ins(%x, %weight : tensor<4x8xf32>, tensor<8x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
+    // ==>  with a recipe of dynamic s8 activations
+    func.func @after(%x: tensor<4x8xf32>) -> tensor<4x6xf32> {
+      %codes = arith.constant dense_resource<weight.codes> : tensor<8x6xi8>
+      %scales = arith.constant dense_resource<weight.scales> : tensor<1x6xf32>
+      %empty = tensor.empty() : tensor<4x6xf32>
+      %s = lowbit.compute_scales %x <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>) -> tensor<4x1xf32>
+      %c = lowbit.quantize %x, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xi8>
+      %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+        lhs(%c scales %s <#lowbit.int<8>, block = [1, 0]> : tensor<4x8xi8>, tensor<4x1xf32>)
+        rhs(%codes scales %scales <#lowbit.int<8>, block = [0, 1]> : tensor<8x6xi8>, tensor<1x6xf32>)
+        outs(%empty : tensor<4x6xf32>) {lowbit.site = "query"} -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     ```
   }];
   let options = [

@@ -47,9 +47,15 @@ def NameSitesPass : Pass<"lowbit-name-sites", "::mlir::ModuleOp"> {
     a name that is there stays.
 
     ```mlir
-    %r = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32> loc("layer.0.query")
+    func.func @before(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %r = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32> loc("layer.0.query")
+      return %r : tensor<4x6xf32>
+    }
     // ==>
-    %r = linalg.matmul {lowbit.site = "layer.0.query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+    func.func @after(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %r = linalg.matmul {lowbit.site = "layer.0.query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     ```
   }];
 }
@@ -108,6 +114,34 @@ def LowerObservePass : Pass<"lowbit-lower-observe", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def NormalizeLinearsPass : Pass<"lowbit-normalize-linears"> {
+  let summary = "Bring linear layers to matmul with a constant weight";
+  let description = [{
+    Exporters write a linear layer in many ways. Afterwards it is a `linalg.matmul` whose weight is a constant: transposes and reshapes of
+    constants are carried out (resources too, which upstream folders leave alone), batch matmuls whose batches share a weight become
+    one matmul over all rows, and what reads the result elementwise reads it as rows, so that it can become an epilogue.
+    Run it before sites are named, in calibration as in quantization: both must see the same ops.
+
+    ```mlir
+    func.func @before(%x: tensor<2x4x8xf32>, %zeros: tensor<2x4x6xf32>, %e: tensor<2x8x6xf32>) -> tensor<2x4x6xf32> {
+      %weight = arith.constant dense_resource<weight> : tensor<8x6xf32>
+      %w = linalg.broadcast ins(%weight : tensor<8x6xf32>) outs(%e : tensor<2x8x6xf32>) dimensions = [0]
+      %r = linalg.batch_matmul ins(%x, %w : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%zeros : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+      return %r : tensor<2x4x6xf32>
+    }
+    // ==>
+    func.func @after(%x: tensor<2x4x8xf32>, %zeros: tensor<8x6xf32>) -> tensor<2x4x6xf32> {
+      %weight = arith.constant dense_resource<weight> : tensor<8x6xf32>
+      %rows = tensor.collapse_shape %x [[0, 1], [2]] : tensor<2x4x8xf32> into tensor<8x8xf32>
+      %p = linalg.matmul ins(%rows, %weight : tensor<8x8xf32>, tensor<8x6xf32>) outs(%zeros : tensor<8x6xf32>) -> tensor<8x6xf32>
+      %r = tensor.expand_shape %p [[0, 1], [2]] output_shape [2, 4, 6] : tensor<8x6xf32> into tensor<2x4x6xf32>
+      return %r : tensor<2x4x6xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def AssignSchemesPass : Pass<"lowbit-assign-schemes", "::mlir::ModuleOp"> {
   let summary = "Choose a scheme for each site from a recipe";
   let description = [{
@@ -116,10 +150,17 @@ def AssignSchemesPass : Pass<"lowbit-assign-schemes", "::mlir::ModuleOp"> {
     that matches no site, and statistics that lack one, are errors. docs/recipes.md describes recipes.
 
     ```mlir
-    %r = linalg.matmul {lowbit.site = "query"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+    func.func @before(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %r = linalg.matmul {lowbit.site = "scores"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     // ==>
-    %r = linalg.matmul {lowbit.site = "query", lowbit.schemes = {activation = {scheme = #lowbit.scheme<#lowbit.int<8>, block = [1, 0]>},
-                        weight = {scheme = #lowbit.scheme<#lowbit.int<8>, block = [0, 1]>}}} ins(%x, %w : …) …
+    func.func @after(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %r = linalg.matmul {lowbit.site = "scores", lowbit.schemes = {lhs = {scheme = #lowbit.scheme<#lowbit.int<8>, block = [1, 0]>},
+                                                                    rhs = {scheme = #lowbit.scheme<#lowbit.int<8>>, scale = 0.5 : f32}}}
+        ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     ```
   }];
   let options = [
@@ -135,12 +176,19 @@ def InsertQDQPass : Pass<"lowbit-insert-qdq"> {
     the values (weights fold afterwards), static ones are constants.
 
     ```mlir
-    %r = linalg.matmul {lowbit.schemes = {activation = {scheme = #lowbit.scheme<#lowbit.int<8>, block = [1, 0]>}}} ins(%x, %w : …) …
+    func.func @before(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %r = linalg.matmul {lowbit.schemes = {lhs = {scheme = #lowbit.scheme<#lowbit.int<8>, block = [1, 0]>}}}
+        ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     // ==>
-    %s = lowbit.compute_scales %x <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>) -> tensor<4x1xf32>
-    %c = lowbit.quantize %x, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xi8>
-    %d = lowbit.dequantize %c, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xi8>, tensor<4x1xf32>) -> tensor<4x8xf32>
-    %r = linalg.matmul ins(%d, %w : …) …
+    func.func @after(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %s = lowbit.compute_scales %x <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>) -> tensor<4x1xf32>
+      %c = lowbit.quantize %x, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xi8>
+      %d = lowbit.dequantize %c, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xi8>, tensor<4x1xf32>) -> tensor<4x8xf32>
+      %r = linalg.matmul ins(%d, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     ```
   }];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect"];
@@ -153,10 +201,16 @@ def FoldWeightsPass : Pass<"lowbit-fold-weights"> {
     large ones are resources named after the weight. NaN and infinity are errors.
 
     ```mlir
-    %w = arith.constant dense<[[1.0, -2.0]]> : tensor<1x2xf32>
-    %s = lowbit.compute_scales %w <#lowbit.int<8>> : (tensor<1x2xf32>) -> tensor<f32>
+    func.func @before() -> tensor<f32> {
+      %w = arith.constant dense<[[1.0, -2.0]]> : tensor<1x2xf32>
+      %s = lowbit.compute_scales %w <#lowbit.int<8>> : (tensor<1x2xf32>) -> tensor<f32>
+      return %s : tensor<f32>
+    }
     // ==>
-    %s = arith.constant dense<0.0157480314> : tensor<f32>
+    func.func @after() -> tensor<f32> {
+      %s = arith.constant dense<0.0157480314> : tensor<f32>
+      return %s : tensor<f32>
+    }
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
@@ -170,11 +224,24 @@ def FuseQDQPass : Pass<"lowbit-fuse-qdq"> {
     dequantizes those. What cannot be fused stays, and a remark says why.
 
     ```mlir
-    %d = lowbit.dequantize %c, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xi8>, tensor<4x1xf32>) -> tensor<4x8xf32>
-    %w = lowbit.dequantize %e, %t <#lowbit.int<8>, block = [0, 1]> : (tensor<8x6xi8>, tensor<1x6xf32>) -> tensor<8x6xf32>
-    %r = linalg.matmul ins(%d, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+    func.func @before(%c: tensor<4x8xi8>, %s: tensor<4x1xf32>, %e: tensor<8x6xi8>, %t: tensor<1x6xf32>) -> tensor<4x6xf32> {
+      %zero = arith.constant 0.0 : f32
+      %empty = tensor.empty() : tensor<4x6xf32>
+      %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+      %d = lowbit.dequantize %c, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xi8>, tensor<4x1xf32>) -> tensor<4x8xf32>
+      %w = lowbit.dequantize %e, %t <#lowbit.int<8>, block = [0, 1]> : (tensor<8x6xi8>, tensor<1x6xf32>) -> tensor<8x6xf32>
+      %r = linalg.matmul ins(%d, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     // ==>
-    %r = lowbit.contract […] lhs(%c scales %s <#lowbit.int<8>, block = [1, 0]> : …) rhs(%e scales %t <#lowbit.int<8>, block = [0, 1]> : …) …
+    func.func @after(%c: tensor<4x8xi8>, %s: tensor<4x1xf32>, %e: tensor<8x6xi8>, %t: tensor<1x6xf32>) -> tensor<4x6xf32> {
+      %empty = tensor.empty() : tensor<4x6xf32>
+      %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+        lhs(%c scales %s <#lowbit.int<8>, block = [1, 0]> : tensor<4x8xi8>, tensor<4x1xf32>)
+        rhs(%e scales %t <#lowbit.int<8>, block = [0, 1]> : tensor<8x6xi8>, tensor<1x6xf32>)
+        outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
     ```
   }];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
