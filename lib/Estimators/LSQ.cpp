@@ -13,10 +13,9 @@ Value LSQEstimatorAttr::buildInputGradient(OpBuilder &builder, Location loc, Val
 }
 
 Value LSQEstimatorAttr::buildScaleGradient(OpBuilder &builder, Location loc, Value scaled, Value rounded, Value smallest, Value largest,
-                                           int64_t blockElements) const {
+                                           Value blockElements) const {
   Value gradient = buildClippedScaleGradient(builder, loc, scaled, rounded, smallest, largest);
-  Value elements = buildRealLike(builder, loc, blockElements, scaled);
-  Value product = arith::MulFOp::create(builder, loc, elements, largest);
+  Value product = arith::MulFOp::create(builder, loc, blockElements, largest);
   return arith::DivFOp::create(builder, loc, gradient, math::SqrtOp::create(builder, loc, product));
 }
 

@@ -1,6 +1,7 @@
 //===- Build.cpp - scalar and vector IR with one spelling -----------------===//
 
 #include "lowbit/Formats/Build.h"
+#include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -67,6 +68,39 @@ int64_t roundToInteger(double value, int64_t zero, int64_t smallest, int64_t lar
   if (!(rounded > static_cast<float>(smallest)))
     return smallest;
   return rounded < static_cast<float>(largest) ? static_cast<int64_t>(rounded) : largest;
+}
+
+Value buildAsF32(OpBuilder &builder, Location loc, Value real) {
+  auto from = cast<FloatType>(getElementTypeOrSelf(real.getType()));
+  Type f32 = getTypeLike(real, builder.getF32Type());
+  if (from.getWidth() <= 8)
+    return FloatFormatAttr::get(builder.getContext(), from).buildDecode(builder, loc, real);
+  if (from.getWidth() > 32)
+    return arith::TruncFOp::create(builder, loc, f32, real);
+  return from.isF32() ? real : arith::ExtFOp::create(builder, loc, f32, real).getResult();
+}
+
+Value buildFromF32(OpBuilder &builder, Location loc, Value real, Type elementType) {
+  auto to = cast<FloatType>(elementType);
+  if (to.getWidth() <= 8) {
+    Value code = FloatFormatAttr::get(builder.getContext(), to).buildEncode(builder, loc, real, {});
+    if (!APFloat::semanticsHasNaN(to.getFloatSemantics()))
+      return code;
+    // Encoding knows no NaN; a conversion keeps it.
+    Value isNumber = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::ORD, real, real);
+    Value nan = buildConstantLike(builder, loc, builder.getFloatAttr(to, APFloat::getNaN(to.getFloatSemantics())), real);
+    return arith::SelectOp::create(builder, loc, isNumber, code, nan);
+  }
+  if (to.getWidth() > 32)
+    return arith::ExtFOp::create(builder, loc, getTypeLike(real, to), real);
+  return to.isF32() ? real : arith::TruncFOp::create(builder, loc, getTypeLike(real, to), real).getResult();
+}
+
+Value buildZeroAsF32(OpBuilder &builder, Location loc, Value zero, bool isSigned) {
+  Type f32 = getTypeLike(zero, builder.getF32Type());
+  if (!isSigned && getElementTypeOrSelf(zero.getType()).getIntOrFloatBitWidth() >= 32)
+    return arith::UIToFPOp::create(builder, loc, f32, zero);
+  return arith::SIToFPOp::create(builder, loc, f32, buildResize(builder, loc, zero, 32, isSigned));
 }
 
 } // namespace mlir::lowbit

@@ -23,7 +23,8 @@ def LowerReferencePass : Pass<"lowbit-lower-reference"> {
     } -> tensor<4xf32>
     ```
   }];
-  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect",
+                           "scf::SCFDialect", "tensor::TensorDialect"];
 }
 
 def LowerContractPass : Pass<"lowbit-lower-contract"> {

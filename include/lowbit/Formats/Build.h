@@ -25,6 +25,13 @@ Value buildRoundedInteger(OpBuilder &builder, Location loc, Value real, Value ze
 /// Host twin of `buildRoundedInteger`.
 int64_t roundToInteger(double value, int64_t zero, int64_t smallest, int64_t largest);
 
+/// A float of any type (a small one included) as f32; f64 is rounded half to even.
+Value buildAsF32(OpBuilder &builder, Location loc, Value real);
+/// An f32 rounded half to even to the float type `elementType`; small types saturate.
+Value buildFromF32(OpBuilder &builder, Location loc, Value real, Type elementType);
+/// An integer zero point as f32.
+Value buildZeroAsF32(OpBuilder &builder, Location loc, Value zero, bool isSigned);
+
 } // namespace mlir::lowbit
 
 #endif // LOWBIT_FORMATS_BUILD_H

@@ -33,11 +33,13 @@ def Lowbit_ObserveOp : Lowbit_Op<"observe", [MemoryEffects<[MemWrite]>]> {
 def Lowbit_ComputeScalesOp : Lowbit_Op<"compute_scales", [Pure]> {
   let summary = "Scales (and zero points) from the values of each block";
   let description = [{
-    Without zero points: `scale = max |x| / largest`, where `largest` is that of the format, or 1 where the block is all
-    zero. With them, over `lo = min(0, min x)` and `hi = max(0, max x)`:
-    `scale = (hi - lo) / (largest - smallest)` (1 where that is zero), `zero = saturate(round_half_even(smallest - lo / scale))`.
-    All in f32; a scale is then rounded to the scheme's scale type (half to even; f8E8M0FNU rounds up so that nothing
-    saturates).
+    Without zero points: `scale = max |x| / largest`, where `largest` is that of the format. With them, over
+    `lo = min(0, min x)` and `hi = max(0, max x)`: `scale = (hi - lo) / (largest - smallest)` and
+    `zero = saturate(round_half_even(smallest - lo / scale))`, `scale` as it is stored.
+
+    All in f32. A scale is 1 where the block is all zero, and otherwise at least the smallest positive number of the scheme's scale
+    type that is at least 2^-126, so that it and its reciprocal are finite. It is then rounded to the scale type (half to even;
+    f8E8M0FNU rounds up so that nothing saturates). NaN in a block makes its scale NaN.
 
     Constraints:
     - (C1) the scheme divides the shape of `input` into blocks, and `scales` has the resulting shape.

@@ -98,11 +98,11 @@ def EstimatorAttrInterface : AttrInterface<"EstimatorAttrInterface"> {
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$scaled, "::mlir::Value":$rounded,
            "::mlir::Value":$smallest, "::mlir::Value":$largest)>,
     InterfaceMethod<[{
-      Builds d fake_quant / d scale at the same place, before it is summed over the block. `blockElements` is
+      Builds d fake_quant / d scale at the same place, before it is summed over the block. `blockElements` (f32) is
       the number of elements that share the scale.
     }], "::mlir::Value", "buildScaleGradient",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$scaled, "::mlir::Value":$rounded,
-           "::mlir::Value":$smallest, "::mlir::Value":$largest, "int64_t":$blockElements)>,
+           "::mlir::Value":$smallest, "::mlir::Value":$largest, "::mlir::Value":$blockElements)>,
   ];
 }
 

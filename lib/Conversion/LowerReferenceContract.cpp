@@ -1,0 +1,163 @@
+//===- LowerReferenceContract.cpp - sums of products of codes -------------===//
+//
+// Law: dots of a block are exact, in an integer accumulator that is proved wide enough; blocks are summed in f32 in row-major
+// order; then comes the epilogue. At most three generics: dots, the sum of blocks, the epilogue.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ContractLoops.h"
+#include "ScaleArithmetic.h"
+#include "lowbit/Analysis/AccumulatorBound.h"
+#include "lowbit/Conversion/LowerReference.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::lowbit {
+namespace {
+
+/// What one side brings to the dots: codes and, maybe, zero points.
+struct Factor {
+  NumberFormatAttrInterface format; ///< Null for a float side.
+  unsigned codes, zeros;            ///< Positions among the inputs; zeros is 0 where there are none.
+
+  Factor(ContractLoops &loops, const ContractSide &side, SmallVectorImpl<Value> &inputs, SmallVectorImpl<AffineMap> &maps)
+      : format(side.scheme ? side.scheme.getFormat() : NumberFormatAttrInterface()), codes(inputs.size()), zeros(0) {
+    append(loops.buildCodes(side), inputs, maps);
+    if (!side.zeros)
+      return;
+    zeros = inputs.size();
+    append(loops.buildScales(side, side.zeros), inputs, maps);
+  }
+
+  static void append(const MappedValue &mapped, SmallVectorImpl<Value> &inputs, SmallVectorImpl<AffineMap> &maps) {
+    inputs.push_back(mapped.value);
+    maps.push_back(mapped.map);
+  }
+
+  Value buildInteger(OpBuilder &b, Location loc, ValueRange elements, unsigned width) const {
+    Value code = format.buildDecodeInteger(b, loc, elements[codes], width);
+    if (zeros == 0)
+      return code;
+    return arith::SubIOp::create(b, loc, code, buildResize(b, loc, elements[zeros], width, format.isSigned()));
+  }
+
+  Value buildReal(OpBuilder &b, Location loc, ValueRange elements) const {
+    if (!format)
+      return buildAsF32(b, loc, elements[codes]);
+    return buildShifted(b, loc, elements[codes], zeros == 0 ? Value() : elements[zeros], format);
+  }
+};
+
+struct LowerContract final : OpRewritePattern<ContractOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ContractOp op, PatternRewriter &rewriter) const override {
+    Type sumType = op.getSumType(), dotType = rewriter.getF32Type();
+    bool hasScales = op.getLhsScales() || op.getRhsScales();
+    if (op.isInteger()) {
+      FailureOr<unsigned> width = getAccumulatorWidth(op);
+      if (failed(width))
+        return rewriter.notifyMatchFailure(op, "dots are not proved to fit in 64 bits");
+      if (!hasScales && *width > sumType.getIntOrFloatBitWidth())
+        return rewriter.notifyMatchFailure(op, "the sum is not proved to fit in 32 bits; use i64");
+      dotType = hasScales ? rewriter.getIntegerType(*width) : sumType;
+    }
+    ContractLoops loops(rewriter, op);
+    Value dots = buildDots(rewriter, op, loops, dotType);
+    bool isDone = !hasScales && !op.hasEpilogue() && dotType == getElementTypeOrSelf(op.getType());
+    if (loops.getNumBlocks() != 0)
+      dots = buildBlockSum(rewriter, op, loops, dots);
+    Value result = isDone ? dots : buildEpilogue(rewriter, op, loops, dots);
+    rewriter.replaceOp(op, castToShape(rewriter, op.getLoc(), result, getShape(op.getResult())));
+    return success();
+  }
+
+private:
+  static Value buildDots(OpBuilder &builder, ContractOp op, ContractLoops &loops, Type dotType) {
+    Location loc = op.getLoc();
+    SmallVector<Value> inputs;
+    SmallVector<AffineMap> maps;
+    Factor lhs(loops, ContractSide::getLhs(op), inputs, maps), rhs(loops, ContractSide::getRhs(op), inputs, maps);
+    maps.push_back(getLeadingMap(op.getContext(), loops.getNumLoops(), loops.getNumDotLoops()));
+    Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(dotType));
+    Value init = linalg::FillOp::create(builder, loc, zero, loops.buildEmpty(loops.getNumDotLoops(), dotType)).getResult(0);
+    return buildGeneric(builder, loc, inputs, init, maps, [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
+      if (auto integer = dyn_cast<IntegerType>(dotType)) {
+        Value left = lhs.buildInteger(b, nested, elements, integer.getWidth());
+        Value right = rhs.buildInteger(b, nested, elements, integer.getWidth());
+        return arith::AddIOp::create(b, nested, elements.back(), arith::MulIOp::create(b, nested, left, right));
+      }
+      Value left = lhs.buildReal(b, nested, elements), right = rhs.buildReal(b, nested, elements);
+      return arith::AddFOp::create(b, nested, elements.back(), arith::MulFOp::create(b, nested, left, right));
+    });
+  }
+
+  /// Appends the scales of both sides, as seen from the first `numLoops` loops.
+  static void appendScales(ContractOp op, ContractLoops &loops, unsigned numLoops, SmallVectorImpl<Value> &inputs,
+                           SmallVectorImpl<AffineMap> &maps) {
+    for (const ContractSide &side : {ContractSide::getLhs(op), ContractSide::getRhs(op)}) {
+      if (!side.scales)
+        continue;
+      MappedValue scales = loops.buildScales(side, side.scales);
+      inputs.push_back(scales.value);
+      maps.push_back(restrictMap(scales.map, numLoops));
+    }
+  }
+
+  /// (f32(dot) * sl) * sr, where the elements are the dot and the scales.
+  static Value buildScaledDot(OpBuilder &b, Location loc, ValueRange elements) {
+    Value real = elements[0];
+    if (!real.getType().isF32())
+      real = arith::SIToFPOp::create(b, loc, b.getF32Type(), real);
+    for (Value scale : elements.drop_front())
+      real = arith::MulFOp::create(b, loc, real, buildAsF32(b, loc, scale));
+    return real;
+  }
+
+  static Value buildBlockSum(OpBuilder &builder, ContractOp op, ContractLoops &loops, Value dots) {
+    Location loc = op.getLoc();
+    SmallVector<Value> inputs{dots};
+    SmallVector<AffineMap> maps{builder.getMultiDimIdentityMap(loops.getNumDotLoops())};
+    appendScales(op, loops, loops.getNumDotLoops(), inputs, maps);
+    maps.push_back(getLeadingMap(op.getContext(), loops.getNumDotLoops(), loops.getNumParallel()));
+    Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+    Value init = linalg::FillOp::create(builder, loc, zero, loops.buildEmpty(loops.getNumParallel(), builder.getF32Type())).getResult(0);
+    return buildGeneric(builder, loc, inputs, init, maps, [](OpBuilder &b, Location nested, ValueRange elements) -> Value {
+      return arith::AddFOp::create(b, nested, elements.back(), buildScaledDot(b, nested, elements.drop_back()));
+    });
+  }
+
+  /// The last generic: scales, unless blocks were summed, and the op's region.
+  static Value buildEpilogue(OpBuilder &builder, ContractOp op, ContractLoops &loops, Value sums) {
+    Location loc = op.getLoc();
+    SmallVector<Value> inputs{sums};
+    SmallVector<AffineMap> maps{builder.getMultiDimIdentityMap(loops.getNumParallel())};
+    bool takesSums = loops.getNumBlocks() != 0 || (!op.getLhsScales() && !op.getRhsScales());
+    if (!takesSums)
+      appendScales(op, loops, loops.getNumParallel(), inputs, maps);
+    unsigned numScaled = inputs.size();
+    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands())) {
+      inputs.push_back(operand);
+      maps.push_back(loops.getEpilogueMap(op.getMap(3 + i)));
+    }
+    maps.push_back(builder.getMultiDimIdentityMap(loops.getNumParallel()));
+    return buildGeneric(builder, loc, inputs, op.getInit(), maps, [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
+      Value sum = takesSums ? elements[0] : buildScaledDot(b, nested, elements.take_front(numScaled));
+      if (!op.hasEpilogue())
+        return buildFromF32(b, nested, sum, getElementTypeOrSelf(op.getType()));
+      IRMapping mapping;
+      Block &body = op.getEpilogue().front();
+      mapping.map(body.getArgument(0), sum);
+      for (auto [argument, element] : llvm::zip(body.getArguments().drop_front(), elements.drop_front(numScaled)))
+        mapping.map(argument, element);
+      for (Operation &nestedOp : body.without_terminator())
+        b.clone(nestedOp, mapping);
+      return mapping.lookupOrDefault(cast<YieldOp>(body.getTerminator()).getValue());
+    });
+  }
+};
+
+} // namespace
+
+void populateLowerContractPatterns(RewritePatternSet &patterns) { patterns.add<LowerContract>(patterns.getContext()); }
+
+} // namespace mlir::lowbit

@@ -1,0 +1,107 @@
+// RUN: quant-opt %s --lowbit-lower-reference --canonicalize --split-input-file | FileCheck %s
+
+// A scale that a row shares is read through a projected permutation; the axis of size one is gone.
+// CHECK-DAG: #[[ELEMENT:.*]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-DAG: #[[ROW:.*]] = affine_map<(d0, d1) -> (d0)>
+// CHECK-LABEL: func @quantize_rows
+//  CHECK-SAME:   %[[X:.*]]: tensor<4x8xf32>, %[[S:.*]]: tensor<4x1xf32>
+//       CHECK:   %[[ROWS:.*]] = tensor.collapse_shape %[[S]] {{\[\[}}0, 1]]
+//       CHECK:   linalg.generic {indexing_maps = [#[[ELEMENT]], #[[ROW]], #[[ELEMENT]]], iterator_types = ["parallel", "parallel"]}
+//  CHECK-SAME:     ins(%[[X]], %[[ROWS]]
+//       CHECK:     arith.divf
+//       CHECK:     math.roundeven
+//       CHECK:     arith.cmpf ogt
+//       CHECK:     arith.fptosi
+func.func @quantize_rows(%x: tensor<4x8xf32>, %s: tensor<4x1xf32>) -> tensor<4x8xi8> {
+  %c = lowbit.quantize %x, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xi8>
+  return %c : tensor<4x8xi8>
+}
+
+// -----
+
+// Reciprocals are taken once a scale, and multiplied by once an element.
+// CHECK-LABEL: func @quantize_reciprocal
+//       CHECK:   linalg.generic {{.*}} iterator_types = []
+//       CHECK:     arith.divf
+//       CHECK:   linalg.generic
+//   CHECK-NOT:     arith.divf
+//       CHECK:     arith.mulf
+func.func @quantize_reciprocal(%x: tensor<4x8xf32>, %s: tensor<f32>) -> tensor<4x8xi8> {
+  %c = lowbit.quantize %x, %s <#lowbit.int<8>, scaling = reciprocal> : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xi8>
+  return %c : tensor<4x8xi8>
+}
+
+// -----
+
+// Groups of four along a dynamic axis split it; sizes are computed.
+// CHECK-LABEL: func @dequantize_groups
+//  CHECK-SAME:   %[[C:.*]]: tensor<2x?xi4>
+//       CHECK:   %[[GROUPS:.*]] = arith.divui
+//       CHECK:   tensor.expand_shape %[[C]] {{\[\[}}0], [1, 2]] output_shape [2, %[[GROUPS]], 4]
+//       CHECK:   linalg.generic
+//       CHECK:   tensor.collapse_shape {{.*}} into tensor<2x?xf16>
+func.func @dequantize_groups(%c: tensor<2x?xi4>, %s: tensor<2x?xf16>) -> tensor<2x?xf16> {
+  %x = lowbit.dequantize %c, %s <#lowbit.int<4>, block = [1, 4], scale = f16> : (tensor<2x?xi4>, tensor<2x?xf16>) -> tensor<2x?xf16>
+  return %x : tensor<2x?xf16>
+}
+
+// -----
+
+// The largest magnitude is one integer reduction over bits; parallel loops come first although rows are reduced.
+// CHECK-DAG: #[[TURNED:.*]] = affine_map<(d0, d1) -> (d1, d0)>
+// CHECK-LABEL: func @compute_column_scales
+//       CHECK:   linalg.generic {indexing_maps = [#[[TURNED]], #{{.*}}], iterator_types = ["parallel", "reduction"]}
+//       CHECK:     arith.maxui
+//       CHECK:   tensor.expand_shape {{.*}} : tensor<8xf32> into tensor<1x8xf32>
+func.func @compute_column_scales(%x: tensor<4x8xf32>) -> tensor<1x8xf32> {
+  %s = lowbit.compute_scales %x <#lowbit.int<8>, block = [0, 1]> : (tensor<4x8xf32>) -> tensor<1x8xf32>
+  return %s : tensor<1x8xf32>
+}
+
+// -----
+
+// 8 by 8 bits over 32 products fit i32: the dot is i32, and each block's is scaled before blocks are summed.
+// CHECK-LABEL: func @contract_groups
+//       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+//       CHECK:     arith.muli {{.*}} : i32
+//       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+//       CHECK:     arith.sitofp {{.*}} : i32 to f32
+//       CHECK:     arith.addf
+//       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+//       CHECK:     math.absf
+func.func @contract_groups(%a: tensor<4x64xi8>, %sa: tensor<4x1xf32>, %b: tensor<64x6xi8>, %sb: tensor<2x6xf32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+    lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<4x64xi8>, tensor<4x1xf32>)
+    rhs(%b scales %sb <#lowbit.int<8>, block = [32, 1]> : tensor<64x6xi8>, tensor<2x6xf32>)
+    outs(%init : tensor<4x6xf32>) epilogue() {
+  ^bb0(%sum: f32):
+    %0 = math.absf %sum : f32
+    lowbit.yield %0 : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+// 16 by 16 bits do not: i64.
+// CHECK-LABEL: func @contract_wide
+//       CHECK:   arith.muli {{.*}} : i64
+func.func @contract_wide(%a: tensor<4x8xi16>, %b: tensor<8x6xi16>, %s: tensor<f32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+    lhs(%a scales %s <#lowbit.int<16>> : tensor<4x8xi16>, tensor<f32>)
+    rhs(%b scales %s <#lowbit.int<16>> : tensor<8x6xi16>, tensor<f32>)
+    outs(%init : tensor<4x6xf32>) -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+// Codes without a builtin type are bytes everywhere: signatures, constants, empty tensors.
+// CHECK-LABEL: func @code_types
+//  CHECK-SAME:   tensor<3xi8>) -> (tensor<3xi8>, tensor<3xi8>)
+//       CHECK:   arith.constant dense<[1, 0, 3]> : tensor<3xi8>
+//   CHECK-NOT:   !lowbit.code
+func.func @code_types(%c: tensor<3x!lowbit.code<#lowbit.ternary>>) -> (tensor<3x!lowbit.code<#lowbit.ternary>>, tensor<3x!lowbit.code<#lowbit.ternary>>) {
+  %0 = arith.constant dense<"0x010003"> : tensor<3x!lowbit.code<#lowbit.ternary>>
+  return %0, %c : tensor<3x!lowbit.code<#lowbit.ternary>>, tensor<3x!lowbit.code<#lowbit.ternary>>
+}
