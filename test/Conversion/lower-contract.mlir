@@ -1,0 +1,85 @@
+// RUN: quant-opt %s --pass-pipeline='builtin.module(lowbit-lower-contract{target=x86-64-avx512vnni},canonicalize,cse)' | FileCheck %s
+// RUN: quant-opt %s --pass-pipeline='builtin.module(lowbit-lower-contract{target=x86-64-avx2},canonicalize,cse)' | FileCheck %s --check-prefix=AVX2
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+#n = affine_map<(m, n, k) -> (n)>
+
+// Signed on both sides: vpdpbusd wants the left codes unsigned, so they are offset and the column sums take it back. The tile of 8 x 48
+// fills the registers; scales and bias are applied to the sums while they are there.
+// CHECK-LABEL: func @signed
+//  CHECK-SAME:   %[[LHS:.*]]: tensor<16x8xi8>, %[[RHS:.*]]: tensor<8x48xi8>
+//       CHECK:   %[[FLIPPED:.*]] = linalg.generic {{.*}} ins(%[[LHS]] : tensor<16x8xi8>)
+//       CHECK:     arith.xori %{{.*}}, %c-128_i8
+//       CHECK:   %[[ROWS:.*]] = tensor.expand_shape %[[FLIPPED]] {{.*}} into tensor<2x8x2x4xi8>
+//       CHECK:   %[[PANELS:.*]] = linalg.transpose {{.*}} outs(%{{.*}} : tensor<1x2x48x4xi8>)
+//       CHECK:   scf.for {{.*}} iter_args(%{{.*}}) -> (tensor<2x8x1x48xf32>)
+//       CHECK:     %[[START:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<1x8x1x48xi32>) attrs = {lowbit.vectorize}
+//       CHECK:     %[[SUMS:.*]] = scf.for {{.*}} iter_args(%{{.*}} = %[[START]]) -> (tensor<1x8x1x48xi32>)
+//       CHECK:       linalg.generic {{.*}} ins(%{{.*}} : tensor<1x8x1x4xi8>, tensor<1x1x48x4xi8>) {{.*}} attrs = {lowbit.vectorize}
+//       CHECK:         arith.extui
+//       CHECK:         arith.extsi
+//       CHECK:     linalg.generic {{.*}} ins(%[[SUMS]], %{{.*}} : tensor<1x8x1x48xi32>, tensor<1x8x1x1xf32>, tensor<1x1x1x48xf32>, tensor<1x1x1x48xf32>) {{.*}} attrs = {lowbit.vectorize}
+//       CHECK:       arith.sitofp
+//  CHECK-NEXT:       arith.mulf
+//  CHECK-NEXT:       arith.mulf
+//  CHECK-NEXT:       arith.addf
+//       CHECK:   tensor.collapse_shape {{.*}} into tensor<16x48xf32>
+
+// AVX2 sums pairs of 16 bits, whatever the signs: no offset, no column sums.
+// AVX2-LABEL: func @signed
+//       AVX2:   arith.extsi %{{.*}} : i8 to i16
+//   AVX2-NOT:   arith.xori
+//       AVX2:   linalg.generic {{.*}} outs(%{{.*}} : tensor<1x{{.*}}x1x{{.*}}xi32>) attrs = {lowbit.vectorize}
+//       AVX2:     linalg.yield %c0_i32
+func.func @signed(%a: tensor<16x8xi8>, %b: tensor<8x48xi8>, %sa: tensor<16x1xf32>, %sb: tensor<1x48xf32>, %bias: tensor<48xf32>) -> tensor<16x48xf32> {
+  %init = tensor.empty() : tensor<16x48xf32>
+  %r = lowbit.contract [#a, #b, #c, #n]
+    lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<16x8xi8>, tensor<16x1xf32>)
+    rhs(%b scales %sb <#lowbit.int<8>, block = [0, 1]> : tensor<8x48xi8>, tensor<1x48xf32>)
+    outs(%init : tensor<16x48xf32>) epilogue(%bias : tensor<48xf32>) {
+  ^bb0(%sum: f32, %b0: f32):
+    %0 = arith.addf %sum, %b0 : f32
+    lowbit.yield %0 : f32
+  } -> tensor<16x48xf32>
+  return %r : tensor<16x48xf32>
+}
+
+// Unsigned by signed is what the instruction takes; a zero point for each row makes accumulators start from -zero * column sum.
+// CHECK-LABEL: func @zero_points
+//   CHECK-NOT:   arith.xori
+//       CHECK:   scf.for
+//       CHECK:     linalg.generic {{.*}} ins(%{{.*}} : tensor<1x1x1x48xi32>, tensor<1x8x1x1xi8>)
+//       CHECK:       %[[ZERO:.*]] = arith.extui %{{.*}} : i8 to i32
+//       CHECK:       arith.muli %{{.*}}, %[[ZERO]]
+func.func @zero_points(%a: tensor<16x8xi8>, %za: tensor<16x1xi8>, %b: tensor<8x48xi8>, %sa: tensor<16x1xf32>) -> tensor<16x48xf32> {
+  %init = tensor.empty() : tensor<16x48xf32>
+  %r = lowbit.contract [#a, #b, #c]
+    lhs(%a scales %sa zeros %za <#lowbit.uint<8>, block = [1, 0], zero = i8> : tensor<16x8xi8>, tensor<16x1xf32>, tensor<16x1xi8>)
+    rhs(%b <#lowbit.int<8>> : tensor<8x48xi8>) outs(%init : tensor<16x48xf32>) -> tensor<16x48xf32>
+  return %r : tensor<16x48xf32>
+}
+
+// Rows, columns and reduction that the tile does not divide: codes are padded, the result is cut.
+// CHECK-LABEL: func @tails
+//       CHECK:   tensor.insert_slice %{{.*}} into %{{.*}}[0, 0] [3, 5] [1, 1] : tensor<3x5xi8> into tensor<3x8xi8>
+//       CHECK:   tensor.extract_slice %{{.*}}[0, 0] [3, 7] [1, 1] : tensor<3x16xi32> to tensor<3x7xi32>
+func.func @tails(%a: tensor<3x5xi8>, %b: tensor<5x7xi8>) -> tensor<3x7xi32> {
+  %init = tensor.empty() : tensor<3x7xi32>
+  %r = lowbit.contract [#a, #b, #c] lhs(%a <#lowbit.uint<8>> : tensor<3x5xi8>) rhs(%b <#lowbit.int<8>> : tensor<5x7xi8>)
+    outs(%init : tensor<3x7xi32>) -> tensor<3x7xi32>
+  return %r : tensor<3x7xi32>
+}
+
+// A loop that both sides and the result have is outside of the tile.
+// CHECK-LABEL: func @batch
+//       CHECK:   scf.for {{.*}} iter_args(%{{.*}}) -> (tensor<2x1x8x1x48xi32>)
+//       CHECK:     linalg.generic {{.*}} ins(%{{.*}} : tensor<1x1x8x1x4xi8>, tensor<1x1x1x48x4xi8>)
+func.func @batch(%a: tensor<2x8x8xi8>, %b: tensor<2x8x48xi8>) -> tensor<2x8x48xi32> {
+  %init = tensor.empty() : tensor<2x8x48xi32>
+  %r = lowbit.contract [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (b, k, n)>, affine_map<(b, m, n, k) -> (b, m, n)>]
+    lhs(%a <#lowbit.uint<8>> : tensor<2x8x8xi8>) rhs(%b <#lowbit.int<8>> : tensor<2x8x48xi8>)
+    outs(%init : tensor<2x8x48xi32>) -> tensor<2x8x48xi32>
+  return %r : tensor<2x8x48xi32>
+}
