@@ -113,6 +113,39 @@ class TestRefusals:
         )
         refuse(save(proto, tmp_path), "node 'choice' (If)", "control flow is not supported")
 
+    @pytest.mark.parametrize(
+        ("entry", "shapes", "reason"),
+        [
+            (
+                node("GridSample", ["x", "g"], "y", "op"),
+                {"x": [1, 1, 4, 4], "g": [1, 2, 2, 2]},
+                "operator 'GridSample'",
+            ),
+            (node("LpNormalization", ["x"], "y", "op"), {"x": [4, 4]}, "operator 'LpNormalization'"),
+            (node("SpaceToDepth", ["x"], "y", "op", blocksize=2, mode="CRD"), {"x": [1, 2, 4, 4]}, "the order CRD"),
+        ],
+        ids=["grid", "norm", "depth"],
+    )
+    def test_operator_that_would_be_misread(
+        self, tmp_path: Path, entry: onnx.NodeProto, shapes: dict[str, list[int]], reason: str
+    ) -> None:
+        proto = model(
+            [entry], shapes, {"y": ["n"] * 4 if "g" in shapes or "mode" in str(entry) else ["n"] * 2}, opset=26
+        )
+        refuse(save(proto, tmp_path), "node 'op'", reason, "would be converted to something else")
+
+    def test_resizing_that_would_be_misread(self, tmp_path: Path) -> None:
+        attributes = {"coordinate_transformation_mode": "align_corners", "mode": "linear"}
+        nodes = [node("Resize", ["x", "", "scales"], "y", "op", **attributes)]
+        constants = {"scales": np.array([1, 1, 0.6, 0.6], np.float32)}
+        proto = model(nodes, {"x": [1, 1, 4, 4]}, {"y": [1, 1, 2, 2]}, constants)
+        refuse(save(proto, tmp_path), "node 'op' (Resize)", "resizing with aligned corners")
+
+    def test_lstm_that_would_be_misread(self, tmp_path: Path) -> None:
+        shapes = {"x": [5, 1, 4], "w": [1, 12, 4], "r": [1, 12, 3], "p": [1, 9]}
+        nodes = [node("LSTM", ["x", "w", "r", "", "", "", "", "p"], "y", "op", hidden_size=3)]
+        refuse(save(model(nodes, shapes, {"y": [5, 1, 1, 3]}), tmp_path), "node 'op' (LSTM)", "an LSTM with peepholes")
+
     def test_shape_that_depends_on_data(self, tmp_path: Path) -> None:
         proto = model([node("NonZero", ["x"], "y", "where")], {"x": [4]}, {"y": [1, "n"]}, types={"y": 7})
         refuse(save(proto, tmp_path), "node 'where' (NonZero)", "the shape of its output 'y' is unknown")

@@ -15,7 +15,7 @@ from lowbit.frontends.onnx_graph import RewriteContext, attribute, element_count
 if TYPE_CHECKING:
     import onnx
 
-_SHAPING = {"Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Shape", "Size", "Expand", "Tile"}
+_SHAPING = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Shape", "Size", "Expand", "Tile"}
 _SELECTING = {"Gather", "Slice", "Concat", "Where", "Cast", "Range", "Constant", "ConstantOfShape", "ReduceProd"}
 _ARITHMETIC = {"Add", "Sub", "Mul", "Div", "Mod", "Neg", "Min", "Max", "Floor", "Ceil", "Sqrt"}
 _LOGICAL = {"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Not"}
@@ -24,7 +24,7 @@ _SMALL_RESULT = 65536
 
 
 def fold_constants(context: RewriteContext) -> int:
-    """Replaces foldable nodes by constants. Returns how many."""
+    """Replaces foldable nodes by constants, and nodes that change nothing by their operands. Returns how many."""
     graph = context.model.proto.graph
     outputs = set(context.model.outputs)
     kept: list[onnx.NodeProto] = []
@@ -32,8 +32,11 @@ def fold_constants(context: RewriteContext) -> int:
     for node in graph.node:
         for index, name in enumerate(node.input):
             node.input[index] = renamed.get(name, name)
-        value = None if outputs.intersection(node.output) else _evaluate(node, context)
-        if value is None:
+        if outputs.intersection(node.output):
+            kept.append(node)
+        elif _passes_through(node, context):
+            renamed[node.output[0]] = node.input[0]
+        elif (value := _evaluate(node, context)) is None:
             kept.append(node)
         else:
             renamed[node.output[0]] = context.define(_constant_name(node, context), value)
@@ -42,8 +45,19 @@ def fold_constants(context: RewriteContext) -> int:
     return len(renamed)
 
 
+def _passes_through(node: onnx.NodeProto, context: RewriteContext) -> bool:
+    """True if the node hands on its first operand unchanged."""
+    if node.op_type == "Identity":
+        return True
+    if node.op_type not in ("Cast", "Expand", "Reshape", "Squeeze", "Unsqueeze") or node.domain not in ("", "ai.onnx"):
+        return False
+    source, result = node.input[0], node.output[0]
+    same_type = context.types.get(source) == context.types.get(result, 0)
+    return same_type and result in context.shapes and context.shapes.get(source) == context.shapes[result]
+
+
 def _constant_name(node: onnx.NodeProto, context: RewriteContext) -> str:
-    if node.op_type in ("Transpose", "Identity", "Reshape", "Cast") and node.input[0] in context.model.weights:
+    if node.op_type in ("Transpose", "Reshape", "Cast") and node.input[0] in context.model.weights:
         return node.input[0] + "." + node.op_type.lower()
     return node.output[0] + ".folded"
 
@@ -58,8 +72,6 @@ def _evaluate(node: onnx.NodeProto, context: RewriteContext) -> np.ndarray | Non
     values = [context.constant_value(name) if name else None for name in node.input]
     if any(value is None for value, name in zip(values, node.input) if name):
         return None
-    if node.op_type == "Identity":
-        return values[0]
     if node.op_type == "Transpose":
         axes = list(range(values[0].ndim))
         permutation = attribute(node, "perm", axes[::-1])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_constants import split_constants
 from lowbit.frontends.onnx_model import MAX_FILE_BYTES, OnnxModel, first_line, infer_shapes
+from lowbit.frontends.onnx_refusals import check_supported
 
 if TYPE_CHECKING:
     import onnx
@@ -163,12 +164,7 @@ def _check_nodes(model: OnnxModel) -> None:
                 f"operator '{node.op_type}' is not defined in domain '{domain or 'ai.onnx'}' at the model's version"
             )
             raise ImportFailure(message, location=where, hint="replace it by standard operators before the export")
-        if any(entry.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for entry in node.attribute):
-            raise ImportFailure(
-                "control flow is not supported",
-                location=where,
-                hint="export the model traced, with its branches resolved",
-            )
+        check_supported(node, where)
     try:
         onnx.checker.check_model(model.proto)
     except Exception as error:  # ValidationError, or a bare C++ exception from the binding

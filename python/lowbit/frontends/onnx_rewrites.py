@@ -13,6 +13,7 @@ import numpy as np
 
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_folding import fold_constants
+from lowbit.frontends.onnx_functions import expand_functions
 from lowbit.frontends.onnx_graph import RewriteContext, attribute, element_count
 from lowbit.frontends.onnx_model import MAX_TENSOR_BYTES, OnnxModel, infer_shapes
 from lowbit.frontends.onnx_names import name_nodes, name_weights
@@ -184,10 +185,11 @@ RULES: dict[str, Rule] = {
 
 
 def rewrite(model: OnnxModel) -> None:
-    """Folds constants, applies the rules, drops what is unused and infers shapes anew.
+    """Expands functions, folds constants, applies the rules, drops what is unused and infers shapes anew.
 
     Raises ImportFailure for a value that has no static shape or takes more than 64 GiB.
     """
+    expand_functions(model)
     while fold_constants(RewriteContext(model)):
         infer_shapes(model)  # a folded shape lets further shapes be inferred, and further nodes be folded
     name_nodes(model)
