@@ -63,6 +63,21 @@ FailureOr<Statistics> Statistics::create(ModuleOp module) {
   return statistics;
 }
 
+Statistics Statistics::cloneEmpty() const {
+  Statistics clone;
+  clone.model = model;
+  for (const SiteStatistics &site : sites) {
+    SiteStatistics &empty = clone.sites.emplace_back();
+    empty.name = site.name;
+    empty.observer = site.observer;
+    empty.shape = site.shape;
+    empty.axes = site.axes;
+    for (size_t i = 0; i < site.states.size(); ++i)
+      empty.states.push_back(site.observer.createState());
+  }
+  return clone;
+}
+
 const SiteStatistics *Statistics::lookup(StringRef site) const {
   auto found = llvm::find_if(sites, [&](const SiteStatistics &each) { return each.name == site; });
   return found == sites.end() ? nullptr : &*found;

@@ -2,6 +2,7 @@
 // Law: nothing is written before everything has succeeded.
 
 #include "lowbit/Execution/RunFile.h"
+#include "lowbit/Execution/Calibrate.h"
 #include "lowbit/Execution/Executable.h"
 #include "lowbit/Execution/Npy.h"
 #include "mlir/IR/AsmState.h"
@@ -41,6 +42,20 @@ static llvm::Error runEntry(const Executable &executable, const RunFileOptions &
   return options.outputPath.empty() ? llvm::Error::success() : writeArrays(options.outputPath, *outputs);
 }
 
+static LogicalResult observeFile(ModuleOp module, const RunFileOptions &options) {
+  if (!options.outputPath.empty() || options.timed)
+    return emitError(module.getLoc()) << "--observe writes statistics only; leave --output and --time out";
+  if (options.inputPath.empty())
+    return emitError(module.getLoc()) << "--observe needs data; give it as --inputs";
+  CalibrateOptions calibration{options.observer, options.observedAxes, options.observedSites, options.entry, options.compile};
+  FailureOr<Statistics> statistics = calibrateOnFile(module, calibration, options.inputPath);
+  if (failed(statistics))
+    return failure();
+  if (llvm::Error error = statistics->save(options.observePath))
+    return emitError(module.getLoc()) << llvm::toString(std::move(error));
+  return success();
+}
+
 LogicalResult runFile(MLIRContext &context, const RunFileOptions &options, raw_ostream &times) {
   context.printOpOnDiagnostic(false); // a module with weights is no help in a message
   auto sources = std::make_shared<llvm::SourceMgr>();
@@ -48,6 +63,8 @@ LogicalResult runFile(MLIRContext &context, const RunFileOptions &options, raw_o
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.modelPath, sources, ParserConfig(&context));
   if (!module)
     return failure();
+  if (!options.observePath.empty())
+    return observeFile(*module, options);
   auto executable = Executable::compile(*module, options.compile);
   if (failed(executable))
     return failure();

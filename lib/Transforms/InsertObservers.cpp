@@ -20,6 +20,13 @@ namespace {
 /// What keeps a state of its own in each observed tensor.
 enum class StateAxes { Tensor, Channel, Token };
 
+/// Whether a tensor can afford a state for each channel.
+bool isSmall(ObserverAttrInterface policy) {
+  std::unique_ptr<ObserverState> state = policy.createState();
+  state->observe({-1.0f, 1.0f});
+  return state->getNumBytes() <= 1024;
+}
+
 /// A pattern with whether it has named a site.
 struct SitePattern {
   std::string text;
@@ -54,9 +61,10 @@ private:
                       .Case("tensor", StateAxes::Tensor)
                       .Case("channel", StateAxes::Channel)
                       .Case("token", StateAxes::Token)
+                      .Case("auto", isSmall(policy) ? StateAxes::Channel : StateAxes::Tensor)
                       .Default(std::nullopt);
     if (!parsed)
-      return emitError(loc) << "unknown axes `" << axes << "`; expected `tensor`, `channel` or `token`";
+      return emitError(loc) << "unknown axes `" << axes << "`; expected `tensor`, `channel`, `token` or `auto`";
     stateAxes = *parsed;
     for (const std::string &text : sites) {
       llvm::Expected<llvm::GlobPattern> glob = llvm::GlobPattern::create(text);

@@ -12,7 +12,7 @@
 // OBSERVER: error: unknown observer `median`; expected such as `minmax` or `percentile<99.9>`
 // PARAMETER: error: unknown observer `percentile<0.5>`
 // FORMAT: error: unknown observer `int<8>`
-// AXES: error: unknown axes `row`; expected `tensor`, `channel` or `token`
+// AXES: error: unknown axes `row`; expected `tensor`, `channel`, `token` or `auto`
 // PATTERN: error: pattern `key` matches no activation
 // PATTERN: note: sites are named `query`
 // GLOB: error: pattern `[a` is not a glob

@@ -1,4 +1,6 @@
-// RUN: quant-opt %s --lowbit-insert-observers | FileCheck %s --check-prefix=TENSOR
+// RUN: quant-opt %s --lowbit-insert-observers=axes=tensor | FileCheck %s --check-prefix=TENSOR
+// RUN: quant-opt %s --lowbit-insert-observers | FileCheck %s --check-prefix=SMALL
+// RUN: quant-opt %s --lowbit-insert-observers=observer=entropy | FileCheck %s --check-prefix=LARGE
 // RUN: quant-opt %s --lowbit-insert-observers="observer=percentile<99.9> axes=channel sites=layer.*.query,scores:rhs" \
 // RUN:   | FileCheck %s --check-prefix=CHANNEL
 // RUN: quant-opt %s --lowbit-insert-observers="observer=#lowbit.mse<bins=2048> axes=token" | FileCheck %s --check-prefix=TOKEN
@@ -11,6 +13,10 @@
 //       TENSOR:   lowbit.observe "scores:lhs" %[[Q]] : tensor<2x4x8xf32> with #lowbit.minmax{{$}}
 //  TENSOR-NEXT:   lowbit.observe "scores:rhs" %[[K]] : tensor<2x8x6xf32> with #lowbit.minmax{{$}}
 //  TENSOR-NEXT:   linalg.batch_matmul
+
+// A range of each channel costs little, a histogram of each would not.
+// SMALL: lowbit.observe "layer.0.query" %{{.*}} with #lowbit.minmax per [1]
+// LARGE: lowbit.observe "layer.0.query" %{{.*}} with #lowbit.entropy{{$}}
 
 // A pattern may name a site, or one operand of it; a channel is an index of the axes that are summed over.
 // CHANNEL-LABEL: func @sites

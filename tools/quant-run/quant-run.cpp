@@ -20,6 +20,14 @@ int main(int argc, char **argv) {
   cl::opt<std::string, true> target("target", cl::desc("host, reference, or a target's name"), cl::location(options.compile.target));
   cl::opt<unsigned, true> threads("threads", cl::desc("threads that share the work"), cl::location(options.compile.threads));
   cl::opt<unsigned, true> timed("time", cl::desc("call it N times more and print the times"), cl::location(options.timed));
+  cl::opt<std::string, true> observe("observe", cl::desc("file of statistics to write, over all samples of --inputs"),
+                                     cl::location(options.observePath));
+  cl::opt<std::string, true> observer("observer", cl::desc("what to observe with: minmax, percentile<99.9>, …"),
+                                      cl::location(options.observer));
+  cl::opt<std::string, true> axes("observe-axes", cl::desc("what keeps a state of its own: tensor, channel, token, auto"),
+                                  cl::location(options.observedAxes));
+  cl::list<std::string, std::vector<std::string>> sites("observe-sites", cl::CommaSeparated, cl::desc("patterns of the sites to observe"),
+                                                        cl::location(options.observedSites));
   cl::ParseCommandLineOptions(argc, argv, "Compiles a module and calls one of its functions with arrays from files\n");
 
   mlir::DialectRegistry registry;

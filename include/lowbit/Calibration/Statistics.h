@@ -46,6 +46,9 @@ public:
   /// name, or an axis with states of its own has no static size.
   static FailureOr<Statistics> create(ModuleOp module);
 
+  /// Statistics of the same sites that have seen nothing.
+  Statistics cloneEmpty() const;
+
   /// Reads what `print` wrote; an error says where and why otherwise. `context` has the dialect loaded.
   static llvm::Expected<Statistics> parse(StringRef text, MLIRContext *context);
   static llvm::Expected<Statistics> load(StringRef path, MLIRContext *context);

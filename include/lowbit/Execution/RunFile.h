@@ -3,6 +3,7 @@
 #define LOWBIT_EXECUTION_RUNFILE_H
 
 #include "lowbit/Pipelines/Pipelines.h"
+#include <vector>
 
 namespace mlir::lowbit {
 
@@ -11,6 +12,11 @@ struct RunFileOptions {
   CompileOptions compile;
   /// Calls to time after the first; none when 0.
   unsigned timed = 0;
+  /// Where to write statistics instead of outputs; the inputs may then have a leading axis of samples.
+  std::string observePath;
+  /// As `lowbit-insert-observers` takes them.
+  std::string observer = "minmax", observedAxes = "auto";
+  std::vector<std::string> observedSites;
 };
 
 /// Compiles a file, calls a function with arrays from a file and writes what it gives. Errors go to stderr with a location;

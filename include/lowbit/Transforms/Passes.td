@@ -65,7 +65,8 @@ def InsertObserversPass : Pass<"lowbit-insert-observers", "::mlir::ModuleOp"> {
   let description = [{
     Puts `lowbit.observe` before the activation operands of sites whose name matches one of the patterns (globs; all sites where there
     is none). A pattern that matches no site is an error. `axes` is `tensor` for one state, `channel` for one for each index of
-    the axes that the op sums over, or `token` for the axes that it keeps. Values of f16 and bf16 are widened first.
+    the axes that the op sums over, or `token` for the axes that it keeps; `auto` is `channel` where a state takes at most 1 KiB (the
+    range of the tensor follows from those of channels), else `tensor`. Values of f16 and bf16 are widened first.
 
     ```mlir
     func.func @f(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
@@ -83,7 +84,7 @@ def InsertObserversPass : Pass<"lowbit-insert-observers", "::mlir::ModuleOp"> {
   let options = [
     Option<"observer", "observer", "std::string", /*default=*/"\"minmax\"", "An observer, such as `minmax` or `percentile<99.9>`">,
     ListOption<"sites", "sites", "std::string", "Patterns of site names, such as `encoder.*.query`">,
-    Option<"axes", "axes", "std::string", /*default=*/"\"tensor\"", "`tensor`, `channel` or `token`">,
+    Option<"axes", "axes", "std::string", /*default=*/"\"auto\"", "`tensor`, `channel`, `token` or `auto`">,
   ];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect"];
 }

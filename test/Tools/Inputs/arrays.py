@@ -12,7 +12,7 @@ import numpy as np
 def parse(text: str) -> tuple[str, np.ndarray]:
     name, description = text.split("=")
     dtype, shape, values = description.split(":")
-    numbers = [float(value) if "." in value or "e" in value else int(value) for value in values.split(",") if value]
+    numbers = [float(value) if set(value) & set(".en") else int(value) for value in values.split(",") if value]
     sizes = [int(size) for size in shape.split("x") if size]
     return name, np.array(numbers).astype(np.dtype(dtype)).reshape(sizes)
 
