@@ -8,6 +8,7 @@
 #include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -27,12 +28,24 @@ static void buildReferencePipeline(OpPassManager &pm) {
 
 static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createLowerObservePass());
+  pm.addPass(createLinalgGeneralizeNamedOpsPass());
+  pm.addPass(createRelaxFloatPass());
+  pm.addPass(createLinalgFoldUnitExtentDimsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
   buildContractPipeline(pm);
   pm.addPass(createLowerReferencePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createFuseElementwisePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
   buildBufferizePipeline(pm);
   buildVectorCleanupPipeline(pm);
+  pm.addPass(createVectorizePass());
+  pm.addPass(createApproximateMathPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
   buildLowerToLLVMPipeline(pm);
 }
 

@@ -27,6 +27,82 @@ def ResultsToArgumentsPass : Pass<"lowbit-results-to-arguments", "::mlir::Module
   let dependentDialects = ["bufferization::BufferizationDialect", "memref::MemRefDialect", "LLVM::LLVMDialect"];
 }
 
+def RelaxFloatPass : Pass<"lowbit-relax-float"> {
+  let summary = "Let the model's own float arithmetic be reordered and contracted";
+  let description = [{
+    Marks float arithmetic in the bodies of linalg ops with `fastmath<reassoc, nsz, arcp, contract>`: sums may be split over lanes, products and
+    sums fused, divisions by what is constant along a row become products. Named contractions are generalized, to have a body. Runs before
+    lowbit ops are lowered: what they define to the bit is not touched, but epilogues with a transcendental function are, which no
+    two libraries compute alike anyway. Infinities and NaN keep their meaning.
+
+    ```mlir
+    %0 = arith.addf %x, %sum : f32
+    // ==>
+    %0 = arith.addf %x, %sum fastmath<reassoc,nsz,arcp,contract> : f32
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect"];
+}
+
+def FuseElementwisePass : Pass<"lowbit-fuse-elementwise"> {
+  let summary = "Fuse elementwise ops into their consumers where nothing expensive is computed twice";
+  let description = [{
+    An elementwise producer joins its consumer if it has no other, or if it is a few additions and products on one large operand, or if its
+    element is the same along the consumer's innermost loop (vector code computes it once a row). Contractions take only
+    transposes that keep rows contiguous: they would compute anything else once for each row or column.
+
+    ```mlir
+    %d = linalg.generic … ins(%x, %mean) { … arith.subf … }
+    %s = linalg.generic … ins(%d) { … arith.mulf %in, %in … }
+    // ==>
+    %s = linalg.generic … ins(%x, %mean) { … arith.subf … arith.mulf … }
+    ```
+  }];
+  let dependentDialects = ["affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
+  let summary = "Compute exp, erf, tanh and their like by polynomials, in vector registers";
+  let description = [{
+    The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are a few units in the last place.
+
+    ```mlir
+    %y = math.exp %x : vector<16xf32>
+    // ==>
+    %y = arith.mulf %polynomial, %power_of_two : vector<16xf32>
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect", "vector::VectorDialect"];
+}
+
+def VectorizePass : Pass<"lowbit-vectorize"> {
+  let summary = "Turn linalg ops on buffers into loops over vectors";
+  let description = [{
+    One dimension of each op becomes lanes: one along which every operand is contiguous or constant. What does not depend on it
+    is computed once, before its loop. Sums over another dimension keep a tile of rows by vectors in registers, as large as
+    the target of the module (`lowbit.target`) has; sums over the lanes' own dimension are reordered only where they say `fastmath<reassoc>`.
+    What is left over at the end of a row takes a shorter vector, or scalars where the size is not known.
+
+    ```mlir
+    linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], …}
+        ins(%x, %m : memref<8x32xf32>, memref<8xf32>) outs(%y : memref<8x32xf32>) { … arith.subf … }
+    // ==>
+    scf.for %i = %c0 to %c8 step %c1 {
+      %mi = memref.load %m[%i] : memref<8xf32>
+      scf.for %j = %c0 to %c32 step %c16 {
+        %xs = vector.load %x[%i, %j] : memref<8x32xf32>, vector<16xf32>
+        %ms = vector.broadcast %mi : f32 to vector<16xf32>
+        %ys = arith.subf %xs, %ms : vector<16xf32>
+        vector.store %ys, %y[%i, %j] : memref<8x32xf32>, vector<16xf32>
+      }
+    }
+    ```
+    An op that stays scalar is a remark with its reason.
+  }];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "memref::MemRefDialect", "scf::SCFDialect",
+                           "vector::VectorDialect"];
+}
+
 def VerifyLoweredPass : Pass<"lowbit-verify-lowered"> {
   let summary = "Refuse what upstream conversions leave behind in silence";
   let description = [{

@@ -1,0 +1,73 @@
+//===- FuseElementwise.cpp - elementwise ops join their consumers ---------===//
+// Law: nothing is computed more often than before, but what costs less to compute again than to store and load.
+
+#include "lowbit/Transforms/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_FUSEELEMENTWISEPASS
+#include "lowbit/Transforms/Passes.h.inc"
+
+/// Whether the op only moves elements.
+static bool isDataMovement(linalg::LinalgOp op) { return op.getBlock()->getOperations().size() == 1 && op.getNumDpsInputs() == 1; }
+
+static bool isContraction(linalg::LinalgOp op) { return op.getNumReductionLoops() != 0 && op.getNumDpsInputs() > 1 && linalg::isaContractionOpInterface(op); }
+
+/// Whether computing the op a second time costs no more than loading its result: a few additions and products on one large operand.
+static bool isCheap(linalg::LinalgOp op) {
+  unsigned numLarge = llvm::count_if(op.getDpsInputOperands(), [&](OpOperand *input) {
+    return op.getMatchingIndexingMap(input).getNumResults() == op.getNumLoops() && !op.getMatchingIndexingMap(input).getResults().empty() &&
+           op.getMatchingIndexingMap(input).isProjectedPermutation();
+  });
+  bool isSimple = llvm::all_of(op.getBlock()->without_terminator(), [](Operation &bodyOp) {
+    return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::NegFOp, arith::AddIOp, arith::SubIOp, arith::ExtSIOp, arith::SIToFPOp>(bodyOp);
+  });
+  return isSimple && numLarge <= 1 && op.getBlock()->getOperations().size() <= 4;
+}
+
+/// Whether the element of the producer is the same along the consumer's innermost loop, so that it is computed once a row.
+static bool isUniformAlongRow(linalg::LinalgOp consumer, OpOperand &operand) {
+  return consumer.getNumLoops() > 1 && !consumer.getMatchingIndexingMap(&operand).isFunctionOfDim(consumer.getNumLoops() - 1);
+}
+
+static bool shouldFuse(OpOperand *operand) {
+  auto producer = operand->get().getDefiningOp<linalg::LinalgOp>();
+  auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
+  if (!producer || !consumer || !consumer.isDpsInput(operand))
+    return false;
+  if (isContraction(consumer)) {
+    // A contraction reads each element many times: it takes only another way through memory, and that with rows still contiguous.
+    auto permutation = isDataMovement(producer) ? producer.getMatchingIndexingMap(producer.getDpsInputOperand(0)) : AffineMap();
+    return permutation && permutation.isPermutation() && producer.getMatchingIndexingMap(producer.getDpsInitOperand(0)).isIdentity() &&
+           permutation.getResults().back() == getAffineDimExpr(permutation.getNumDims() - 1, producer.getContext());
+  }
+  if (isUniformAlongRow(consumer, *operand))
+    return true;
+  if (producer.getNumLoops() != consumer.getNumLoops())
+    return false;
+  return producer->hasOneUse() || isCheap(producer);
+}
+
+namespace {
+struct FuseElementwisePass final : impl::FuseElementwisePassBase<FuseElementwisePass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
+    linalg::GenericOp::getCanonicalizationPatterns(patterns, &getContext());
+    tensor::EmptyOp::getCanonicalizationPatterns(patterns, &getContext());
+    tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, &getContext());
+    tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, &getContext());
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal();
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+      signalPassFailure();
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

@@ -1,0 +1,180 @@
+//===- PlanVectors.cpp - which dimension becomes lanes --------------------===//
+// Law: a plan never changes a result but by the order of a sum, and that only where the sum says `fastmath<reassoc>`.
+
+#include "VectorLoops.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+namespace mlir::lowbit {
+
+Operation *getCombiner(linalg::LinalgOp op, unsigned i) {
+  SmallVector<Operation *> combiners;
+  if (!matchReduction(op.getRegionOutputArgs(), i, combiners) || combiners.size() != 1)
+    return nullptr;
+  return combiners.front();
+}
+
+/// Whether lanes may be combined in another order than the loop's.
+static bool isReorderable(Operation *combiner) {
+  if (!combiner)
+    return false;
+  if (isa<arith::AddIOp, arith::MulIOp, arith::MaxSIOp, arith::MaxUIOp, arith::MinSIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp,
+          arith::XOrIOp, arith::MaximumFOp, arith::MinimumFOp>(combiner))
+    return true;
+  auto fast = dyn_cast<arith::ArithFastMathInterface>(combiner);
+  return fast && isa<arith::AddFOp, arith::MulFOp>(combiner) && fast.getFastMathFlagsAttr() &&
+         bitEnumContainsAll(fast.getFastMathFlagsAttr().getValue(), arith::FastMathFlags::reassoc);
+}
+
+static int64_t getLoopSize(linalg::LinalgOp op, unsigned dim) { return op.getStaticLoopRanges()[dim]; }
+
+/// Whether neighbours along `dim` are neighbours in memory, or the operand does not depend on `dim`.
+static bool isUnitStrideOrInvariant(linalg::LinalgOp op, OpOperand &operand, unsigned dim) {
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  if (!map.isFunctionOfDim(dim))
+    return true;
+  auto type = dyn_cast<MemRefType>(operand.get().getType());
+  if (!type || map.getNumResults() == 0 || !type.isLastDimUnitStride())
+    return false;
+  for (AffineExpr expr : map.getResults().drop_back())
+    if (expr.isFunctionOfDim(dim))
+      return false;
+  return map.getResults().back() == getAffineDimExpr(dim, op.getContext());
+}
+
+/// Whether an op of the body has a vector form; `dim` is the dimension of lanes.
+static bool hasVectorForm(Operation &op, unsigned dim) {
+  if (isa<linalg::YieldOp, linalg::IndexOp>(op) || OpTrait::hasElementwiseMappableTraits(&op))
+    return true;
+  auto load = dyn_cast<memref::LoadOp>(op);
+  if (!load || load.getIndices().empty())
+    return false;
+  // A row of a table: only the last index runs along the lanes.
+  auto isLaneIndex = [&](Value value) {
+    auto index = value.getDefiningOp<linalg::IndexOp>();
+    return index && index.getDim() == dim;
+  };
+  auto dependsOnLanes = [&](Value value) {
+    SetVector<Operation *> slice;
+    BackwardSliceOptions options;
+    options.inclusive = true;
+    options.filter = [&](Operation *other) { return other->getBlock() == op.getBlock(); };
+    (void)getBackwardSlice(value, &slice, options);
+    return llvm::any_of(slice, [&](Operation *other) { return llvm::any_of(other->getResults(), isLaneIndex); });
+  };
+  return load.getMemRefType().isLastDimUnitStride() && isLaneIndex(load.getIndices().back()) &&
+         llvm::none_of(load.getIndices().drop_back(), dependsOnLanes);
+}
+
+/// Why lanes cannot run along `dim`; empty when they can.
+static StringRef refuse(linalg::LinalgOp op, unsigned dim) {
+  bool isReduction = op.getIteratorTypesArray()[dim] == utils::IteratorType::reduction;
+  for (OpOperand &operand : op->getOpOperands())
+    if (isa<MemRefType>(operand.get().getType()) && !isUnitStrideOrInvariant(op, operand, dim))
+      return "an operand is not contiguous along it";
+  for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable())) {
+    if (isReduction && !isReorderable(getCombiner(op, i)))
+      return "its sum has a fixed order";
+    if (!isReduction && !op.getMatchingIndexingMap(&init).isFunctionOfDim(dim))
+      return "a result does not depend on it";
+  }
+  for (Operation &bodyOp : *op.getBlock())
+    if (!hasVectorForm(bodyOp, dim))
+      return "an op of the body has no vector form";
+  return {};
+}
+
+static bool isSupported(linalg::LinalgOp op, std::string &reason) {
+  auto refuse = [&](StringRef text) { return reason = text.str(), false; };
+  if (!op.hasPureBufferSemantics())
+    return refuse("it is not on buffers");
+  for (OpOperand &init : op.getDpsInitsMutable())
+    if (!llvm::all_of(op.getMatchingIndexingMap(&init).getResults(), llvm::IsaPred<AffineDimExpr, AffineConstantExpr>))
+      return refuse("a result's map is not a projection");
+  for (Type type : op->getOperandTypes())
+    if (!getElementTypeOrSelf(type).isIntOrIndexOrFloat())
+      return refuse("an element type is neither integer nor float");
+  return true;
+}
+
+/// Lanes follow the widest type up to 32 bits: i64 beside f32 takes two registers, i8 beside f32 a quarter of one.
+static int64_t getLanes(linalg::LinalgOp op, QuantTargetAttrInterface target) {
+  unsigned width = 8;
+  for (Type type : op->getOperandTypes()) {
+    Type element = getElementTypeOrSelf(type);
+    width = std::max(width, element.isIndex() ? 32 : element.getIntOrFloatBitWidth());
+  }
+  return std::max<int64_t>(2, (target ? target.getVectorBits() : 128) / std::min(width, 32u));
+}
+
+/// Chooses the register tile of a sum over other dimensions than the lanes'.
+static void planRegisterTile(linalg::LinalgOp op, QuantTargetAttrInterface target, VectorPlan &plan) {
+  int64_t size = getLoopSize(op, plan.vectorDim);
+  int64_t accumulators = (target ? target.getNumVectorRegisters() : 16) * 3 / 4;
+  int64_t vectors = ShapedType::isDynamic(size) ? 1 : std::max<int64_t>(1, size / plan.lanes);
+  for (int64_t candidate : {3, 4, 2})
+    if (vectors % candidate == 0 && candidate * 2 <= accumulators) {
+      plan.numVectors = candidate;
+      break;
+    }
+  // Rows that share a vector of the other operand: a parallel dimension that not every input uses.
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  for (unsigned dim = op.getNumLoops(); dim-- > 0;) {
+    if (dim == plan.vectorDim || iterators[dim] != utils::IteratorType::parallel || getLoopSize(op, dim) == 1)
+      continue;
+    bool shares = llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+      AffineMap map = op.getMatchingIndexingMap(input);
+      return !map.isFunctionOfDim(dim) && map.isFunctionOfDim(plan.vectorDim);
+    });
+    if (!shares)
+      continue;
+    plan.rowDim = dim;
+    int64_t rows = getLoopSize(op, dim), most = accumulators / plan.numVectors;
+    plan.numRows = ShapedType::isDynamic(rows) ? most : std::min(rows, most);
+    for (int64_t divisor = plan.numRows; divisor * 3 >= plan.numRows * 2; --divisor)
+      if (!ShapedType::isDynamic(rows) && rows % divisor == 0) {
+        plan.numRows = divisor;
+        break;
+      }
+    return;
+  }
+}
+
+FailureOr<VectorPlan> planVectors(linalg::LinalgOp op, QuantTargetAttrInterface target, std::string &reason) {
+  if (!isSupported(op, reason))
+    return failure();
+  SmallVector<unsigned> candidates;
+  AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (result.getNumResults() != 0)
+    if (auto dim = dyn_cast<AffineDimExpr>(result.getResults().back()))
+      candidates.push_back(dim.getPosition());
+  for (unsigned dim = op.getNumLoops(); dim-- > 0;)
+    candidates.push_back(dim);
+
+  VectorPlan plan;
+  plan.lanes = getLanes(op, target);
+  reason = "it has one element";
+  for (unsigned dim : candidates) {
+    int64_t size = getLoopSize(op, dim);
+    if (size == 1)
+      continue;
+    if (StringRef why = refuse(op, dim); !why.empty()) {
+      reason = why.str();
+      continue;
+    }
+    plan.vectorDim = dim;
+    plan.isReduction = op.getIteratorTypesArray()[dim] == utils::IteratorType::reduction;
+    if (plan.isReduction && !ShapedType::isDynamic(size) && size < plan.lanes)
+      plan.lanes = llvm::bit_floor<uint64_t>(size);
+    if (plan.isReduction)
+      plan.numVectors = ShapedType::isDynamic(size) ? 1 : std::clamp<int64_t>(size / plan.lanes, 1, 4);
+    else if (op.getNumReductionLoops() != 0)
+      planRegisterTile(op, target, plan);
+    return plan;
+  }
+  return failure();
+}
+
+} // namespace mlir::lowbit

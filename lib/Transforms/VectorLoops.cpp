@@ -1,0 +1,398 @@
+//===- VectorLoops.cpp - one linalg op on buffers as loops over vectors ---===//
+// Law: every element is computed by the ops of the body in their order; what is the same for all lanes is computed once.
+
+#include "VectorLoops.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::lowbit {
+namespace {
+
+/// A range of a loop with what one step does: `width` steps at once, as vectors of `lanes` (0: a scalar).
+struct Segment {
+  Value begin, end;
+  int64_t step;
+  int64_t lanes, width;
+  std::optional<int64_t> trips;
+};
+
+using Values = SmallVector<Value>;
+using ValueMap = DenseMap<Value, Value>;
+/// Loads of one iteration, by operand, row and vector.
+using LoadCache = DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value>;
+
+class VectorLoopBuilder {
+public:
+  VectorLoopBuilder(RewriterBase &rewriter, linalg::LinalgOp op, const VectorPlan &plan)
+      : b(rewriter), op(op), plan(plan), loc(op.getLoc()), iterators(op.getIteratorTypesArray()), ivs(op.getNumLoops()) {}
+
+  void build() {
+    SmallVector<unsigned> outer, reductions;
+    for (unsigned dim = 0; dim < op.getNumLoops(); ++dim) {
+      if (dim == plan.vectorDim || plan.rowDim == dim)
+        continue;
+      bool isInner = !plan.isReduction && iterators[dim] == utils::IteratorType::reduction;
+      (isInner ? reductions : outer).push_back(dim);
+    }
+    buildNest(outer, {}, [&](ValueRange) {
+      if (plan.isReduction)
+        buildLaneReduction();
+      else if (reductions.empty())
+        buildPointwise();
+      else
+        buildRegisterTiles(reductions);
+      return Values();
+    });
+  }
+
+private:
+  Value constant(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+
+  Value getSize(unsigned dim) {
+    if (int64_t size = op.getStaticLoopRanges()[dim]; !ShapedType::isDynamic(size))
+      return constant(size);
+    for (OpOperand &operand : op->getOpOperands())
+      for (auto [i, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
+        if (expr == getAffineDimExpr(dim, op.getContext()))
+          return memref::DimOp::create(b, loc, operand.get(), i);
+    llvm_unreachable("linalg verifies that every loop has a size");
+  }
+
+  /// Cuts [0, size) into whole steps of `width * lanes` and what is left, in shorter vectors where the size is known.
+  SmallVector<Segment> cut(unsigned dim, int64_t width, int64_t lanes, bool isVector) {
+    SmallVector<Segment> segments;
+    int64_t size = op.getStaticLoopRanges()[dim];
+    if (ShapedType::isDynamic(size)) {
+      Value end = getSize(dim), step = constant(lanes);
+      Value whole = arith::SubIOp::create(b, loc, end, arith::RemUIOp::create(b, loc, end, step));
+      segments.push_back({constant(0), whole, lanes, isVector ? lanes : 0, isVector ? 1 : width, std::nullopt});
+      segments.push_back({whole, end, 1, 0, 1, std::nullopt});
+      return segments;
+    }
+    int64_t begin = 0;
+    auto append = [&](int64_t end, int64_t segmentLanes, int64_t segmentWidth) {
+      int64_t step = std::max<int64_t>(1, segmentLanes) * segmentWidth;
+      if (end > begin)
+        segments.push_back({constant(begin), constant(end), step, segmentLanes, segmentWidth, (end - begin) / step});
+      begin = end;
+    };
+    append(size - size % (width * lanes), isVector ? lanes : 0, isVector ? width : width * lanes);
+    if (isVector && width > 1)
+      append(size - size % lanes, lanes, 1);
+    if (int64_t rest = size - begin; rest > 1)
+      append(size, isVector ? rest : 0, isVector ? 1 : rest);
+    append(size, 0, 1);
+    return segments;
+  }
+
+  Values buildLoop(const Segment &segment, ValueRange inits, function_ref<Values(Value, ValueRange)> body) {
+    if (segment.trips == 1)
+      return body(segment.begin, inits);
+    auto loop = scf::ForOp::create(b, loc, segment.begin, segment.end, constant(segment.step), inits);
+    OpBuilder::InsertionGuard guard(b);
+    if (inits.empty())
+      b.setInsertionPoint(loop.getBody()->getTerminator());
+    else
+      b.setInsertionPointToStart(loop.getBody());
+    Values results = body(loop.getInductionVar(), loop.getRegionIterArgs());
+    if (!inits.empty())
+      scf::YieldOp::create(b, loc, results);
+    return loop.getResults();
+  }
+
+  /// Plain loops over `dims`, which set `ivs`.
+  Values buildNest(ArrayRef<unsigned> dims, ValueRange inits, function_ref<Values(ValueRange)> body) {
+    if (dims.empty())
+      return body(inits);
+    int64_t size = op.getStaticLoopRanges()[dims.front()];
+    Segment segment{constant(0), getSize(dims.front()), 1, 0, 1, ShapedType::isDynamic(size) ? std::nullopt : std::optional(size)};
+    return buildLoop(segment, inits, [&](Value iv, ValueRange accumulators) {
+      ivs[dims.front()] = iv;
+      return buildNest(dims.drop_front(), accumulators, body);
+    });
+  }
+
+  bool dependsOn(OpOperand &operand, std::optional<unsigned> dim) {
+    return dim && op.getMatchingIndexingMap(&operand).isFunctionOfDim(*dim);
+  }
+
+  Values getIndices(OpOperand &operand) {
+    Values indices;
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    SmallVector<OpFoldResult> coordinates;
+    for (Value iv : ivs) // a dimension that the operand does not use may have no loop yet
+      coordinates.push_back(iv ? OpFoldResult(iv) : OpFoldResult(b.getIndexAttr(0)));
+    for (AffineExpr expr : map.getResults())
+      indices.push_back(getValueOrCreateConstantIndexOp(
+          b, loc, affine::makeComposedFoldedAffineApply(b, loc, AffineMap::get(map.getNumDims(), 0, expr), coordinates)));
+    return indices;
+  }
+
+  Value load(OpOperand &operand, int64_t lanes) {
+    auto type = dyn_cast<MemRefType>(operand.get().getType());
+    if (!type)
+      return operand.get(); // a scalar
+    Values indices = getIndices(operand);
+    if (lanes == 0 || !dependsOn(operand, plan.vectorDim))
+      return memref::LoadOp::create(b, loc, operand.get(), indices);
+    return vector::LoadOp::create(b, loc, VectorType::get({lanes}, type.getElementType()), operand.get(), indices);
+  }
+
+  void store(OpOperand &operand, Value value, int64_t lanes) {
+    Values indices = getIndices(operand);
+    if (lanes == 0 || !dependsOn(operand, plan.vectorDim)) {
+      memref::StoreOp::create(b, loc, value, operand.get(), indices);
+      return;
+    }
+    vector::StoreOp::create(b, loc, toLanes(value, lanes), operand.get(), indices);
+  }
+
+  Value toLanes(Value value, int64_t lanes) {
+    if (lanes == 0 || isa<VectorType>(value.getType()))
+      return value;
+    return vector::BroadcastOp::create(b, loc, VectorType::get({lanes}, value.getType()), value);
+  }
+
+  /// `bodyOp` on `operands`: on scalars if all are, else on vectors.
+  Value rebuild(Operation *bodyOp, Values operands, int64_t lanes) {
+    bool isVector = llvm::any_of(operands, [](Value value) { return isa<VectorType>(value.getType()); });
+    Type type = bodyOp->getResult(0).getType();
+    if (isVector) {
+      if (auto divide = dyn_cast<arith::DivFOp>(bodyOp); divide && !isa<VectorType>(operands[1].getType()) &&
+                                                         bitEnumContainsAll(divide.getFastmath(), arith::FastMathFlags::arcp)) {
+        Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(type, 1.0));
+        Value reciprocal = arith::DivFOp::create(b, loc, one, operands[1], divide.getFastmath());
+        return arith::MulFOp::create(b, loc, operands[0], toLanes(reciprocal, lanes), divide.getFastmath());
+      }
+      for (Value &operand : operands)
+        operand = toLanes(operand, lanes);
+      type = VectorType::get({lanes}, type);
+    }
+    OperationState state(loc, bodyOp->getName(), operands, type, bodyOp->getAttrs());
+    return b.create(state)->getResult(0);
+  }
+
+  Value buildIndex(unsigned dim, int64_t lanes) {
+    if (dim != plan.vectorDim || lanes == 0)
+      return ivs[dim];
+    Value steps = vector::StepOp::create(b, loc, VectorType::get({lanes}, b.getIndexType()));
+    return arith::AddIOp::create(b, loc, steps, toLanes(ivs[dim], lanes));
+  }
+
+  Value lookup(const ValueMap &values, Value value) {
+    auto it = values.find(value);
+    return it == values.end() ? value : it->second;
+  }
+
+  /// An element (or `lanes` of them) of a table whose row the body has computed.
+  Value buildTableLoad(memref::LoadOp load, const ValueMap &values, int64_t lanes) {
+    Values indices;
+    for (Value index : load.getIndices())
+      indices.push_back(lookup(values, index));
+    if (lanes == 0)
+      return memref::LoadOp::create(b, loc, load.getMemRef(), indices);
+    if (isa<VectorType>(indices.back().getType()))
+      indices.back() = ivs[plan.vectorDim];
+    return vector::LoadOp::create(b, loc, VectorType::get({lanes}, load.getMemRefType().getElementType()), load.getMemRef(), indices);
+  }
+
+  /// Computes into `values` what does not depend on the lanes, before their loop.
+  void buildUniform(ValueMap &values) {
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (!dependsOn(*input, plan.vectorDim))
+        values[op.getMatchingBlockArgument(input)] = load(*input, 0);
+    for (Operation &bodyOp : op.getBlock()->without_terminator()) {
+      if (isa<linalg::IndexOp, memref::LoadOp>(bodyOp))
+        continue;
+      bool isUniform = llvm::all_of(bodyOp.getOperands(), [&](Value operand) {
+        return values.contains(operand) || operand.getParentBlock() != op.getBlock();
+      });
+      if (!isUniform)
+        continue;
+      Values operands;
+      for (Value operand : bodyOp.getOperands())
+        operands.push_back(lookup(values, operand));
+      values[bodyOp.getResult(0)] = rebuild(&bodyOp, operands, 0);
+    }
+  }
+
+  /// One step of the body at `ivs`. `values` holds what is known before; accumulators come first in `outputs` where given.
+  Values buildBody(ValueMap values, ValueRange outputs, int64_t lanes, LoadCache *cache = nullptr, int64_t row = 0, int64_t vector = 0) {
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      Value argument = op.getMatchingBlockArgument(input);
+      if (values.contains(argument))
+        continue;
+      std::tuple key(input->getOperandNumber(), dependsOn(*input, plan.rowDim) ? row : 0, dependsOn(*input, plan.vectorDim) ? vector : 0);
+      Value loaded = cache ? cache->lookup(key) : Value();
+      if (!loaded)
+        loaded = load(*input, lanes);
+      if (cache)
+        (*cache)[key] = loaded;
+      values[argument] = loaded;
+    }
+    for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
+      if (op.payloadUsesValueFromOperand(&init))
+        values[op.getMatchingBlockArgument(&init)] = outputs.empty() ? load(init, lanes) : outputs[i];
+    for (Operation &bodyOp : op.getBlock()->without_terminator()) {
+      if (bodyOp.getNumResults() == 1 && values.contains(bodyOp.getResult(0)))
+        continue;
+      Values operands;
+      for (Value operand : bodyOp.getOperands())
+        operands.push_back(lookup(values, operand));
+      if (auto index = dyn_cast<linalg::IndexOp>(bodyOp))
+        values[index] = buildIndex(index.getDim(), lanes);
+      else if (auto load = dyn_cast<memref::LoadOp>(bodyOp))
+        values[load] = buildTableLoad(load, values, lanes);
+      else
+        values[bodyOp.getResult(0)] = rebuild(&bodyOp, operands, lanes);
+    }
+    Values yields;
+    for (Value yielded : op.getBlock()->getTerminator()->getOperands())
+      yields.push_back(lookup(values, yielded));
+    return yields;
+  }
+
+  void storeAll(ValueRange values, int64_t lanes) {
+    for (auto [init, value] : llvm::zip_equal(op.getDpsInitsMutable(), values))
+      store(init, value, lanes);
+  }
+
+  /// No reduction: one vector after the other.
+  void buildPointwise() {
+    ValueMap uniform;
+    buildUniform(uniform);
+    for (const Segment &segment : cut(plan.vectorDim, 1, plan.lanes, true))
+      buildLoop(segment, {}, [&](Value iv, ValueRange) {
+        ivs[plan.vectorDim] = iv;
+        storeAll(buildBody(uniform, {}, segment.lanes), segment.lanes);
+        return Values();
+      });
+  }
+
+  /// `buildAt` for each row and vector of a register tile whose corner is (`rowBase`, `laneBase`).
+  void forEachVector(Value rowBase, int64_t rows, Value laneBase, const Segment &lanes, function_ref<void(int64_t, int64_t)> buildAt) {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t vector = 0; vector < lanes.width; ++vector) {
+        if (rowBase)
+          ivs[*plan.rowDim] = row == 0 ? rowBase : arith::AddIOp::create(b, loc, rowBase, constant(row)).getResult();
+        ivs[plan.vectorDim] = vector == 0 ? laneBase : arith::AddIOp::create(b, loc, laneBase, constant(vector * lanes.lanes)).getResult();
+        buildAt(row, vector);
+      }
+  }
+
+  /// Sums over `reductions` of a tile of rows by vectors that stays in registers.
+  void buildRegisterTile(ArrayRef<unsigned> reductions, Value rowBase, int64_t rows, Value laneBase, const Segment &lanes) {
+    Values accumulators;
+    forEachVector(rowBase, rows, laneBase, lanes, [&](int64_t, int64_t) {
+      for (OpOperand &init : op.getDpsInitsMutable())
+        accumulators.push_back(load(init, lanes.lanes));
+    });
+    unsigned numOutputs = op.getNumDpsInits();
+    Values sums = buildNest(reductions, accumulators, [&](ValueRange partial) {
+      Values next;
+      LoadCache cache;
+      forEachVector(rowBase, rows, laneBase, lanes, [&](int64_t row, int64_t vector) {
+        ValueRange outputs = partial.slice((row * lanes.width + vector) * numOutputs, numOutputs);
+        for (Value value : buildBody(ValueMap(), outputs, lanes.lanes, &cache, row, vector))
+          next.push_back(toLanes(value, lanes.lanes));
+      });
+      return next;
+    });
+    forEachVector(rowBase, rows, laneBase, lanes, [&](int64_t row, int64_t vector) {
+      storeAll(ValueRange(sums).slice((row * lanes.width + vector) * numOutputs, numOutputs), lanes.lanes);
+    });
+  }
+
+  /// Lanes outermost: a panel of the shared operand is read again by every block of rows while it is in the cache.
+  void buildRegisterTiles(ArrayRef<unsigned> reductions) {
+    for (const Segment &lanes : cut(plan.vectorDim, plan.numVectors, plan.lanes, true))
+      buildLoop(lanes, {}, [&](Value laneBase, ValueRange) {
+        if (!plan.rowDim) {
+          buildRegisterTile(reductions, Value(), 1, laneBase, lanes);
+          return Values();
+        }
+        for (const Segment &rows : cut(*plan.rowDim, 1, plan.numRows, false))
+          buildLoop(rows, {}, [&](Value rowBase, ValueRange) {
+            buildRegisterTile(reductions, rowBase, rows.width, laneBase, lanes);
+            return Values();
+          });
+        return Values();
+      });
+  }
+
+  Value combine(unsigned i, Value a, Value c, int64_t lanes) { return rebuild(getCombiner(op, i), {a, c}, lanes); }
+
+  Value getNeutral(unsigned i, int64_t lanes) {
+    TypedAttr neutral = *arith::getNeutralElement(getCombiner(op, i));
+    return toLanes(arith::ConstantOp::create(b, loc, neutral), lanes);
+  }
+
+  /// Combines halves until one lane is left.
+  Value reduceLanes(unsigned i, Value value) {
+    for (int64_t lanes = plan.lanes; lanes > 1; lanes /= 2) {
+      auto half = [&](int64_t begin) {
+        return vector::ExtractStridedSliceOp::create(b, loc, value, begin, lanes / 2, 1).getResult();
+      };
+      value = combine(i, half(0), half(lanes / 2), lanes / 2);
+    }
+    return vector::ExtractOp::create(b, loc, value, 0);
+  }
+
+  /// `partial` holds `numVectors` accumulators for each output; the rest of the row that fills no vector is combined one by one.
+  Values finishLaneReduction(ValueRange partial, const ValueMap &uniform, const Segment &rest) {
+    Values results;
+    for (unsigned i = 0; i < op.getNumDpsInits(); ++i) {
+      Value sum = partial[i];
+      for (int64_t vector = 1; vector < plan.numVectors; ++vector)
+        sum = combine(i, sum, partial[vector * op.getNumDpsInits() + i], plan.lanes);
+      results.push_back(reduceLanes(i, sum));
+    }
+    for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
+      results[i] = combine(i, load(init, 0), results[i], 0);
+    return buildLoop(rest, results, [&](Value iv, ValueRange accumulators) {
+      ivs[plan.vectorDim] = iv;
+      return buildBody(uniform, accumulators, 0);
+    });
+  }
+
+  /// Lanes and accumulators hold partial results; one row at a time.
+  void buildLaneReduction() {
+    ValueMap uniform;
+    buildUniform(uniform);
+    int64_t step = plan.numVectors * plan.lanes;
+    Value size = getSize(plan.vectorDim);
+    Value whole = b.createOrFold<arith::SubIOp>(loc, size, b.createOrFold<arith::RemUIOp>(loc, size, constant(step)));
+    Values accumulators;
+    for (int64_t vector = 0; vector < plan.numVectors; ++vector)
+      for (unsigned i = 0; i < op.getNumDpsInits(); ++i)
+        accumulators.push_back(getNeutral(i, plan.lanes));
+    Values partial = buildLoop({constant(0), whole, step, plan.lanes, plan.numVectors, std::nullopt}, accumulators, [&](Value iv, ValueRange args) {
+      Values next;
+      for (int64_t vector = 0; vector < plan.numVectors; ++vector) {
+        ivs[plan.vectorDim] = vector == 0 ? iv : arith::AddIOp::create(b, loc, iv, constant(vector * plan.lanes)).getResult();
+        llvm::append_range(next, buildBody(uniform, args.slice(vector * op.getNumDpsInits(), op.getNumDpsInits()), plan.lanes));
+      }
+      return next;
+    });
+    storeAll(finishLaneReduction(partial, uniform, {whole, size, 1, 0, 1, std::nullopt}), 0);
+  }
+
+  RewriterBase &b;
+  linalg::LinalgOp op;
+  const VectorPlan &plan;
+  Location loc;
+  SmallVector<utils::IteratorType> iterators;
+  Values ivs;
+};
+} // namespace
+
+void buildVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op, const VectorPlan &plan) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  VectorLoopBuilder(rewriter, op, plan).build();
+}
+
+} // namespace mlir::lowbit

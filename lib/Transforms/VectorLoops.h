@@ -1,0 +1,35 @@
+//===- VectorLoops.h - one linalg op on buffers as loops over vectors -----===//
+#ifndef LOWBIT_TRANSFORMS_VECTORLOOPS_H
+#define LOWBIT_TRANSFORMS_VECTORLOOPS_H
+
+#include "lowbit/Targets/Resolve.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace mlir::lowbit {
+
+/// How the iteration space of an op is laid over vector registers.
+struct VectorPlan {
+  /// The dimension whose neighbours share a vector; unit stride in every operand that uses it.
+  unsigned vectorDim = 0;
+  /// Whether lanes are partial results of a reduction.
+  bool isReduction = false;
+  /// Elements of one vector.
+  int64_t lanes = 1;
+  /// Register tile of a reduction: vectors side by side, and steps of `rowDim` (a parallel dimension) that share them.
+  int64_t numVectors = 1;
+  std::optional<unsigned> rowDim;
+  int64_t numRows = 1;
+};
+
+/// The plan for `op`, or failure with the reason why it stays scalar.
+FailureOr<VectorPlan> planVectors(linalg::LinalgOp op, QuantTargetAttrInterface target, std::string &reason);
+
+/// Builds the loops before `op`. The plan must come from `planVectors`.
+void buildVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op, const VectorPlan &plan);
+
+/// The operation of the body that combines the accumulator of output `i` with something; null when there is no single one.
+Operation *getCombiner(linalg::LinalgOp op, unsigned i);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_TRANSFORMS_VECTORLOOPS_H
