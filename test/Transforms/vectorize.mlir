@@ -1,0 +1,90 @@
+// RUN: quant-opt %s --lowbit-vectorize --canonicalize --cse --split-input-file | FileCheck %s
+
+#map = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
+  // What is the same along a row is loaded once, before the loop over its vectors; the rest of the row takes a shorter vector.
+  // CHECK-LABEL: func @pointwise
+  //  CHECK-SAME:   %[[X:.*]]: memref<4x40xf32>, %[[M:.*]]: memref<4xf32>
+  //       CHECK:   scf.for %[[I:.*]] =
+  //       CHECK:     %[[MEAN:.*]] = memref.load %[[M]][%[[I]]]
+  //       CHECK:     scf.for %[[J:.*]] = %c0 to %c32 step %c16
+  //       CHECK:       vector.load %[[X]][%[[I]], %[[J]]] : memref<4x40xf32>, vector<16xf32>
+  //       CHECK:       vector.broadcast %[[MEAN]] : f32 to vector<16xf32>
+  //       CHECK:     vector.load %[[X]][%[[I]], %c32] : memref<4x40xf32>, vector<8xf32>
+  func.func @pointwise(%x: memref<4x40xf32>, %m: memref<4xf32>, %y: memref<4x40xf32>) {
+    linalg.generic {indexing_maps = [#map, #row, #map], iterator_types = ["parallel", "parallel"]}
+        ins(%x, %m : memref<4x40xf32>, memref<4xf32>) outs(%y : memref<4x40xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %0 = arith.subf %a, %b : f32
+      linalg.yield %0 : f32
+    }
+    return
+  }
+
+  // A product keeps a tile of rows by vectors in registers: 8 x 48 with 32 registers of 16 lanes.
+  // CHECK-LABEL: func @matmul
+  //       CHECK:   scf.for %{{.*}} = %c0 to %c96 step %c48
+  //       CHECK:     scf.for %{{.*}} = %c0 to %c16 step %c8
+  //       CHECK:       scf.for %{{.*}} = %c0 to %c5 step %c1 iter_args
+  //       CHECK-COUNT-24: arith.addf {{.*}} : vector<16xf32>
+  //   CHECK-NOT:       arith.addf
+  func.func @matmul(%a: memref<16x5xf32>, %b: memref<5x96xf32>, %c: memref<16x96xf32>) {
+    linalg.matmul ins(%a, %b : memref<16x5xf32>, memref<5x96xf32>) outs(%c : memref<16x96xf32>)
+    return
+  }
+
+  // Lanes hold partial sums only where the sum may be reordered.
+  // CHECK-LABEL: func @row_sum
+  //       CHECK:   scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+  //       CHECK:   vector.extract_strided_slice
+  func.func @row_sum(%x: memref<4x128xf32>, %s: memref<4xf32>) {
+    linalg.generic {indexing_maps = [#map, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<4x128xf32>) outs(%s : memref<4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.addf %a, %o fastmath<reassoc> : f32
+      linalg.yield %0 : f32
+    }
+    return
+  }
+
+  // CHECK-LABEL: func @ordered_row_sum
+  //   CHECK-NOT:   vector
+  //       CHECK:   linalg.generic
+  func.func @ordered_row_sum(%x: memref<4x32xf32>, %s: memref<4xf32>) {
+    linalg.generic {indexing_maps = [#map, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<4x32xf32>) outs(%s : memref<4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.addf %a, %o : f32
+      linalg.yield %0 : f32
+    }
+    return
+  }
+
+  // A row of a table is contiguous although its number is known at run time only.
+  // CHECK-LABEL: func @gather
+  //  CHECK-SAME:   %[[IDS:.*]]: memref<4xi64>, %[[TABLE:.*]]: memref<9x32xf32>
+  //       CHECK:   vector.load %[[TABLE]][%{{.*}}, %{{.*}}] : memref<9x32xf32>, vector<16xf32>
+  func.func @gather(%ids: memref<4xi64>, %table: memref<9x32xf32>, %y: memref<4x32xf32>) {
+    linalg.generic {indexing_maps = [#row, #map], iterator_types = ["parallel", "parallel"]} ins(%ids : memref<4xi64>) outs(%y : memref<4x32xf32>) {
+    ^bb0(%id: i64, %o: f32):
+      %i = arith.index_cast %id : i64 to index
+      %j = linalg.index 1 : index
+      %0 = memref.load %table[%i, %j] : memref<9x32xf32>
+      linalg.yield %0 : f32
+    }
+    return
+  }
+
+  // A size that is known at run time only ends in a scalar loop.
+  // CHECK-LABEL: func @dynamic
+  //       CHECK:   vector.load {{.*}} vector<16xf32>
+  //       CHECK:   scf.for
+  //       CHECK:     memref.load
+  func.func @dynamic(%x: memref<?xf32>, %y: memref<?xf32>) {
+    linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%x : memref<?xf32>) outs(%y : memref<?xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.negf %a : f32
+      linalg.yield %0 : f32
+    }
+    return
+  }
+}
