@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-
-from lowbit.frontends.onnx_quantized.element_types import ElementType, to_bytes
 from lowbit.frontends.onnx_model import INLINE_ELEMENTS
+from lowbit.frontends.onnx_quantized.element_types import ElementType, to_bytes
 
 _ALIGNMENT = 64
 
@@ -118,7 +117,7 @@ class Builder:
         """A parallel linalg.generic.
 
         inputs: each value with the results of its indexing map over d0, d1, …. body: ops over %a0, %a1, … of which the
-        last defines %r.
+        last defines %r, or nothing, to take %a0 as it is.
         """
         init = self.empty(shape, element)
         dims = ", ".join(f"d{axis}" for axis in range(len(shape)))
@@ -128,11 +127,12 @@ class Builder:
         names, types = ", ".join(v.name for v in values), ", ".join(v.type for v in values)
         arguments = "".join(f"%a{i}: {value.element.mlir}, " for i, value in enumerate(values))
         lines = "".join(f"\n      {line}" for line in body)
+        made = "%r" if body else "%a0"
         result = self.fresh(shape, element)
         text = (
             f"linalg.generic {{indexing_maps = [{maps}], iterator_types = [{iterators}]}} "
             f"ins({names} : {types}) outs({init.name} : {init.type}) {{\n"
-            f"    ^bb0({arguments}%init: {element.mlir}):{lines}\n      linalg.yield %r : {element.mlir}\n    }} -> {result.type}"
+            f"    ^bb0({arguments}%init: {element.mlir}):{lines}\n      linalg.yield {made} : {element.mlir}\n    }} -> {result.type}"
         )
         self.add([result], [*values, init], text)
         return result

@@ -8,7 +8,6 @@ rounding, which ONNX's text asks for and its reference evaluator does not do.
 from __future__ import annotations
 
 import numpy as np
-
 from lowbit.frontends.onnx_quantized.builder import Value
 from lowbit.frontends.onnx_quantized.granularity import Granularity, read_zero
 from lowbit.frontends.onnx_quantized.node import Node
@@ -60,7 +59,7 @@ def _multiplier(
         value = np.broadcast_to(product / bottom.astype(np.float32).reshape(()), granularity.shape)
         if not np.all(np.isfinite(value) & (value > 0)):
             raise node.fail("the product of the input scales over the output scale is not a positive finite float32")
-        return node.builder.constant(np.ascontiguousarray(value), F32, f"{node.proto.name}.multiplier")
+        return node.builder.constant(value.copy(), F32, f"{node.proto.name}.multiplier")
     inputs = []
     for index, aligned in factors:
         value = node.builder.reshape(to_f32(node.builder, node.input(index)), aligned)

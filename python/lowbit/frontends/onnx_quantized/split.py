@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_graph import RewriteContext
+from lowbit.frontends.onnx_model import OnnxModel
 from lowbit.frontends.onnx_quantized.element_types import element_type, is_common
 from lowbit.frontends.onnx_quantized.ops import NARROW, QUANTIZED
-from lowbit.frontends.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
     import onnx

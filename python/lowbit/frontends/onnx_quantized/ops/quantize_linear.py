@@ -16,16 +16,15 @@ from lowbit.frontends.onnx_quantized.granularity import Granularity, check_zero,
 from lowbit.frontends.onnx_quantized.node import Node, identity_map
 from lowbit.frontends.onnx_quantized.reals import F32, from_f32, to_f32, unit_scale
 
-# Magnitudes from which a float8 code overflows under round half to even (the middle between the largest value and the next
-# one that would follow it), whether the middle itself does, and the bits of the code it becomes; the sign is added to infinity.
+# What becomes of a real that a float8 type cannot hold: the magnitude from which it overflows under round half to even (the
+# middle between the largest value and the one that would follow), whether the middle itself does, the code of overflow, the
+# code of NaN, and whether those have a sign.
 _OVERFLOW = {
-    "f8E4M3FN": (464.0, "ogt", 0x7F, False),
-    "f8E4M3FNUZ": (248.0, "oge", 0x80, False),
-    "f8E5M2": (61440.0, "oge", 0x7C, True),
-    "f8E5M2FNUZ": (61440.0, "oge", 0x80, False),
+    "f8E4M3FN": (464.0, "ogt", 0x7F, 0x7F, True),
+    "f8E4M3FNUZ": (248.0, "oge", 0x80, 0x80, False),
+    "f8E5M2": (61440.0, "oge", 0x7C, 0x7E, True),
+    "f8E5M2FNUZ": (61440.0, "oge", 0x80, 0x80, False),
 }
-# NaN of each type, by its bits.
-_NAN = {"f8E4M3FN": 0x7F, "f8E4M3FNUZ": 0x80, "f8E5M2": 0x7F, "f8E5M2FNUZ": 0x80}
 
 
 def import_quantize_linear(node: Node) -> None:
@@ -94,20 +93,25 @@ def _divide(node: Node, scale: Value, zero: Value | None, granularity: Granulari
 def _overflow(node: Node, quotient: Value, saturated: Value) -> Value:
     """Replaces the codes of reals that are NaN or too large by NaN or infinity."""
     codes = saturated.element
-    limit, predicate, special, signed = _OVERFLOW[codes.mlir]
+    limit, predicate, overflow, nan, signed = _OVERFLOW[codes.mlir]
     body = [
-        f"%bits = arith.bitcast %a1 : {codes.mlir} to i8",
         f"%limit = arith.constant {limit!r} : f32",
-        f"%special = arith.constant {special} : i8",
-        f"%nan = arith.constant {_NAN[codes.mlir]} : i8",
+        f"%overflow = arith.constant {overflow} : i8",
+        f"%nan = arith.constant {nan} : i8",
         f"%sign_bit = arith.constant {0x80 if signed else 0} : i8",
+        "%byte = arith.constant 24 : i32",
+        "%word = arith.bitcast %a0 : f32 to i32",
+        "%high = arith.shrui %word, %byte : i32",
+        "%low = arith.trunci %high : i32 to i8",
+        "%sign = arith.andi %low, %sign_bit : i8",
         "%magnitude = math.absf %a0 : f32",
         f"%is_large = arith.cmpf {predicate}, %magnitude, %limit : f32",
         "%is_nan = arith.cmpf uno, %a0, %a0 : f32",
-        "%sign = arith.andi %bits, %sign_bit : i8",
-        "%overflowed = arith.ori %sign, %special : i8",
-        "%kept = arith.select %is_large, %overflowed, %bits : i8",
-        "%code = arith.select %is_nan, %nan, %kept : i8",
+        "%special = arith.select %is_nan, %nan, %overflow : i8",
+        "%signed = arith.ori %special, %sign : i8",
+        "%is_special = arith.ori %is_large, %is_nan : i1",
+        f"%bits = arith.bitcast %a1 : {codes.mlir} to i8",
+        "%code = arith.select %is_special, %signed, %bits : i8",
         f"%r = arith.bitcast %code : i8 to {codes.mlir}",
     ]
     real = to_f32(node.builder, quotient)
