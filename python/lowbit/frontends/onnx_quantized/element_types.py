@@ -37,6 +37,11 @@ class ElementType:
         return bool(self.format) and self.is_integer
 
     @property
+    def sign(self) -> str:
+        """`ui` or `si` for integers whose sign MLIR's signless types do not say and a caller may need, else ''."""
+        return "ui" if self.unsigned else "si" if self.is_integer_code else ""
+
+    @property
     def width(self) -> int:
         """Bits of an integer or common float type."""
         return int(self.mlir.lstrip("bfi"))

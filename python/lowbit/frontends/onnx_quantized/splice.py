@@ -132,8 +132,9 @@ def print_module(
 
 
 def _attributes(name: str, value: Value) -> str:
-    unsigned = ", lowbit.unsigned" if value.element.unsigned else ""
-    return f"{{lowbit.name = {quote(name)}{unsigned}}}"
+    sign = value.element.sign
+    refined = f", lowbit.type = {sign}{value.element.width}" if sign else ""
+    return f"{{lowbit.name = {quote(name)}{refined}}}"
 
 
 def _resolve(name: str, replaced: dict[str, str]) -> str:
