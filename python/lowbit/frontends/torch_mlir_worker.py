@@ -1,7 +1,8 @@
 """Converts one ONNX model to linalg on tensors, and to lowbit where it is quantized.
 
-Runs in a process of its own, started by lowbit.frontends.torch_mlir. A process of its own, because the converter carries an MLIR of another version and may stop the process on models it
-does not expect. Usage: MODEL OUTPUT DIMS, where DIMS is a JSON object; a failure is one JSON object on stdout.
+Runs in a process of its own, started by lowbit.frontends.torch_mlir, because the converter carries an MLIR of another
+version and may stop the process on models it does not expect. Usage: MODEL OUTPUT DIMS, where DIMS is a JSON object; a
+failure is one JSON object on stdout.
 """
 
 from __future__ import annotations
