@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
 
@@ -44,6 +45,18 @@ static Layout getLayout(FloatType type) {
   return layout;
 }
 
+/// Below this, as bits of f32, a real is nearer to the smallest power of two of f8E8M0FNU, 2^-127, which is a subnormal of f32;
+/// a real that equals it goes to the even code, zero.
+static constexpr uint32_t kLowestTie = 0x600000;
+
+/// The code of f8E8M0FNU for a real in its range: the exponent field, ties to the even one. (APFloat rounds ties up here.)
+static uint64_t encodePowerOfTwo(float real) {
+  uint32_t bits = llvm::bit_cast<uint32_t>(real);
+  if (bits < 0x800000)
+    return bits > kLowestTie;
+  return (bits + 0x3fffff + (bits >> 23 & 1)) >> 23;
+}
+
 unsigned FloatFormatAttr::getWidth() const { return getType().getWidth(); }
 Type FloatFormatAttr::getCodeType() const { return getType(); }
 double FloatFormatAttr::getLargest() const { return APFloat::getLargest(getType().getFloatSemantics()).convertToDouble(); }
@@ -58,6 +71,8 @@ uint64_t FloatFormatAttr::encode(double value, int64_t) const {
     real = getSmallest();
   if (!(real < getLargest()))
     real = getLargest();
+  if (!getLayout(getType()).hasZero)
+    return encodePowerOfTwo(real);
   APFloat code(real);
   bool losesInfo;
   code.convert(getType().getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
@@ -95,6 +110,9 @@ Value FloatFormatAttr::buildEncode(OpBuilder &builder, Location loc, Value real,
     Value limit = buildRealLike(b, loc, std::ldexp(1.0, layout.minExponent), real);
     Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, absolute, limit);
     code = arith::SelectOp::create(b, isSmall, subnormal, code);
+  } else {
+    Value isLowest = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, magnitude, integer(kLowestTie));
+    code = arith::SelectOp::create(b, isLowest, integer(0), code);
   }
   if (layout.hasSign) {
     Value signBit = arith::ShLIOp::create(b, sign, integer(getWidth() - 1));

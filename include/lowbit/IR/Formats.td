@@ -46,7 +46,7 @@ def Lowbit_FloatFormatAttr : Lowbit_Format<"FloatFormat", "float"> {
   let description = [{
     Codes are elements of one of MLIR's small float types: f8E4M3FN, f8E5M2, f8E4M3FNUZ, f8E5M2FNUZ, f8E4M3, f8E3M4,
     f8E4M3B11FNUZ, f6E3M2FN, f6E2M3FN, f4E2M1FN, f8E8M0FNU. Encoding saturates to the largest finite value, never to infinity.
-    f8E8M0FNU holds powers of two only; its codes round to the nearest one, ties to the even exponent.
+    f8E8M0FNU holds powers of two only; a real encodes to the nearest one, ties to the even code.
 
     Example: `#lowbit.float<f4E2M1FN>` stands for 0, ±0.5, ±1, ±1.5, ±2, ±3, ±4, ±6.
   }];
