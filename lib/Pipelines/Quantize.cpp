@@ -27,6 +27,7 @@ static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, 
   // Sites that read one value by one scheme share its codes.
   pm.addPass(createCSEPass());
   pm.addPass(createFoldWeightsPass());
+  pm.addPass(createSinkDequantizePass());
   pm.addPass(createFuseQDQPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

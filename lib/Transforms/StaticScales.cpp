@@ -43,8 +43,13 @@ FailureOr<StaticScale> computeStaticScale(const Statistics &statistics, Operatio
                                           SchemeAttr scheme) {
   std::string name = getObservedName(site, operand);
   const SiteStatistics *observed = statistics.lookup(name);
-  if (!observed || observed->getCount() == 0)
+  if (!observed || observed->getCount() == 0) {
+    // Some ranges need no data.
+    auto producer = operand.operand->get().getDefiningOp<FixedRangeOpInterface>();
+    if (std::optional<std::pair<double, double>> fixed = producer ? producer.getFixedRange() : std::nullopt)
+      return computeScale(*fixed, scheme);
     return op->emitOpError() << "the statistics hold nothing of site `" << name << "`; calibrate this site, or keep it in float";
+  }
   auto factors = op->getAttrOfType<DenseF32ArrayAttr>(kSmoothingAttr);
   if (!factors)
     return computeScale(observed->getRange(scheme.getFormat(), !scheme.getZero()), scheme);

@@ -271,6 +271,31 @@ def InsertQDQPass : Pass<"lowbit-insert-qdq"> {
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect"];
 }
 
+def SinkDequantizePass : Pass<"lowbit-sink-dequantize"> {
+  let summary = "Move dequantize below ops that only move elements";
+  let description = [{
+    Puts `lowbit.dequantize` next to the contraction that can absorb it: transposes, reshapes and slices then move codes, a quarter of the
+    bytes. Exact: no code or scale value changes. Not moved: ops that would tear a scale block apart, and a `dequantize` with
+    other readers.
+
+    ```mlir
+    func.func @before(%c: tensor<4x8xi8>, %s: tensor<4x1xf32>, %init: tensor<8x4xf32>) -> tensor<8x4xf32> {
+      %f = lowbit.dequantize %c, %s <#lowbit.int<8>, block = [1, 0]> : (tensor<4x8xi8>, tensor<4x1xf32>) -> tensor<4x8xf32>
+      %t = linalg.transpose ins(%f : tensor<4x8xf32>) outs(%init : tensor<8x4xf32>) permutation = [1, 0]
+      return %t : tensor<8x4xf32>
+    }
+    // ==>
+    func.func @after(%c: tensor<4x8xi8>, %s: tensor<4x1xf32>, %d: tensor<8x4xi8>, %e: tensor<1x4xf32>) -> tensor<8x4xf32> {
+      %codes = linalg.transpose ins(%c : tensor<4x8xi8>) outs(%d : tensor<8x4xi8>) permutation = [1, 0]
+      %scales = linalg.transpose ins(%s : tensor<4x1xf32>) outs(%e : tensor<1x4xf32>) permutation = [1, 0]
+      %t = lowbit.dequantize %codes, %scales <#lowbit.int<8>, block = [0, 1]> : (tensor<8x4xi8>, tensor<1x4xf32>) -> tensor<8x4xf32>
+      return %t : tensor<8x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def FoldWeightsPass : Pass<"lowbit-fold-weights"> {
   let summary = "Compute scales and codes of constants at compile time";
   let description = [{
