@@ -70,9 +70,9 @@ def operand_granularity(node: Node, index: int, shape: tuple[int, ...], kept: in
         len(found) == len(shape)
         and summed is not None
         and found[summed] == 1
-        and all(f in (1, s) for f, s in zip(found, shape))
+        and all(f in (1, s) for f, s in zip(found, shape, strict=True))
     ):
-        return Granularity(tuple(int(f == s) for f, s in zip(found, shape)), found)
+        return Granularity(tuple(int(f == s) for f, s in zip(found, shape, strict=True)), found)
     hint = "expected a scalar, or one value for each row of the left or each column of the right operand"
     raise node.fail(
         f"'{node.name(index)}' has shape {list(found)}, which does not fit an operand of shape {list(shape)}", hint

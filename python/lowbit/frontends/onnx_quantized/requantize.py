@@ -54,9 +54,10 @@ def _multiplier(
     bottom = node.constant(divisor)
     if bottom is not None and all(array is not None for array in arrays):
         product = np.ones((), np.float32)
-        for array, (_, aligned) in zip(arrays, factors, strict=True):
-            product = product * array.astype(np.float32).reshape(aligned)
-        value = np.broadcast_to(product / bottom.astype(np.float32).reshape(()), granularity.shape)
+        with np.errstate(all="ignore"):
+            for array, (_, aligned) in zip(arrays, factors, strict=True):
+                product = product * array.astype(np.float32).reshape(aligned)
+            value = np.broadcast_to(product / bottom.astype(np.float32).reshape(()), granularity.shape)
         if not np.all(np.isfinite(value) & (value > 0)):
             raise node.fail("the product of the input scales over the output scale is not a positive finite float32")
         return node.builder.constant(value.copy(), F32, f"{node.proto.name}.multiplier")
