@@ -168,12 +168,12 @@ class TestTypes:
         refuse(dequantize([4], f32(1), kind=TensorProto.STRING), tmp_path, "node name: dequant")
 
     def test_operator_on_codes(self, tmp_path: Path) -> None:
-        proto = product("Clip", {"a": ([4], UINT8)}, [4], UINT8)
+        proto = product("Mod", {"a": ([4], UINT8), "b": ([4], UINT8)}, [4], UINT8)
         refuse(
             proto,
             tmp_path,
-            "node 'prod' (Clip)",
-            "operator 'Clip' on 'a' of type uint8 is not supported",
+            "node 'prod' (Mod)",
+            "operator 'Mod' on 'a' of type uint8 is not supported",
             "the QDQ form",
         )
 
@@ -375,6 +375,18 @@ class TestGraphs:
         nodes = [helper.make_node("QAttention", ["x"], ["y"], name="attention", domain="com.microsoft")]
         proto = model(nodes, {"x": [4]}, {"y": [4]}, domains=["com.microsoft"])
         refuse(proto, tmp_path, "node 'attention' (com.microsoft.QAttention)", "replace it by standard operators")
+
+    def test_contributed_operator_without_zero_point(self, tmp_path: Path) -> None:
+        inputs = {"a": ([4], UINT8), "as": ([], 1), "az": ([], UINT8), "b": ([4], UINT8), "bs": ([], 1)}
+        proto = product("QLinearAdd", inputs, [4], UINT8)
+        proto.graph.node[0].domain = "com.microsoft"
+        refuse(proto, tmp_path, "node 'prod' (com.microsoft.QLinearAdd)", "input 5 is missing", "write all scales")
+
+    def test_contributed_operator_with_channels_last(self, tmp_path: Path) -> None:
+        inputs = {"a": ([1, 4, 4, 2], UINT8), "as": ([], 1), "az": ([], UINT8), "ys": ([], 1), "yz": ([], UINT8)}
+        proto = product("QLinearGlobalAveragePool", inputs, [1, 1, 1, 2], UINT8, channels_last=1)
+        proto.graph.node[0].domain = "com.microsoft"
+        refuse(proto, tmp_path, "(com.microsoft.QLinearGlobalAveragePool)", "channels_last is 1", "channels first")
 
     def test_value_defined_twice(self, tmp_path: Path) -> None:
         proto = quantize([4], f32(1), np.uint8(3))

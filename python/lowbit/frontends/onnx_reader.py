@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_constants import split_constants
+from lowbit.frontends.onnx_contrib import expand_contrib
 from lowbit.frontends.onnx_model import MAX_FILE_BYTES, OnnxModel, first_line, infer_shapes
 from lowbit.frontends.onnx_refusals import check_supported
 
@@ -33,6 +34,7 @@ def read_onnx(path: str | os.PathLike[str], dims: Mapping[str, int] | None = Non
     model = OnnxModel(path, _parse(path))
     _check_header(model)
     _inline_functions(model)
+    expand_contrib(model)
     _upgrade(model)
     split_constants(model)
     _fill_dims(model, dims or {})

@@ -14,6 +14,7 @@ from lowbit.frontends.onnx_quantized.node import Node
 from lowbit.frontends.onnx_quantized.ops import NARROW, QUANTIZED
 from lowbit.frontends.onnx_quantized.splice import FloatPart, parse_float_part, print_module, unused_prefix
 from lowbit.frontends.onnx_quantized.split import SplitGraph, split_graph
+from lowbit.frontends.onnx_quantized.widen import widen_nodes
 from lowbit.frontends.onnx_rewrites import check_static
 
 
@@ -25,6 +26,8 @@ def import_model(model: OnnxModel, convert_float: Callable[[OnnxModel], str]) ->
     name_nodes(model)
     fold_constants(RewriteContext(model))
     infer_shapes(model)
+    if widen_nodes(model):
+        infer_shapes(model)
     graph = RewriteContext(model)
     check_static(graph)
     split = split_graph(graph)
