@@ -211,7 +211,7 @@ private:
     module.walk([&](arith::ConstantOp constant) {
       Bytes each = getBytes(constant, constant->hasAttr(kSQNRAttr));
       total.quantized += each.quantized;
-      bool isFloat = isa<FloatType>(getElementTypeOrSelf(constant.getType())) && isa<ShapedType>(constant.getType());
+      bool isFloat = !constant->hasAttr(kAddedAttr) && isa<FloatType>(getElementTypeOrSelf(constant.getType())) && isa<ShapedType>(constant.getType());
       total.floating += constant->hasAttr(kSQNRAttr) ? each.floating : isFloat ? each.quantized : 0;
     });
     return total;

@@ -112,9 +112,9 @@ public:
                               << " cannot hold; choose a wider scale type";
       appendBytes(scaleBytes, rounded.bitcastToAPInt().getZExtValue(), (scaleType.getWidth() + 7) / 8);
     }
-    replace(op.getScales(), buildElements(type, scaleBytes, (key + ".scales").str()));
+    markAdded(replace(op.getScales(), buildElements(type, scaleBytes, (key + ".scales").str())));
     if (op.getZeros())
-      replace(op.getZeros(), buildElements(cast<RankedTensorType>(op.getZeros().getType()), zeroBytes, (key + ".zeros").str()));
+      markAdded(replace(op.getZeros(), buildElements(cast<RankedTensorType>(op.getZeros().getType()), zeroBytes, (key + ".zeros").str())));
     return success();
   }
 
@@ -156,6 +156,9 @@ public:
   }
 
 private:
+  /// Reports do not count what quantization adds as bytes of the float model.
+  void markAdded(Operation *constant) { constant->setAttr(kAddedAttr, rewriter.getUnitAttr()); }
+
   Operation *replace(Value value, ElementsAttr elements) {
     rewriter.setInsertionPointAfterValue(value);
     Value constant = arith::ConstantOp::create(rewriter, value.getLoc(), elements);

@@ -14,7 +14,7 @@ def ReportPass : Pass<"lowbit-report", "::mlir::ModuleOp"> {
 
     ```text
     %r = lowbit.contract … {lowbit.site = "fc"}
-    // ==>  {"sites":[{"site":"fc","kind":"contract","operands":{"lhs":"…"},"bytes":{"float":256,"quantized":76},"macs":{"8x8":256}, …}], …}
+    // ==>  a row {"site":"fc","kind":"contract","operands":{"lhs":"…"},"bytes":{"float":256,"quantized":76},"macs":{"8x8":256}, …}
     ```
   }];
   let options = [
