@@ -17,6 +17,8 @@ static LogicalResult insertObservers(ModuleOp module, const CalibrateOptions &op
   insert.axes = options.axes;
   insert.sites.assign(options.sites.begin(), options.sites.end());
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  // As `lowbit-quantize` does: statistics know a model by its sites.
+  pm.addPass(createNormalizeLinearsPass());
   pm.addPass(createNameSitesPass());
   pm.addPass(createInsertObserversPass(insert));
   return pm.run(module);
