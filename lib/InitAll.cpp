@@ -6,7 +6,6 @@
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/PTQ/Passes.h"
-#include "lowbit/Report/Passes.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 
@@ -21,7 +20,6 @@ void registerAllPasses() {
   registerLowbitConversionPasses();
   registerLowbitPipelinesPasses();
   registerLowbitPTQPasses();
-  registerLowbitReportPasses();
   registerLowbitTransformsPasses();
 }
 
