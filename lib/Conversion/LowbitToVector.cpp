@@ -118,6 +118,47 @@ static void hoistAccumulators(RewriterBase &rewriter, Operation *root) {
 }
 
 namespace {
+/// What one register is computed from, moved to where it is written.
+class RegisterChain {
+public:
+  explicit RegisterChain(Operation *write) : write(write) {}
+
+  /// Moves the op that defines `value`, and what it reads, down to the write, where nothing else above the write reads them.
+  void move(Value value) {
+    Operation *op = value.getDefiningOp();
+    // Once refused always refused: a reader may have moved already.
+    if (!op || op->getBlock() != write->getBlock() || !visited.insert(op).second || !isMovable(op))
+      return;
+    moved.insert(op);
+    for (Value operand : op->getOperands())
+      move(operand);
+    op->moveBefore(write);
+  }
+
+private:
+  bool isMovable(Operation *op) const {
+    if (op->getNumRegions() != 0 || isa<vector::TransferWriteOp>(op) || !isMemoryEffectFree(op))
+      return false;
+    return llvm::all_of(op->getUsers(), [&](Operation *user) {
+      Operation *reader = write->getBlock()->findAncestorOpInBlock(*user);
+      return reader == write || moved.contains(reader) || (reader && write->isBeforeInBlock(reader));
+    });
+  }
+
+  Operation *write;
+  DenseSet<Operation *> visited, moved;
+};
+} // namespace
+
+/// Unrolling leaves an epilogue step by step for all registers; taken register by register, its values fit the register file.
+static void orderByRegister(Operation *root) {
+  root->walk([](vector::TransferWriteOp write) {
+    if (isa<RankedTensorType>(write.getBase().getType()))
+      RegisterChain(write).move(write.getValueToStore());
+  });
+}
+
+namespace {
 struct ConvertLowbitToVectorPass final : impl::ConvertLowbitToVectorPassBase<ConvertLowbitToVectorPass> {
   using ConvertLowbitToVectorPassBase::ConvertLowbitToVectorPassBase;
 
@@ -132,6 +173,7 @@ struct ConvertLowbitToVectorPass final : impl::ConvertLowbitToVectorPassBase<Con
     if (failed(apply(root, populateFolds)))
       return signalPassFailure();
     eliminateCommonSubexpressions(rewriter, root);
+    orderByRegister(root);
     root->walk([](Operation *op) { op->removeAttr(nativeShapeAttrName); });
   }
 

@@ -1,7 +1,7 @@
 // RUN: quant-opt %s --pass-pipeline='builtin.module(convert-lowbit-to-vector{target=x86-64-avx512vnni},canonicalize,cse)' | FileCheck %s
 
 // A tile of 2 x 32: four registers of sums go round the loop as values, two reads of weights serve both rows, and nothing of the
-// sums is read or written inside.
+// sums is read or written inside. Each register then goes through its epilogue to the end before the next.
 // CHECK-LABEL: func @tile
 //  CHECK-SAME:   %[[LHS:.*]]: tensor<1x2x6x4xi8>, %[[RHS:.*]]: tensor<1x6x32x4xi8>
 //       CHECK:   %[[SUMS:.*]]:4 = scf.for {{.*}} -> (vector<16xi32>, vector<16xi32>, vector<16xi32>, vector<16xi32>)
@@ -11,8 +11,10 @@
 //  CHECK-COUNT-4:   vector.contract
 //   CHECK-NOT:     vector.transfer_write
 //       CHECK:     scf.yield
-//  CHECK-COUNT-4:   arith.sitofp %{{.*}} : vector<16xi32> to vector<16xf32>
-//  CHECK-COUNT-4:   vector.transfer_write %{{.*}} : vector<16xf32>, tensor<1x2x1x32xf32>
+//       CHECK:   %[[FIRST:.*]] = arith.sitofp %[[SUMS]]#0 : vector<16xi32> to vector<16xf32>
+//  CHECK-NEXT:   %[[OUT:.*]] = vector.transfer_write %[[FIRST]], %{{.*}} : vector<16xf32>, tensor<1x2x1x32xf32>
+//  CHECK-NEXT:   %[[SECOND:.*]] = arith.sitofp %[[SUMS]]#1
+//  CHECK-NEXT:   vector.transfer_write %[[SECOND]], %[[OUT]]
 func.func @tile(%a: tensor<1x2x6x4xi8>, %b: tensor<1x6x32x4xi8>, %out: tensor<1x2x1x32xf32>) -> tensor<1x2x1x32xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
