@@ -134,8 +134,33 @@ private:
     return contract.getResult();
   }
 };
+
+/// A broadcast epilogue operand is read where it was before: a bias of channels need not become as large as the result.
+struct ReadBroadcastInput final : OpRewritePattern<ContractOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ContractOp op, PatternRewriter &rewriter) const override {
+    for (OpOperand &operand : op.getEpilogueOperandsMutable()) {
+      auto broadcast = operand.get().getDefiningOp<linalg::BroadcastOp>();
+      if (!broadcast)
+        continue;
+      unsigned number = operand.getOperandNumber() - op.getEpilogueOperands().getBeginOperandIndex();
+      SmallVector<Attribute> maps(op.getIndexingMaps().getValue());
+      AffineMap kept = op.getMap(3 + number).dropResults(broadcast.getDimensions());
+      maps[3 + number] = AffineMapAttr::get(kept);
+      rewriter.modifyOpInPlace(op, [&] {
+        operand.set(broadcast.getInput());
+        op.setIndexingMapsAttr(rewriter.getArrayAttr(maps));
+      });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no epilogue operand is broadcast");
+  }
+};
 } // namespace
 
-void populateFuseEpiloguePatterns(RewritePatternSet &patterns) { patterns.add<FuseElementwise>(patterns.getContext()); }
+void populateFuseEpiloguePatterns(RewritePatternSet &patterns) {
+  patterns.add<FuseElementwise, ReadBroadcastInput>(patterns.getContext());
+}
 
 } // namespace mlir::lowbit

@@ -118,3 +118,17 @@ func.func @table(%ids: tensor<3xindex>, %scales: tensor<5x1xf32>) -> tensor<3x8x
   } -> tensor<3x8xf32>
   return %0 : tensor<3x8xf32>
 }
+
+// -----
+
+// A bias that fills the accumulator is read as it is, one element a column, not as the matrix it was broadcast to.
+// CHECK-LABEL: func @broadcast_bias
+//  CHECK-SAME:   %[[BIAS:[a-z0-9]*]]: tensor<6xf32>
+//       CHECK:   lowbit.contract {{.*}} epilogue(%[[BIAS]] : tensor<6xf32>)
+func.func @broadcast_bias(%a: tensor<4x8xi8>, %s: tensor<f32>, %w: tensor<8x6xf32>, %bias: tensor<6xf32>) -> tensor<4x6xf32> {
+  %empty = tensor.empty() : tensor<4x6xf32>
+  %init = linalg.broadcast ins(%bias : tensor<6xf32>) outs(%empty : tensor<4x6xf32>) dimensions = [0]
+  %x = lowbit.dequantize %a, %s <#lowbit.int<8>> : (tensor<4x8xi8>, tensor<f32>) -> tensor<4x8xf32>
+  %0 = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%init : tensor<4x6xf32>) -> tensor<4x6xf32>
+  return %0 : tensor<4x6xf32>
+}
