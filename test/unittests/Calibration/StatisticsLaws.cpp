@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include <limits>
+#include <random>
 
 namespace mlir::lowbit::unittest {
 namespace {
@@ -108,6 +109,40 @@ void checkRefusals(MLIRContext *context) {
   refuse("\"counts\":[[", "\"counts\":[[0,1],[", "`range` does not lie in");
 }
 
+/// Whatever a byte is changed to, a file is refused or is one that could have been saved.
+void checkMutations(MLIRContext *context) {
+  std::string text = print(record(context, {-1, 3}));
+  std::mt19937 random(20261123);
+  bool allStable = true;
+  for (int round = 0; round < 3000; ++round) {
+    std::string broken = text;
+    for (int edit = random() % 3; edit >= 0; --edit) {
+      size_t place = random() % broken.size();
+      constexpr StringLiteral kBytes = "0123456789-.,:[]{}\"e#<> \\\xff";
+      switch (random() % 3) {
+      case 0:
+        broken[place] = kBytes[random() % kBytes.size()];
+        break;
+      case 1:
+        broken.erase(place, 1 + random() % 20);
+        break;
+      default:
+        broken.insert(place, broken.substr(random() % broken.size(), random() % 20));
+      }
+    }
+    llvm::Expected<Statistics> read = Statistics::parse(broken, context);
+    if (!read) {
+      llvm::consumeError(read.takeError());
+      continue;
+    }
+    llvm::Expected<Statistics> again = Statistics::parse(print(*read), context);
+    allStable &= static_cast<bool>(again) && print(*again) == print(*read);
+    llvm::consumeError(again.takeError());
+    llvm::cantFail(read->cloneEmpty().merge(*read));
+  }
+  check(allStable, "what is read after mutation is written and read alike");
+}
+
 void checkRuns(MLIRContext *context) {
   auto refuse = [&](std::vector<float> values, ArrayRef<int64_t> shape, uint64_t site, StringRef reason) {
     Recorder recorder(create(context));
@@ -165,6 +200,7 @@ int main() {
   context.loadAllAvailableDialects();
   checkFiles(&context);
   checkRefusals(&context);
+  checkMutations(&context);
   checkRuns(&context);
   checkMerges(&context);
   return finish();
