@@ -44,6 +44,12 @@ static bool isUnitStrideOrInvariant(linalg::LinalgOp op, OpOperand &operand, uns
   return map.getResults().back() == getAffineDimExpr(dim, op.getContext());
 }
 
+/// Whether a vector of elements lies in memory as the elements do: LLVM packs lanes of fewer than eight bits, buffers do not.
+static bool hasWholeBytes(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  return element.isIndex() || element.getIntOrFloatBitWidth() % 8 == 0;
+}
+
 /// Whether an op of the body has a vector form; `dim` is the dimension of lanes.
 static bool hasVectorForm(Operation &op, unsigned dim) {
   if (isa<linalg::YieldOp, linalg::IndexOp>(op) || OpTrait::hasElementwiseMappableTraits(&op))
@@ -64,7 +70,7 @@ static bool hasVectorForm(Operation &op, unsigned dim) {
     (void)getBackwardSlice(value, &slice, options);
     return llvm::any_of(slice, [&](Operation *other) { return llvm::any_of(other->getResults(), isLaneIndex); });
   };
-  return load.getMemRefType().isLastDimUnitStride() && isLaneIndex(load.getIndices().back()) &&
+  return hasWholeBytes(load.getMemRefType()) && load.getMemRefType().isLastDimUnitStride() && isLaneIndex(load.getIndices().back()) &&
          llvm::none_of(load.getIndices().drop_back(), dependsOnLanes);
 }
 
@@ -96,6 +102,9 @@ static bool isSupported(linalg::LinalgOp op, std::string &reason) {
   for (Type type : op->getOperandTypes())
     if (!getElementTypeOrSelf(type).isIntOrIndexOrFloat())
       return refuse("an element type is neither integer nor float");
+  for (Type type : op->getOperandTypes())
+    if (isa<MemRefType>(type) && !hasWholeBytes(type))
+      return refuse("an element takes a part of its byte, which vectors in memory would share");
   return true;
 }
 

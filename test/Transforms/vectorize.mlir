@@ -87,4 +87,17 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     }
     return
   }
+
+  // A buffer keeps one code a byte, but a vector of i4 in memory holds two: such loads would read the wrong codes.
+  // CHECK-LABEL: func @codes_below_a_byte
+  //   CHECK-NOT:   vector
+  //       CHECK:   linalg.generic
+  func.func @codes_below_a_byte(%c: memref<4x32xi4>, %y: memref<4x32xi32>) {
+    linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%c : memref<4x32xi4>) outs(%y : memref<4x32xi32>) {
+    ^bb0(%a: i4, %o: i32):
+      %0 = arith.extsi %a : i4 to i32
+      linalg.yield %0 : i32
+    }
+    return
+  }
 }
