@@ -11,6 +11,7 @@
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "llvm/Support/DynamicLibrary.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -94,6 +95,10 @@ FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, cons
   auto optimizerMachine = createTargetMachine(module, target), machine = createTargetMachine(module, target);
   if (failed(optimizerMachine) || failed(machine))
     return failure();
+  // Parallel regions call OpenMP's run time, which nothing of ours links.
+  std::string message;
+  if (options.threads > 1 && llvm::sys::DynamicLibrary::LoadLibraryPermanently("libomp.so.5", &message))
+    return emitError(module.getLoc()) << "several threads need OpenMP's library: " << message << "; install libomp5 or use `threads=1`";
   std::unique_ptr<Executable> executable(new Executable());
   SmallVector<RuntimeSymbol> allSymbols(symbols);
   if (failed(externalizeConstants(module, executable->constants, allSymbols)))

@@ -8,6 +8,7 @@
 #include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Passes.h"
+#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -26,26 +27,35 @@ static void buildReferencePipeline(OpPassManager &pm) {
   buildLowerToLLVMPipeline(pm);
 }
 
+static void cleanUp(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Fused, in vector registers, on `threads` threads.
 static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createLowerObservePass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(createRelaxFloatPass());
   pm.addPass(createLinalgFoldUnitExtentDimsPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  cleanUp(pm);
   buildContractPipeline(pm);
   pm.addPass(createLowerReferencePass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  cleanUp(pm);
   pm.addPass(createFuseElementwisePass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  cleanUp(pm);
+  pm.addPass(createDuplicateFillsPass());
   buildBufferizePipeline(pm);
   buildVectorCleanupPipeline(pm);
   pm.addPass(createVectorizePass());
   pm.addPass(createApproximateMathPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  cleanUp(pm);
+  if (threads > 1) {
+    pm.addPass(createParallelizeLoopsPass());
+    ConvertSCFToOpenMPPassOptions options;
+    options.numThreads = threads;
+    pm.addPass(createConvertSCFToOpenMPPass(options));
+  }
   buildLowerToLLVMPipeline(pm);
 }
 
@@ -64,7 +74,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     registry.insert<LowbitDialect>();
     OpPassManager pm(ModuleOp::getOperationName());
     buildReferencePipeline(pm);
-    buildTargetPipeline(pm, threads);
+    buildTargetPipeline(pm, /*threads=*/2);
     pm.getDependentDialects(registry);
   }
 

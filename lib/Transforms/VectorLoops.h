@@ -27,6 +27,14 @@ FailureOr<VectorPlan> planVectors(linalg::LinalgOp op, QuantTargetAttrInterface 
 /// Builds the loops before `op`. The plan must come from `planVectors`.
 void buildVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op, const VectorPlan &plan);
 
+/// A movement of elements whose lanes lie along another dimension in its result than in its operand: square tiles of `lanes`.
+struct TransposePlan {
+  unsigned fromDim, toDim;
+  int64_t lanes;
+};
+FailureOr<TransposePlan> planTranspose(linalg::LinalgOp op, QuantTargetAttrInterface target);
+void buildTransposeLoops(RewriterBase &rewriter, linalg::LinalgOp op, const TransposePlan &plan);
+
 /// The operation of the body that combines the accumulator of output `i` with something; null when there is no single one.
 Operation *getCombiner(linalg::LinalgOp op, unsigned i);
 

@@ -37,6 +37,11 @@ struct VectorizePass final : impl::VectorizePassBase<VectorizePass> {
     SmallVector<linalg::LinalgOp> ops;
     getOperation()->walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     for (linalg::LinalgOp op : ops) {
+      if (FailureOr<TransposePlan> plan = planTranspose(op, target); succeeded(plan)) {
+        buildTransposeLoops(rewriter, op, *plan);
+        rewriter.eraseOp(op);
+        continue;
+      }
       std::string reason;
       FailureOr<VectorPlan> plan = planVectors(op, target, reason);
       if (failed(plan)) {

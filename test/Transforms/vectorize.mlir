@@ -74,6 +74,16 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
+  // Rows become columns in registers, a tile at a time.
+  // CHECK-LABEL: func @transpose
+  //       CHECK:   scf.for %{{.*}} = %c0 to %c32 step %c16
+  //       CHECK-COUNT-64: vector.shuffle
+  //   CHECK-NOT:   memref.load
+  func.func @transpose(%x: memref<16x32xf32>, %y: memref<32x16xf32>) {
+    linalg.transpose ins(%x : memref<16x32xf32>) outs(%y : memref<32x16xf32>) permutation = [1, 0]
+    return
+  }
+
   // A size that is known at run time only ends in a scalar loop.
   // CHECK-LABEL: func @dynamic
   //       CHECK:   vector.load {{.*}} vector<16xf32>

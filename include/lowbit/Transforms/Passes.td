@@ -61,6 +61,41 @@ def FuseElementwisePass : Pass<"lowbit-fuse-elementwise"> {
   let dependentDialects = ["affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def DuplicateFillsPass : Pass<"lowbit-duplicate-fills"> {
+  let summary = "Give every op that starts from a constant tensor one of its own";
+  let description = [{
+    Several sums that start from one tensor of zeros would each get a copy of it when tensors become buffers. Writing zeros again is
+    cheaper. Run right before bufferization: CSE would undo it.
+
+    ```mlir
+    %z = linalg.fill ins(%zero : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    %a = linalg.generic … outs(%z : tensor<4xf32>)
+    %b = linalg.generic … outs(%z : tensor<4xf32>)
+    // ==> one linalg.fill before each
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def ParallelizeLoopsPass : Pass<"lowbit-parallelize-loops"> {
+  let summary = "Turn outermost independent loops on buffers into scf.parallel";
+  let description = [{
+    A loop is independent if, for every buffer it writes, one index of all its accesses is a linear form of the loop's variable whose values
+    differ between any two iterations. Loops with little work stay as they are. Only reads and writes of single elements and vectors are
+    understood: run it after vectorization. Arguments of an entry point do not overlap (lowbit/Pipelines/Pipelines.h).
+
+    ```mlir
+    scf.for %i = %c0 to %c128 step %c8 { … memref.store %x, %y[%i, %j] … }
+    // ==>
+    scf.parallel (%i) = (%c0) to (%c128) step (%c8) { … memref.store %x, %y[%i, %j] … }
+    ```
+  }];
+  let options = [
+    Option<"minimumWork", "minimum-work", "int64_t", /*default=*/"20000", "Operations below which waking a thread costs more than it gives">,
+  ];
+  let dependentDialects = ["scf::SCFDialect"];
+}
+
 def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
   let summary = "Compute exp, erf, tanh and their like by polynomials, in vector registers";
   let description = [{
@@ -81,7 +116,7 @@ def VectorizePass : Pass<"lowbit-vectorize"> {
     One dimension of each op becomes lanes: one along which every operand is contiguous or constant. What does not depend on it
     is computed once, before its loop. Sums over another dimension keep a tile of rows by vectors in registers, as large as
     the target of the module (`lowbit.target`) has; sums over the lanes' own dimension are reordered only where they say `fastmath<reassoc>`.
-    What is left over at the end of a row takes a shorter vector, or scalars where the size is not known.
+    Transposes move square tiles through registers. What is left over at the end of a row takes a shorter vector, or scalars where the size is not known.
 
     ```mlir
     linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], …}
