@@ -6,6 +6,7 @@
 
 #include "lowbit/Conversion/LowerReference.h"
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/IR/CodeConstants.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -15,7 +16,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include "llvm/ADT/StringExtras.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_LOWERREFERENCEPASS
@@ -31,11 +31,9 @@ void convertCodeTypes(Operation *root) {
   // `dense<"0x…">` of codes is a string to MLIR, one byte a code.
   replacer.addReplacement([=](DenseStringElementsAttr constant) -> std::pair<Attribute, WalkResult> {
     ShapedType stored = getStoredType(constant.getType());
-    std::string bytes;
-    StringRef text = stored && constant.isSplat() ? constant.getSplatValue<StringRef>() : "";
-    if (text.consume_front("0x") && llvm::tryGetFromHex(text, bytes) &&
-        static_cast<int64_t>(bytes.size()) == stored.getNumElements())
-      return {DenseElementsAttr::getFromRawBuffer(stored, ArrayRef(bytes.data(), bytes.size())), WalkResult::skip()};
+    std::optional<std::string> bytes = stored ? getCodeBytes(constant) : std::nullopt;
+    if (bytes)
+      return {DenseElementsAttr::getFromRawBuffer(stored, ArrayRef(bytes->data(), bytes->size())), WalkResult::skip()};
     return {constant, WalkResult::skip()};
   });
   // One byte an element before and after: only the type changes.

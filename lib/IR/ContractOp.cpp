@@ -1,6 +1,8 @@
 //===- ContractOp.cpp - verifier and structure of lowbit.contract ---------===//
 
+#include "VerifyContract.h"
 #include "VerifyScheme.h"
+#include "lowbit/IR/CodeConstants.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace mlir::lowbit {
@@ -49,53 +51,17 @@ static LogicalResult verifySide(ContractOp op, StringRef side, Value codes, Valu
   if (failed(verifyCodeType(op, "C2", (side + " codes").str(), codes, scheme.getFormat())))
     return failure();
   if (zeros && !scales)
-    return zeros.getType() == RankedTensorType::get({}, scheme.getZero()) || scheme.getZero()
-               ? verifyScaleShape(op, "C2", (side + " zero point").str(), zeros, cast<RankedTensorType>(codes.getType()).getShape(), scheme)
-               : op.emitOpError() << "(C2) " << side << " has zero points, but its scheme has none";
+    return failed(verifyZeros(op, "C2", zeros, zeros, scheme))
+               ? failure()
+               : verifyScaleShape(op, "C2", (side + " zero point").str(), zeros, cast<RankedTensorType>(codes.getType()).getShape(), scheme);
   if (!scales)
-    return scheme.getZero() ? op.emitOpError() << "(C2) the scheme of " << side << " has zero points of type " << scheme.getZero()
-                                               << ", but there is no operand for them"
+    return scheme.getZero() ? op.emitOpError() << "(C2) the scheme has zero points of type " << scheme.getZero()
+                                               << ", but there is no operand for them (" << side << ")"
                             : success();
   if (failed(verifyScaleShape(op, "C2", (side + " scale").str(), scales, cast<RankedTensorType>(codes.getType()).getShape(), scheme)) ||
       failed(verifyScaleType(op, "C2", scales, scheme)) || failed(verifyZeros(op, "C2", zeros, scales, scheme)))
     return failure();
   return verifyScaleValues(op, scales);
-}
-
-/// (C1) maps are there, have one number of loops, and agree with the shapes.
-static LogicalResult verifyMaps(ContractOp op) {
-  size_t expected = 3 + op.getEpilogueOperands().size();
-  if (op.getIndexingMaps().size() != expected)
-    return op.emitOpError() << "(C1) has " << op.getIndexingMaps().size() << " indexing maps; expected " << expected
-                            << ", for lhs, rhs, result and each epilogue operand";
-  unsigned loops = op.getNumLoops();
-  SmallVector<Value> operands{op.getLhs(), op.getRhs(), op.getInit()};
-  llvm::append_range(operands, op.getEpilogueOperands());
-  for (auto [i, operand] : llvm::enumerate(operands)) {
-    AffineMap map = op.getMap(i);
-    auto type = cast<ShapedType>(operand.getType());
-    if (map.getNumDims() != loops || map.getNumSymbols() != 0)
-      return op.emitOpError() << "(C1) indexing map " << i << " has " << map.getNumDims() << " dimensions; expected " << loops;
-    if (map.getNumResults() != type.getRank())
-      return op.emitOpError() << "(C1) indexing map " << i << " has " << map.getNumResults() << " results for an operand of rank "
-                              << type.getRank();
-    if (i >= 2 && !map.isProjectedPermutation())
-      return op.emitOpError() << "(C1) indexing map " << i << " of the " << (i == 2 ? "result" : "epilogue")
-                              << " is not a projected permutation: " << AffineMapAttr::get(map);
-  }
-  SmallVector<int64_t> sizes = op.getLoopSizes();
-  for (auto [i, operand] : llvm::enumerate(operands)) {
-    ArrayRef<int64_t> shape = cast<RankedTensorType>(operand.getType()).getShape();
-    for (auto [axis, expr] : llvm::enumerate(op.getMap(i).getResults())) {
-      auto dim = dyn_cast<AffineDimExpr>(expr);
-      if (!dim || ShapedType::isDynamic(shape[axis]) || ShapedType::isDynamic(sizes[dim.getPosition()]) ||
-          sizes[dim.getPosition()] == shape[axis])
-        continue;
-      return op.emitOpError() << "(C1) operand " << i << " has size " << shape[axis] << " along axis " << axis << ", but loop d"
-                              << dim.getPosition() << " has size " << sizes[dim.getPosition()];
-    }
-  }
-  return success();
 }
 
 /// (C4) along every reduction the blocks of the two sides nest.
@@ -123,12 +89,14 @@ static LogicalResult verifyReductionBlocks(ContractOp op) {
 LogicalResult ContractOp::verify() {
   if (!getLhsScheme() && !getRhsScheme())
     return emitOpError("(C2) neither side has a scheme; use `linalg.generic` for floats");
-  if (failed(verifyMaps(*this)) || failed(verifySide(*this, "lhs", getLhs(), getLhsScales(), getLhsZeros(), getLhsSchemeAttr())) ||
+  if (failed(verifyContractMaps(*this)) || failed(verifySide(*this, "lhs", getLhs(), getLhsScales(), getLhsZeros(), getLhsSchemeAttr())) ||
       failed(verifySide(*this, "rhs", getRhs(), getRhsScales(), getRhsZeros(), getRhsSchemeAttr())) || failed(verifyReductionBlocks(*this)))
     return failure();
   if (getInit().getType() != getResult().getType())
     return emitOpError() << "(C1) result type " << getResult().getType() << " differs from the destination's type " << getInit().getType();
-  return success();
+  if (hasEpilogue() && getEpilogue().front().getNumArguments() == 0)
+    return emitOpError("(C6) the epilogue takes no values; expected the sum and one for each operand");
+  return verifyConstantOperands(*this);
 }
 
 LogicalResult ContractOp::verifyRegions() {

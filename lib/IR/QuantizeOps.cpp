@@ -1,6 +1,8 @@
 //===- QuantizeOps.cpp - verifiers of the ops between reals and codes -----===//
 
 #include "VerifyScheme.h"
+#include "lowbit/IR/CodeConstants.h"
+#include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
 
@@ -26,7 +28,7 @@ static LogicalResult verifyScheme(Operation *op, ArrayRef<StringRef> labels, Val
   if (failed(verifyScaleShape(op, labels[0], "scale", scales, type.getShape(), scheme)) || failed(verifyScaleType(op, labels[1], scales, scheme)) ||
       failed(verifyZeros(op, labels[2], zeros, scales, scheme)))
     return failure();
-  return verifyScaleValues(op, scales);
+  return failed(verifyConstantOperands(op)) ? failure() : verifyScaleValues(op, scales);
 }
 
 LogicalResult ComputeScalesOp::verify() {
@@ -80,7 +82,12 @@ LogicalResult RequantizeOp::verify() {
                          << "; expected either f32 multipliers alone or i32 multipliers with shifts";
   if (getShifts() && failed(verifySameShape(*this, "C3", "shift", getShifts(), "multiplier", getMultipliers())))
     return failure();
-  if (failed(verifyZeros(*this, "C4", getZeros(), getMultipliers(), getScheme())))
+  DenseIntElementsAttr shifts;
+  if (getShifts() && matchPattern(getShifts(), m_Constant(&shifts)))
+    for (auto [i, shift] : llvm::enumerate(shifts.getValues<APInt>()))
+      if (shift.ugt(62))
+        return emitOpError() << "(C3) shift " << i << " is " << shift.getSExtValue() << "; expected 0 to 62";
+  if (failed(verifyZeros(*this, "C4", getZeros(), getMultipliers(), getScheme())) || failed(verifyConstantOperands(*this)))
     return failure();
   if (isIntegerOnly && !getElementTypeOrSelf(getAccumulators().getType()).isInteger(32))
     return emitOpError() << "(C5) integer-only requantization of " << getElementTypeOrSelf(getAccumulators().getType())

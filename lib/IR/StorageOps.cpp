@@ -1,6 +1,7 @@
 //===- StorageOps.cpp - verifiers and folders of storage ops --------------===//
 
 #include "VerifyScheme.h"
+#include "lowbit/IR/CodeConstants.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::lowbit {
@@ -16,14 +17,21 @@ static LogicalResult verifyPlanes(Operation *op, Value codes, Value planes, Numb
   llvm::append_range(expected, codeType.getShape().drop_back());
   expected.push_back(ShapedType::isDynamic(last) ? last : static_cast<int64_t>(llvm::divideCeil(last, wordBits)));
   if (succeeded(verifyCompatibleShape(planeType.getShape(), expected)))
-    return success();
+    return verifyConstantOperands(op);
   InFlightDiagnostic diagnostic = op->emitOpError() << "(C2) planes of type " << planeType << " do not hold codes of type " << codeType;
   diagnostic.attachNote() << "expected " << planeType.clone(expected);
   return diagnostic;
 }
 
 LogicalResult ToBitsOp::verify() { return verifyPlanes(*this, getCodes(), getPlanes(), getFormat()); }
-LogicalResult FromBitsOp::verify() { return verifyPlanes(*this, getCodes(), getPlanes(), getFormat()); }
+
+LogicalResult FromBitsOp::verify() {
+  if (failed(verifyPlanes(*this, getCodes(), getPlanes(), getFormat())))
+    return failure();
+  if (ShapedType::isDynamic(cast<RankedTensorType>(getCodes().getType()).getShape().back()))
+    return emitOpError("(C3) the last axis of the codes is dynamic, and planes do not tell its size; expected a static one");
+  return success();
+}
 
 OpFoldResult FromBitsOp::fold(FoldAdaptor) {
   auto source = getPlanes().getDefiningOp<ToBitsOp>();
@@ -41,7 +49,7 @@ static LogicalResult verifyPacked(Operation *op, Value codes, Value packed, Numb
     return failure();
   SmallVector<int64_t> expected = packing.getPackedShape(codeType.getShape(), format.getWidth());
   if (packedType.getShape() == ArrayRef<int64_t>(expected))
-    return success();
+    return verifyConstantOperands(op);
   InFlightDiagnostic diagnostic = op->emitOpError() << "(C3) packed type " << packedType << " does not hold codes of type " << codeType
                                                     << " packed as " << packing;
   diagnostic.attachNote() << "expected " << packedType.clone(expected);

@@ -25,8 +25,9 @@ def Lowbit_ContractOp : Lowbit_Op<"contract", [
     `init` is the destination only; its contents are not read. A side without a scheme is float and is taken as it is.
 
     Constraints:
-    - (C1) there are three indexing maps and one for each epilogue operand; the result's and the epilogue's are projected permutations, and
-      shapes agree with the maps.
+    - (C1) there are three indexing maps and one for each epilogue operand, over the same loops; those of lhs and rhs are sums of multiples
+      of loops, the result's and the epilogue's are projected permutations, the epilogue's without reductions. Every loop is an axis of
+      some operand, shapes agree with the maps, and no index lies outside.
     - (C2) at least one side has a scheme; codes, scales and zero points of a side with one obey it as in `dequantize`.
     - (C3) a side without a scheme is float and has neither scales nor zero points.
     - (C4) along reductions, blocks of both sides divide one another.

@@ -186,7 +186,7 @@ def Lowbit_RequantizeOp : Lowbit_Op<"requantize", [Pure, AttrSizedOperandSegment
     Constraints:
     - (C1) `codes` has the shape of `accumulators` (i32 or i64) and the code type of the scheme's format, which is an integer format.
     - (C2) `multipliers` has the shape that the scheme gives for `accumulators`.
-    - (C3) `shifts` is there if and only if `multipliers` is i32, and has its shape.
+    - (C3) `shifts` is there if and only if `multipliers` is i32, and has its shape; constant shifts are from 0 to 62.
     - (C4) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the multipliers.
     - (C5) an integer-only form takes i32 accumulators, so that the product fits in i64.
 

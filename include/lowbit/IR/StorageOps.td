@@ -36,6 +36,7 @@ def Lowbit_FromBitsOp : Lowbit_Op<"from_bits", [Pure]> {
     Constraints:
     - (C1) the element type of `codes` is the format's code type.
     - (C2) for codes `[…, K]` of width `w`, `planes` is `[w, …, ceil(K / bits of a word)]` of i8, i16, i32 or i64.
+    - (C3) the last axis of `codes` is static: planes do not tell how many bits of the last word are codes.
 
     Example:
     ```mlir
