@@ -49,6 +49,10 @@ struct AssignSchemesPass final : PassWithModels<impl::AssignSchemesPassBase<Assi
     if (failed(recipe) || failed(collectSites(sites)) || failed(checkPatterns(*recipe, sites)) ||
         failed(loadStatistics(*recipe)))
       return signalPassFailure();
+    if (sites.empty()) {
+      module.emitError() << "nothing in the module can be quantized; expected a contraction, convolution or table lookup of floats";
+      return signalPassFailure();
+    }
     for (Site site : sites)
       if (failed(assign(*recipe, site)))
         return signalPassFailure();
@@ -108,6 +112,15 @@ private:
     return success();
   }
 
+  /// A recipe that names an observer was tuned with its ranges.
+  LogicalResult checkObserver(const SchemeRecipe &chosen, Site site, const QuantizableOperand &operand) {
+    const SiteStatistics *observed = statistics->lookup(getObservedName(site.name, operand));
+    if (!chosen.observer || !observed || chosen.observer == Attribute(observed->observer))
+      return success();
+    return site.op->emitOpError() << "the recipe wants observer " << chosen.observer << " at site `" << site.name << "`, but the statistics are of "
+                                  << observed->observer << "; calibrate with the recipe's observer, or remove it from the recipe";
+  }
+
   FailureOr<DictionaryAttr> assignOperand(const SchemeRecipe &chosen, Site site, const QuantizableOperand &operand) {
     FailureOr<SchemeAttr> scheme = chosen.getScheme(operand, site.op->getLoc());
     if (failed(scheme))
@@ -116,6 +129,8 @@ private:
     NamedAttrList entries;
     entries.set("scheme", *scheme);
     if (chosen.isStatic) {
+      if (failed(checkObserver(chosen, site, operand)))
+        return failure();
       FailureOr<StaticScale> fixed = computeStaticScale(*statistics, site.op, site.name, operand, *scheme);
       if (failed(fixed))
         return failure();
