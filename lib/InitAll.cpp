@@ -6,6 +6,7 @@
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/PTQ/Passes.h"
+#include "lowbit/Report/Passes.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 
@@ -20,6 +21,7 @@ void registerAllPasses() {
   registerLowbitConversionPasses();
   registerLowbitPipelinesPasses();
   registerLowbitPTQPasses();
+  registerLowbitReportPasses();
   registerLowbitTransformsPasses();
 }
 

@@ -88,7 +88,7 @@ static std::string quoteNames(ArrayRef<Entry> entries) {
   return text.empty() ? "none" : text;
 }
 
-llvm::Expected<const Entry *> Executable::findEntry(StringRef name) const {
+llvm::Expected<const Entry *> findEntry(ArrayRef<Entry> entries, StringRef name) {
   for (const Entry &entry : entries)
     if (entry.name == name) {
       if (!entry.obstacle.empty())

@@ -181,7 +181,7 @@ llvm::Error writeArrays(StringRef path, ArrayRef<NamedArray> arrays) {
       return annotate(path, bytes.takeError());
     archive = std::move(*bytes);
   }
-  llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &stream) {
+  return llvm::writeToOutput(path, [&](raw_ostream &stream) {
     if (single)
       stream << formatNpyHeader(arrays[0].array.getType(), arrays[0].array.getShape())
              << StringRef(arrays[0].array.getData(), arrays[0].array.getNumBytes());
@@ -189,7 +189,6 @@ llvm::Error writeArrays(StringRef path, ArrayRef<NamedArray> arrays) {
       stream << archive;
     return llvm::Error::success();
   });
-  return error ? annotate(path, std::move(error)) : llvm::Error::success();
 }
 
 } // namespace mlir::lowbit

@@ -7,6 +7,7 @@
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include <cmath>
@@ -16,6 +17,9 @@ namespace mlir::lowbit {
 #include "lowbit/Transforms/Passes.h.inc"
 
 namespace {
+
+/// What reports say of codes without any error.
+constexpr double kLosslessDecibels = 999;
 
 /// Calls `visit(first, count, scale)` for runs of `count` elements that share the scale with index `scale`.
 template <typename Visit>
@@ -108,9 +112,9 @@ public:
                               << " cannot hold; choose a wider scale type";
       appendBytes(scaleBytes, rounded.bitcastToAPInt().getZExtValue(), (scaleType.getWidth() + 7) / 8);
     }
-    replace(op.getScales(), buildElements(type, scaleBytes, (key + ".scales").str()));
+    markAdded(replace(op.getScales(), buildElements(type, scaleBytes, (key + ".scales").str())));
     if (op.getZeros())
-      replace(op.getZeros(), buildElements(cast<RankedTensorType>(op.getZeros().getType()), zeroBytes, (key + ".zeros").str()));
+      markAdded(replace(op.getZeros(), buildElements(cast<RankedTensorType>(op.getZeros().getType()), zeroBytes, (key + ".zeros").str())));
     return success();
   }
 
@@ -131,6 +135,7 @@ public:
     bool isReciprocal = scheme.getScaling() == Scaling::Reciprocal;
     unsigned width = (format.getWidth() + 7) / 8;
     std::vector<char> bytes(reals->size() * width);
+    double signal = 0, noise = 0;
     forEachRun(shape, scheme, [&](int64_t first, int64_t count, int64_t index) {
       float scale = (*scales)[index], reciprocal = 1.0f / scale;
       auto zero = static_cast<int64_t>(static_cast<uint64_t>((*zeros)[index]) & zeroMask);
@@ -138,17 +143,27 @@ public:
         float real = isReciprocal ? (*reals)[i] * reciprocal : (*reals)[i] / scale;
         uint64_t code = format.encode(real, zero);
         std::memcpy(&bytes[i * width], &code, width);
+        double error = (*reals)[i] - (format.decode(code) - static_cast<double>(zero)) * scale;
+        signal += static_cast<double>((*reals)[i]) * (*reals)[i];
+        noise += error * error;
       }
     });
-    replace(op.getCodes(), buildElements(cast<RankedTensorType>(op.getCodes().getType()), bytes, (key + ".codes").str()));
+    Operation *codes = replace(op.getCodes(), buildElements(cast<RankedTensorType>(op.getCodes().getType()), bytes, (key + ".codes").str()));
+    // Said for reports, which no longer have the floats. Codes that lose nothing have no finite ratio.
+    double decibels = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : kLosslessDecibels;
+    codes->setAttr(kSQNRAttr, rewriter.getF32FloatAttr(static_cast<float>(std::min(decibels, kLosslessDecibels))));
     return success();
   }
 
 private:
-  void replace(Value value, ElementsAttr elements) {
+  /// Reports do not count what quantization adds as bytes of the float model.
+  void markAdded(Operation *constant) { constant->setAttr(kAddedAttr, rewriter.getUnitAttr()); }
+
+  Operation *replace(Value value, ElementsAttr elements) {
     rewriter.setInsertionPointAfterValue(value);
     Value constant = arith::ConstantOp::create(rewriter, value.getLoc(), elements);
     rewriter.replaceAllUsesWith(value, constant);
+    return constant.getDefiningOp();
   }
 
   IRRewriter rewriter;

@@ -25,6 +25,9 @@ struct Timing {
   double median = 0, minimum = 0; // seconds a call
 };
 
+/// The entry called `name`, or an error that lists those there are.
+llvm::Expected<const Entry *> findEntry(ArrayRef<Entry> entries, StringRef name);
+
 class Executable {
 public:
   /// Lowers `module` in place, unless it is in the LLVM dialect already, and compiles it for its target. Failure has been
@@ -34,8 +37,7 @@ public:
   ~Executable();
 
   ArrayRef<Entry> getEntries() const { return entries; }
-  /// The entry called `name`, or an error that lists those there are.
-  llvm::Expected<const Entry *> findEntry(StringRef name) const;
+  llvm::Expected<const Entry *> findEntry(StringRef name) const { return lowbit::findEntry(entries, name); }
 
   /// Calls `entry`. Buffers come in the order of its ports and must not overlap where one is an output.
   llvm::Error run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;

@@ -15,6 +15,10 @@ namespace mlir::lowbit {
 constexpr StringLiteral kSchemesAttr = "lowbit.schemes";
 /// What `lowbit-ptq-smooth-quant` has multiplied each channel of the activation by; ranges of statistics follow.
 constexpr StringLiteral kSmoothingAttr = "lowbit.smoothing";
+/// On constants of scales and zero points, which the float model does not have.
+constexpr StringLiteral kAddedAttr = "lowbit.added";
+/// On a constant of codes: signal to quantization noise in dB, f32; 999 where nothing was lost.
+constexpr StringLiteral kSQNRAttr = "lowbit.sqnr_db";
 constexpr StringLiteral kFloatReasonAttr = "lowbit.float_reason";
 
 /// Says, as a remark and as an attribute, why `op` stays float.

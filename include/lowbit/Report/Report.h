@@ -1,0 +1,18 @@
+//===- Report.h - what quantization has done, as data ---------------------===//
+#ifndef LOWBIT_REPORT_REPORT_H
+#define LOWBIT_REPORT_REPORT_H
+
+#include "lowbit/Calibration/Statistics.h"
+#include "llvm/Support/JSON.h"
+
+namespace mlir::lowbit {
+
+/// A report of `module`, quantized or not. `statistics` may be null. The schema:
+/// {"version": 1, "bytes": {"float", "quantized"}, "macs": {width: count}, "energy_pj": number, "sites": [row, …]}; a row is
+/// {"site", "kind", "loc", "operands": {name: scheme}, "bytes": {"float", "quantized"}, "macs": {width: count}, "sqnr_db"?,
+///  "float_reason"?, "range"?: [low, high], "histogram"?: {"low", "width", "counts"}}. Bytes are those of constants.
+llvm::json::Object buildReport(ModuleOp module, const Statistics *statistics);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_REPORT_REPORT_H

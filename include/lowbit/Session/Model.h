@@ -1,0 +1,133 @@
+//===- Model.h - models for programs that embed the compiler --------------===//
+//
+// What Python (and any other program) sees: no type of the compiler, every failure an `llvm::Error` with the text of the compiler's diagnostics, locations
+// included. Objects may be used from several threads; work on models of one session takes turns.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_SESSION_MODEL_H
+#define LOWBIT_SESSION_MODEL_H
+
+#include "lowbit/Execution/Array.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mlir::lowbit {
+
+class Executable;
+class Statistics;
+struct Entry;
+
+/// Diagnostics of a failed compilation: `message()` says everything; `location` is where the first error is.
+class CompileError : public llvm::ErrorInfo<CompileError> {
+public:
+  static char ID;
+  CompileError(std::string text, std::string location) : text(std::move(text)), location(std::move(location)) {}
+  void log(raw_ostream &os) const override { os << text; }
+  std::error_code convertToErrorCode() const override { return llvm::inconvertibleErrorCode(); }
+  const std::string &getLocation() const { return location; }
+
+private:
+  std::string text, location;
+};
+
+/// An input or output: sizes that are known only at run time are negative.
+struct PortInfo {
+  std::string name;
+  std::vector<int64_t> shape;
+  std::string type;
+  StorageType storage;
+};
+
+struct EntryInfo {
+  std::string name;
+  std::vector<PortInfo> inputs, outputs;
+};
+
+/// A compiled function.
+class Program {
+public:
+  Program(std::shared_ptr<const Executable> executable, const Entry &entry);
+  const EntryInfo &getEntry() const { return info; }
+  /// Buffers in the order of the ports.
+  llvm::Error run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
+  /// Median and minimum seconds a call.
+  llvm::Expected<std::pair<double, double>> benchmark(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat) const;
+
+private:
+  std::shared_ptr<const Executable> executable;
+  const Entry *entry;
+  EntryInfo info;
+};
+
+/// What calibration has learned; belongs to the models of one session.
+class ModelStatistics {
+public:
+  static llvm::Expected<ModelStatistics> load(const std::string &path);
+  llvm::Error save(const std::string &path) const;
+  std::string getText() const;
+  llvm::Error merge(const ModelStatistics &other);
+  uint64_t getRuns() const;
+  std::vector<std::string> getSites() const;
+
+  struct Storage;
+  explicit ModelStatistics(std::shared_ptr<Storage> storage) : storage(std::move(storage)) {}
+  llvm::Expected<ModelStatistics> clone() const;
+
+private:
+  friend const Statistics &getStatistics(const ModelStatistics &statistics);
+  std::shared_ptr<Storage> storage;
+};
+
+/// A run of calibration in progress.
+class Calibration {
+public:
+  struct Storage;
+  explicit Calibration(std::shared_ptr<Storage> storage) : storage(std::move(storage)) {}
+  EntryInfo getEntry() const;
+  /// A run apart, of the same compiled model, that may be on another thread.
+  Calibration fork() const;
+  llvm::Error run(ArrayRef<Buffer> inputs);
+  /// Ends it.
+  llvm::Expected<ModelStatistics> finish();
+
+private:
+  std::shared_ptr<Storage> storage;
+};
+
+class Model {
+public:
+  /// Reads text or bytecode.
+  static llvm::Expected<Model> load(const std::string &path);
+  static llvm::Expected<Model> parse(const std::string &text, const std::string &name);
+
+  llvm::Expected<EntryInfo> getEntry(const std::string &name) const;
+  /// A new model, quantized by a recipe (a name, a path, or a document).
+  llvm::Expected<Model> quantize(const std::string &recipe, const std::string &statisticsPath) const;
+  /// A new model that a pass pipeline made of this one.
+  llvm::Expected<Model> transform(const std::string &pipeline) const;
+  llvm::Expected<Program> compile(const std::string &target, unsigned threads, const std::string &entry) const;
+  /// Instruments a copy. Without an observer, that of the recipe, if it names one.
+  llvm::Expected<Calibration> calibrate(const std::string &observer, const std::string &recipe, const std::string &entry, unsigned threads) const;
+
+  /// Writes bytecode, or text. Whole or not at all.
+  llvm::Error save(const std::string &path, bool text) const;
+  /// As text; weights are left out when `brief`.
+  std::string print(bool brief) const;
+  /// Bytes of all constants, codes packed to their width.
+  uint64_t getNumBytes() const;
+  /// Every site as JSON: what can be quantized, and what has been.
+  llvm::Expected<std::string> describeSites() const;
+  /// What quantization has done, as JSON (lowbit/Report/Report.h, with a histogram of each weight).
+  llvm::Expected<std::string> report(const ModelStatistics *statistics) const;
+
+  struct Storage;
+  explicit Model(std::shared_ptr<Storage> storage) : storage(std::move(storage)) {}
+
+private:
+  std::shared_ptr<Storage> storage;
+};
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_SESSION_MODEL_H

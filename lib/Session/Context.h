@@ -1,0 +1,65 @@
+//===- Context.h - one compiler context for all models of a process -------===//
+#ifndef LOWBIT_LIB_SESSION_CONTEXT_H
+#define LOWBIT_LIB_SESSION_CONTEXT_H
+
+#include "lowbit/Session/Model.h"
+#include "mlir/IR/BuiltinAttributeInterfaces.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include <mutex>
+
+namespace mlir::lowbit {
+
+class SessionContext {
+public:
+  SessionContext();
+  /// The context that all models share, so that statistics and sources fit any of them.
+  static std::shared_ptr<SessionContext> get();
+
+  MLIRContext &getContext() { return context; }
+  std::recursive_mutex &getMutex() { return mutex; }
+
+private:
+  MLIRContext context;
+  std::recursive_mutex mutex;
+};
+
+/// Holds the context and collects the diagnostics that work on it emits.
+class Work {
+public:
+  explicit Work(std::shared_ptr<SessionContext> session);
+  MLIRContext &getContext() { return session->getContext(); }
+  /// What was emitted, as an error; `fallback` when nothing was.
+  llvm::Error takeError(const Twine &fallback);
+
+private:
+  std::shared_ptr<SessionContext> session;
+  std::lock_guard<std::recursive_mutex> lock;
+  std::string text, location;
+  ScopedDiagnosticHandler handler;
+};
+
+struct Model::Storage {
+  std::shared_ptr<SessionContext> session;
+  OwningOpRef<ModuleOp> module;
+
+  ~Storage() {
+    std::lock_guard<std::recursive_mutex> lock(session->getMutex());
+    module = nullptr;
+  }
+};
+
+/// A new model around `module`.
+Model makeModel(std::shared_ptr<SessionContext> session, OwningOpRef<ModuleOp> module);
+
+EntryInfo describeEntry(const Entry &entry);
+
+/// Bytes of `elements` with codes packed to their width; a splat takes those of one element.
+uint64_t getPackedBytes(ElementsAttr elements);
+
+/// What `statistics` wraps.
+const Statistics &getStatistics(const ModelStatistics &statistics);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_SESSION_CONTEXT_H

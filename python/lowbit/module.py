@@ -1,0 +1,184 @@
+"""Models: loaded, calibrated, quantized, saved and compiled."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lowbit import _native
+from lowbit.arrays import bind
+from lowbit.errors import Error
+from lowbit.function import Function
+from lowbit.progress import progress as show_progress
+from lowbit.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output. Sizes that are known only at run time are None; dtype is what numpy calls the elements' storage."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """An op that can be quantized, or of which one wants to know why not (`reason`)."""
+
+    name: str
+    kind: str
+    op: str
+    quantizable: bool
+    quantized: bool
+    reason: str
+
+
+def load(path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, entry: str = "main") -> Module:
+    """Loads .onnx, or MLIR as text or bytecode. dims: sizes for free dimensions of an ONNX model, {"batch": 1}."""
+    path = Path(path)
+    if path.suffix != ".onnx":
+        if dims:
+            raise Error("`dims` applies to ONNX models", str(path))
+        return Module(_native.Model.load(os.fspath(path)), entry)
+    from lowbit.frontends import ImportFailure, import_onnx
+
+    try:
+        text = import_onnx(path, dims=dims)
+    except ImportFailure as failure:
+        raise Error(str(failure), failure.location) from failure
+    except ModuleNotFoundError as failure:
+        raise Error(f"{failure}; importing ONNX needs `pip install lowbit[onnx]`", str(path)) from failure
+    return Module(_native.Model.parse(text, str(path)), entry)
+
+
+class Module:
+    """A model. It never changes: quantize returns a new one."""
+
+    def __init__(self, native: _native.Model, entry: str = "main", stats: Statistics | None = None) -> None:
+        self._native, self._entry, self._stats = native, entry, stats
+        self._info = native.entry(entry)
+
+    @property
+    def inputs(self) -> list[Port]:
+        """What the function takes."""
+        return [_port(port) for port in self._info.inputs]
+
+    @property
+    def outputs(self) -> list[Port]:
+        """What it gives."""
+        return [_port(port) for port in self._info.outputs]
+
+    @property
+    def sites(self) -> list[Site]:
+        """What can be quantized, and what has been."""
+        return [Site(**row) for row in json.loads(self._native.describe_sites())]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the model's constants, codes packed to their width."""
+        return self._native.nbytes
+
+    def calibrate(
+        self,
+        batches: Iterable[Mapping[str, Any]],
+        observer: str | None = None,
+        executor: Executor | None = None,
+        progress: bool = True,
+        *,
+        recipe: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        threads: int = 1,
+    ) -> Statistics:
+        """Runs the model over `batches` ({input name: array}) and records its sites.
+
+        observer: such as "minmax" or "percentile<99.9>"; by default what `recipe` asks for. executor: runs batches side by side (a pool
+        of threads: compiled code does not hold Python's lock).
+        """
+        run = self._native.calibrate(observer or "", _recipe_text(recipe), self._entry, threads)
+        shown = show_progress(batches, "calibrating", progress)
+        if executor is None:
+            return Statistics(_calibrate_shard(run, shown))
+        # Shards are contiguous and merged in order, so that the result does not depend on who is first.
+        samples = list(shown)
+        size = -(-len(samples) // (os.cpu_count() or 1)) or 1
+        shards = [samples[start : start + size] for start in range(0, len(samples), size)] or [[]]
+        results = [executor.submit(_calibrate_shard, run.fork(), shard) for shard in shards]
+        total = Statistics(results[0].result())
+        for result in results[1:]:
+            total = total + Statistics(result.result())
+        return total
+
+    def quantize(self, recipe: str | os.PathLike[str] | Mapping[str, Any], stats: Statistics | None = None) -> Module:
+        """A new model by `recipe`: a name, a path, or a document. Static activations need `stats`."""
+        if stats is None:
+            return Module(self._native.quantize(_recipe_text(recipe), ""), self._entry)
+        with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
+            path = os.path.join(folder, "statistics.json")
+            stats.save(path)
+            native = self._native.quantize(_recipe_text(recipe), path)
+        return Module(native, self._entry, stats)
+
+    def transform(self, pipeline: str) -> Module:
+        """A new model, by a pass pipeline as quant-opt takes it."""
+        return Module(self._native.transform(pipeline), self._entry, self._stats)
+
+    def compile(self, target: str = "host", threads: int = 1) -> Function:
+        """Compiles for a machine: `host`, `reference`, or a target's name."""
+        if threads < 1:
+            raise Error(f"threads is {threads}; expected at least 1")
+        return Function(self._native.compile(target, threads, self._entry))
+
+    def save(self, path: str | os.PathLike[str], *, text: bool = False) -> None:
+        """Writes MLIR bytecode (or text), whole or not at all."""
+        self._native.save(os.fspath(path), text)
+
+    def report(self, path: str | os.PathLike[str] | None = None, *, stats: Statistics | None = None) -> dict[str, Any]:
+        """What quantization did to each site, as a document, and written to `path`: one HTML file, or JSON where it ends so.
+
+        stats: of the calibration, for ranges of activations; those that quantize was given by default.
+        """
+        from lowbit.report import write_report
+
+        stats = stats or self._stats
+        document = json.loads(self._native.report(stats._native if stats else None))
+        if path is not None:
+            write_report(document, path)
+        return document
+
+    def __str__(self) -> str:
+        return self._native.print(True)
+
+
+def _port(port: _native.Port) -> Port:
+    return Port(port.name, tuple(None if size < 0 else size for size in port.shape), port.dtype, port.type)
+
+
+def _calibrate_shard(run: _native.Calibration, batches: Iterable[Mapping[str, Any]]) -> _native.Statistics:
+    inputs, count = run.entry.inputs, 0
+    for batch in batches:
+        try:
+            run.run(bind(inputs, (), batch))
+        except Error as failure:
+            raise Error(f"batch {count}: {failure.message}", failure.location) from None
+        count += 1
+    if count == 0:
+        raise Error("calibration has no data; expected at least one batch")
+    return run.finish()
+
+
+def _recipe_text(recipe: str | os.PathLike[str] | Mapping[str, Any] | None) -> str:
+    if recipe is None:
+        return ""
+    if isinstance(recipe, Mapping):
+        try:
+            return json.dumps(recipe, allow_nan=False)
+        except (TypeError, ValueError) as failure:
+            raise Error(f"recipe is no JSON document: {failure}") from failure
+    return os.fspath(recipe)

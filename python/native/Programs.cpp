@@ -1,0 +1,121 @@
+//===- Programs.cpp - compiled functions and arrays for Python ------------===//
+// Law: arrays are used where they lie; the caller keeps them alive for the time of a call.
+
+#include "Native.h"
+#include "lowbit/Execution/Npy.h"
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+using namespace mlir::lowbit;
+
+namespace lowbit_python {
+
+using InputArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+using OutputArray = nb::ndarray<nb::c_contig, nb::device::cpu>;
+
+static StorageType getStorage(nb::dlpack::dtype type) {
+  char kind = 'V'; // no element type takes raw bytes of an odd size, so that the check says what it found
+  switch (static_cast<nb::dlpack::dtype_code>(type.code)) {
+  case nb::dlpack::dtype_code::Int:
+    kind = 'i';
+    break;
+  case nb::dlpack::dtype_code::UInt:
+    kind = 'u';
+    break;
+  case nb::dlpack::dtype_code::Float:
+    kind = 'f';
+    break;
+  case nb::dlpack::dtype_code::Bool:
+    kind = 'b';
+    break;
+  default:
+    break;
+  }
+  return {kind, type.bits / 8u};
+}
+
+template <typename ArrayType>
+static llvm::SmallVector<Buffer> getBuffers(const std::vector<ArrayType> &arrays) {
+  llvm::SmallVector<Buffer> buffers;
+  for (const ArrayType &array : arrays) {
+    Buffer buffer;
+    buffer.type = getStorage(array.dtype());
+    for (size_t axis = 0; axis < array.ndim(); ++axis)
+      buffer.shape.push_back(static_cast<int64_t>(array.shape(axis)));
+    buffer.data = const_cast<void *>(static_cast<const void *>(array.data()));
+    buffers.push_back(std::move(buffer));
+  }
+  return buffers;
+}
+
+/// Gives the bytes of `array` to numpy.
+static nb::object makeNumpyArray(Array array) {
+  auto *owned = new Array(std::move(array));
+  nb::capsule owner(owned, [](void *pointer) noexcept { delete static_cast<Array *>(pointer); });
+  llvm::ArrayRef<int64_t> sizes = owned->getShape();
+  std::vector<size_t> shape(sizes.begin(), sizes.end());
+  StorageType type = owned->getType();
+  auto code = type.kind == 'i'   ? nb::dlpack::dtype_code::Int
+              : type.kind == 'f' ? nb::dlpack::dtype_code::Float
+              : type.kind == 'b' ? nb::dlpack::dtype_code::Bool
+                                 : nb::dlpack::dtype_code::UInt; // raw bytes too: numpy views them as what they are
+  nb::dlpack::dtype dtype{static_cast<uint8_t>(code), static_cast<uint8_t>(type.bytes * 8), 1};
+  return nb::cast(nb::ndarray<nb::numpy>(owned->getData(), shape.size(), shape.data(), owner, nullptr, dtype));
+}
+
+static void bindPorts(nb::module_ &module) {
+  nb::class_<PortInfo>(module, "Port", "An input or output of a function.")
+      .def_ro("name", &PortInfo::name)
+      .def_ro("shape", &PortInfo::shape)
+      .def_ro("type", &PortInfo::type)
+      .def_prop_ro("dtype", [](const PortInfo &port) { return port.storage.getName(); });
+  nb::class_<EntryInfo>(module, "Entry", "A function's inputs and outputs.")
+      .def_ro("name", &EntryInfo::name)
+      .def_ro("inputs", &EntryInfo::inputs)
+      .def_ro("outputs", &EntryInfo::outputs);
+}
+
+void bindPrograms(nb::module_ &module) {
+  bindPorts(module);
+  nb::class_<Program>(module, "Program", "A compiled function.")
+      .def_prop_ro("entry", &Program::getEntry)
+      .def(
+          "run",
+          [](const Program &program, const std::vector<InputArray> &inputs, const std::vector<OutputArray> &outputs) {
+            auto in = getBuffers(inputs), out = getBuffers(outputs);
+            check(withoutLock([&] { return program.run(in, out); }));
+          },
+          nb::arg("inputs"), nb::arg("outputs"))
+      .def(
+          "benchmark",
+          [](const Program &program, const std::vector<InputArray> &inputs, const std::vector<OutputArray> &outputs, unsigned repeat) {
+            auto in = getBuffers(inputs), out = getBuffers(outputs);
+            return take(withoutLock([&] { return program.benchmark(in, out, repeat); }));
+          },
+          nb::arg("inputs"), nb::arg("outputs"), nb::arg("repeat"));
+  nb::class_<Calibration>(module, "Calibration", "A run of calibration in progress.")
+      .def_prop_ro("entry", &Calibration::getEntry)
+      .def(
+          "run",
+          [](Calibration &calibration, const std::vector<InputArray> &inputs) {
+            auto in = getBuffers(inputs);
+            check(withoutLock([&] { return calibration.run(in); }));
+          },
+          nb::arg("inputs"))
+      .def("fork", &Calibration::fork, "A run apart, of the same compiled model.")
+      .def("finish", [](Calibration &calibration) { return take(calibration.finish()); });
+  module.def(
+      "read_arrays",
+      [](const std::string &path) {
+        auto arrays = take(withoutLock([&] { return readArrays(path); }));
+        nb::list result;
+        for (NamedArray &named : arrays)
+          result.append(nb::make_tuple(named.name, makeNumpyArray(std::move(named.array))));
+        return result;
+      },
+      nb::arg("path"), "The arrays of a .npz (or .npy, nameless), as pairs of name and array.");
+}
+
+} // namespace lowbit_python
