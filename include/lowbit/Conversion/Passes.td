@@ -104,4 +104,43 @@ def LowerTransfersPass : Pass<"lowbit-lower-transfers"> {
   let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "memref::MemRefDialect", "vector::VectorDialect"];
 }
 
+def ConvertQuantToLowbitPass : Pass<"convert-quant-to-lowbit"> {
+  let summary = "Upstream's quantized types to codes, scales and zero points";
+  let description = [{
+    `quant.qcast` and `quant.dcast` become `lowbit.quantize` and `lowbit.dequantize` with constant scales; `quant.scast` goes away, since
+    a code is its storage. Quantized types become their storage types everywhere, function signatures included. Per layer, per
+    axis and sub-channel types are taken; scales are rounded to the expressed type, as upstream reads them.
+
+    ```mlir
+    %q = quant.qcast %x : tensor<4xf32> to tensor<4x!quant.uniform<u8:f32, 0.5:3>>
+    // ==>
+    %s = arith.constant dense<0.5> : tensor<f32>
+    %z = arith.constant dense<3> : tensor<i8>
+    %q = lowbit.quantize %x, %s, %z <#lowbit.uint<8>, zero = i8> : (tensor<4xf32>, tensor<f32>, tensor<i8>) -> tensor<4xi8>
+    ```
+
+    Errors name what cannot be said: storage bounds narrower than the type, storage over 16 bits, expressed types other than f32, f16
+    and bf16, scalars and unranked tensors, types without scales, and ops that compute with quantized types.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "::mlir::lowbit::LowbitDialect"];
+}
+
+def ConvertLowbitToQuantPass : Pass<"convert-lowbit-to-quant"> {
+  let summary = "Codes with constant scales to upstream's quantized types";
+  let description = [{
+    The inverse of `convert-quant-to-lowbit` for what upstream can say; codes stay what they are, through `quant.scast`.
+
+    ```mlir
+    %c = lowbit.quantize %x, %s <#lowbit.int<8>> : (tensor<4xf32>, tensor<f32>) -> tensor<4xi8>
+    // ==>
+    %0 = quant.qcast %x : tensor<4xf32> to tensor<4x!quant.uniform<i8:f32, 5.000000e-01>>
+    %c = quant.scast %0 : tensor<4x!quant.uniform<i8:f32, 5.000000e-01>> to tensor<4xi8>
+    ```
+
+    Errors name what cannot be said: scales that are not constants or not exact in the expressed type, formats that are not integers,
+    `scaling = reciprocal`, and every op but `quantize`, `dequantize` and `fake_quant`.
+  }];
+  let dependentDialects = ["::mlir::quant::QuantDialect"];
+}
+
 #endif
