@@ -12,12 +12,16 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_RELAXFLOATPASS
 #include "lowbit/Transforms/Passes.h.inc"
 
+/// On a linalg op whose arithmetic is defined to the bit by where it came from.
+static constexpr StringLiteral exactAttrName("lowbit.exact");
+
 static void relax(Region &region) {
   constexpr auto flags =
       arith::FastMathFlags::reassoc | arith::FastMathFlags::contract | arith::FastMathFlags::arcp | arith::FastMathFlags::nsz;
   region.walk([&](arith::ArithFastMathInterface op) {
-    auto relaxed = arith::FastMathFlagsAttr::get(op->getContext(), op.getFastMathFlagsAttr().getValue() | flags);
-    op->setAttr(op.getFastMathAttrName(), relaxed);
+    arith::FastMathFlagsAttr found = op.getFastMathFlagsAttr(); // conversions between float types may have none
+    if (found)
+      op->setAttr(op.getFastMathAttrName(), arith::FastMathFlagsAttr::get(op->getContext(), found.getValue() | flags));
   });
 }
 
@@ -37,7 +41,10 @@ namespace {
 struct RelaxFloatPass final : impl::RelaxFloatPassBase<RelaxFloatPass> {
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
-    getOperation()->walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    getOperation()->walk([&](linalg::LinalgOp op) {
+      if (!op->hasAttr(exactAttrName))
+        ops.push_back(op);
+    });
     IRRewriter rewriter(&getContext());
     for (linalg::LinalgOp op : ops) {
       if (linalg::isaContractionOpInterface(op) && !isa<linalg::GenericOp>(op)) {

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from lowbit.frontends import import_onnx
 from onnx import helper, numpy_helper
 from test_onnx_quantization import QUANT_RUN, run
-
-from lowbit.frontends import import_onnx
 
 ort = pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.skipif(not QUANT_RUN.exists(), reason="quant-run is not built")

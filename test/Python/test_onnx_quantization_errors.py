@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from onnx_models import externalize, model, node, save
-
 from lowbit.frontends import ImportFailure
 from lowbit.frontends.onnx_model import OnnxModel
 from lowbit.frontends.onnx_quantized import import_model
 from lowbit.frontends.onnx_reader import read_onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnx_models import externalize, model, node, save
 
 UINT8, INT8, INT32 = TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32
 UINT4, FLOAT16, FP8 = TensorProto.UINT4, TensorProto.FLOAT16, TensorProto.FLOAT8E4M3FN

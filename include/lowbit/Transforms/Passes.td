@@ -33,7 +33,8 @@ def RelaxFloatPass : Pass<"lowbit-relax-float"> {
     Marks float arithmetic in the bodies of linalg ops with `fastmath<reassoc, nsz, arcp, contract>`: sums may be split over lanes, products and
     sums fused, divisions by what is constant along a row become products. Named contractions are generalized, to have a body. Runs before
     lowbit ops are lowered: what they define to the bit is not touched, but epilogues with a transcendental function are, which no
-    two libraries compute alike anyway. Infinities and NaN keep their meaning.
+    two libraries compute alike anyway. Infinities and NaN keep their meaning. A linalg op with the attribute `lowbit.exact` (importers put it
+    on arithmetic that a quantization operator defines) stays as it is, and so do conversions between float types.
 
     ```mlir
     %0 = arith.addf %x, %sum : f32

@@ -114,7 +114,7 @@ class Builder:
     def elementwise(
         self, inputs: Sequence[tuple[Value, str]], shape: Sequence[int], element: ElementType, body: Sequence[str]
     ) -> Value:
-        """A parallel linalg.generic.
+        """A parallel linalg.generic, marked `lowbit.exact`: its arithmetic is ONNX's, to the bit.
 
         inputs: each value with the results of its indexing map over d0, d1, …. body: ops over %a0, %a1, … of which the
         last defines %r, or nothing, to take %a0 as it is.
@@ -131,7 +131,7 @@ class Builder:
         result = self.fresh(shape, element)
         text = (
             f"linalg.generic {{indexing_maps = [{maps}], iterator_types = [{iterators}]}} "
-            f"ins({names} : {types}) outs({init.name} : {init.type}) {{\n"
+            f"ins({names} : {types}) outs({init.name} : {init.type}) attrs = {{lowbit.exact}} {{\n"
             f"    ^bb0({arguments}%init: {element.mlir}):{lines}\n      linalg.yield {made} : {element.mlir}\n    }} -> {result.type}"
         )
         self.add([result], [*values, init], text)
