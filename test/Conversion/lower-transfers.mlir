@@ -13,10 +13,11 @@ func.func @panel(%m: memref<96x48x4xi8>, %i: index) -> vector<64xi8> {
   return %flat : vector<64xi8>
 }
 
-// One scale for all columns is loaded once and spread.
+// One scale for all columns is loaded once, as the element that it is, and spread.
 // CHECK-LABEL: func @scale
-//       CHECK:   %[[SCALE:.*]] = vector.load %{{.*}} : memref<8x1xf32>, vector<1xf32>
-//       CHECK:   vector.broadcast %[[SCALE]] : vector<1xf32> to vector<16xf32>
+//       CHECK:   %[[SCALE:.*]] = memref.load %{{.*}} : memref<8x1xf32>
+//       CHECK:   %[[ONE:.*]] = vector.broadcast %[[SCALE]] : f32 to vector<1xf32>
+//       CHECK:   vector.broadcast %[[ONE]] : vector<1xf32> to vector<16xf32>
 func.func @scale(%m: memref<8x1xf32>, %i: index) -> vector<16xf32> {
   %c0 = arith.constant 0 : index
   %poison = ub.poison : f32
