@@ -100,7 +100,8 @@ def ParallelizeLoopsPass : Pass<"lowbit-parallelize-loops"> {
 def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
   let summary = "Compute exp, erf, tanh and their like by polynomials, in vector registers";
   let description = [{
-    The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are a few units in the last place.
+    The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are at most 5 units in the last place (exp, erf,
+    tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Other functions are left to the library.
 
     ```mlir
     %y = math.exp %x : vector<16xf32>

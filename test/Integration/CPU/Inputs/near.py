@@ -1,7 +1,9 @@
 """Inputs and comparisons of runner tests.
 
 near.py --make OUT.npz SEED NAME=SHAPE…     normal f32 values
+near.py --sweep OUT.npz N                   x: N f32 values over many magnitudes, infinities and NaN among them
 near.py A.npz B.npz TOLERANCE               largest difference, relative to the largest value, at most TOLERANCE
+near.py --ulps A.npz B.npz ULPS             largest difference in units in the last place, normal numbers only
 """
 
 import sys
@@ -18,6 +20,28 @@ def make(path: str, seed: str, *shapes: str) -> None:
     np.savez(path, **arrays)
 
 
+def sweep(path: str, count: str) -> None:
+    n, random = int(count), np.random.default_rng(3)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 88.0]
+    magnitudes = np.exp(random.uniform(-60, 60, n // 4)) * random.choice([-1, 1], n // 4)
+    values = [random.normal(size=n - n // 4 - n // 4 - len(special)) * 3, np.linspace(-110, 110, n // 4), magnitudes, special]
+    np.savez(path, x=np.concatenate(values).astype(np.float32))
+
+
+def compare_ulps(left: str, right: str, most: str) -> None:
+    a, b = np.load(left), np.load(right)
+    assert sorted(a) == sorted(b) and len(a) > 0, (sorted(a), sorted(b))
+    tiny = np.finfo(np.float32).tiny
+    for name in a:
+        assert (np.isnan(a[name]) == np.isnan(b[name])).all(), f"{name}: NaN differ"
+        infinite = np.isinf(a[name]) | np.isinf(b[name])
+        assert (a[name][infinite] == b[name][infinite]).all(), f"{name}: infinities differ"
+        finite = np.isfinite(b[name])
+        x, y = a[name][finite].astype(np.float64), b[name][finite]
+        ulps = np.where(np.abs(y) < tiny, np.abs(x) / tiny, np.abs(x - y) / np.spacing(np.abs(y)))
+        assert ulps.max() <= float(most), f"{name}: {ulps.max()} > {most}"
+
+
 def compare(left: str, right: str, tolerance: str) -> None:
     a, b = np.load(left), np.load(right)
     assert sorted(a) == sorted(b) and len(a) > 0, (sorted(a), sorted(b))
@@ -30,5 +54,9 @@ def compare(left: str, right: str, tolerance: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--make":
         make(*sys.argv[2:])
+    elif sys.argv[1] == "--sweep":
+        sweep(*sys.argv[2:])
+    elif sys.argv[1] == "--ulps":
+        compare_ulps(*sys.argv[2:])
     else:
         compare(*sys.argv[1:])
