@@ -33,8 +33,9 @@ static LogicalResult vectorizeMarked(RewriterBase &rewriter, Operation *root) {
   for (linalg::LinalgOp op : marked) {
     SmallVector<int64_t> sizes = op.getStaticLoopRanges();
     if (llvm::is_contained(sizes, ShapedType::kDynamic) || ShapedType::getNumElements(sizes) > maxTileElements)
-      return op.emitOpError() << "is marked `" << vectorizeAttrName << "`, but its loops are not a register tile; expected static sizes of at most "
-                              << maxTileElements << " elements in all, run `lowbit-lower-contract` to cut it";
+      return op.emitOpError() << "is marked `" << vectorizeAttrName
+                              << "`, but its loops are not a register tile; expected static sizes of at most " << maxTileElements
+                              << " elements in all, run `lowbit-lower-contract` to cut it";
     rewriter.setInsertionPoint(op);
     FailureOr<linalg::VectorizationResult> result = linalg::vectorize(rewriter, op);
     if (failed(result))

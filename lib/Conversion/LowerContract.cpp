@@ -19,11 +19,12 @@ static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul) {
   options.tilingOptions.setTileSizes(matmul.getTileSizes());
   options.tilingOptions.setInterchange(matmul.getLoopOrder());
   Operation *fused[] = {matmul.dots, matmul.start};
-  options.setFusionControlFn([&](tensor::ExtractSliceOp, OpResult producer, bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
-    if (llvm::is_contained(fused, producer.getOwner()))
-      return scf::SCFTileAndFuseOptions::ControlFnResult{};
-    return std::nullopt;
-  });
+  options.setFusionControlFn(
+      [&](tensor::ExtractSliceOp, OpResult producer, bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
+        if (llvm::is_contained(fused, producer.getOwner()))
+          return scf::SCFTileAndFuseOptions::ControlFnResult{};
+        return std::nullopt;
+      });
   Value result = matmul.consumer.getResult(0);
   FailureOr<scf::SCFTileAndFuseResult> tiled =
       scf::tileConsumerAndFuseProducersUsingSCF(rewriter, cast<TilingInterface>(matmul.consumer.getOperation()), options);

@@ -98,25 +98,28 @@ void PackedMatmul::buildStart() {
     inputs.push_back(splitLikeResult(sumAlongReduction(lhs, isLhsSigned, 1)));
   }
   bool isLhsZeroSigned = op.getLhsScheme()->getFormat().isSigned(), isRhsZeroSigned = op.getRhsScheme()->getFormat().isSigned();
-  start = buildGeneric(inputs, buildEmpty(rewriter.getI32Type()), /*hasReduction=*/false, [&](OpBuilder &b, Location at, ValueRange elements) {
-    auto constant = [&](int64_t value) -> Value { return arith::ConstantOp::create(b, at, b.getI32IntegerAttr(static_cast<int32_t>(value))); };
-    Value t = constant(offset), sum = constant(0);
-    if (hasColumnSums) {
-      sum = elements.front();
-      elements = elements.drop_front();
-    }
-    if (lhsZeros) {
-      t = arith::AddIOp::create(b, at, t, buildResize(b, at, elements.front(), 32, isLhsZeroSigned));
-      sum = arith::MulIOp::create(b, at, sum, t);
-      elements = elements.drop_front();
-    }
-    if (!rhsZeros)
-      return sum;
-    Value zero = buildResize(b, at, elements[0], 32, isRhsZeroSigned);
-    Value whole = arith::MulIOp::create(b, at, t, constant(form.depth));
-    Value rest = arith::SubIOp::create(b, at, elements[1], whole);
-    return arith::SubIOp::create(b, at, sum, arith::MulIOp::create(b, at, zero, rest)).getResult();
-  });
+  start =
+      buildGeneric(inputs, buildEmpty(rewriter.getI32Type()), /*hasReduction=*/false, [&](OpBuilder &b, Location at, ValueRange elements) {
+        auto constant = [&](int64_t value) -> Value {
+          return arith::ConstantOp::create(b, at, b.getI32IntegerAttr(static_cast<int32_t>(value)));
+        };
+        Value t = constant(offset), sum = constant(0);
+        if (hasColumnSums) {
+          sum = elements.front();
+          elements = elements.drop_front();
+        }
+        if (lhsZeros) {
+          t = arith::AddIOp::create(b, at, t, buildResize(b, at, elements.front(), 32, isLhsZeroSigned));
+          sum = arith::MulIOp::create(b, at, sum, t);
+          elements = elements.drop_front();
+        }
+        if (!rhsZeros)
+          return sum;
+        Value zero = buildResize(b, at, elements[0], 32, isRhsZeroSigned);
+        Value whole = arith::MulIOp::create(b, at, t, constant(form.depth));
+        Value rest = arith::SubIOp::create(b, at, elements[1], whole);
+        return arith::SubIOp::create(b, at, sum, arith::MulIOp::create(b, at, zero, rest)).getResult();
+      });
 }
 
 void PackedMatmul::buildDots() {
@@ -147,7 +150,8 @@ Value PackedMatmul::buildElement(OpBuilder &b, Location at, ValueRange elements)
   if (sumType.isInteger(64))
     sum = arith::ExtSIOp::create(b, at, sumType, sum);
   if (!op.hasEpilogue())
-    return sum.getType() == resultType || isa<IntegerType>(sum.getType()) ? sum : arith::TruncFOp::create(b, at, resultType, sum).getResult();
+    return sum.getType() == resultType || isa<IntegerType>(sum.getType()) ? sum
+                                                                          : arith::TruncFOp::create(b, at, resultType, sum).getResult();
   Block &block = op.getEpilogue().front();
   IRMapping mapping;
   mapping.map(block.getArgument(0), sum);

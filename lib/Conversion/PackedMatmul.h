@@ -10,8 +10,8 @@ namespace mlir::lowbit {
 /// Marks the ops that `convert-lowbit-to-vector` takes.
 inline constexpr StringLiteral vectorizeAttrName = "lowbit.vectorize";
 
-/// Builds a matmul in the packed form. Its loops are those of the result in order, rows and columns split in two, then the reduction split in
-/// two. Where an axis is padded, codes are zero.
+/// Builds a matmul in the packed form. Its loops are those of the result in order, rows and columns split in two, then the reduction split
+/// in two. Where an axis is padded, codes are zero.
 class PackedMatmul {
 public:
   PackedMatmul(RewriterBase &rewriter, ContractOp op, const MatmulForm &form, QuantTargetAttrInterface target, const RegisterTile &tile);

@@ -73,9 +73,8 @@ PackedMatmul::Operand PackedMatmul::dropConstantAxes(Operand operand) {
 PackedMatmul::Operand PackedMatmul::splitLikeResult(Operand operand) {
   operand = splitAxes(dropConstantAxes(operand));
   ArrayRef<AffineExpr> exprs = operand.map.getResults();
-  bool isOrdered = llvm::is_sorted(exprs, [](AffineExpr a, AffineExpr b) {
-    return cast<AffineDimExpr>(a).getPosition() < cast<AffineDimExpr>(b).getPosition();
-  });
+  bool isOrdered = llvm::is_sorted(
+      exprs, [](AffineExpr a, AffineExpr b) { return cast<AffineDimExpr>(a).getPosition() < cast<AffineDimExpr>(b).getPosition(); });
   if (exprs.empty() || !isOrdered)
     return operand;
   auto type = cast<RankedTensorType>(operand.value.getType());
@@ -190,7 +189,8 @@ PackedMatmul::Operand PackedMatmul::sumAlongReduction(Operand codes, bool isSign
   Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
   Value empty = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getI32Type());
   Value zeros = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
-  SmallVector<AffineMap> maps{rewriter.getMultiDimIdentityMap(type.getRank()), AffineMap::get(type.getRank(), 0, source, rewriter.getContext())};
+  SmallVector<AffineMap> maps{rewriter.getMultiDimIdentityMap(type.getRank()),
+                              AffineMap::get(type.getRank(), 0, source, rewriter.getContext())};
   auto sums = linalg::GenericOp::create(rewriter, loc, zeros.getType(), codes.value, zeros, maps, iterators,
                                         [&](OpBuilder &b, Location at, ValueRange elements) {
                                           Value code = buildResize(b, at, elements[0], 32, isSigned);

@@ -35,8 +35,8 @@ struct Vpdpbusd final : DotProductPattern {
     Value lhs = buildBroadcastGroup(builder, loc, operands.lhs, dot.lanes), rhs = operands.rhs;
     if (operands.lhsSigned)
       std::swap(lhs, rhs);
-    return LLVM::CallIntrinsicOp::create(builder, loc, operands.accumulator.getType(), builder.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
-                                         ValueRange{operands.accumulator, lhs, rhs})
+    return LLVM::CallIntrinsicOp::create(builder, loc, operands.accumulator.getType(),
+                                         builder.getStringAttr("llvm.x86.avx512.vpdpbusd.512"), ValueRange{operands.accumulator, lhs, rhs})
         .getResult(0);
   }
 };

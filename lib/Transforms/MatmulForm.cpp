@@ -64,7 +64,8 @@ FailureOr<MatmulForm> getMatmulForm(ContractOp op, std::string &reason) {
   AffineMap maps[] = {op.getLhsMap(), op.getRhsMap()};
   if (!llvm::all_of(maps, [](AffineMap map) { return map.isProjectedPermutation(); }))
     return refuse("an operand is not indexed by loops alone");
-  FailureOr<unsigned> m = getOnlyLoop(op, true, false, true), n = getOnlyLoop(op, false, true, true), k = getOnlyLoop(op, true, true, false);
+  FailureOr<unsigned> m = getOnlyLoop(op, true, false, true), n = getOnlyLoop(op, false, true, true),
+                      k = getOnlyLoop(op, true, true, false);
   if (failed(m) || failed(n) || failed(k))
     return refuse("there is no row, column and single reduction loop");
   SmallVector<int64_t> sizes = op.getLoopSizes();

@@ -38,7 +38,7 @@ def LowerContractPass : Pass<"lowbit-lower-contract"> {
 
     Contractions that are not such matmuls stay, with a remark that says why.
 
-    ```mlir
+    ```text
     %r = lowbit.contract … lhs(%a … : tensor<128x384xi8>) rhs(%w … : tensor<384x384xi8>) …
     // ==>
     %a8 = linalg.generic … xori 128
@@ -62,7 +62,7 @@ def ConvertLowbitToVectorPass : Pass<"convert-lowbit-to-vector"> {
     and keeps accumulators in registers across the loop over the reduction. A tile that is too large to unroll is an error.
     Runs before any other vector code is there. `lowbit-lower-dot-products` follows after bufferization.
 
-    ```mlir
+    ```text
     %sums = linalg.generic … ins(%a, %b : tensor<1x8x1x4xi8>, tensor<1x1x48x4xi8>) outs(%start : tensor<1x8x1x48xi32>) {lowbit.vectorize}
     // ==>  24 times
     %sum = vector.contract … %left, %right, %acc : vector<1x4xi32>, vector<1x16x4xi32> into vector<16xi32>
@@ -78,7 +78,7 @@ def LowerDotProductsPass : Pass<"lowbit-lower-dot-products"> {
     A `vector.contract` of codes extended to i32, in the shape of the target's dot product, becomes its instruction; what no pattern of
     the target takes is extended, multiplied and added lane by lane. After bufferization, which refuses calls of intrinsics.
 
-    ```mlir
+    ```text
     %sum = vector.contract … %left, %right, %acc : vector<1x4xi32>, vector<1x16x4xi32> into vector<16xi32>
     // ==>
     %sum = llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%acc, %a, %b) : (vector<16xi32>, vector<64xi8>, vector<64xi8>) -> vector<16xi32>
@@ -94,7 +94,7 @@ def LowerTransfersPass : Pass<"lowbit-lower-transfers"> {
     After bufferization: makes vectors over contiguous axes flat, and drops transfers in favour of `vector.load` and `vector.store`. A transfer
     that may reach out of bounds stays for `convert-vector-to-scf`.
 
-    ```mlir
+    ```text
     %v = vector.transfer_read %m[%i, %c16, %c0], %poison {in_bounds = [true, true]} : memref<96x48x4xi8>, vector<16x4xi8>
     // ==>
     %flat = memref.collapse_shape %m [[0], [1, 2]] : memref<96x48x4xi8> into memref<96x192xi8>

@@ -6,8 +6,8 @@
 
 namespace mlir::lowbit {
 
-/// The bytes of a constant whose elements take whole bytes; one element's bytes for a splat. None when `attr` holds no such data or a resource
-/// does not have the size of its type.
+/// The bytes of a constant whose elements take whole bytes; one element's bytes for a splat. None when `attr` holds no such data or a
+/// resource does not have the size of its type.
 std::optional<ArrayRef<char>> getConstantBytes(ElementsAttr attr);
 
 /// Copies codes of 8 bits, row-major in `shape`, to a row-major tensor of `paddedShape`; the rest is zero.

@@ -8,7 +8,7 @@ namespace mlir::lowbit {
 
 /// Loops of a contraction with one row, one column and one reduction; every other loop is outside of the matmul.
 struct MatmulForm {
-  unsigned m, n, k;           ///< Loops: rows (left side only), columns (right side only), the reduction.
+  unsigned m, n, k;             ///< Loops: rows (left side only), columns (right side only), the reduction.
   int64_t rows, columns, depth; ///< Their sizes.
 };
 

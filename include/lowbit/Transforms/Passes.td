@@ -394,7 +394,7 @@ def PackWeightsPass : Pass<"lowbit-pack-weights"> {
     padded with zeros. Nothing changes in meaning: the contraction reads the codes back through `lowbit.unpack`, which
     `lowbit-lower-contract` looks through.
 
-    ```mlir
+    ```text
     %w = arith.constant dense_resource<w> : tensor<384x384xi8>
     %r = lowbit.contract … rhs(%w … : tensor<384x384xi8>)
     // ==>
