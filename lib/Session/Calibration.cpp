@@ -92,8 +92,8 @@ static FailureOr<std::string> getObserver(const std::string &recipe, MLIRContext
   return observer.empty() ? "minmax" : observer;
 }
 
-llvm::Expected<Calibration> Model::calibrate(const std::string &observer, const std::string &recipe, const std::string &entry,
-                                             unsigned threads) const {
+llvm::Expected<Calibration> Model::calibrate(const std::string &observer, const std::string &axes, const std::vector<std::string> &sites,
+                                             const std::string &recipe, const std::string &entry, unsigned threads) const {
   Work work(storage->session);
   work.getContext().getOrLoadDialect<LowbitDialect>();
   CalibrateOptions options;
@@ -101,6 +101,8 @@ llvm::Expected<Calibration> Model::calibrate(const std::string &observer, const 
   if (failed(chosen))
     return work.takeError("the recipe could not be read");
   options.observer = *chosen;
+  options.axes = axes;
+  options.sites = sites;
   options.entry = entry;
   options.compile.threads = threads;
   auto calibrator = Calibrator::create(*storage->module, options);

@@ -93,15 +93,18 @@ class Module:
         executor: Executor | None = None,
         progress: bool = True,
         *,
+        axes: str = "auto",
+        sites: Iterable[str] = (),
         recipe: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         threads: int = 1,
     ) -> Statistics:
-        """Runs the model over `batches` ({input name: array}) and records its sites.
+        """Runs the model over `batches` ({input name: array}) and records its sites (docs/calibration.md).
 
         observer: such as "minmax" or "percentile<99.9>"; by default what `recipe` asks for. executor: runs batches side by side (a pool
-        of threads: compiled code does not hold Python's lock).
+        of threads: compiled code does not hold Python's lock). axes: what keeps statistics of its own, "tensor", "channel" or "token".
+        sites: patterns of the sites to record; all by default.
         """
-        run = self._native.calibrate(observer or "", _recipe_text(recipe), self._entry, threads)
+        run = self._native.calibrate(observer or "", axes, list(sites), _recipe_text(recipe), self._entry, threads)
         shown = show_progress(batches, "calibrating", progress)
         if executor is None:
             return Statistics(_calibrate_shard(run, shown))

@@ -52,10 +52,11 @@ static void bindModel(nb::module_ &module) {
           nb::arg("target"), nb::arg("threads"), nb::arg("entry"))
       .def(
           "calibrate",
-          [](const Model &model, const std::string &observer, const std::string &recipe, const std::string &entry, unsigned threads) {
-            return take(withoutLock([&] { return model.calibrate(observer, recipe, entry, threads); }));
+          [](const Model &model, const std::string &observer, const std::string &axes, const std::vector<std::string> &sites,
+             const std::string &recipe, const std::string &entry, unsigned threads) {
+            return take(withoutLock([&] { return model.calibrate(observer, axes, sites, recipe, entry, threads); }));
           },
-          nb::arg("observer"), nb::arg("recipe"), nb::arg("entry"), nb::arg("threads"))
+          nb::arg("observer"), nb::arg("axes"), nb::arg("sites"), nb::arg("recipe"), nb::arg("entry"), nb::arg("threads"))
       .def(
           "save",
           [](const Model &model, const std::string &path, bool text) { check(withoutLock([&] { return model.save(path, text); })); },

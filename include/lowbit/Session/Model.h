@@ -107,8 +107,9 @@ public:
   /// A new model that a pass pipeline made of this one.
   llvm::Expected<Model> transform(const std::string &pipeline) const;
   llvm::Expected<Program> compile(const std::string &target, unsigned threads, const std::string &entry) const;
-  /// Instruments a copy. Without an observer, that of the recipe, if it names one.
-  llvm::Expected<Calibration> calibrate(const std::string &observer, const std::string &recipe, const std::string &entry, unsigned threads) const;
+  /// Instruments a copy, as `lowbit-insert-observers` does with these options. Without an observer, that of the recipe, if it names one.
+  llvm::Expected<Calibration> calibrate(const std::string &observer, const std::string &axes, const std::vector<std::string> &sites,
+                                        const std::string &recipe, const std::string &entry, unsigned threads) const;
 
   /// Writes bytecode, or text. Whole or not at all.
   llvm::Error save(const std::string &path, bool text) const;
