@@ -1,8 +1,8 @@
 """Quantized operators of ONNX Runtime's own domain, written out in standard ones before anything else sees them.
 
-`com.microsoft` is what ONNX Runtime's quantizer emits beside ONNX's operators. Elementwise and pooling operators are, by
-their documents, the float operator between dequantization and quantization. QGemm sums in int32, adds its int32 bias there,
-and rounds once; so does its expansion.
+`com.microsoft` is what ONNX Runtime's quantizer emits beside ONNX's operators. Elementwise and pooling operators are,
+by their documents, the float operator between dequantization and quantization. QGemm sums in int32, adds its int32
+bias there, and rounds once; so does its expansion.
 """
 
 from __future__ import annotations

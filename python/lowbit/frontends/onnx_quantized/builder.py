@@ -1,7 +1,7 @@
 """Writes MLIR text, one op after another: values with types, constants, reshapes, elementwise bodies.
 
-An op written here is a Statement: its text, what it defines and what it uses, so that statements of two sources can be put
-in one order later (splice.py). Names of values begin with a prefix that the other source does not use.
+An op written here is a Statement: its text, what it defines and what it uses, so that statements of two sources can
+be put in one order later (splice.py). Names of values begin with a prefix that the other source does not use.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from lowbit.frontends.onnx_model import INLINE_ELEMENTS
 from lowbit.frontends.onnx_quantized.element_types import ElementType, to_bytes
 
@@ -37,7 +38,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Statement:
-    """One op at the top level of the function: the names it defines, the names it uses, its text without indentation."""
+    """One op at the top level of the function: names it defines, names it uses, its text without indentation."""
 
     defines: tuple[str, ...]
     uses: tuple[str, ...]
@@ -132,7 +133,8 @@ class Builder:
         text = (
             f"linalg.generic {{indexing_maps = [{maps}], iterator_types = [{iterators}]}} "
             f"ins({names} : {types}) outs({init.name} : {init.type}) attrs = {{lowbit.exact}} {{\n"
-            f"    ^bb0({arguments}%init: {element.mlir}):{lines}\n      linalg.yield {made} : {element.mlir}\n    }} -> {result.type}"
+            f"    ^bb0({arguments}%init: {element.mlir}):{lines}\n"
+            f"      linalg.yield {made} : {element.mlir}\n    }} -> {result.type}"
         )
         self.add([result], [*values, init], text)
         return result

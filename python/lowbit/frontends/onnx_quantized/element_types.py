@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from lowbit.frontends.errors import ImportFailure
 
 
@@ -12,9 +13,9 @@ from lowbit.frontends.errors import ImportFailure
 class ElementType:
     """An ONNX element type.
 
-    onnx: its name in TensorProto.DataType. mlir: the element type of tensors. format: the lowbit format of its codes, empty
-    where it is no code type. unsigned: whether integers are read without sign, which MLIR's signless types cannot say.
-    common: whether torch-mlir reads it as ONNX means it.
+    onnx: its name in TensorProto.DataType. mlir: the element type of tensors. format: the lowbit format of its
+    codes, empty where it is no code type. unsigned: whether integers are read without sign, which MLIR's signless
+    types cannot say. common: whether torch-mlir reads it as ONNX means it.
     """
 
     onnx: str

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+
 from lowbit.frontends.onnx_quantized.builder import Builder, Value
 from lowbit.frontends.onnx_quantized.element_types import ElementType
 from lowbit.frontends.onnx_quantized.node import Node, is_zero, single_axis

@@ -59,7 +59,7 @@ def column_axis(shape: tuple[int, ...]) -> int | None:
 
 
 def operand_granularity(node: Node, index: int, shape: tuple[int, ...], kept: int | None) -> Granularity:
-    """The granularity of a scale or zero point: scalar, a vector along the kept axis, or [..., M, 1] and [..., 1, N]."""
+    """That of a scale or zero point: a scalar, a vector along the kept axis, or [..., M, 1] and [..., 1, N]."""
     found = node.shape(index)
     if math.prod(found) == 1:
         return PER_TENSOR

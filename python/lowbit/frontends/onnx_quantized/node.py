@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_graph import RewriteContext, attribute
 from lowbit.frontends.onnx_quantized.builder import Builder, Value

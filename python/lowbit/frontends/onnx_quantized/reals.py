@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from lowbit.frontends.onnx_quantized.builder import Builder, Value
 from lowbit.frontends.onnx_quantized.element_types import ElementType, named_type
 from lowbit.frontends.onnx_quantized.node import identity_map

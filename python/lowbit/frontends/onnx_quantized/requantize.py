@@ -1,13 +1,14 @@
 """Accumulators of QLinearMatMul and QLinearConv to codes: `lowbit.requantize` by x_scale * w_scale / y_scale.
 
 The multiplier is one f32 for each accumulator or group of them, computed on import where all scales are constants. Then
-code = saturate(round_half_even(f32(accumulator) * multiplier) + zero), as in ONNX Runtime: the zero point is added after
-rounding, which ONNX's text asks for and its reference evaluator does not do.
+code = saturate(round_half_even(f32(accumulator) * multiplier) + zero), as in ONNX Runtime: the zero point is added
+after rounding, which ONNX's text asks for and its reference evaluator does not do.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
 from lowbit.frontends.onnx_quantized.builder import Value
 from lowbit.frontends.onnx_quantized.granularity import Granularity, read_zero
 from lowbit.frontends.onnx_quantized.node import Node

@@ -21,7 +21,7 @@ _BLOCK = re.compile(r"\s*\^\w+\((.*)\)")
 
 @dataclass
 class FloatPart:
-    """A parsed float module. head, tail: alias definitions before and after it. resources: entries of its resource section."""
+    """A parsed float module. head, tail: aliases before and after it. resources: entries of its resource section."""
 
     arguments: list[str] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
@@ -113,7 +113,8 @@ def print_module(
 ) -> str:
     """The module with the function @main.
 
-    replaced: the value that stands for each argument of the float function. inputs, outputs: the ONNX name and value of each.
+    replaced: the value that stands for each argument of the float function. inputs, outputs: the ONNX name and
+    value of each.
     """
     statements = builder.statements
     if part.statements:

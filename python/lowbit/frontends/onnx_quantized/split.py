@@ -1,7 +1,8 @@
 """Splits a graph: nodes that this package imports, and the rest, a float model for torch-mlir.
 
-The rest is one model whose inputs are the graph's own and the results of the nodes taken out, and whose outputs are what
-those nodes and the graph's outputs need. It may depend on itself through them; splice.py puts all in order again.
+The rest is one model whose inputs are the graph's own and the results of the nodes taken out, and whose outputs are
+what those nodes and the graph's outputs need. It may depend on itself through them; splice.py puts all in order
+again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class SplitGraph:
-    """quantized: the nodes for this package, in the order of the graph. rest: the model of the others, None if there are none."""
+    """quantized: the nodes for this package, in the graph's order. rest: a model of the others, None without any."""
 
     quantized: list[onnx.NodeProto] = field(default_factory=list)
     rest: OnnxModel | None = None

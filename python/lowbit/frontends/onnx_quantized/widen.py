@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 # Their results are elements of their inputs, picked by place or by order.
 WIDENED = frozenset(
-    ["MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Max", "Min", "Clip", "Concat", "Split", "Slice", "Gather", "GatherElements", "GatherND", "Expand", "Tile", "Where", "Pad", "DepthToSpace", "SpaceToDepth"]
+    ("MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Max", "Min", "Clip", "Where")
+    + ("Concat", "Split", "Slice", "Gather", "GatherElements", "GatherND", "Expand", "Tile", "Pad")
+    + ("DepthToSpace", "SpaceToDepth")
 )
 _FLOAT = 1
 

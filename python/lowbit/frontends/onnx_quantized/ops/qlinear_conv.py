@@ -1,4 +1,4 @@
-"""QLinearConv: a convolution of codes to codes, with an int32 bias and a scale for the kernel or each output channel."""
+"""QLinearConv: codes to codes, with an int32 bias and one scale for the kernel or for each output channel."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def _integer(node: Node) -> Value:
 
 
 def _align(granularity: Granularity, product: Value, drops_last: bool, drops_row: bool) -> tuple[int, ...]:
-    """The shape of an operand's scale as it covers the product: axes that the product lacks are dropped, ones are put before."""
+    """The shape of an operand's scale over the product: without the axes that the product lacks, ones put before."""
     shape = list(granularity.shape)
     if shape and drops_last:
         shape.pop()

@@ -4,8 +4,8 @@ One `lowbit.quantize` wherever that op says the same. Around it, explicit arithm
 - a division rounded to f16 or bf16 (from opset 23 on, where `precision` or the scale's type asks for it),
 - a zero point of a float code, which is added before the only rounding there is,
 - `saturate = 0`, where float8 codes overflow to NaN or infinity instead of the largest value.
-NaN is undefined for integer codes and becomes the smallest one; for float codes with `saturate = 1` likewise, where ONNX asks
-for NaN: Lowbit treats NaN as an error at the border.
+NaN is undefined for integer codes and becomes the smallest one; for float codes with `saturate = 1` likewise, where
+ONNX asks for NaN: Lowbit treats NaN as an error at the border.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from lowbit.frontends.onnx_quantized.granularity import Granularity, check_zero,
 from lowbit.frontends.onnx_quantized.node import Node, identity_map
 from lowbit.frontends.onnx_quantized.reals import F32, from_f32, to_f32, unit_scale
 
-# What becomes of a real that a float8 type cannot hold: the magnitude from which it overflows under round half to even (the
-# middle between the largest value and the one that would follow), whether the middle itself does, the code of overflow, the
-# code of NaN, and whether those have a sign.
+# What becomes of a real that a float8 type cannot hold: the magnitude from which it overflows under round half to
+# even (the middle between the largest value and the one that would follow), whether the middle itself does, the
+# code of overflow, the code of NaN, and whether those have a sign.
 _OVERFLOW = {
     "f8E4M3FN": (464.0, "ogt", 0x7F, 0x7F, True),
     "f8E4M3FNUZ": (248.0, "oge", 0x80, 0x80, False),
