@@ -1,4 +1,4 @@
-"""Models as ONNX Runtime's quantizer writes them, in all of its forms, against ONNX Runtime itself: bit for bit."""
+"""Models as ONNX Runtime's quantizer writes them, in all of its forms, against ONNX Runtime itself: bit for bit on the reference target."""
 
 from __future__ import annotations
 
@@ -69,13 +69,17 @@ def samples(path: Path) -> Iterator[dict[str, np.ndarray]]:
 
 
 def check(path: Path, folder: Path) -> None:
-    """Imports and runs the model; compares with ONNX Runtime running the same nodes unfused."""
+    """Imports and runs the model; compares with ONNX Runtime running the same nodes unfused.
+
+    Vector targets may reorder the model's own float arithmetic, which shows in the last bits of a dynamic model.
+    """
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs = next(samples(path))
-    found = run(import_onnx(path), inputs, "host", folder)
-    np.testing.assert_array_equal(found["y"], session.run(None, inputs)[0])
+    text, expected = import_onnx(path), session.run(None, inputs)[0]
+    np.testing.assert_array_equal(run(text, inputs, "reference", folder)["y"], expected)
+    np.testing.assert_allclose(run(text, inputs, "host", folder)["y"], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture
