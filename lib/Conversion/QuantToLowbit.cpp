@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/Formats/Build.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Quant/IR/Quant.h"
@@ -86,11 +87,7 @@ FailureOr<Quantization> buildQuantization(OpBuilder &builder, Location loc, quan
     return failure();
   MLIRContext *context = builder.getContext();
   unsigned width = type.getStorageType().getIntOrFloatBitWidth();
-  NumberFormatAttrInterface format;
-  if (type.isSigned())
-    format = IntFormatAttr::get(context, width);
-  else
-    format = UIntFormatAttr::get(context, width);
+  NumberFormatAttrInterface format = getIntegerFormat(context, width, type.isSigned());
   auto expressed = cast<FloatType>(type.getExpressedType());
   SmallVector<APFloat> scales;
   for (double scale : parameters.scales) {

@@ -70,6 +70,12 @@ int64_t roundToInteger(double value, int64_t zero, int64_t smallest, int64_t lar
   return rounded < static_cast<float>(largest) ? static_cast<int64_t>(rounded) : largest;
 }
 
+NumberFormatAttrInterface getIntegerFormat(MLIRContext *context, unsigned width, bool isSigned) {
+  if (isSigned)
+    return IntFormatAttr::get(context, width);
+  return UIntFormatAttr::get(context, width);
+}
+
 Value buildAsF32(OpBuilder &builder, Location loc, Value real) {
   auto from = cast<FloatType>(getElementTypeOrSelf(real.getType()));
   Type f32 = getTypeLike(real, builder.getF32Type());

@@ -6,6 +6,7 @@
 #ifndef LOWBIT_FORMATS_BUILD_H
 #define LOWBIT_FORMATS_BUILD_H
 
+#include "lowbit/Interfaces/AttrInterfaces.h"
 #include "mlir/IR/Builders.h"
 
 namespace mlir::lowbit {
@@ -25,6 +26,8 @@ Value buildRoundedInteger(OpBuilder &builder, Location loc, Value real, Value ze
 /// Host twin of `buildRoundedInteger`.
 int64_t roundToInteger(double value, int64_t zero, int64_t smallest, int64_t largest);
 
+/// The format of two's complement, or of unsigned, integers of `width` bits (1 to 16).
+NumberFormatAttrInterface getIntegerFormat(MLIRContext *context, unsigned width, bool isSigned);
 /// A float of any type (a small one included) as f32; f64 is rounded half to even.
 Value buildAsF32(OpBuilder &builder, Location loc, Value real);
 /// An f32 rounded half to even to the float type `elementType`; small types saturate.
