@@ -83,4 +83,17 @@ def Lowbit_CodebookFormatAttr : Lowbit_Format<"CodebookFormat", "codebook"> {
   let genVerifyDecl = 1;
 }
 
+def Lowbit_Float3FormatAttr : Lowbit_Format<"Float3Format", "float3"> {
+  let summary = "A float of 3 bits: sign, two bits of exponent, no mantissa";
+  let description = [{
+    Stands for 0, ±1, ±2, ±4: powers of two, whose products are shifts. Reals encode to the nearest, ties to the even code; zero has no sign.
+
+    | code (without sign) | 0 | 1 | 2 | 3 |
+    | --- | --- | --- | --- | --- |
+    | magnitude | 0 | 1 | 2 | 4 |
+
+    The sign is the third bit.
+  }];
+}
+
 #endif

@@ -29,7 +29,7 @@ namespace {
 constexpr int64_t kReals = 1 << 18, kCodes = 1 << 16;
 
 const char *const kFormats[] = {"int<8>", "int<4>", "int<3>", "int<1>", "int<16>", "uint<8>", "uint<4>", "uint<1>", "uint<16>",
-                                "ternary", "binary", "codebook<nf4>", "codebook<[-1.0, -0.25, 0.25, 1.0, 7.0]>",
+                                "ternary", "binary", "float3", "codebook<nf4>", "codebook<[-1.0, -0.25, 0.25, 1.0, 7.0]>",
                                 "float<f8E4M3FN>", "float<f8E5M2>", "float<f8E4M3FNUZ>", "float<f8E5M2FNUZ>", "float<f8E4M3>",
                                 "float<f8E3M4>", "float<f8E4M3B11FNUZ>", "float<f6E3M2FN>", "float<f6E2M3FN>", "float<f4E2M1FN>",
                                 "float<f8E8M0FNU>"};
