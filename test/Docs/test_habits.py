@@ -53,3 +53,8 @@ def test_no_unfinished_words() -> None:
     words = re.compile(r"\b(TODO|FIXME|XXX)\b")
     found = [str(path.relative_to(ROOT)) for path in tracked("include", "lib", "tools", "python") if words.search(path.read_text(errors="replace"))]
     assert not found, f"{found} say that something is unfinished; finish it, or say so in the documents"
+
+
+def test_generated_documents_are_current() -> None:
+    outcome = subprocess.run([ROOT / "scripts/docs", "--check"], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr

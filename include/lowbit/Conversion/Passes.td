@@ -111,7 +111,7 @@ def ConvertQuantToLowbitPass : Pass<"convert-quant-to-lowbit"> {
     a code is its storage. Quantized types become their storage types everywhere, function signatures included. Per layer, per
     axis and sub-channel types are taken; scales are rounded to the expressed type, as upstream reads them.
 
-    ```mlir
+    ```text
     %q = quant.qcast %x : tensor<4xf32> to tensor<4x!quant.uniform<u8:f32, 0.5:3>>
     // ==>
     %s = arith.constant dense<0.5> : tensor<f32>
@@ -130,7 +130,7 @@ def ConvertLowbitToQuantPass : Pass<"convert-lowbit-to-quant"> {
   let description = [{
     The inverse of `convert-quant-to-lowbit` for what upstream can say; codes stay what they are, through `quant.scast`.
 
-    ```mlir
+    ```text
     %c = lowbit.quantize %x, %s <#lowbit.int<8>> : (tensor<4xf32>, tensor<f32>) -> tensor<4xi8>
     // ==>
     %0 = quant.qcast %x : tensor<4xf32> to tensor<4x!quant.uniform<i8:f32, 5.000000e-01>>

@@ -15,7 +15,7 @@ def CompilePass : Pass<"lowbit-compile", "::mlir::ModuleOp"> {
     With `target=reference` every lowbit op means what `lowbit-lower-reference` says and everything runs as plain loops
     with the C library's mathematics: slow, and what the other targets are compared with.
 
-    ```mlir
+    ```text
     func.func @f(%x: tensor<4xf32>) -> tensor<4xf32>
     // ==>
     llvm.func @f(%x_pointer: !llvm.ptr, …, %result_pointer: !llvm.ptr, …) attributes {llvm.emit_c_interface}

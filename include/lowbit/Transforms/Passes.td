@@ -36,7 +36,7 @@ def RelaxFloatPass : Pass<"lowbit-relax-float"> {
     two libraries compute alike anyway. Infinities and NaN keep their meaning. A linalg op with the attribute `lowbit.exact` (importers put it
     on arithmetic that a quantization operator defines) stays as it is, and so do conversions between float types.
 
-    ```mlir
+    ```text
     %0 = arith.addf %x, %sum : f32
     // ==>
     %0 = arith.addf %x, %sum fastmath<reassoc,nsz,arcp,contract> : f32
@@ -52,7 +52,7 @@ def FuseElementwisePass : Pass<"lowbit-fuse-elementwise"> {
     element is the same along the consumer's innermost loop (vector code computes it once a row). Contractions take only
     transposes that keep rows contiguous: they would compute anything else once for each row or column.
 
-    ```mlir
+    ```text
     %d = linalg.generic … ins(%x, %mean) { … arith.subf … }
     %s = linalg.generic … ins(%d) { … arith.mulf %in, %in … }
     // ==>
@@ -68,7 +68,7 @@ def DuplicateFillsPass : Pass<"lowbit-duplicate-fills"> {
     Several sums that start from one tensor of zeros would each get a copy of it when tensors become buffers. Writing zeros again is
     cheaper. Run right before bufferization: CSE would undo it.
 
-    ```mlir
+    ```text
     %z = linalg.fill ins(%zero : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
     %a = linalg.generic … outs(%z : tensor<4xf32>)
     %b = linalg.generic … outs(%z : tensor<4xf32>)
@@ -85,7 +85,7 @@ def ParallelizeLoopsPass : Pass<"lowbit-parallelize-loops"> {
     differ between any two iterations. Loops with little work stay as they are. Only reads and writes of single elements and vectors are
     understood: run it after vectorization. Arguments of an entry point do not overlap (lowbit/Pipelines/Pipelines.h).
 
-    ```mlir
+    ```text
     scf.for %i = %c0 to %c128 step %c8 { … memref.store %x, %y[%i, %j] … }
     // ==>
     scf.parallel (%i) = (%c0) to (%c128) step (%c8) { … memref.store %x, %y[%i, %j] … }
@@ -103,7 +103,7 @@ def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
     The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are at most 5 units in the last place (exp, erf,
     tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Other functions are left to the library.
 
-    ```mlir
+    ```text
     %y = math.exp %x : vector<16xf32>
     // ==>
     %y = arith.mulf %polynomial, %power_of_two : vector<16xf32>
@@ -120,7 +120,7 @@ def VectorizePass : Pass<"lowbit-vectorize"> {
     the target of the module (`lowbit.target`) has; sums over the lanes' own dimension are reordered only where they say `fastmath<reassoc>`.
     Transposes move square tiles through registers. What is left over at the end of a row takes a shorter vector, or scalars where the size is not known.
 
-    ```mlir
+    ```text
     linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], …}
         ins(%x, %m : memref<8x32xf32>, memref<8xf32>) outs(%y : memref<8x32xf32>) { … arith.subf … }
     // ==>
