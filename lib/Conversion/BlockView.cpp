@@ -155,9 +155,7 @@ Value BlockView::buildBlockElements() {
   return builder.createOrFold<arith::SIToFPOp>(loc, builder.getF32Type(), integer);
 }
 
-AffineMap BlockView::getScaleMap() const {
-  return getElementMap().getSubMap(keptLoops);
-}
+AffineMap BlockView::getScaleMap() const { return getElementMap().getSubMap(keptLoops); }
 
 AffineMap BlockView::getReductionElementMap() const {
   SmallVector<unsigned> order(keptLoops);

@@ -55,11 +55,11 @@ public:
 private:
   OpBuilder &builder;
   Location loc;
-  SmallVector<OpFoldResult> loops;                       ///< Sizes of the split axes.
-  SmallVector<unsigned> keptLoops;                       ///< Split axes that scales have.
-  SmallVector<ReassociationIndices> splitGroups;         ///< Split axes of each axis.
-  SmallVector<int64_t> shape, scaleShape;                ///< Before splitting and squeezing.
-  SmallVector<bool> isKeptAxis;                          ///< Axes of scales that squeezing keeps.
+  SmallVector<OpFoldResult> loops;               ///< Sizes of the split axes.
+  SmallVector<unsigned> keptLoops;               ///< Split axes that scales have.
+  SmallVector<ReassociationIndices> splitGroups; ///< Split axes of each axis.
+  SmallVector<int64_t> shape, scaleShape;        ///< Before splitting and squeezing.
+  SmallVector<bool> isKeptAxis;                  ///< Axes of scales that squeezing keeps.
   SmallVector<ReassociationIndices> getSqueezeGroups() const;
 };
 

@@ -52,9 +52,8 @@ struct LowerToBits final : OpRewritePattern<ToBitsOp> {
     Location loc = op.getLoc();
     auto word = cast<IntegerType>(op.getType().getElementType());
     int64_t wordBits = word.getWidth(), rank = getShape(op.getCodes()).size();
-    Value bits = buildMapped(rewriter, loc, op.getCodes(), rewriter.getI16Type(), [](OpBuilder &b, Location nested, Value code) {
-      return buildRawBits(b, nested, code, 16);
-    });
+    Value bits = buildMapped(rewriter, loc, op.getCodes(), rewriter.getI16Type(),
+                             [](OpBuilder &b, Location nested, Value code) { return buildRawBits(b, nested, code, 16); });
     Value filled = buildFilled(rewriter, loc, bits, wordBits);
     SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, filled);
     OpFoldResult words = tensor::getMixedSize(rewriter, loc, op.getCodes(), rank - 1);
@@ -136,9 +135,8 @@ struct LowerFromBits final : OpRewritePattern<FromBitsOp> {
     sizes.back() = rewriter.getIndexAttr(last);
     Value bits = rewriter.createOrFold<tensor::ExtractSliceOp>(loc, filled, offsets, sizes, strides);
     Type storage = op.getFormat().getStorageType();
-    Value codes = buildMapped(rewriter, loc, bits, storage, [&](OpBuilder &b, Location nested, Value element) {
-      return buildFromRawBits(b, nested, element, storage);
-    });
+    Value codes = buildMapped(rewriter, loc, bits, storage,
+                              [&](OpBuilder &b, Location nested, Value element) { return buildFromRawBits(b, nested, element, storage); });
     rewriter.replaceOp(op, castToShape(rewriter, loc, codes, codesType.getShape()));
     return success();
   }

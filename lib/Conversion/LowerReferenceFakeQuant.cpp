@@ -97,14 +97,16 @@ struct LowerFakeQuantGrad final : OpRewritePattern<FakeQuantGradOp> {
     for (AffineMap map : inputs.maps) // From the order of the split axes to the order of the reduction.
       maps.push_back(map.compose(view.getReductionElementMap()));
     maps.push_back(view.getReductionScaleMap());
-    Value scaleGradient = buildGeneric(rewriter, loc, inputs.values, init, maps, [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
-      Place place(b, nested, op, inputs, elements);
-      Value slope = op.getEstimator().buildScaleGradient(b, nested, place.scaled, place.rounded, place.smallest, place.largest, blockElements);
-      Value upstream = buildAsF32(b, nested, elements[cotangent]);
-      return arith::AddFOp::create(b, nested, elements.back(), arith::MulFOp::create(b, nested, upstream, slope));
-    });
-    rewriter.replaceOp(op, {view.merge(gradient, op.getInputGradient().getType()),
-                            view.unsqueeze(scaleGradient, op.getScaleGradient().getType())});
+    Value scaleGradient =
+        buildGeneric(rewriter, loc, inputs.values, init, maps, [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
+          Place place(b, nested, op, inputs, elements);
+          Value slope =
+              op.getEstimator().buildScaleGradient(b, nested, place.scaled, place.rounded, place.smallest, place.largest, blockElements);
+          Value upstream = buildAsF32(b, nested, elements[cotangent]);
+          return arith::AddFOp::create(b, nested, elements.back(), arith::MulFOp::create(b, nested, upstream, slope));
+        });
+    rewriter.replaceOp(
+        op, {view.merge(gradient, op.getInputGradient().getType()), view.unsqueeze(scaleGradient, op.getScaleGradient().getType())});
     return success();
   }
 

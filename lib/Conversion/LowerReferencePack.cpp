@@ -100,8 +100,8 @@ struct WidenConstant final : OpRewritePattern<arith::ConstantOp> {
       return rewriter.notifyMatchFailure(op, "not a resource of elements narrower than a byte");
     Location loc = op.getLoc();
     Type element = type.getElementType();
-    Value bytes = arith::ConstantOp::create(rewriter, loc,
-                                            DenseResourceElementsAttr::get(type.clone(rewriter.getI8Type()), resource.getRawHandle()));
+    Value bytes =
+        arith::ConstantOp::create(rewriter, loc, DenseResourceElementsAttr::get(type.clone(rewriter.getI8Type()), resource.getRawHandle()));
     AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
     Value narrow = buildGeneric(rewriter, loc, bytes, buildEmptyLike(rewriter, loc, bytes, element), {identity, identity},
                                 [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
@@ -115,8 +115,6 @@ struct WidenConstant final : OpRewritePattern<arith::ConstantOp> {
 
 } // namespace
 
-void populateLowerPackPatterns(RewritePatternSet &patterns) {
-  patterns.add<LowerPack, LowerUnpack, WidenConstant>(patterns.getContext());
-}
+void populateLowerPackPatterns(RewritePatternSet &patterns) { patterns.add<LowerPack, LowerUnpack, WidenConstant>(patterns.getContext()); }
 
 } // namespace mlir::lowbit

@@ -28,8 +28,7 @@ Value buildRoundedShift(OpBuilder &b, Location loc, Value product, Value shift) 
 
 Value buildIntegerCode(OpBuilder &b, Location loc, Value accumulator, Value multiplier, Value shift, Value zero,
                        NumberFormatAttrInterface format) {
-  Value product =
-      arith::MulIOp::create(b, loc, buildResize(b, loc, accumulator, 64, true), buildResize(b, loc, multiplier, 64, true));
+  Value product = arith::MulIOp::create(b, loc, buildResize(b, loc, accumulator, 64, true), buildResize(b, loc, multiplier, 64, true));
   Value value = buildRoundedShift(b, loc, product, buildResize(b, loc, shift, 64, true));
   if (zero)
     value = arith::AddIOp::create(b, loc, value, buildResize(b, loc, zero, 64, format.isSigned()));

@@ -40,7 +40,8 @@ LogicalResult readParameters(quant::QuantizedType type, int64_t rank, Parameters
   }
   if (auto axis = dyn_cast<quant::UniformQuantizedPerAxisType>(type)) {
     if (axis.getQuantizedDimension() >= rank)
-      return emitError() << "quantized dimension " << axis.getQuantizedDimension() << " of " << type << " is outside of a tensor of rank " << rank;
+      return emitError() << "quantized dimension " << axis.getQuantizedDimension() << " of " << type << " is outside of a tensor of rank "
+                         << rank;
     block[axis.getQuantizedDimension()] = 1;
     llvm::append_range(parameters.scales, axis.getScales());
     llvm::append_range(parameters.zeros, axis.getZeroPoints());
@@ -81,7 +82,8 @@ struct Quantization {
   Value scales, zeros;
 };
 
-FailureOr<Quantization> buildQuantization(OpBuilder &builder, Location loc, quant::QuantizedType type, ArrayRef<int64_t> shape, EmitError emitError) {
+FailureOr<Quantization> buildQuantization(OpBuilder &builder, Location loc, quant::QuantizedType type, ArrayRef<int64_t> shape,
+                                          EmitError emitError) {
   Parameters parameters;
   if (failed(verifyStorage(type, emitError)) || failed(readParameters(type, shape.size(), parameters, emitError)))
     return failure();
@@ -174,9 +176,11 @@ private:
   static LogicalResult verifyMovesOnly(Operation *op) {
     bool isTouched = llvm::any_of(llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()), containsQuantized);
     StringRef dialect = op->getName().getDialectNamespace();
-    if (!isTouched || dialect == "func" || dialect == "tensor" || dialect == "scf" || dialect == "cf" || op->hasTrait<OpTrait::ConstantLike>())
+    if (!isTouched || dialect == "func" || dialect == "tensor" || dialect == "scf" || dialect == "cf" ||
+        op->hasTrait<OpTrait::ConstantLike>())
       return success();
-    return op->emitError() << "`" << op->getName() << "` computes with quantized types, which codes cannot say; expected `quant` casts around it";
+    return op->emitError() << "`" << op->getName()
+                           << "` computes with quantized types, which codes cannot say; expected `quant` casts around it";
   }
 
   static LogicalResult convert(const Cast &cast) {

@@ -43,8 +43,7 @@ llvm::Expected<Array> Array::create(StorageType type, ArrayRef<int64_t> shape) {
 std::string formatShape(ArrayRef<int64_t> shape) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  llvm::interleave(
-      shape, stream, [&](int64_t size) { ShapedType::isDynamic(size) ? stream << '?' : stream << size; }, ", ");
+  llvm::interleave(shape, stream, [&](int64_t size) { ShapedType::isDynamic(size) ? stream << '?' : stream << size; }, ", ");
   return text;
 }
 

@@ -11,8 +11,8 @@
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
-#include "llvm/Support/DynamicLibrary.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/DynamicLibrary.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
@@ -38,7 +38,7 @@ static FailureOr<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(Modul
   bool fixed = target && !target.getProcessor().empty();
   if (fixed && target.getPreference(triple, hostFeatures) < 0)
     return emitError(module.getLoc()) << "target `" << target.getName() << "` (" << target.getTriple() << ") does not run on this machine ("
-                              << triple.str() << ", " << processor << "); choose `host`";
+                                      << triple.str() << ", " << processor << "); choose `host`";
   if (fixed) {
     processor = target.getProcessor().str();
     features = target.getFeatures().str();
@@ -87,7 +87,8 @@ static llvm::orc::SymbolMap getSymbols(llvm::orc::MangleAndInterner mangle, Arra
   return map;
 }
 
-FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, const CompileOptions &options, ArrayRef<RuntimeSymbol> symbols) {
+FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, const CompileOptions &options,
+                                                           ArrayRef<RuntimeSymbol> symbols) {
   if (!isLowered(module) && failed(lower(module, options)))
     return failure();
   prepareCodeGenerators();

@@ -61,9 +61,10 @@ private:
       std::memcpy(&value, static_cast<const char *>(caller.data) + i, bytes);
       uint64_t narrowed = value;
       if (!port->type.narrow(narrowed, caller.type))
-        return llvm::createStringError("`" + port->name + "` holds " +
-                                       (caller.type.kind == 'i' ? std::to_string(llvm::SignExtend64(value, bytes * 8)) : std::to_string(value)) +
-                                       " at element " + std::to_string(i / bytes) + ", which is no " + port->type.getName());
+        return llvm::createStringError(
+            "`" + port->name + "` holds " +
+            (caller.type.kind == 'i' ? std::to_string(llvm::SignExtend64(value, bytes * 8)) : std::to_string(value)) + " at element " +
+            std::to_string(i / bytes) + ", which is no " + port->type.getName());
       std::memcpy(copy.data() + i, &narrowed, bytes);
     }
     return llvm::Error::success();

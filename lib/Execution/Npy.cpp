@@ -78,7 +78,8 @@ private:
     if (text.contains('O'))
       return llvm::createStringError("holds pickled Python objects, which are never loaded; expected numbers");
     if (text.consume_front(">"))
-      return llvm::createStringError("is big-endian (`>" + text + "`); expected little-endian, as `array.astype('<" + text + "')` makes it");
+      return llvm::createStringError("is big-endian (`>" + text + "`); expected little-endian, as `array.astype('<" + text +
+                                     "')` makes it");
     if (!text.consume_front("<") && !text.consume_front("|"))
       text.consume_front("=");
     unsigned bytes = 0;

@@ -25,7 +25,8 @@ static std::vector<Port> readPorts(ArrayAttr list, StringRef kind, std::string &
     auto shaped = dyn_cast<RankedTensorType>(type.getValue());
     std::optional<ElementType> element = ElementType::get(shaped ? shaped.getElementType() : type.getValue());
     if (!element) {
-      message << kind << " `" << name.getValue() << "` has type " << type.getValue() << "; expected a ranked tensor of numbers, or a number";
+      message << kind << " `" << name.getValue() << "` has type " << type.getValue()
+              << "; expected a ranked tensor of numbers, or a number";
       return ports;
     }
     if (!names.insert(name.getValue()).second) {

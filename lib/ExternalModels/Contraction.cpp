@@ -72,8 +72,8 @@ SmallVector<QuantizableOperand> getContractionOperands(linalg::LinalgOp op, std:
     AffineMap map = op.getMatchingIndexingMap(operand);
     bool bothVary = !lhsIsConstant && !rhsIsConstant;
     operands.push_back({operand, isConstant ? OperandRole::Weight : OperandRole::Activation,
-                        bothVary ? side : StringRef(isConstant ? "weight" : "activation"),
-                        getAxes(op, map, utils::IteratorType::parallel), getAxes(op, map, utils::IteratorType::reduction)});
+                        bothVary ? side : StringRef(isConstant ? "weight" : "activation"), getAxes(op, map, utils::IteratorType::parallel),
+                        getAxes(op, map, utils::IteratorType::reduction)});
   }
   return operands;
 }

@@ -14,8 +14,7 @@ std::string getObservedName(StringRef site, const QuantizableOperand &operand) {
 
 namespace {
 
-template <typename OpT>
-struct ContractionModel final : QuantizableOpInterface::ExternalModel<ContractionModel<OpT>, OpT> {
+template <typename OpT> struct ContractionModel final : QuantizableOpInterface::ExternalModel<ContractionModel<OpT>, OpT> {
   SmallVector<QuantizableOperand> getQuantizableOperands(Operation *op, std::string &reason) const {
     return getContractionOperands(cast<linalg::LinalgOp>(op), reason);
   }
@@ -80,8 +79,7 @@ struct GenericRangeModel final : FixedRangeOpInterface::ExternalModel<GenericRan
   }
 };
 
-template <typename... OpTs>
-void attachContractions(MLIRContext *context) {
+template <typename... OpTs> void attachContractions(MLIRContext *context) {
   (OpTs::template attachInterface<ContractionModel<OpTs>>(*context), ...);
 }
 

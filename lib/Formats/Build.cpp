@@ -51,8 +51,7 @@ Value buildResize(OpBuilder &builder, Location loc, Value integer, unsigned widt
   return arith::ExtUIOp::create(builder, loc, type, integer);
 }
 
-Value buildRoundedInteger(OpBuilder &builder, Location loc, Value real, Value zero, double smallest, double largest,
-                          unsigned width) {
+Value buildRoundedInteger(OpBuilder &builder, Location loc, Value real, Value zero, double smallest, double largest, unsigned width) {
   Value rounded = math::RoundEvenOp::create(builder, loc, real);
   if (zero)
     rounded = arith::AddFOp::create(builder, loc, rounded, zero);

@@ -20,13 +20,9 @@ bool UIntFormatAttr::isInteger() const { return true; }
 bool UIntFormatAttr::hasZeroPoint() const { return true; }
 bool UIntFormatAttr::isSigned() const { return false; }
 
-uint64_t UIntFormatAttr::encode(double value, int64_t zero) const {
-  return roundToInteger(value, zero, 0, llvm::maxUIntN(getWidth()));
-}
+uint64_t UIntFormatAttr::encode(double value, int64_t zero) const { return roundToInteger(value, zero, 0, llvm::maxUIntN(getWidth())); }
 
-double UIntFormatAttr::decode(uint64_t code) const {
-  return static_cast<double>(code & llvm::maskTrailingOnes<uint64_t>(getWidth()));
-}
+double UIntFormatAttr::decode(uint64_t code) const { return static_cast<double>(code & llvm::maskTrailingOnes<uint64_t>(getWidth())); }
 
 Value UIntFormatAttr::buildEncode(OpBuilder &builder, Location loc, Value real, Value zero) const {
   return buildRoundedInteger(builder, loc, real, zero, getSmallest(), getLargest(), getWidth());

@@ -42,7 +42,8 @@ SmallVector<utils::IteratorType> ContractOp::getIteratorTypes() {
 static LogicalResult verifySide(ContractOp op, StringRef side, Value codes, Value scales, Value zeros, SchemeAttr scheme) {
   if (!scheme) {
     if (scales || zeros)
-      return op.emitOpError() << "(C3) " << side << " has " << (scales ? "scales" : "zero points") << " but no scheme; add `<format, …>` after them";
+      return op.emitOpError() << "(C3) " << side << " has " << (scales ? "scales" : "zero points")
+                              << " but no scheme; add `<format, …>` after them";
     if (!isa<FloatType>(getElementTypeOrSelf(codes.getType())))
       return op.emitOpError() << "(C3) " << side << " has no scheme and element type " << getElementTypeOrSelf(codes.getType())
                               << "; expected a float, or a scheme";
@@ -53,7 +54,8 @@ static LogicalResult verifySide(ContractOp op, StringRef side, Value codes, Valu
   if (zeros && !scales)
     return failed(verifyZeros(op, "C2", zeros, zeros, scheme))
                ? failure()
-               : verifyScaleShape(op, "C2", (side + " zero point").str(), zeros, cast<RankedTensorType>(codes.getType()).getShape(), scheme);
+               : verifyScaleShape(op, "C2", (side + " zero point").str(), zeros, cast<RankedTensorType>(codes.getType()).getShape(),
+                                  scheme);
   if (!scales)
     return scheme.getZero() ? op.emitOpError() << "(C2) the scheme has zero points of type " << scheme.getZero()
                                                << ", but there is no operand for them (" << side << ")"
@@ -116,8 +118,8 @@ LogicalResult ContractOp::verifyRegions() {
   }
   Block &body = getEpilogue().front();
   if (body.getNumArguments() != 1 + getEpilogueOperands().size())
-    return emitOpError() << "(C6) the epilogue takes " << body.getNumArguments() << " values; expected "
-                         << 1 + getEpilogueOperands().size() << ", the sum and one for each operand";
+    return emitOpError() << "(C6) the epilogue takes " << body.getNumArguments() << " values; expected " << 1 + getEpilogueOperands().size()
+                         << ", the sum and one for each operand";
   for (auto [argument, operand] : llvm::zip(body.getArguments().drop_front(), getEpilogueOperands()))
     if (argument.getType() != getElementTypeOrSelf(operand.getType()))
       return emitOpError() << "(C6) epilogue argument " << argument.getArgNumber() << " has type " << argument.getType() << "; expected "

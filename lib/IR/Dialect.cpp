@@ -1,13 +1,13 @@
 //===- Dialect.cpp - registration of the lowbit dialect -------------------===//
 
-#include "lowbit/IR/Lowbit.h"
 #include "Bytecode.h"
+#include "lowbit/IR/Lowbit.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
-#include "mlir/AsmParser/AsmParser.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include "lowbit/IR/LowbitDialect.cpp.inc"
@@ -27,8 +27,7 @@
 namespace mlir::lowbit {
 
 /// Appends every attribute of `AttrTs` that is a target; targets have no parameters.
-template <typename... AttrTs>
-static void appendTargets(MLIRContext *context, SmallVectorImpl<Attribute> &targets) {
+template <typename... AttrTs> static void appendTargets(MLIRContext *context, SmallVectorImpl<Attribute> &targets) {
   auto append = [&](auto attr) {
     using AttrT = decltype(attr);
     if constexpr (std::is_base_of_v<QuantTargetAttrInterface::Trait<AttrT>, AttrT>)

@@ -25,8 +25,8 @@ LogicalResult ObserveOp::verify() {
 /// The constraints on scales and zero points that every op with a scheme has, under the given labels.
 static LogicalResult verifyScheme(Operation *op, ArrayRef<StringRef> labels, Value covered, Value scales, Value zeros, SchemeAttr scheme) {
   auto type = cast<ShapedType>(covered.getType());
-  if (failed(verifyScaleShape(op, labels[0], "scale", scales, type.getShape(), scheme)) || failed(verifyScaleType(op, labels[1], scales, scheme)) ||
-      failed(verifyZeros(op, labels[2], zeros, scales, scheme)))
+  if (failed(verifyScaleShape(op, labels[0], "scale", scales, type.getShape(), scheme)) ||
+      failed(verifyScaleType(op, labels[1], scales, scheme)) || failed(verifyZeros(op, labels[2], zeros, scales, scheme)))
     return failure();
   return failed(verifyConstantOperands(op)) ? failure() : verifyScaleValues(op, scales);
 }
@@ -52,9 +52,7 @@ LogicalResult DequantizeOp::verify() {
   return verifyScheme(*this, {"C2", "C3", "C4"}, getCodes(), getScales(), getZeros(), getScheme());
 }
 
-LogicalResult FakeQuantOp::verify() {
-  return verifyScheme(*this, {"C2", "C3", "C4"}, getInput(), getScales(), getZeros(), getScheme());
-}
+LogicalResult FakeQuantOp::verify() { return verifyScheme(*this, {"C2", "C3", "C4"}, getInput(), getScales(), getZeros(), getScheme()); }
 
 LogicalResult FakeQuantGradOp::verify() {
   Type input = getInput().getType();

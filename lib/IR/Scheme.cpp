@@ -4,8 +4,8 @@
 
 namespace mlir::lowbit {
 
-LogicalResult SchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError, NumberFormatAttrInterface format,
-                                 DenseI64ArrayAttr block, Type scale, IntegerType zero, Scaling) {
+LogicalResult SchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError, NumberFormatAttrInterface format, DenseI64ArrayAttr block,
+                                 Type scale, IntegerType zero, Scaling) {
   if (!format)
     return emitError() << "scheme needs a number format such as `#lowbit.int<8>`";
   if (scale && !scale.isF32() && !scale.isF16() && !scale.isBF16() && !isa<Float8E8M0FNUType, Float8E4M3FNType>(scale))

@@ -39,7 +39,8 @@ OpFoldResult FromBitsOp::fold(FoldAdaptor) {
   return isInverse ? source.getCodes() : Value();
 }
 
-static LogicalResult verifyPacked(Operation *op, Value codes, Value packed, NumberFormatAttrInterface format, PackingAttrInterface packing) {
+static LogicalResult verifyPacked(Operation *op, Value codes, Value packed, NumberFormatAttrInterface format,
+                                  PackingAttrInterface packing) {
   if (failed(verifyCodeType(op, "C1", "codes", codes, format)))
     return failure();
   auto codeType = cast<RankedTensorType>(codes.getType()), packedType = cast<RankedTensorType>(packed.getType());

@@ -75,11 +75,12 @@ LogicalResult verifyZeros(Operation *op, StringRef label, Value zeros, Value sca
     return op->emitOpError() << "(" << label << ") the scheme has zero points of type " << scheme.getZero()
                              << ", but there is no operand for them; add it, or remove `zero` from the scheme";
   if (!scheme.getZero())
-    return op->emitOpError() << "(" << label << ") zero points are given, but the scheme has none; add `zero = "
-                             << getElementTypeOrSelf(zeros.getType()) << "` to the scheme, or remove the operand";
+    return op->emitOpError() << "(" << label
+                             << ") zero points are given, but the scheme has none; add `zero = " << getElementTypeOrSelf(zeros.getType())
+                             << "` to the scheme, or remove the operand";
   if (getElementTypeOrSelf(zeros.getType()) != scheme.getZero())
-    return op->emitOpError() << "(" << label << ") zero points have element type " << getElementTypeOrSelf(zeros.getType())
-                             << "; expected " << scheme.getZero() << " as the scheme says";
+    return op->emitOpError() << "(" << label << ") zero points have element type " << getElementTypeOrSelf(zeros.getType()) << "; expected "
+                             << scheme.getZero() << " as the scheme says";
   return verifySameShape(op, label, "zero point", zeros, "scale", scales);
 }
 

@@ -52,7 +52,8 @@ struct SmoothQuantPass final : PassWithModels<impl::SmoothQuantPassBase<SmoothQu
     if (groups.empty())
       return;
     if (stats.empty()) {
-      emitError(getOperation().getLoc()) << "recipe `" << loaded->name << "` smooths activations, which needs statistics; calibrate first, and give `stats`";
+      emitError(getOperation().getLoc()) << "recipe `" << loaded->name
+                                         << "` smooths activations, which needs statistics; calibrate first, and give `stats`";
       return signalPassFailure();
     }
     llvm::Expected<Statistics> statistics = Statistics::load(stats, &getContext());
@@ -80,7 +81,8 @@ private:
       Linear linear{op, operands[activationFirst ? 0 : 1], operands[activationFirst ? 1 : 0], site.getValue()};
       if (linear.weight.role != OperandRole::Weight || linear.activation.reducedAxes.size() != 1 || linear.weight.reducedAxes.size() != 1 ||
           !getElementTypeOrSelf(linear.activation.operand->get()).isF32() || !getElementTypeOrSelf(linear.weight.operand->get()).isF32())
-        return op->emitOpError() << "site `" << site.getValue() << "` cannot be smoothed: expected one f32 activation and one f32 weight that share one "
+        return op->emitOpError() << "site `" << site.getValue()
+                                 << "` cannot be smoothed: expected one f32 activation and one f32 weight that share one "
                                     "summed axis; remove `smooth` from its rule";
       Group &group = groups[linear.activation.operand->get()];
       group.strength = std::max(group.strength, rule->activation->smooth);
@@ -96,7 +98,8 @@ private:
     auto type = cast<RankedTensorType>(activation.getType());
     std::string observed = getObservedName(first.site, first.activation);
     const SiteStatistics *site = statistics.lookup(observed);
-    if (!site || ArrayRef<int64_t>(site->axes) != ArrayRef<int64_t>{axis} || static_cast<int64_t>(site->states.size()) != type.getDimSize(axis))
+    if (!site || ArrayRef<int64_t>(site->axes) != ArrayRef<int64_t>{axis} ||
+        static_cast<int64_t>(site->states.size()) != type.getDimSize(axis))
       return first.op->emitOpError() << "smoothing needs statistics of `" << observed << "` with a state for each channel"
                                      << (site ? "; calibrate with axes `channel`" : ", but it has none; calibrate again");
     std::vector<double> spread(site->states.size(), kSmallest), weightSpread(site->states.size(), kSmallest);
@@ -180,8 +183,8 @@ private:
     auto body = [](OpBuilder &b, Location l, ValueRange arguments) {
       linalg::YieldOp::create(b, l, arith::MulFOp::create(b, l, arguments[0], arguments[1]).getResult());
     };
-    return linalg::GenericOp::create(builder, loc, type, ValueRange{activation, factor}, init, ArrayRef<AffineMap>{identity, along, identity},
-                                     iterators, body)
+    return linalg::GenericOp::create(builder, loc, type, ValueRange{activation, factor}, init,
+                                     ArrayRef<AffineMap>{identity, along, identity}, iterators, body)
         .getResult(0);
   }
 };

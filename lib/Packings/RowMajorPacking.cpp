@@ -13,8 +13,8 @@ LogicalResult RowMajorPackingAttr::verifyPackable(ArrayRef<int64_t> shape, unsig
   if (width > 8)
     return emitError() << "codes of " << width << " bits; expected at most 8";
   if (shape.empty() || shape.back() % getCodesPerByte(width) != 0)
-    return emitError() << "the last axis of size " << (shape.empty() ? 0 : shape.back()) << " does not fill whole bytes; expected a multiple of "
-                       << getCodesPerByte(width);
+    return emitError() << "the last axis of size " << (shape.empty() ? 0 : shape.back())
+                       << " does not fill whole bytes; expected a multiple of " << getCodesPerByte(width);
   return success();
 }
 

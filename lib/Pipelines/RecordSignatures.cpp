@@ -42,7 +42,7 @@ void recordSignatures(ModuleOp module) {
     for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
       outputs.push_back(describePort(builder, "result", index, type, function.getResultAttrDict(index)));
     function->setAttr(signatureAttrName, builder.getDictionaryAttr({builder.getNamedAttr("inputs", builder.getArrayAttr(inputs)),
-                                                                builder.getNamedAttr("outputs", builder.getArrayAttr(outputs))}));
+                                                                    builder.getNamedAttr("outputs", builder.getArrayAttr(outputs))}));
   }
 }
 

@@ -11,8 +11,7 @@ namespace {
 constexpr StringLiteral kKinds[] = {"linear", "conv", "embedding", "attention"};
 
 InFlightDiagnostic listAllowed(InFlightDiagnostic diagnostic, ArrayRef<StringLiteral> allowed) {
-  llvm::interleave(
-      allowed, [&](StringRef text) { diagnostic << "`" << text << "`"; }, [&] { diagnostic << ", "; });
+  llvm::interleave(allowed, [&](StringRef text) { diagnostic << "`" << text << "`"; }, [&] { diagnostic << ", "; });
   return diagnostic;
 }
 
@@ -144,8 +143,9 @@ LogicalResult readWeight(const Node &node, RecipeRule &rule) {
 LogicalResult readSmooth(const Node &node, SchemeRecipe &scheme) {
   if (node.kind != Node::Word || StringRef(node.text).getAsDouble(scheme.smooth) || !(scheme.smooth > 0 && scheme.smooth <= 1))
     return emitError(node.loc) << "`smooth` is " << node.describe() << "; expected a strength above 0 and at most 1, such as 0.8";
-  return scheme.isStatic ? success()
-                         : emitError(node.loc) << "`smooth` needs ranges of channels from statistics; say \"mode\": \"static\", or remove it";
+  return scheme.isStatic
+             ? success()
+             : emitError(node.loc) << "`smooth` needs ranges of channels from statistics; say \"mode\": \"static\", or remove it";
 }
 
 LogicalResult readActivation(const Node &node, RecipeRule &rule) {
@@ -156,14 +156,16 @@ LogicalResult readActivation(const Node &node, RecipeRule &rule) {
     return failure();
   const Node *mode = node.find("mode"), *observer = node.find("observer");
   if (!mode)
-    return emitError(node.loc) << "`activation` has no `mode`; add \"dynamic\" (scales computed at run time) or \"static\" (from statistics)";
+    return emitError(node.loc)
+           << "`activation` has no `mode`; add \"dynamic\" (scales computed at run time) or \"static\" (from statistics)";
   FailureOr<StringRef> choice = readChoice(*mode, "mode", {"dynamic", "static"});
   if (failed(choice))
     return failure();
   scheme.isStatic = *choice == "static";
   if (scheme.isStatic && (scheme.perKeptAxis || scheme.group != 0))
-    return emitError(mode->loc) << "static scales are per tensor, since tokens of calibration are not those of a run; say \"per\": \"tensor\", "
-                                   "or \"mode\": \"dynamic\"";
+    return emitError(mode->loc)
+           << "static scales are per tensor, since tokens of calibration are not those of a run; say \"per\": \"tensor\", "
+              "or \"mode\": \"dynamic\"";
   if (const Node *smooth = node.find("smooth"); smooth && failed(readSmooth(*smooth, scheme)))
     return failure();
   if (!observer)

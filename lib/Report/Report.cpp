@@ -6,9 +6,9 @@
 
 #include "lowbit/Report/Report.h"
 #include "lowbit/Transforms/Sites.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/RegionGraphTraits.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -33,8 +33,8 @@ Object toJSON(const Macs &macs) {
   return object;
 }
 
-/// Picojoules of one multiply-accumulate by the wider side: Horowitz, "Computing's energy problem", ISSCC 2014, 45 nm: 8-bit integer 0.2 + 0.03,
-/// 16-bit float 1.1 + 0.4, 32-bit float 3.7 + 0.9. Below 8 bits the multiplier is taken to shrink with the product of widths.
+/// Picojoules of one multiply-accumulate by the wider side: Horowitz, "Computing's energy problem", ISSCC 2014, 45 nm: 8-bit integer 0.2 +
+/// 0.03, 16-bit float 1.1 + 0.4, 32-bit float 3.7 + 0.9. Below 8 bits the multiplier is taken to shrink with the product of widths.
 double getPicojoules(unsigned left, unsigned right) {
   unsigned widest = std::max(left, right);
   if (widest > 16)
@@ -110,7 +110,8 @@ public:
 private:
   static bool isContraction(Operation *op) {
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-    return linalgOp && linalgOp.getNumReductionLoops() > 0 && (linalg::isaContractionOpInterface(linalgOp) || linalg::isaConvolutionOpInterface(linalgOp));
+    return linalgOp && linalgOp.getNumReductionLoops() > 0 &&
+           (linalg::isaContractionOpInterface(linalgOp) || linalg::isaConvolutionOpInterface(linalgOp));
   }
 
   Object buildRow(Operation *op, StringRef kind) {
@@ -211,7 +212,8 @@ private:
     module.walk([&](arith::ConstantOp constant) {
       Bytes each = getBytes(constant, constant->hasAttr(kSQNRAttr));
       total.quantized += each.quantized;
-      bool isFloat = !constant->hasAttr(kAddedAttr) && isa<FloatType>(getElementTypeOrSelf(constant.getType())) && isa<ShapedType>(constant.getType());
+      bool isFloat =
+          !constant->hasAttr(kAddedAttr) && isa<FloatType>(getElementTypeOrSelf(constant.getType())) && isa<ShapedType>(constant.getType());
       total.floating += constant->hasAttr(kSQNRAttr) ? each.floating : isFloat ? each.quantized : 0;
     });
     return total;

@@ -19,8 +19,7 @@ struct Calibration::Storage {
 };
 
 static ModelStatistics wrap(std::shared_ptr<SessionContext> session, Statistics statistics) {
-  return ModelStatistics(
-      std::make_shared<ModelStatistics::Storage>(ModelStatistics::Storage{std::move(session), std::move(statistics)}));
+  return ModelStatistics(std::make_shared<ModelStatistics::Storage>(ModelStatistics::Storage{std::move(session), std::move(statistics)}));
 }
 
 llvm::Expected<ModelStatistics> ModelStatistics::load(const std::string &path) {
@@ -85,7 +84,8 @@ static FailureOr<std::string> getObserver(const std::string &recipe, MLIRContext
     std::string text;
     llvm::raw_string_ostream(text) << rule.activation->observer;
     if (!observer.empty() && observer != text)
-      return emitError(rule.loc) << "rules name the observers `" << observer << "` and `" << text << "`; expected one, or `observer` in the call",
+      return emitError(rule.loc) << "rules name the observers `" << observer << "` and `" << text
+                                 << "`; expected one, or `observer` in the call",
              failure();
     observer = text;
   }

@@ -37,9 +37,7 @@ llvm::Expected<Model> Model::parse(const std::string &text, const std::string &n
 }
 
 /// A copy that may be changed.
-static OwningOpRef<ModuleOp> copy(const Model::Storage &storage) {
-  return cast<ModuleOp>(storage.module.get()->clone());
-}
+static OwningOpRef<ModuleOp> copy(const Model::Storage &storage) { return cast<ModuleOp>(storage.module.get()->clone()); }
 
 EntryInfo describeEntry(const Entry &entry) {
   auto describePorts = [](ArrayRef<Port> ports) {
@@ -89,7 +87,11 @@ llvm::Expected<Model> Model::transform(const std::string &pipeline) const {
   PassManager pm(&work.getContext(), ModuleOp::getOperationName());
   std::string message;
   llvm::raw_string_ostream stream(message);
-  if (failed(parsePassPipeline(pipeline, pm, stream)))
+  // As quant-opt takes it, with its anchor, or without: an anchor inside of a module would name modules within, and do nothing.
+  StringRef passes(pipeline);
+  if (passes.consume_front("builtin.module(") && !passes.consume_back(")"))
+    return llvm::createStringError("pipeline `" + pipeline + "`: expected `)` at its end");
+  if (failed(parsePassPipeline(passes, pm, stream)))
     return llvm::createStringError("pipeline `" + pipeline + "`: " + message);
   return runOnCopy(*storage, work, pm);
 }

@@ -1,12 +1,12 @@
 //===- Sites.cpp - every site of a model, and the report of it ------------===//
 // Law: figures come from the constants themselves; what cannot be computed is left out, never estimated in silence.
 
+#include "lowbit/Transforms/Sites.h"
 #include "Context.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Report/Report.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Passes.h"
-#include "lowbit/Transforms/Sites.h"
 #include "mlir/Pass/PassManager.h"
 
 namespace mlir::lowbit {

@@ -1,6 +1,7 @@
 //===- ApproximateMath.cpp - functions as polynomials ---------------------===//
-// Law: results stay within 5 units in the last place of the C library's (test/Integration/CPU/functions.mlir), infinities and NaN included; results
-// and operands below the smallest normal number count as zero and as that number. Sine and cosine stay the library's: upstream's lose large angles.
+// Law: results stay within 5 units in the last place of the C library's (test/Integration/CPU/functions.mlir), infinities and NaN included;
+// results and operands below the smallest normal number count as zero and as that number. Sine and cosine stay the library's: upstream's
+// lose large angles.
 
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -4,11 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowbit/Transforms/Sites.h"
 #include "StaticScales.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Recipes/Recipe.h"
 #include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::lowbit {
@@ -46,8 +46,7 @@ struct AssignSchemesPass final : PassWithModels<impl::AssignSchemesPassBase<Assi
     ModuleOp module = getOperation();
     FailureOr<Recipe> recipe = Recipe::load(this->recipe, module.getLoc());
     SmallVector<Site> sites;
-    if (failed(recipe) || failed(collectSites(sites)) || failed(checkPatterns(*recipe, sites)) ||
-        failed(loadStatistics(*recipe)))
+    if (failed(recipe) || failed(collectSites(sites)) || failed(checkPatterns(*recipe, sites)) || failed(loadStatistics(*recipe)))
       return signalPassFailure();
     if (sites.empty()) {
       module.emitError() << "nothing in the module can be quantized; expected a contraction, convolution or table lookup of floats";
@@ -64,7 +63,8 @@ private:
     if (!recipe.needsStatistics())
       return success();
     if (stats.empty())
-      return emitError(loc) << "recipe `" << recipe.name << "` has static activations, which need statistics; calibrate first, and give `stats`";
+      return emitError(loc) << "recipe `" << recipe.name
+                            << "` has static activations, which need statistics; calibrate first, and give `stats`";
     llvm::Expected<Statistics> loaded = Statistics::load(stats, &getContext());
     if (!loaded)
       return emitError(loc) << llvm::toString(loaded.takeError());
@@ -117,8 +117,9 @@ private:
     const SiteStatistics *observed = statistics->lookup(getObservedName(site.name, operand));
     if (!chosen.observer || !observed || chosen.observer == Attribute(observed->observer))
       return success();
-    return site.op->emitOpError() << "the recipe wants observer " << chosen.observer << " at site `" << site.name << "`, but the statistics are of "
-                                  << observed->observer << "; calibrate with the recipe's observer, or remove it from the recipe";
+    return site.op->emitOpError() << "the recipe wants observer " << chosen.observer << " at site `" << site.name
+                                  << "`, but the statistics are of " << observed->observer
+                                  << "; calibrate with the recipe's observer, or remove it from the recipe";
   }
 
   FailureOr<DictionaryAttr> assignOperand(const SchemeRecipe &chosen, Site site, const QuantizableOperand &operand) {

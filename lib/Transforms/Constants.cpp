@@ -98,7 +98,8 @@ ElementsAttr buildElements(RankedTensorType type, ArrayRef<char> bytes, StringRe
       reals.emplace_back(cast<FloatType>(element).getFloatSemantics(), value);
     return DenseElementsAttr::get(type, reals);
   }
-  return DenseResourceElementsAttr::get(type, key, HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, /*align=*/64, /*dataIsMutable=*/false));
+  return DenseResourceElementsAttr::get(type, key,
+                                        HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, /*align=*/64, /*dataIsMutable=*/false));
 }
 
 StringRef getResourceKey(ElementsAttr elements, StringRef fallback) {

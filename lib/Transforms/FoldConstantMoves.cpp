@@ -29,7 +29,8 @@ ArrayRef<char> getRawBytes(ElementsAttr elements) {
   return bytes.size() == expected ? bytes : ArrayRef<char>();
 }
 
-/// Element (i, j, …) of the result is the input's element at the index that `permutation` permutes: result axis a is input axis permutation[a].
+/// Element (i, j, …) of the result is the input's element at the index that `permutation` permutes: result axis a is input axis
+/// permutation[a].
 ElementsAttr transpose(ElementsAttr elements, ArrayRef<int64_t> permutation, RankedTensorType type) {
   if (elements.isSplat())
     if (auto dense = dyn_cast<DenseElementsAttr>(elements))
@@ -74,7 +75,8 @@ struct FoldTranspose final : OpRewritePattern<linalg::TransposeOp> {
     ElementsAttr input = getConstantElements(op.getInput());
     if (!input || op->getNumResults() != 1)
       return rewriter.notifyMatchFailure(op, "does not transpose a constant tensor");
-    return replaceByConstant(op, op.getInput(), transpose(input, op.getPermutation(), cast<RankedTensorType>(op->getResultTypes()[0])), rewriter);
+    return replaceByConstant(op, op.getInput(), transpose(input, op.getPermutation(), cast<RankedTensorType>(op->getResultTypes()[0])),
+                             rewriter);
   }
 };
 
@@ -98,8 +100,7 @@ struct FoldPermutingCopy final : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
-template <typename OpT>
-struct FoldReshape final : OpRewritePattern<OpT> {
+template <typename OpT> struct FoldReshape final : OpRewritePattern<OpT> {
   using OpRewritePattern<OpT>::OpRewritePattern;
   LogicalResult matchAndRewrite(OpT op, PatternRewriter &rewriter) const override {
     ElementsAttr input = getConstantElements(op.getSrc());
@@ -117,7 +118,8 @@ struct FoldReshape final : OpRewritePattern<OpT> {
 } // namespace
 
 void populateFoldConstantMovesPatterns(RewritePatternSet &patterns) {
-  patterns.add<FoldTranspose, FoldPermutingCopy, FoldReshape<tensor::ExpandShapeOp>, FoldReshape<tensor::CollapseShapeOp>>(patterns.getContext());
+  patterns.add<FoldTranspose, FoldPermutingCopy, FoldReshape<tensor::ExpandShapeOp>, FoldReshape<tensor::CollapseShapeOp>>(
+      patterns.getContext());
 }
 
 } // namespace mlir::lowbit

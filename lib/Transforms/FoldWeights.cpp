@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowbit/Transforms/Constants.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Passes.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -22,8 +22,7 @@ namespace {
 constexpr double kLosslessDecibels = 999;
 
 /// Calls `visit(first, count, scale)` for runs of `count` elements that share the scale with index `scale`.
-template <typename Visit>
-void forEachRun(ArrayRef<int64_t> shape, SchemeAttr scheme, Visit visit) {
+template <typename Visit> void forEachRun(ArrayRef<int64_t> shape, SchemeAttr scheme, Visit visit) {
   int64_t total = ShapedType::getNumElements(shape), rank = shape.size();
   if (total == 0)
     return;
@@ -57,8 +56,7 @@ APFloat roundScale(float scale, FloatType type) {
   return rounded;
 }
 
-template <typename T>
-void appendBytes(std::vector<char> &bytes, T value, unsigned width) {
+template <typename T> void appendBytes(std::vector<char> &bytes, T value, unsigned width) {
   uint64_t bits = static_cast<uint64_t>(value);
   const char *from = reinterpret_cast<const char *>(&bits);
   bytes.insert(bytes.end(), from, from + width);
@@ -68,7 +66,8 @@ void appendBytes(std::vector<char> &bytes, T value, unsigned width) {
 LogicalResult checkFinite(Operation *op, ArrayRef<float> reals, ArrayRef<int64_t> shape, StringRef key) {
   for (auto [i, real] : llvm::enumerate(reals))
     if (!std::isfinite(real))
-      return op->emitError() << "weight `" << key << "` holds " << (std::isnan(real) ? "NaN" : "infinity") << " at " << formatIndex(shape, i)
+      return op->emitError() << "weight `" << key << "` holds " << (std::isnan(real) ? "NaN" : "infinity") << " at "
+                             << formatIndex(shape, i)
                              << "; expected finite numbers: mend the model, or keep the site in float by a rule with `keep`";
   return success();
 }
@@ -131,7 +130,8 @@ public:
       return failure();
     SchemeAttr scheme = op.getScheme();
     NumberFormatAttrInterface format = scheme.getFormat();
-    uint64_t zeroMask = scheme.getZero() && !format.isSigned() ? llvm::maskTrailingOnes<uint64_t>(scheme.getZero().getWidth()) : ~uint64_t(0);
+    uint64_t zeroMask =
+        scheme.getZero() && !format.isSigned() ? llvm::maskTrailingOnes<uint64_t>(scheme.getZero().getWidth()) : ~uint64_t(0);
     bool isReciprocal = scheme.getScaling() == Scaling::Reciprocal;
     unsigned width = (format.getWidth() + 7) / 8;
     std::vector<char> bytes(reals->size() * width);
@@ -148,7 +148,8 @@ public:
         noise += error * error;
       }
     });
-    Operation *codes = replace(op.getCodes(), buildElements(cast<RankedTensorType>(op.getCodes().getType()), bytes, (key + ".codes").str()));
+    Operation *codes =
+        replace(op.getCodes(), buildElements(cast<RankedTensorType>(op.getCodes().getType()), bytes, (key + ".codes").str()));
     // Said for reports, which no longer have the floats. Codes that lose nothing have no finite ratio.
     double decibels = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : kLosslessDecibels;
     codes->setAttr(kSQNRAttr, rewriter.getF32FloatAttr(static_cast<float>(std::min(decibels, kLosslessDecibels))));

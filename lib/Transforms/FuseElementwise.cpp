@@ -17,7 +17,9 @@ namespace mlir::lowbit {
 /// Whether the op only moves elements.
 static bool isDataMovement(linalg::LinalgOp op) { return op.getBlock()->getOperations().size() == 1 && op.getNumDpsInputs() == 1; }
 
-static bool isContraction(linalg::LinalgOp op) { return op.getNumReductionLoops() != 0 && op.getNumDpsInputs() > 1 && linalg::isaContractionOpInterface(op); }
+static bool isContraction(linalg::LinalgOp op) {
+  return op.getNumReductionLoops() != 0 && op.getNumDpsInputs() > 1 && linalg::isaContractionOpInterface(op);
+}
 
 /// Whether computing the op a second time costs no more than loading its result: a few additions and products on one large operand.
 static bool isCheap(linalg::LinalgOp op) {
@@ -26,7 +28,8 @@ static bool isCheap(linalg::LinalgOp op) {
            op.getMatchingIndexingMap(input).isProjectedPermutation();
   });
   bool isSimple = llvm::all_of(op.getBlock()->without_terminator(), [](Operation &bodyOp) {
-    return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::NegFOp, arith::AddIOp, arith::SubIOp, arith::ExtSIOp, arith::SIToFPOp>(bodyOp);
+    return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::NegFOp, arith::AddIOp, arith::SubIOp, arith::ExtSIOp, arith::SIToFPOp>(
+        bodyOp);
   });
   return isSimple && numLarge <= 1 && op.getBlock()->getOperations().size() <= 4;
 }

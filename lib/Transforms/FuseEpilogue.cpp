@@ -119,13 +119,14 @@ struct FuseElementwise final : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 
 private:
-  static Value buildFused(linalg::LinalgOp op, ContractOp old, ArrayRef<Value> operands, ArrayRef<AffineMap> maps, ArrayRef<unsigned> inputs,
-                          PatternRewriter &rewriter) {
+  static Value buildFused(linalg::LinalgOp op, ContractOp old, ArrayRef<Value> operands, ArrayRef<AffineMap> maps,
+                          ArrayRef<unsigned> inputs, PatternRewriter &rewriter) {
     Value init = op.getDpsInits()[0];
     Location loc = old.getLoc();
     Value destination = init;
     if (!init.getDefiningOp<tensor::EmptyOp>())
-      destination = tensor::EmptyOp::create(rewriter, loc, tensor::getMixedSizes(rewriter, loc, init), getElementTypeOrSelf(init.getType()));
+      destination =
+          tensor::EmptyOp::create(rewriter, loc, tensor::getMixedSizes(rewriter, loc, init), getElementTypeOrSelf(init.getType()));
     auto contract = ContractOp::create(rewriter, loc, init.getType(), old.getLhs(), old.getLhsScales(), old.getLhsZeros(), old.getRhs(),
                                        old.getRhsScales(), old.getRhsZeros(), destination, operands, rewriter.getAffineMapArrayAttr(maps),
                                        old.getLhsSchemeAttr(), old.getRhsSchemeAttr());
@@ -159,8 +160,6 @@ struct ReadBroadcastInput final : OpRewritePattern<ContractOp> {
 };
 } // namespace
 
-void populateFuseEpiloguePatterns(RewritePatternSet &patterns) {
-  patterns.add<FuseElementwise, ReadBroadcastInput>(patterns.getContext());
-}
+void populateFuseEpiloguePatterns(RewritePatternSet &patterns) { patterns.add<FuseElementwise, ReadBroadcastInput>(patterns.getContext()); }
 
 } // namespace mlir::lowbit

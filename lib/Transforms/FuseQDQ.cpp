@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "FuseEpilogue.h"
-#include "lowbit/Transforms/Sites.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"

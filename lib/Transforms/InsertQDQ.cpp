@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowbit/Transforms/Sites.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 namespace mlir::lowbit {
@@ -54,7 +54,8 @@ private:
     SmallVector<QuantizableOperand> operands = op.getQuantizableOperands(reason);
     for (NamedAttribute entry : schemes)
       if (llvm::none_of(operands, [&](const QuantizableOperand &operand) { return operand.name == entry.getName(); }))
-        return op->emitOpError() << "has a scheme for `" << entry.getName().getValue() << "`, which is no operand of it that can be quantized";
+        return op->emitOpError() << "has a scheme for `" << entry.getName().getValue()
+                                 << "`, which is no operand of it that can be quantized";
     for (const QuantizableOperand &operand : operands) {
       auto entry = schemes.getAs<DictionaryAttr>(operand.name);
       if (entry && failed(insertOperand(op, operand, entry)))
@@ -74,8 +75,8 @@ private:
     OpBuilder builder(op);
     Location loc = input.getLoc();
     auto scale = entry.getAs<FloatAttr>("scale");
-    Scales scales = scale ? buildStaticScales(builder, loc, scale, entry.getAs<IntegerAttr>("zero"))
-                          : buildComputedScales(builder, loc, input, scheme);
+    Scales scales =
+        scale ? buildStaticScales(builder, loc, scale, entry.getAs<IntegerAttr>("zero")) : buildComputedScales(builder, loc, input, scheme);
     Type codesType = type.clone(scheme.getFormat().getCodeType());
     Value codes = QuantizeOp::create(builder, loc, codesType, input, scales.scales, scales.zeros, scheme);
     operand.operand->set(DequantizeOp::create(builder, loc, type, codes, scales.scales, scales.zeros, scheme));

@@ -71,8 +71,10 @@ struct MergeBatches final : OpRewritePattern<linalg::BatchMatmulOp> {
     SmallVector<OpFoldResult> sizes{tensor::getMixedSize(rewriter, loc, rows, 0), tensor::getMixedSize(rewriter, loc, weight, 1)};
     Value empty = tensor::EmptyOp::create(rewriter, loc, sizes, resultType.getElementType());
     Value init = linalg::FillOp::create(rewriter, loc, fill.getInputs(), empty).getResult(0);
-    Value product = linalg::MatmulOp::create(rewriter, loc, TypeRange{init.getType()}, ValueRange{rows, weight}, ValueRange{init}).getResult(0);
-    rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(op, resultType, product, groups, tensor::getMixedSizes(rewriter, loc, op.getDpsInits()[0]));
+    Value product =
+        linalg::MatmulOp::create(rewriter, loc, TypeRange{init.getType()}, ValueRange{rows, weight}, ValueRange{init}).getResult(0);
+    rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(op, resultType, product, groups,
+                                                       tensor::getMixedSizes(rewriter, loc, op.getDpsInits()[0]));
     return success();
   }
 };

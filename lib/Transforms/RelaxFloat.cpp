@@ -29,8 +29,8 @@ static void relax(Region &region) {
 static bool hasTranscendental(Region &region) {
   return region
       .walk([](Operation *op) {
-        bool isExact = isa<math::AbsFOp, math::CeilOp, math::CopySignOp, math::FloorOp, math::FmaOp, math::RoundEvenOp, math::RoundOp, math::SqrtOp,
-                           math::TruncOp>(op);
+        bool isExact = isa<math::AbsFOp, math::CeilOp, math::CopySignOp, math::FloorOp, math::FmaOp, math::RoundEvenOp, math::RoundOp,
+                           math::SqrtOp, math::TruncOp>(op);
         bool isFloatMath = isa<math::MathDialect>(op->getDialect()) && isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType()));
         return isFloatMath && !isExact ? WalkResult::interrupt() : WalkResult::advance();
       })

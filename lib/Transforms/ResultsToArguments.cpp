@@ -37,7 +37,8 @@ static LogicalResult appendDestinations(func::FuncOp function, SmallVectorImpl<B
 
 static void writeToDestination(OpBuilder &builder, Location loc, Value result, Value destination) {
   if (isa<RankedTensorType>(result.getType()))
-    bufferization::MaterializeInDestinationOp::create(builder, loc, /*result=*/Type(), result, destination, /*restrict=*/true, /*writable=*/true);
+    bufferization::MaterializeInDestinationOp::create(builder, loc, /*result=*/Type(), result, destination, /*restrict=*/true,
+                                                      /*writable=*/true);
   else
     memref::StoreOp::create(builder, loc, result, destination, ValueRange());
 }

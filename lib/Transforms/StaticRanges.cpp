@@ -15,7 +15,8 @@ FailureOr<const SiteStatistics *> findStatistics(const Statistics &statistics, c
   std::string name = getObservedName(site, operand);
   const SiteStatistics *found = statistics.lookup(name);
   if (!found)
-    return emitError(loc) << "the statistics have no site `" << name << "`, which the recipe quantizes by a static range; calibrate with it, "
+    return emitError(loc) << "the statistics have no site `" << name
+                          << "`, which the recipe quantizes by a static range; calibrate with it, "
                           << "or say \"mode\": \"dynamic\"";
   if (found->getCount() == 0)
     return emitError(loc) << "the statistics of site `" << name << "` have seen no values; calibrate with at least one sample";

@@ -55,7 +55,8 @@ FailureOr<StaticScale> computeStaticScale(const Statistics &statistics, Operatio
     return computeScale(observed->getRange(scheme.getFormat(), !scheme.getZero()), scheme);
   std::optional<std::pair<double, double>> range = getSmoothedRange(*observed, factors, scheme);
   if (!range)
-    return op->emitOpError() << "statistics of site `" << name << "` have no state for each smoothed channel; calibrate with axes `channel`";
+    return op->emitOpError() << "statistics of site `" << name
+                             << "` have no state for each smoothed channel; calibrate with axes `channel`";
   return computeScale(*range, scheme);
 }
 

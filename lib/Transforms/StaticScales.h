@@ -12,7 +12,8 @@ struct StaticScale {
   int64_t zero;
 };
 
-/// From what was recorded of `operand` at `site`, in the arithmetic of `lowbit.compute_scales`; failure after an error at `op` when nothing was.
+/// From what was recorded of `operand` at `site`, in the arithmetic of `lowbit.compute_scales`; failure after an error at `op` when nothing
+/// was.
 FailureOr<StaticScale> computeStaticScale(const Statistics &statistics, Operation *op, StringRef site, const QuantizableOperand &operand,
                                           SchemeAttr scheme);
 

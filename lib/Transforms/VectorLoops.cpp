@@ -161,8 +161,8 @@ private:
     bool isVector = llvm::any_of(operands, [](Value value) { return isa<VectorType>(value.getType()); });
     Type type = bodyOp->getResult(0).getType();
     if (isVector) {
-      if (auto divide = dyn_cast<arith::DivFOp>(bodyOp); divide && !isa<VectorType>(operands[1].getType()) &&
-                                                         bitEnumContainsAll(divide.getFastmath(), arith::FastMathFlags::arcp)) {
+      if (auto divide = dyn_cast<arith::DivFOp>(bodyOp);
+          divide && !isa<VectorType>(operands[1].getType()) && bitEnumContainsAll(divide.getFastmath(), arith::FastMathFlags::arcp)) {
         Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(type, 1.0));
         Value reciprocal = arith::DivFOp::create(b, loc, one, operands[1], divide.getFastmath());
         return arith::MulFOp::create(b, loc, operands[0], toLanes(reciprocal, lanes), divide.getFastmath());
@@ -207,9 +207,8 @@ private:
     for (Operation &bodyOp : op.getBlock()->without_terminator()) {
       if (isa<linalg::IndexOp, memref::LoadOp>(bodyOp))
         continue;
-      bool isUniform = llvm::all_of(bodyOp.getOperands(), [&](Value operand) {
-        return values.contains(operand) || operand.getParentBlock() != op.getBlock();
-      });
+      bool isUniform = llvm::all_of(bodyOp.getOperands(),
+                                    [&](Value operand) { return values.contains(operand) || operand.getParentBlock() != op.getBlock(); });
       if (!isUniform)
         continue;
       Values operands;
@@ -333,9 +332,7 @@ private:
   /// Combines halves until one lane is left.
   Value reduceLanes(unsigned i, Value value) {
     for (int64_t lanes = plan.lanes; lanes > 1; lanes /= 2) {
-      auto half = [&](int64_t begin) {
-        return vector::ExtractStridedSliceOp::create(b, loc, value, begin, lanes / 2, 1).getResult();
-      };
+      auto half = [&](int64_t begin) { return vector::ExtractStridedSliceOp::create(b, loc, value, begin, lanes / 2, 1).getResult(); };
       value = combine(i, half(0), half(lanes / 2), lanes / 2);
     }
     return vector::ExtractOp::create(b, loc, value, 0);
@@ -369,14 +366,15 @@ private:
     for (int64_t vector = 0; vector < plan.numVectors; ++vector)
       for (unsigned i = 0; i < op.getNumDpsInits(); ++i)
         accumulators.push_back(getNeutral(i, plan.lanes));
-    Values partial = buildLoop({constant(0), whole, step, plan.lanes, plan.numVectors, std::nullopt}, accumulators, [&](Value iv, ValueRange args) {
-      Values next;
-      for (int64_t vector = 0; vector < plan.numVectors; ++vector) {
-        ivs[plan.vectorDim] = vector == 0 ? iv : arith::AddIOp::create(b, loc, iv, constant(vector * plan.lanes)).getResult();
-        llvm::append_range(next, buildBody(uniform, args.slice(vector * op.getNumDpsInits(), op.getNumDpsInits()), plan.lanes));
-      }
-      return next;
-    });
+    Values partial =
+        buildLoop({constant(0), whole, step, plan.lanes, plan.numVectors, std::nullopt}, accumulators, [&](Value iv, ValueRange args) {
+          Values next;
+          for (int64_t vector = 0; vector < plan.numVectors; ++vector) {
+            ivs[plan.vectorDim] = vector == 0 ? iv : arith::AddIOp::create(b, loc, iv, constant(vector * plan.lanes)).getResult();
+            llvm::append_range(next, buildBody(uniform, args.slice(vector * op.getNumDpsInits(), op.getNumDpsInits()), plan.lanes));
+          }
+          return next;
+        });
     storeAll(finishLaneReduction(partial, uniform, {whole, size, 1, 0, 1, std::nullopt}), 0);
   }
 

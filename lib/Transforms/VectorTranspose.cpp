@@ -24,7 +24,8 @@ FailureOr<TransposePlan> planTranspose(linalg::LinalgOp op, QuantTargetAttrInter
   auto from = dyn_cast<MemRefType>(op.getDpsInputs()[0].getType()), to = dyn_cast<MemRefType>(op.getDpsInits()[0].getType());
   std::optional<unsigned> fromDim = getLastDim(maps[0]), toDim = getLastDim(maps[1]);
   bool isTransposed = fromDim && toDim && fromDim != toDim && maps[0].isPermutation() && maps[1].isPermutation() && from && to &&
-                      from.isLastDimUnitStride() && to.isLastDimUnitStride() && op.getBlock()->getTerminator()->getOperand(0) == op.getBlock()->getArgument(0);
+                      from.isLastDimUnitStride() && to.isLastDimUnitStride() &&
+                      op.getBlock()->getTerminator()->getOperand(0) == op.getBlock()->getArgument(0);
   if (!isTransposed || !from.getElementType().isIntOrFloat() || from.getElementTypeBitWidth() < 8)
     return failure();
   TransposePlan plan{*fromDim, *toDim, getVectorLength(target, from.getElementType())};

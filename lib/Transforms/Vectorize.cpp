@@ -46,7 +46,8 @@ struct VectorizePass final : impl::VectorizePassBase<VectorizePass> {
       FailureOr<VectorPlan> plan = planVectors(op, target, reason);
       if (failed(plan)) {
         StringRef function = op->getParentOfType<FunctionOpInterface>().getName();
-        remark::missed(op.getLoc(), remark::RemarkOpts::name("scalar-loop").category("lowbit").function(function)) << remark::reason("{0}", reason);
+        remark::missed(op.getLoc(), remark::RemarkOpts::name("scalar-loop").category("lowbit").function(function))
+            << remark::reason("{0}", reason);
         continue;
       }
       buildVectorLoops(rewriter, op, *plan);

@@ -29,7 +29,8 @@ static void bindModel(nb::module_ &module) {
       .def_static(
           "load", [](const std::string &path) { return take(withoutLock([&] { return Model::load(path); })); }, nb::arg("path"))
       .def_static(
-          "parse", [](const std::string &text, const std::string &name) { return take(withoutLock([&] { return Model::parse(text, name); })); },
+          "parse",
+          [](const std::string &text, const std::string &name) { return take(withoutLock([&] { return Model::parse(text, name); })); },
           nb::arg("text"), nb::arg("name"))
       .def(
           "entry", [](const Model &model, const std::string &name) { return take(withoutLock([&] { return model.getEntry(name); })); },
@@ -67,24 +68,27 @@ static void bindModel(nb::module_ &module) {
       .def("describe_sites", [](const Model &model) { return take(withoutLock([&] { return model.describeSites(); })); })
       .def(
           "report",
-          [](const Model &model, const ModelStatistics *statistics) {
-            return take(withoutLock([&] { return model.report(statistics); }));
-          },
+          [](const Model &model, const ModelStatistics *statistics) { return take(withoutLock([&] { return model.report(statistics); })); },
           nb::arg("statistics").none());
 }
 
 static void bindStatistics(nb::module_ &module) {
   nb::class_<ModelStatistics>(module, "Statistics", "What calibration has learned about a model.")
-      .def_static("load", [](const std::string &path) { return take(ModelStatistics::load(path)); }, nb::arg("path"))
-      .def("save", [](const ModelStatistics &statistics, const std::string &path) { check(statistics.save(path)); }, nb::arg("path"))
+      .def_static(
+          "load", [](const std::string &path) { return take(ModelStatistics::load(path)); }, nb::arg("path"))
+      .def(
+          "save", [](const ModelStatistics &statistics, const std::string &path) { check(statistics.save(path)); }, nb::arg("path"))
       .def("text", &ModelStatistics::getText)
       .def_prop_ro("runs", &ModelStatistics::getRuns)
       .def_prop_ro("sites", &ModelStatistics::getSites)
-      .def("merged", [](const ModelStatistics &left, const ModelStatistics &right) {
-        ModelStatistics sum = take(left.clone());
-        check(sum.merge(right));
-        return sum;
-      }, nb::arg("other"));
+      .def(
+          "merged",
+          [](const ModelStatistics &left, const ModelStatistics &right) {
+            ModelStatistics sum = take(left.clone());
+            check(sum.merge(right));
+            return sum;
+          },
+          nb::arg("other"));
 }
 
 } // namespace lowbit_python

@@ -17,16 +17,14 @@ inline void check(llvm::Error error) {
     raise(std::move(error));
 }
 
-template <typename T>
-T take(llvm::Expected<T> value) {
+template <typename T> T take(llvm::Expected<T> value) {
   if (!value)
     raise(value.takeError());
   return std::move(*value);
 }
 
 /// Runs compiler or compiled code without holding Python's lock.
-template <typename Function>
-auto withoutLock(Function function) {
+template <typename Function> auto withoutLock(Function function) {
   nb::gil_scoped_release release;
   return function();
 }

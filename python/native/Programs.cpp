@@ -36,8 +36,7 @@ static StorageType getStorage(nb::dlpack::dtype type) {
   return {kind, type.bits / 8u};
 }
 
-template <typename ArrayType>
-static llvm::SmallVector<Buffer> getBuffers(const std::vector<ArrayType> &arrays) {
+template <typename ArrayType> static llvm::SmallVector<Buffer> getBuffers(const std::vector<ArrayType> &arrays) {
   llvm::SmallVector<Buffer> buffers;
   for (const ArrayType &array : arrays) {
     Buffer buffer;

@@ -153,3 +153,12 @@ def test_value_that_i4_has_not(tmp_path: Path, value: int) -> None:
 def test_unsigned_arrays_fit_signless_integers(tmp_path: Path) -> None:
     function = module(tmp_path, COPY.replace("TYPE", "i8")).compile("reference")
     assert function(x=np.uint8([0, 1, 127, 128, 255]))["y"].view(np.uint8).tolist() == [0, 1, 127, 128, 255]
+
+
+def test_transform_takes_a_pipeline_with_or_without_its_anchor(tmp_path: Path) -> None:
+    model = module(tmp_path, ADD)
+    bufferize = "one-shot-bufferize{bufferize-function-boundaries}"
+    plain, anchored = str(model.transform(bufferize)), str(model.transform(f"builtin.module({bufferize})"))
+    assert plain == anchored and "memref" in plain
+    with pytest.raises(lowbit.Error, match="expected `\\)` at its end"):
+        model.transform("builtin.module(canonicalize")

@@ -17,8 +17,7 @@ inline void registerExternalModels(DialectRegistry &registry) {
 
 /// The base of every pass that asks foreign ops for our interfaces. A pass plugin that is loaded without the dialect plugin would
 /// otherwise find no interface on any op, and do nothing in silence.
-template <typename GeneratedBase>
-struct PassWithModels : GeneratedBase {
+template <typename GeneratedBase> struct PassWithModels : GeneratedBase {
   using GeneratedBase::GeneratedBase;
   void getDependentDialects(DialectRegistry &registry) const override {
     GeneratedBase::getDependentDialects(registry);

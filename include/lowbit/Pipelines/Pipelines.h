@@ -38,7 +38,8 @@ struct CompileOptions {
 };
 
 /// From linalg, tensor, arith and lowbit ops on tensors to the LLVM dialect; runs on a module. The first pass puts the resolved target on
-/// the module as `lowbit.target` (lowbit/Targets/Resolve.h), where it stays: the code generator takes triple, processor and features from it.
+/// the module as `lowbit.target` (lowbit/Targets/Resolve.h), where it stays: the code generator takes triple, processor and features from
+/// it.
 void buildCompilePipeline(OpPassManager &pm, const CompileOptions &options);
 
 } // namespace mlir::lowbit

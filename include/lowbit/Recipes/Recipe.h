@@ -44,9 +44,7 @@ struct RecipeRule {
   std::optional<std::string> keepReason;
 
   bool matchesName(StringRef site) const { return glob.match(site); }
-  bool matches(StringRef site, StringRef kind) const {
-    return matchesName(site) && (kinds.empty() || llvm::is_contained(kinds, kind));
-  }
+  bool matches(StringRef site, StringRef kind) const { return matchesName(site) && (kinds.empty() || llvm::is_contained(kinds, kind)); }
 };
 
 struct Recipe {

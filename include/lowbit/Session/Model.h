@@ -1,7 +1,7 @@
 //===- Model.h - models for programs that embed the compiler --------------===//
 //
-// What Python (and any other program) sees: no type of the compiler, every failure an `llvm::Error` with the text of the compiler's diagnostics, locations
-// included. Objects may be used from several threads; work on models of one session takes turns.
+// What Python (and any other program) sees: no type of the compiler, every failure an `llvm::Error` with the text of the compiler's
+// diagnostics, locations included. Objects may be used from several threads; work on models of one session takes turns.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWBIT_SESSION_MODEL_H

@@ -15,7 +15,8 @@ int main() {
   context.allowUnregisteredDialects();
   auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
     "other.op"() {format = #lowbit.int<8>} : () -> ()
-  )", &context);
+  )",
+                                                        &context);
   if (!module)
     return 1;
   mlir::PassManager passes(&context);

@@ -28,10 +28,30 @@ namespace {
 
 constexpr int64_t kReals = 1 << 18, kCodes = 1 << 16;
 
-const char *const kFormats[] = {"int<8>", "int<4>", "int<3>", "int<1>", "int<16>", "uint<8>", "uint<4>", "uint<1>", "uint<16>",
-                                "ternary", "binary", "float3", "codebook<nf4>", "codebook<[-1.0, -0.25, 0.25, 1.0, 7.0]>",
-                                "float<f8E4M3FN>", "float<f8E5M2>", "float<f8E4M3FNUZ>", "float<f8E5M2FNUZ>", "float<f8E4M3>",
-                                "float<f8E3M4>", "float<f8E4M3B11FNUZ>", "float<f6E3M2FN>", "float<f6E2M3FN>", "float<f4E2M1FN>",
+const char *const kFormats[] = {"int<8>",
+                                "int<4>",
+                                "int<3>",
+                                "int<1>",
+                                "int<16>",
+                                "uint<8>",
+                                "uint<4>",
+                                "uint<1>",
+                                "uint<16>",
+                                "ternary",
+                                "binary",
+                                "float3",
+                                "codebook<nf4>",
+                                "codebook<[-1.0, -0.25, 0.25, 1.0, 7.0]>",
+                                "float<f8E4M3FN>",
+                                "float<f8E5M2>",
+                                "float<f8E4M3FNUZ>",
+                                "float<f8E5M2FNUZ>",
+                                "float<f8E4M3>",
+                                "float<f8E3M4>",
+                                "float<f8E4M3B11FNUZ>",
+                                "float<f6E3M2FN>",
+                                "float<f6E2M3FN>",
+                                "float<f4E2M1FN>",
                                 "float<f8E8M0FNU>"};
 
 using ScalarBuilder = llvm::function_ref<Value(OpBuilder &, Location, Value)>;
@@ -44,10 +64,9 @@ void addFunction(OpBuilder &builder, StringRef name, int64_t size, Type from, Ty
   OpBuilder nested = OpBuilder::atBlockEnd(function.addEntryBlock());
   Value init = tensor::EmptyOp::create(nested, loc, ArrayRef<int64_t>{size}, to);
   AffineMap identity = builder.getMultiDimIdentityMap(1);
-  auto generic = linalg::GenericOp::create(nested, loc, output, function.getArgument(0), init, {identity, identity},
-                                           {utils::IteratorType::parallel}, [&](OpBuilder &b, Location at, ValueRange elements) {
-                                             linalg::YieldOp::create(b, at, body(b, at, elements[0]));
-                                           });
+  auto generic = linalg::GenericOp::create(
+      nested, loc, output, function.getArgument(0), init, {identity, identity}, {utils::IteratorType::parallel},
+      [&](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, body(b, at, elements[0])); });
   func::ReturnOp::create(nested, loc, generic.getResults());
 }
 
