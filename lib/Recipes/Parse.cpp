@@ -206,10 +206,10 @@ FailureOr<RecipeRule> readRule(const Node &node) {
       return failure();
     pattern = text->str();
   }
-  llvm::Expected<llvm::GlobPattern> glob = llvm::GlobPattern::create(pattern, /*MaxSubPatterns=*/64);
-  if (!glob)
+  // Refused here, so that matching cannot fail later.
+  if (llvm::Expected<llvm::GlobPattern> glob = RecipeRule::compilePattern(pattern); !glob)
     return emitError(node.find("match")->loc) << "`match` is \"" << pattern << "\": " << llvm::toString(glob.takeError());
-  RecipeRule rule{node.find("match") ? node.find("match")->loc : node.loc, pattern, std::move(*glob), {}, {}, {}, {}};
+  RecipeRule rule{node.find("match") ? node.find("match")->loc : node.loc, pattern, {}, {}, {}, {}};
 
   const Node *weight = node.find("weight"), *activation = node.find("activation"), *keep = node.find("keep");
   if (const Node *kind = node.find("kind"); kind && failed(readKinds(*kind, rule)))

@@ -37,13 +37,14 @@ struct SchemeRecipe {
 struct RecipeRule {
   Location loc;
   std::string pattern;
-  llvm::GlobPattern glob;
   SmallVector<std::string, 4> kinds; ///< Empty: every kind.
   std::optional<SchemeRecipe> weight, activation;
   /// Set when the sites stay float; the reason that users read.
   std::optional<std::string> keepReason;
 
-  bool matchesName(StringRef site) const { return glob.match(site); }
+  /// Compiled anew: a GlobPattern refers to the text it was made of, and rules are moved about.
+  bool matchesName(StringRef site) const { return llvm::cantFail(compilePattern(pattern)).match(site); }
+  static llvm::Expected<llvm::GlobPattern> compilePattern(StringRef text) { return llvm::GlobPattern::create(text, /*MaxSubPatterns=*/64); }
   bool matches(StringRef site, StringRef kind) const { return matchesName(site) && (kinds.empty() || llvm::is_contained(kinds, kind)); }
 };
 
