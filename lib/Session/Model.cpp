@@ -151,6 +151,13 @@ Program::Program(std::shared_ptr<const Executable> shared, const Entry &called)
 
 llvm::Error Program::run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const { return executable->run(*entry, inputs, outputs); }
 
+llvm::Expected<BoundProgram> Program::bind(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {
+  llvm::Expected<BoundCall> call = executable->bind(*entry, inputs, outputs);
+  if (!call)
+    return call.takeError();
+  return BoundProgram(executable, std::move(*call));
+}
+
 llvm::Expected<std::pair<double, double>> Program::benchmark(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat) const {
   llvm::Expected<Timing> timing = executable->benchmark(*entry, inputs, outputs, repeat);
   if (!timing)

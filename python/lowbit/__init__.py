@@ -17,16 +17,17 @@ from lowbit.errors import Error
 
 if TYPE_CHECKING:
     from lowbit.comparison import Comparison, compare
-    from lowbit.function import Function, Timing
+    from lowbit.function import BoundFunction, Function, Timing
     from lowbit.module import Module, Port, Site, load
     from lowbit.statistics import Statistics
 
-__all__ = ["Comparison", "Error", "Function", "Module", "Port", "Site", "Statistics", "Timing", "compare", "load"]
+__all__ = ["BoundFunction", "Comparison", "Error", "Function", "Module", "Port", "Site", "Statistics", "Timing", "compare", "load"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Comparison": "comparison",
     "compare": "comparison",
+    "BoundFunction": "function",
     "Function": "function",
     "Timing": "function",
     "Module": "module",

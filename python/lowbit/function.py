@@ -19,6 +19,28 @@ class Timing(NamedTuple):
     minimum: float
 
 
+class BoundFunction:
+    """A function with its arrays: what is in `inputs` now is read, and `outputs` are written over, at every call. One call at a time."""
+
+    def __init__(self, program: _native.BoundProgram, inputs: dict[str, np.ndarray], outputs: dict[str, np.ndarray]) -> None:
+        self._program, self.inputs, self.outputs = program, inputs, outputs
+
+    def __call__(self) -> dict[str, np.ndarray]:
+        """Calls it; returns `outputs`."""
+        self._program.run()
+        return self.outputs
+
+    @property
+    def function(self) -> int:
+        """Address of a C function `void (*)(void **)`: what it is handed is at `context`. Valid as long as this object."""
+        return self._program.function
+
+    @property
+    def context(self) -> int:
+        """Address of what `function` is handed."""
+        return self._program.context
+
+
 class Function:
     """A function compiled for a machine. Calls copy nothing, may come from several threads, and do not hold Python's lock."""
 
@@ -32,6 +54,17 @@ class Function:
         outputs = [new_output(port) for port in self._entry.outputs]
         self._program.run(arrays, outputs)
         return {port.name: from_native(port, array) for port, array in zip(self._entry.outputs, outputs, strict=True)}
+
+    def bind(self, *args: Any, **inputs: Any) -> BoundFunction:
+        """A call with these arrays, checked once. A call through it costs less than half a microsecond; the arrays are used in place."""
+        arrays = bind(self._entry.inputs, args, inputs)
+        outputs = [new_output(port) for port in self._entry.outputs]
+        program = self._program.bind(arrays, outputs)
+        return BoundFunction(
+            program,
+            {port.name: array for port, array in zip(self._entry.inputs, arrays, strict=True)},
+            {port.name: from_native(port, array) for port, array in zip(self._entry.outputs, outputs, strict=True)},
+        )
 
     def benchmark(self, inputs: Mapping[str, Any], repeat: int = 20) -> Timing:
         """Median and minimum of `repeat` calls, after one to warm up."""

@@ -76,8 +76,28 @@ static void bindPorts(nb::module_ &module) {
       .def_ro("outputs", &EntryInfo::outputs);
 }
 
+static void bindBoundPrograms(nb::module_ &module) {
+  nb::class_<BoundProgram>(module, "BoundProgram", "A compiled function with its buffers.")
+      .def(
+          "run",
+          [](const BoundProgram &program) {
+            withoutLock([&] {
+              program.getCall()();
+              return 0;
+            });
+          },
+          "Calls it. One thread at a time.")
+      .def_prop_ro(
+          "function", [](const BoundProgram &program) { return reinterpret_cast<uintptr_t>(program.getCall().getFunction()); },
+          "Address of a C function `void (*)(void **)`, for loops in other libraries.")
+      .def_prop_ro(
+          "context", [](const BoundProgram &program) { return reinterpret_cast<uintptr_t>(program.getCall().getContext()); },
+          "Address of what that function is handed.");
+}
+
 void bindPrograms(nb::module_ &module) {
   bindPorts(module);
+  bindBoundPrograms(module);
   nb::class_<Program>(module, "Program", "A compiled function.")
       .def_prop_ro("entry", &Program::getEntry)
       .def(
@@ -85,6 +105,12 @@ void bindPrograms(nb::module_ &module) {
           [](const Program &program, const std::vector<InputArray> &inputs, const std::vector<OutputArray> &outputs) {
             auto in = getBuffers(inputs), out = getBuffers(outputs);
             check(withoutLock([&] { return program.run(in, out); }));
+          },
+          nb::arg("inputs"), nb::arg("outputs"))
+      .def(
+          "bind",
+          [](const Program &program, const std::vector<InputArray> &inputs, const std::vector<OutputArray> &outputs) {
+            return take(program.bind(getBuffers(inputs), getBuffers(outputs)));
           },
           nb::arg("inputs"), nb::arg("outputs"))
       .def(

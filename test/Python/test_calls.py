@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -162,3 +163,31 @@ def test_transform_takes_a_pipeline_with_or_without_its_anchor(tmp_path: Path) -
     assert plain == anchored
     with pytest.raises(lowbit.Error, match="expected `\\)` at its end"):
         model.transform("builtin.module(canonicalize")
+
+
+def test_bound_calls_read_and_write_the_same_arrays(add: lowbit.Function) -> None:
+    x = X.copy()
+    bound = add.bind(x=x, y=Y)
+    np.testing.assert_array_equal(bound()["sum"], X + Y)
+    x += 1
+    assert bound() is bound.outputs
+    np.testing.assert_array_equal(bound.outputs["sum"], X + 1 + Y)
+    bound.outputs["sum"][:] = 0
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(bound.function)(bound.context)
+    np.testing.assert_array_equal(bound.outputs["sum"], X + 1 + Y)
+
+
+def test_bound_calls_outlive_their_function(tmp_path: Path) -> None:
+    bound = module(tmp_path, ADD).compile("reference").bind(X, Y)
+    np.testing.assert_array_equal(bound()["sum"], X + Y)
+
+
+def test_bound_calls_are_checked(add: lowbit.Function) -> None:
+    with pytest.raises(lowbit.Error, match="input `x` has shape"):
+        add.bind(x=X[0], y=Y)
+
+
+def test_elements_that_are_copied_cannot_be_bound(tmp_path: Path) -> None:
+    function = module(tmp_path, COPY.replace("TYPE", "i4")).compile("reference")
+    with pytest.raises(lowbit.Error, match="`x` has elements of i4, which are copied at every call"):
+        function.bind(np.int8([-8, -1, 0, 1, 7]))

@@ -6,6 +6,7 @@
 #ifndef LOWBIT_EXECUTION_EXECUTABLE_H
 #define LOWBIT_EXECUTION_EXECUTABLE_H
 
+#include "lowbit/Execution/BoundCall.h"
 #include "lowbit/Execution/Signature.h"
 #include "lowbit/Pipelines/Pipelines.h"
 
@@ -42,17 +43,17 @@ public:
   /// Calls `entry`. Buffers come in the order of its ports and must not overlap where one is an output.
   llvm::Error run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
 
+  /// A call of `entry` with these buffers, checked now and never again.
+  llvm::Expected<BoundCall> bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
+
   /// Calls it `repeat` times after one call to warm up; the time is the compiled code's alone.
   llvm::Expected<Timing> benchmark(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat) const;
 
 private:
-  using PackedFunction = void (*)(void **);
   Executable() = default;
-  llvm::Error call(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs,
-                   llvm::function_ref<void(llvm::function_ref<void()>)> invoke) const;
 
   std::vector<Entry> entries;
-  std::vector<PackedFunction> functions;
+  std::vector<BoundCall::Function> functions;
   std::vector<Array> constants;
   std::unique_ptr<ExecutionEngine> engine;
 };

@@ -7,7 +7,7 @@
 #ifndef LOWBIT_SESSION_MODEL_H
 #define LOWBIT_SESSION_MODEL_H
 
-#include "lowbit/Execution/Array.h"
+#include "lowbit/Execution/BoundCall.h"
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +44,17 @@ struct EntryInfo {
   std::vector<PortInfo> inputs, outputs;
 };
 
+/// A compiled function with its buffers, which the caller keeps alive.
+class BoundProgram {
+public:
+  BoundProgram(std::shared_ptr<const Executable> executable, BoundCall call) : executable(std::move(executable)), call(std::move(call)) {}
+  const BoundCall &getCall() const { return call; }
+
+private:
+  std::shared_ptr<const Executable> executable;
+  BoundCall call;
+};
+
 /// A compiled function.
 class Program {
 public:
@@ -51,6 +62,7 @@ public:
   const EntryInfo &getEntry() const { return info; }
   /// Buffers in the order of the ports.
   llvm::Error run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
+  llvm::Expected<BoundProgram> bind(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
   /// Median and minimum seconds a call.
   llvm::Expected<std::pair<double, double>> benchmark(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat) const;
 

@@ -1,0 +1,91 @@
+//===- onednn.cpp - matrix products of oneDNN for the timing loop ---------===//
+// Law: weights are reordered once, into the layout that oneDNN asks for; memory and scratch space are there before the first call.
+
+#include "oneapi/dnnl/dnnl.hpp"
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <unordered_map>
+
+using namespace dnnl;
+
+namespace {
+
+struct Engine {
+  engine cpu{engine::kind::cpu, 0};
+  stream queue{cpu};
+};
+
+Engine &getEngine() {
+  static Engine instance;
+  return instance;
+}
+
+/// A primitive with its arguments.
+struct Call {
+  primitive operation;
+  std::unordered_map<int, memory> arguments;
+  std::string implementation;
+};
+
+memory::data_type getType(char code) {
+  switch (code) {
+  case 'u':
+    return memory::data_type::u8;
+  case 's':
+    return memory::data_type::s8;
+  case 'i':
+    return memory::data_type::s32;
+  case 'b':
+    return memory::data_type::bf16;
+  default:
+    return memory::data_type::f32;
+  }
+}
+
+std::string lastError;
+
+} // namespace
+
+extern "C" const char *onednn_version() {
+  static std::string text =
+      std::to_string(dnnl_version()->major) + "." + std::to_string(dnnl_version()->minor) + "." + std::to_string(dnnl_version()->patch);
+  return text.c_str();
+}
+
+extern "C" const char *onednn_error() { return lastError.c_str(); }
+extern "C" const char *onednn_implementation(void *call) { return static_cast<Call *>(call)->implementation.c_str(); }
+
+/// C [m, n] = A [m, k] B [k, n], row-major; element types by the codes of `getType`. With `packed`, B is reordered once; else it is read as
+/// it lies at each call. Null on failure.
+extern "C" void *onednn_matmul(long m, long n, long k, const char *types, int packed, void *a, void *b, void *c) try {
+  engine &cpu = getEngine().cpu;
+  memory::desc lhs({m, k}, getType(types[0]), memory::format_tag::ab), plain({k, n}, getType(types[1]), memory::format_tag::ab);
+  memory::desc rhs({k, n}, getType(types[1]), packed ? memory::format_tag::any : memory::format_tag::ab);
+  memory::desc out({m, n}, getType(types[2]), memory::format_tag::ab);
+  primitive_attr attributes;
+  attributes.set_scratchpad_mode(scratchpad_mode::user);
+  matmul::primitive_desc description(matmul::desc(lhs, rhs, out), attributes, cpu);
+  memory given(plain, cpu, b), weights = given;
+  if (description.weights_desc() != plain) {
+    weights = memory(description.weights_desc(), cpu);
+    reorder(given, weights).execute(getEngine().queue, given, weights);
+    getEngine().queue.wait();
+  }
+  return new Call{matmul(description),
+                  {{DNNL_ARG_SRC, memory(lhs, cpu, a)},
+                   {DNNL_ARG_WEIGHTS, weights},
+                   {DNNL_ARG_DST, memory(out, cpu, c)},
+                   {DNNL_ARG_SCRATCHPAD, memory(description.scratchpad_desc(), cpu)}},
+                  description.impl_info_str()};
+} catch (const std::exception &error) {
+  lastError = error.what();
+  return nullptr;
+}
+
+extern "C" void onednn_run(void *context) {
+  Call &call = *static_cast<Call *>(context);
+  call.operation.execute(getEngine().queue, call.arguments);
+}
+
+extern "C" void onednn_free(void *call) { delete static_cast<Call *>(call); }

@@ -1,0 +1,45 @@
+"""oneDNN, as Debian packages it (libdnnl-dev), through its C++ interface."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+
+from bench import native
+from bench.compare import Prepared
+from bench.matmul import Int8Case
+from bench.timing import NativeCall
+
+TYPES = {"uint8": "u", "int8": "s", "int32": "i", "float32": "f", "uint16": "b"}
+
+
+def library() -> ctypes.CDLL:
+    """The wrapper, linked to the system's oneDNN."""
+    try:
+        loaded = native.load("onednn", ("-ldnnl",))
+    except native.Unavailable as failure:
+        raise native.Unavailable(f"{failure}; install libdnnl-dev") from failure
+    for name in ("onednn_version", "onednn_error", "onednn_implementation"):
+        getattr(loaded, name).restype = ctypes.c_char_p
+    loaded.onednn_matmul.restype = ctypes.c_void_p
+    return loaded
+
+
+def matmul(lhs: np.ndarray, rhs: np.ndarray, out: np.ndarray, bits: float, packed: bool = True, includes: str = "product only") -> Prepared:
+    """out = lhs rhs; bfloat16 as uint16."""
+    loaded = library()
+    types = "".join(TYPES[array.dtype.name] for array in (lhs, rhs, out)).encode()
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (lhs, rhs, out)]
+    sizes = [ctypes.c_long(size) for size in (*lhs.shape[:1], *rhs.shape[::-1])]
+    call = loaded.onednn_matmul(*sizes, types, int(packed), *pointers)
+    if not call:
+        raise native.Unavailable(loaded.onednn_error().decode())
+    timed = NativeCall(ctypes.cast(loaded.onednn_run, ctypes.c_void_p).value, call, (lhs, rhs, out))
+    detail = loaded.onednn_implementation(ctypes.c_void_p(call)).decode()
+    return Prepared(timed, bits, lambda: out, loaded.onednn_version().decode(), includes, detail)
+
+
+def int8_matmul(case: Int8Case) -> Prepared:
+    """Codes to 32-bit sums; weights in oneDNN's own layout."""
+    return matmul(case.lhs, case.rhs, np.zeros((case.m, case.n), np.int32), 8)

@@ -1,0 +1,12 @@
+"""Suites by name."""
+
+from __future__ import annotations
+
+import importlib
+
+NAMES = ("int8",)
+
+
+def load(name: str):
+    """The module of a suite: `run(report, options)` and what the table says about it."""
+    return importlib.import_module(f"bench.suites.{name}")

@@ -1,0 +1,74 @@
+"""Tables of results, as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bench.report import FIELDS
+
+OURS = "lowbit"
+
+
+def case_of(row: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """What tells the row's case from others."""
+    fields = tuple((name, value) for name, value in row.items() if name not in FIELDS and name != "suite")
+    return (*fields, ("temperature", row["temperature"])) if row["temperature"] == "cold" else fields
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    """1 for none."""
+    logarithms = [math.log(value) for value in values]
+    return math.exp(sum(logarithms) / len(logarithms)) if logarithms else 1.0
+
+
+def format_time(microseconds: float) -> str:
+    """Three or four digits, as microseconds or milliseconds."""
+    if microseconds >= 10000:
+        return f"{microseconds / 1000:.1f} ms"
+    return f"{microseconds:.0f}" if microseconds >= 1000 else f"{microseconds:.1f}" if microseconds >= 100 else f"{microseconds:.2f}"
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """A table of cases and implementations, then the geometric means."""
+    implementations = list(dict.fromkeys(row["impl"] for row in rows))
+    cases: dict[Any, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        cases.setdefault(case_of(row), {})[row["impl"]] = row
+    lines = [f"| Case | {' | '.join(implementations)} | limit |", "| --- |" + " ---: |" * len(implementations) + " --- |"]
+    for case, found in cases.items():
+        name = ", ".join(str(value) if name == "lhs" or name == "temperature" else f"{name} {value}" for name, value in case)
+        best = min(found.values(), key=lambda row: row["us_min"])
+        limit = next(iter(found.values()))
+        cells = [_cell(found.get(implementation), best) for implementation in implementations]
+        lines.append(f"| {name} | {' | '.join(cells)} | {limit.get('limit', '')} {limit.get('limit_value', '')} |")
+    return "\n".join([*lines, "", *_means(rows, implementations)]) + "\n"
+
+
+def _cell(row: dict[str, Any] | None, best: dict[str, Any]) -> str:
+    if row is None:
+        return "–"
+    time = format_time(row["us_min"])
+    if row is best:
+        time = f"**{time}**"
+    if not row["impl"].startswith(OURS) and "ratio" in row:
+        time += f" ({row['ratio']:.2f}×)"
+    return f"{time} {row['fraction']:.0%}" if "fraction" in row else time
+
+
+def _means(rows: Sequence[dict[str, Any]], implementations: Sequence[str]) -> list[str]:
+    """Geometric means of what a peer takes over what ours takes, cases of one row apart."""
+    lines = []
+    for implementation in implementations:
+        ratios = [row for row in rows if row["impl"] == implementation and "ratio" in row]
+        if not ratios or implementation == OURS:
+            continue
+        groups = {"M = 1": [row["ratio"] for row in ratios if row.get("M") == 1], "": [row["ratio"] for row in ratios if row.get("M") != 1]}
+        if groups["M = 1"]:
+            groups = {"M = 1": groups["M = 1"], "M > 1": groups[""]}
+        for name, values in groups.items():
+            if values:
+                least = f"{geometric_mean(values):.2f}× on the geometric mean, least {min(values):.2f}×"
+                lines.append(f"- {implementation}{', ' if name else ''}{name}: {least} ({len(values)} cases)")
+    return lines

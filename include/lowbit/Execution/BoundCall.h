@@ -1,0 +1,49 @@
+//===- BoundCall.h - a call whose buffers are settled ---------------------===//
+//
+// Checking buffers and describing them to compiled code takes about a microsecond, which is much of a small contraction. Who calls often
+// with the same buffers does that once.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_EXECUTION_BOUNDCALL_H
+#define LOWBIT_EXECUTION_BOUNDCALL_H
+
+#include "lowbit/Execution/Array.h"
+#include <vector>
+
+namespace mlir::lowbit {
+
+struct Entry;
+
+/// A function and what it is handed. The code and the buffers must outlive it, and one call at a time may use them.
+class BoundCall {
+public:
+  using Function = void (*)(void **);
+
+  /// Buffers come in the order of the ports of `entry`. Elements of fewer than 8 bits are refused unless `mayCopy`: compiled code sees
+  /// copies of them, made here and given back by `finish`.
+  static llvm::Expected<BoundCall> create(const Entry &entry, Function function, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs,
+                                          bool mayCopy = false);
+  BoundCall(BoundCall &&);
+  ~BoundCall();
+
+  void operator()() const { function(context); }
+  /// Gives results that were copies to their buffers.
+  void finish();
+
+  /// The same call for a loop that is not ours: `getFunction()(getContext())`.
+  Function getFunction() const { return function; }
+  void **getContext() const { return context; }
+
+private:
+  class Argument;
+  explicit BoundCall(Function function);
+
+  Function function;
+  void **context = nullptr;
+  std::vector<Argument> inputs, outputs; // never grow once they are described
+  std::vector<void *> packed;
+};
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_EXECUTION_BOUNDCALL_H

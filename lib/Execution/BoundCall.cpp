@@ -1,0 +1,135 @@
+//===- BoundCall.cpp - a call whose buffers are settled -------------------===//
+// Law: compiled code is handed only buffers that were checked against its signature.
+
+#include "lowbit/Execution/BoundCall.h"
+#include "lowbit/Execution/Signature.h"
+#include "llvm/ADT/STLExtras.h"
+
+namespace mlir::lowbit {
+
+/// The memref descriptor of one argument, and the bytes compiled code sees where the caller's will not do.
+class BoundCall::Argument {
+public:
+  llvm::Error prepare(const Port &port, const Buffer &buffer, bool isInput, bool mayCopy) {
+    type = port.type;
+    caller = buffer;
+    void *data = buffer.data;
+    numElements = *countElements(buffer.shape);
+    if (type.isNarrow()) {
+      if (!mayCopy)
+        return llvm::createStringError("`" + port.name + "` has elements of " + type.getName() +
+                                       ", which are copied at every call; run the function without binding");
+      if (llvm::Error error = makeCopy(port, isInput))
+        return error;
+      data = copy.data();
+    }
+    if (port.isScalar && isInput) {
+      pointer = data;
+      return llvm::Error::success();
+    }
+    describe(data);
+    return llvm::Error::success();
+  }
+
+  /// Address of what the packed call reads: the scalar, or the pointer to the descriptor.
+  void *getPacked() { return descriptor.empty() ? pointer : &pointer; }
+
+  /// Gives what compiled code wrote to a copy back to the caller.
+  void finish() {
+    unsigned bytes = type.getBytes();
+    for (uint64_t i = 0; i < copy.size(); i += bytes) {
+      uint64_t value = 0;
+      std::memcpy(&value, copy.data() + i, bytes);
+      value = type.widen(value);
+      std::memcpy(static_cast<char *>(caller.data) + i, &value, bytes);
+    }
+  }
+
+  bool overlaps(const Argument &other) const {
+    auto [begin, end] = getSpan();
+    auto [otherBegin, otherEnd] = other.getSpan();
+    return begin < otherEnd && otherBegin < end;
+  }
+
+private:
+  std::pair<uint64_t, uint64_t> getSpan() const {
+    uint64_t begin = reinterpret_cast<uint64_t>(caller.data);
+    return {begin, begin + numElements * caller.type.bytes};
+  }
+
+  void describe(void *data) {
+    size_t rank = caller.shape.size();
+    descriptor = {reinterpret_cast<int64_t>(data), reinterpret_cast<int64_t>(data), /*offset=*/0};
+    descriptor.insert(descriptor.end(), caller.shape.begin(), caller.shape.end());
+    descriptor.resize(descriptor.size() + rank, 1);
+    for (size_t axis = rank; axis-- > 1;)
+      descriptor[3 + rank + axis - 1] = descriptor[3 + rank + axis] * caller.shape[axis];
+    pointer = descriptor.data();
+  }
+
+  llvm::Error makeCopy(const Port &port, bool isInput) {
+    unsigned bytes = type.getBytes();
+    copy.resize(numElements * bytes);
+    for (uint64_t i = 0; isInput && i < copy.size(); i += bytes) {
+      uint64_t value = 0;
+      std::memcpy(&value, static_cast<const char *>(caller.data) + i, bytes);
+      uint64_t narrowed = value;
+      if (!type.narrow(narrowed, caller.type))
+        return llvm::createStringError(
+            "`" + port.name + "` holds " +
+            (caller.type.kind == 'i' ? std::to_string(llvm::SignExtend64(value, bytes * 8)) : std::to_string(value)) + " at element " +
+            std::to_string(i / bytes) + ", which is no " + type.getName());
+      std::memcpy(copy.data() + i, &narrowed, bytes);
+    }
+    return llvm::Error::success();
+  }
+
+  ElementType type;
+  Buffer caller;
+  uint64_t numElements = 0;
+  std::vector<char> copy;
+  std::vector<int64_t> descriptor; // on the heap, so that it stays where it is when the argument moves
+  void *pointer = nullptr;
+};
+
+BoundCall::BoundCall(Function function) : function(function) {}
+BoundCall::BoundCall(BoundCall &&) = default;
+BoundCall::~BoundCall() = default;
+
+llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function function, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs,
+                                            bool mayCopy) {
+  BoundCall call(function);
+  auto prepareSide = [&](ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool isInput, std::vector<Argument> &arguments) -> llvm::Error {
+    std::string kind = isInput ? "input" : "output";
+    if (ports.size() != buffers.size())
+      return llvm::createStringError(std::to_string(buffers.size()) + " " + kind + "s given; expected " + std::to_string(ports.size()));
+    arguments.resize(ports.size());
+    for (auto [port, buffer, argument] : llvm::zip_equal(ports, buffers, arguments)) {
+      llvm::Error error = port.check(buffer);
+      if (!error)
+        error = argument.prepare(port, buffer, isInput, mayCopy);
+      if (error)
+        return llvm::createStringError(kind + " " + llvm::toString(std::move(error)));
+    }
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = prepareSide(entry.inputs, inputs, /*isInput=*/true, call.inputs))
+    return error;
+  if (llvm::Error error = prepareSide(entry.outputs, outputs, /*isInput=*/false, call.outputs))
+    return error;
+  for (auto [index, output] : llvm::enumerate(call.outputs))
+    for (const Argument &other : llvm::concat<const Argument>(call.inputs, ArrayRef(call.outputs).take_front(index)))
+      if (output.overlaps(other))
+        return llvm::createStringError("output `" + entry.outputs[index].name + "` shares memory with another buffer");
+  for (Argument &argument : llvm::concat<Argument>(call.inputs, call.outputs))
+    call.packed.push_back(argument.getPacked());
+  call.context = call.packed.data();
+  return call;
+}
+
+void BoundCall::finish() {
+  for (Argument &output : outputs)
+    output.finish();
+}
+
+} // namespace mlir::lowbit

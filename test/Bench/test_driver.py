@@ -1,0 +1,62 @@
+"""The driver of scripts/bench: what it is asked for, and what it makes of results. Nothing here takes times."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as driver
+from bench import suites, table
+from bench.compare import Options
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_unknown_suite(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        driver.parse(["int8", "int7"])
+    assert stop.value.code == 1
+    assert f"unknown suite `int7`; expected one of {', '.join(suites.NAMES)}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--rounds", "2"], ["--select", "M"]])
+def test_refused_options(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        driver.parse(["int8", *arguments])
+    assert stop.value.code == 1
+
+
+def test_script_says_what_it_misses(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/bench").write_text((ROOT / "scripts/bench").read_text())
+    result = subprocess.run(["bash", tmp_path / "scripts/bench", "int8"], check=False, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "run scripts/setup first" in result.stderr
+
+
+@pytest.mark.parametrize("name", suites.NAMES)
+def test_suites_load(name: str) -> None:
+    suite = suites.load(name)
+    assert suite.TITLE and callable(suite.run)
+
+
+def test_selection() -> None:
+    options = Options(only=frozenset({"onednn"}), select={"M": "1,16", "N": "384"})
+    assert options.wants_case({"M": 16, "N": 384, "K": 7})
+    assert not options.wants_case({"M": 2, "N": 384})
+    assert options.wants("onednn") and options.wants("onednn bf16") and not options.wants("lowbit")
+
+
+def row(implementation: str, m: int, time: float, ratio: float) -> dict[str, object]:
+    fields = {"suite": "int8", "M": m, "impl": implementation, "temperature": "hot", "us_min": time, "limit": "read", "limit_value": 2.0}
+    return {**fields, "fraction": 0.5, "ratio": ratio}
+
+
+def test_table() -> None:
+    text = table.markdown([row("lowbit", 1, 2, 1), row("peer", 1, 3, 1.5), row("lowbit", 8, 4, 1), row("peer", 8, 2, 0.5)])
+    assert "| M 1 | **2.00** 50% | 3.00 (1.50×) 50% | read 2.0 |" in text
+    assert "| M 8 | 4.00 50% | **2.00** (0.50×) 50% | read 2.0 |" in text
+    assert "- peer, M = 1: 1.50× on the geometric mean, least 1.50× (1 cases)" in text
+    assert table.geometric_mean([0.5, 2.0]) == pytest.approx(1.0)
