@@ -53,6 +53,8 @@ std::vector<Entry> readSignatures(ModuleOp module) {
     entry.inputs = readPorts(signature.getAs<ArrayAttr>("inputs"), "input", entry.obstacle);
     if (entry.obstacle.empty())
       entry.outputs = readPorts(signature.getAs<ArrayAttr>("outputs"), "output", entry.obstacle);
+    if (auto workspace = signature.getAs<IntegerAttr>("workspace"))
+      entry.workspaceBytes = workspace.getInt();
     entries.push_back(std::move(entry));
   }
   return entries;

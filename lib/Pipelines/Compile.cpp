@@ -47,6 +47,7 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createDuplicateFillsPass());
   buildBufferizePipeline(pm);
   buildVectorCleanupPipeline(pm);
+  pm.addPass(createExpandCopiesPass());
   pm.addPass(createVectorizePass());
   pm.addPass(createApproximateMathPass());
   cleanUp(pm);

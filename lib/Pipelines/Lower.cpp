@@ -32,6 +32,7 @@ void buildBufferizePipeline(OpPassManager &pm) {
 
 void buildLowerToLLVMPipeline(OpPassManager &pm) {
   OpPassManager &functions = pm.nest<func::FuncOp>();
+  functions.addPass(createExpandCopiesPass());
   functions.addPass(createConvertLinalgToLoopsPass());
   functions.addPass(createConvertVectorToSCFPass());
   pm.addPass(memref::createExpandStridedMetadataPass());

@@ -2,6 +2,7 @@
 // Law: a model never changes; whatever is made of it is a new one.
 
 #include "Context.h"
+#include "lowbit/Execution/AOT.h"
 #include "lowbit/Execution/Executable.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Pipelines/RecordSignatures.h"
@@ -110,6 +111,15 @@ llvm::Expected<Program> Model::compile(const std::string &target, unsigned threa
   if (!entry)
     return entry.takeError();
   return Program(shared, **entry);
+}
+
+llvm::Error Model::compileToFile(const std::string &target, unsigned threads, const std::string &outputPath,
+                                 const std::string &headerPath) const {
+  Work work(storage->session);
+  OwningOpRef<ModuleOp> module = copy(*storage);
+  if (failed(lowbit::compileToFile(*module, {{target, threads}, outputPath, headerPath})))
+    return work.takeError("compilation failed");
+  return llvm::Error::success();
 }
 
 llvm::Error Model::save(const std::string &path, bool text) const {

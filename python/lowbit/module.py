@@ -138,6 +138,17 @@ class Module:
             raise Error(f"threads is {threads}; expected at least 1")
         return Function(self._native.compile(target, threads, self._entry))
 
+    def export(
+        self, path: str | os.PathLike[str], target: str = "host", threads: int = 1, *, header: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Writes an object (`m.o`) or a shared library (`m.so`) for C programs, and a C header (docs/embedding.md). All or nothing.
+
+        Every public function of the model is in it, called by the file's stem and its own name: `m_main`.
+        """
+        if threads < 1:
+            raise Error(f"threads is {threads}; expected at least 1")
+        self._native.compile_to_file(target, threads, os.fspath(path), os.fspath(header) if header else "")
+
     def save(self, path: str | os.PathLike[str], *, text: bool = False) -> None:
         """Writes MLIR bytecode (or text), whole or not at all."""
         self._native.save(os.fspath(path), text)

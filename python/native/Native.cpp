@@ -52,6 +52,12 @@ static void bindModel(nb::module_ &module) {
           },
           nb::arg("target"), nb::arg("threads"), nb::arg("entry"))
       .def(
+          "compile_to_file",
+          [](const Model &model, const std::string &target, unsigned threads, const std::string &output, const std::string &header) {
+            check(withoutLock([&] { return model.compileToFile(target, threads, output, header); }));
+          },
+          nb::arg("target"), nb::arg("threads"), nb::arg("output_path"), nb::arg("header_path"))
+      .def(
           "calibrate",
           [](const Model &model, const std::string &observer, const std::string &axes, const std::vector<std::string> &sites,
              const std::string &recipe, const std::string &entry, unsigned threads) {

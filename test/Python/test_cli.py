@@ -119,6 +119,13 @@ FAILURES = {
     "unknown target": (["run", "m.mlir", "--inputs", "one.npz", "--output", "OUT", "--target", "pdp-11"], "unknown target `pdp-11`"),
     "no threads": (["run", "m.mlir", "--inputs", "one.npz", "--output", "OUT", "--threads", "0"], "at least 1"),
     "threads in words": (["run", "m.mlir", "--inputs", "one.npz", "--output", "OUT", "--threads", "two"], "at least 1"),
+    "more threads than cores": (
+        ["run", "m.mlir", "--inputs", "one.npz", "--output", "OUT", "--threads", "4096"],
+        "more threads than cores: 4096 threads are asked for",
+    ),
+    "compile to what": (["compile", "m.mlir", "-o", "OUT"], "has suffix `.out`; expected `.o` or `.so`"),
+    "compile for what": (["compile", "m.mlir", "-o", "m.o", "--target", "pdp-11"], "unknown target `pdp-11`"),
+    "header nowhere": (["compile", "m.mlir", "-o", "m.o", "--header", "none/m.h"], "folder `none` does not exist"),
     "different models": (["compare", "m.mlir", "noentry.mlir", "--inputs", "data.npz"], "no public function"),
     "compare without data": (["compare", "m.mlir", "m.mlir", "--inputs", "nope.npz"], "nope.npz"),
     "report to text": (["report", "q.mlir", "-o", "r.txt"], ".html or .json"),

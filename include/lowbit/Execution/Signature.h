@@ -25,6 +25,8 @@ struct Port {
 struct Entry {
   std::string name;
   std::vector<Port> inputs, outputs;
+  /// Bytes of scratch memory that a call takes as its last argument; without any there is no such argument.
+  int64_t workspaceBytes = 0;
   /// Why it cannot be called from outside; empty when it can.
   std::string obstacle;
 };

@@ -119,6 +119,9 @@ public:
   /// A new model that a pass pipeline made of this one.
   llvm::Expected<Model> transform(const std::string &pipeline) const;
   llvm::Expected<Program> compile(const std::string &target, unsigned threads, const std::string &entry) const;
+  /// Writes an object or a shared library with all public functions, and a C header where `headerPath` is not empty. All or nothing.
+  llvm::Error compileToFile(const std::string &target, unsigned threads, const std::string &outputPath,
+                            const std::string &headerPath) const;
   /// Instruments a copy, as `lowbit-insert-observers` does with these options. Without an observer, that of the recipe, if it names one.
   llvm::Expected<Calibration> calibrate(const std::string &observer, const std::string &axes, const std::vector<std::string> &sites,
                                         const std::string &recipe, const std::string &entry, unsigned threads) const;

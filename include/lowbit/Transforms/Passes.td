@@ -78,6 +78,32 @@ def DuplicateFillsPass : Pass<"lowbit-duplicate-fills"> {
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def ExpandCopiesPass : Pass<"lowbit-expand-copies"> {
+  let summary = "Turn copies between strided buffers into loops";
+  let description = [{
+    A copy of buffers that are not contiguous would call a function of MLIR's run time, which an object for a C program does not have.
+    Contiguous ones stay: they become `memcpy`.
+
+    ```mlir
+    func.func @before(%a: memref<4x3xf32, strided<[8, 1]>>, %b: memref<4x3xf32>) {
+      memref.copy %a, %b : memref<4x3xf32, strided<[8, 1]>> to memref<4x3xf32>
+      return
+    }
+    // ==>
+    func.func @after(%a: memref<4x3xf32, strided<[8, 1]>>, %b: memref<4x3xf32>) {
+      linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+                      iterator_types = ["parallel", "parallel"]}
+        ins(%a : memref<4x3xf32, strided<[8, 1]>>) outs(%b : memref<4x3xf32>) {
+      ^bb0(%in: f32, %out: f32):
+        linalg.yield %in : f32
+      }
+      return
+    }
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect"];
+}
+
 def ParallelizeLoopsPass : Pass<"lowbit-parallelize-loops"> {
   let summary = "Turn outermost independent loops on buffers into scf.parallel";
   let description = [{

@@ -1,0 +1,19 @@
+//===- Link.h - shared libraries out of objects ---------------------------===//
+#ifndef LOWBIT_LIB_EXECUTION_LINK_H
+#define LOWBIT_LIB_EXECUTION_LINK_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/TargetParser/Triple.h"
+#include <string>
+
+namespace mlir::lowbit {
+
+/// The bytes of a shared library called `name` made of `object`, by whatever compiler driver for `triple` this machine has. `libraries` are
+/// names for `-l`.
+llvm::Expected<std::string> linkSharedLibrary(llvm::StringRef object, llvm::StringRef name, const llvm::Triple &triple,
+                                              llvm::ArrayRef<llvm::StringRef> libraries);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_EXECUTION_LINK_H
