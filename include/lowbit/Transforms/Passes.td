@@ -126,7 +126,7 @@ def ParallelizeLoopsPass : Pass<"lowbit-parallelize-loops"> {
 def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
   let summary = "Compute exp, erf, tanh and their like by polynomials, in vector registers";
   let description = [{
-    The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are at most 5 units in the last place (exp, erf,
+    The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are at most 6 units in the last place (exp, erf,
     tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Other functions are left to the library.
 
     ```text

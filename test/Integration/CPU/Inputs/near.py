@@ -2,6 +2,7 @@
 
 near.py --make OUT.npz SEED NAME=SHAPE…     normal f32 values
 near.py --sweep OUT.npz N                   x: N f32 values over many magnitudes, infinities and NaN among them
+near.py --floats OUT.npz N                  x: N f32 bit patterns at even distances, of both signs, from 2^-20 to 2^7
 near.py A.npz B.npz TOLERANCE               largest difference, relative to the largest value, at most TOLERANCE
 near.py --ulps A.npz B.npz ULPS             largest difference in units in the last place, normal numbers only
 """
@@ -26,6 +27,12 @@ def sweep(path: str, count: str) -> None:
     magnitudes = np.exp(random.uniform(-60, 60, n // 4)) * random.choice([-1, 1], n // 4)
     values = [random.normal(size=n - n // 4 - n // 4 - len(special)) * 3, np.linspace(-110, 110, n // 4), magnitudes, special]
     np.savez(path, x=np.concatenate(values).astype(np.float32))
+
+
+def floats(path: str, count: str) -> None:
+    bits = np.linspace(np.float32(2.0**-20).view(np.int32), np.float32(2.0**7).view(np.int32), int(count) // 2, dtype=np.int64)
+    x = np.concatenate([bits, bits | 1 << 31]).astype(np.uint32).view(np.float32)
+    np.savez(path, x=x)
 
 
 def compare_ulps(left: str, right: str, most: str) -> None:
@@ -56,6 +63,8 @@ if __name__ == "__main__":
         make(*sys.argv[2:])
     elif sys.argv[1] == "--sweep":
         sweep(*sys.argv[2:])
+    elif sys.argv[1] == "--floats":
+        floats(*sys.argv[2:])
     elif sys.argv[1] == "--ulps":
         compare_ulps(*sys.argv[2:])
     else:
