@@ -26,6 +26,9 @@ class Prepared:
     includes: str = ""
     """What a call does besides the product."""
     detail: str = ""
+    """Such as the kernel that was chosen."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of its row."""
 
 
 @dataclass
@@ -92,6 +95,7 @@ def compare(
             "limit_value": round(limit_value, 1),
             "fraction": round(bound / times.minimum, 4),
             "detail": prepared.detail,
+            **prepared.extra,
         }
         if ours is not None:
             row["ratio"] = round(times.minimum / ours, 4)

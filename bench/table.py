@@ -38,7 +38,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         cases.setdefault(case_of(row), {})[row["impl"]] = row
     lines = [f"| Case | {' | '.join(implementations)} | limit |", "| --- |" + " ---: |" * len(implementations) + " --- |"]
     for case, found in cases.items():
-        name = ", ".join(str(value) if name == "lhs" or name == "temperature" else f"{name} {value}" for name, value in case)
+        name = ", ".join(str(value) if isinstance(value, str) else f"{name} {value}" for name, value in case)
         best = min(found.values(), key=lambda row: row["us_min"])
         limit = next(iter(found.values()))
         cells = [_cell(found.get(implementation), best) for implementation in implementations]
@@ -54,7 +54,9 @@ def _cell(row: dict[str, Any] | None, best: dict[str, Any]) -> str:
         time = f"**{time}**"
     if not row["impl"].startswith(OURS) and "ratio" in row:
         time += f" ({row['ratio']:.2f}×)"
-    return f"{time} {row['fraction']:.0%}" if "fraction" in row else time
+    if "fraction" in row:
+        time += f" {row['fraction']:.0%}"
+    return f"{time}, cos {row['cosine']:.4f}" if "cosine" in row else time
 
 
 def _means(rows: Sequence[dict[str, Any]], implementations: Sequence[str]) -> list[str]:

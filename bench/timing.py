@@ -49,6 +49,7 @@ class PythonCall:
     """A callable of a library that has no other interface; Python's own 0.1 microseconds are part of its time."""
 
     function: Callable[[], Any]
+    owner: Any = None
 
     def sample(self, batch: int, count: int) -> np.ndarray:
         """Measured call by call."""

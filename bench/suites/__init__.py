@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-NAMES = ("int8",)
+NAMES = ("int8", "int4", "ternary", "model")
 
 
 def load(name: str):

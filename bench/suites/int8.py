@@ -7,13 +7,18 @@ from functools import partial
 from bench import ours
 from bench.compare import Options, compare
 from bench.matmul import Int8Case
-from bench.peers import onednn
+from bench.peers import onednn, onnxruntime, openvino
 from bench.report import Report
 
 TITLE = "int8: constant weights, s8 or u8 activations, 32-bit sums"
 ROWS = (1, 16, 128, 512)
 SHAPES = ((384, 384), (1536, 384), (384, 1536), (4096, 4096))
-PEERS = {"lowbit": ours.int8_matmul, "onednn": onednn.int8_matmul}
+PEERS = {
+    "lowbit": ours.int8_matmul,
+    "onednn": onednn.int8_matmul,
+    "openvino": openvino.int8_matmul,
+    "onnxruntime": onnxruntime.int8_matmul,
+}
 
 
 def run(report: Report, options: Options) -> None:

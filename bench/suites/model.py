@@ -1,0 +1,99 @@
+"""A whole model, MiniLM-L6: 8-bit, f32 and bf16, with the cosine of its embeddings to the float model's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bench import ours
+from bench.compare import Options, Prepared, compare
+from bench.minilm import Size
+from bench.native import Unavailable
+from bench.peers import onnxruntime, openvino
+from bench.report import Report
+
+TITLE = "model: MiniLM-L6, whole calls"
+SIZES = ((1, 128), (8, 128), (1, 16))
+LIMITS = {"int8": "vpdpbusd", "f32": "fma", "bf16": "vdpbf16ps"}
+
+
+def run(report: Report, options: Options) -> None:
+    """All sizes and precisions."""
+    for batch, seq in SIZES:
+        size = Size(batch, seq, report.path.parent / "models")
+        for precision, limit in LIMITS.items():
+            case = {"batch": batch, "seq": seq, "precision": precision}
+            if options.wants_case(case):
+                compare(report, options, case, precision, _makers(size, precision), size.operations, limit, 11e6)
+
+
+def _makers(size: Size, precision: str) -> dict[str, Callable[[], Prepared]]:
+    inputs, path = size.evaluation[0], size.path
+    int8 = path.with_suffix(".int8.xml"), path.with_suffix(".int8.onnx")
+    if precision == "int8":
+        return {
+            "lowbit w8a8": partial(_ours, size, "w8a8"),
+            "lowbit w8a8-dynamic": partial(_ours, size, "w8a8-dynamic"),
+            "openvino int8, bf16 rest": partial(_openvino, size, int8[0], "bf16"),
+            "openvino int8": partial(_openvino, size, int8[0], "f32"),
+            "onnxruntime dynamic int8": partial(_onnxruntime, size, int8[1], 8),
+        }
+    if precision == "f32":
+        return {
+            "lowbit": partial(_ours, size, None),
+            "openvino": partial(_openvino, size, path, "f32"),
+            "onnxruntime": partial(onnxruntime.minilm, path, inputs, 32),
+        }
+    return {"openvino": partial(_openvino, size, path, "bf16")}
+
+
+def _judge(size: Size, prepared: Prepared, inputs: dict[str, np.ndarray]) -> Prepared:
+    """Runs the prepared call over all sentences, through the arrays it is bound to."""
+    first = {name: array.copy() for name, array in inputs.items()}
+    found = []
+    for batch in size.evaluation:
+        for name, array in inputs.items():
+            array[...] = batch[name]
+        prepared.call.sample(1, 1)
+        found.append(np.array(prepared.result()))
+    for name, array in inputs.items():
+        array[...] = first[name]
+    prepared.extra = {**size.cosines(np.concatenate(found)), **prepared.extra}
+    prepared.result = None
+    return prepared
+
+
+def _inputs(size: Size) -> dict[str, np.ndarray]:
+    return {name: array.copy() for name, array in size.evaluation[0].items()}
+
+
+def _ours(size: Size, recipe: str | None) -> Prepared:
+    import lowbit
+
+    model: Any = lowbit.load(str(size.path))
+    if recipe is not None:
+        model = model.quantize(recipe, stats=None if "dynamic" in recipe else model.calibrate(size.calibration, progress=False))
+    inputs = _inputs(size)
+    prepared = ours.bind(model.compile(target="host", threads=1), inputs, 8 if recipe else 32, "whole model", "emb")
+    prepared.extra = {"nbytes": model.nbytes}
+    return _judge(size, prepared, inputs)
+
+
+def _openvino(size: Size, path: Any, precision: str) -> Prepared:
+    if path != size.path:
+        try:
+            openvino.quantize_minilm(size.path, [tuple(batch.values()) for batch in size.calibration], path)
+        except ImportError as failure:
+            raise Unavailable(f"{failure}; it is quantized by nncf") from failure
+    inputs = _inputs(size)
+    prepared = openvino.minilm(path, list(inputs.values()), precision)
+    return _judge(size, prepared, inputs)
+
+
+def _onnxruntime(size: Size, path: Any, bits: float) -> Prepared:
+    onnxruntime.quantize_minilm(size.path, path)
+    inputs = _inputs(size)
+    return _judge(size, onnxruntime.minilm(path, inputs, bits), inputs)
