@@ -67,7 +67,7 @@ def compare(
     cold: bool = False,
     check: Callable[[np.ndarray], bool] | None = None,
 ) -> None:
-    """Measures all `makers` on one case. The first whose name starts with `lowbit` is ours; ratios are to it."""
+    """Measures all `makers` on one case. Ratios are to the first, where that is ours and can be had."""
     if not options.wants_case(case):
         return
     ready = _prepare(report, options, makers)
@@ -77,7 +77,8 @@ def compare(
     calls = [_LimitCall(limits), *(prepared.call for _, prepared in ready)]
     measured = measure(calls, options.rounds, options.slice_seconds, cold)[1:]
     bound, limit_name, limit_value = limits.bound(operations)
-    ours = next((times.minimum for (name, _), times in zip(ready, measured, strict=True) if name.startswith(OURS)), None)
+    first = ready[0][0]
+    ours = measured[0].minimum if first == next(iter(makers)) and first.startswith(OURS) else None
     for (name, prepared), times in zip(ready, measured, strict=True):
         # The time of a peer's own, larger weights is bounded by those of ours: a fraction says how much could be won, by fewer bits too.
         row = {

@@ -60,17 +60,21 @@ def _cell(row: dict[str, Any] | None, best: dict[str, Any]) -> str:
 
 
 def _means(rows: Sequence[dict[str, Any]], implementations: Sequence[str]) -> list[str]:
-    """Geometric means of what a peer takes over what ours takes, cases of one row apart."""
+    """Geometric means of what a peer takes over what ours takes, apart for one row and many, and for each kind of case."""
     lines = []
     for implementation in implementations:
-        ratios = [row for row in rows if row["impl"] == implementation and "ratio" in row]
-        if not ratios or implementation == OURS:
-            continue
-        groups = {"M = 1": [row["ratio"] for row in ratios if row.get("M") == 1], "": [row["ratio"] for row in ratios if row.get("M") != 1]}
-        if groups["M = 1"]:
-            groups = {"M = 1": groups["M = 1"], "M > 1": groups[""]}
-        for name, values in groups.items():
-            if values:
-                least = f"{geometric_mean(values):.2f}× on the geometric mean, least {min(values):.2f}×"
-                lines.append(f"- {implementation}{', ' if name else ''}{name}: {least} ({len(values)} cases)")
+        groups: dict[str, list[float]] = {}
+        for row in rows:
+            if row["impl"] == implementation and "ratio" in row and implementation != OURS:
+                groups.setdefault(_kind(row), []).append(row["ratio"])
+        for kind, values in groups.items():
+            least = f"{geometric_mean(values):.2f}× on the geometric mean, least {min(values):.2f}×"
+            lines.append(f"- {implementation}{', ' if kind else ''}{kind}: {least} ({len(values)} cases)")
     return lines
+
+
+def _kind(row: dict[str, Any]) -> str:
+    words = [value for _, value in case_of(row) if isinstance(value, str)]
+    if "M" in row:
+        words.insert(0, "M = 1" if row["M"] == 1 else "M > 1")
+    return ", ".join(words)

@@ -57,11 +57,11 @@ extern "C" const char *onednn_error() { return lastError.c_str(); }
 extern "C" const char *onednn_implementation(void *call) { return static_cast<Call *>(call)->implementation.c_str(); }
 
 /// C [m, n] = A [m, k] B [k, n], row-major; element types by the codes of `getType`. With `packed`, B is reordered once; else it is read as
-/// it lies at each call. Null on failure.
-extern "C" void *onednn_matmul(long m, long n, long k, const char *types, int packed, void *a, void *b, void *c) try {
+/// it lies at each call; with `transposed` it lies as [n, k]. Null on failure.
+extern "C" void *onednn_matmul(long m, long n, long k, const char *types, int packed, int transposed, void *a, void *b, void *c) try {
   engine &cpu = getEngine().cpu;
-  memory::desc lhs({m, k}, getType(types[0]), memory::format_tag::ab), plain({k, n}, getType(types[1]), memory::format_tag::ab);
-  memory::desc rhs({k, n}, getType(types[1]), packed ? memory::format_tag::any : memory::format_tag::ab);
+  memory::desc lhs({m, k}, getType(types[0]), memory::format_tag::ab), plain({k, n}, getType(types[1]), transposed ? memory::format_tag::ba : memory::format_tag::ab);
+  memory::desc rhs = packed ? memory::desc({k, n}, getType(types[1]), memory::format_tag::any) : plain;
   memory::desc out({m, n}, getType(types[2]), memory::format_tag::ab);
   primitive_attr attributes;
   attributes.set_scratchpad_mode(scratchpad_mode::user);

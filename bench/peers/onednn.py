@@ -8,7 +8,7 @@ import numpy as np
 
 from bench import native
 from bench.compare import Prepared
-from bench.matmul import Int8Case
+from bench.matmul import FloatCase, Int8Case
 from bench.timing import NativeCall
 
 TYPES = {"uint8": "u", "int8": "s", "int32": "i", "float32": "f", "uint16": "b"}
@@ -32,12 +32,19 @@ def matmul(lhs: np.ndarray, rhs: np.ndarray, out: np.ndarray, bits: float, packe
     types = "".join(TYPES[array.dtype.name] for array in (lhs, rhs, out)).encode()
     pointers = [ctypes.c_void_p(array.ctypes.data) for array in (lhs, rhs, out)]
     sizes = [ctypes.c_long(size) for size in (*lhs.shape[:1], *rhs.shape[::-1])]
-    call = loaded.onednn_matmul(*sizes, types, int(packed), *pointers)
+    transposed = int(not rhs.flags.c_contiguous)
+    call = loaded.onednn_matmul(*sizes, types, int(packed), transposed, *pointers)
     if not call:
         raise native.Unavailable(loaded.onednn_error().decode())
     timed = NativeCall(ctypes.cast(loaded.onednn_run, ctypes.c_void_p).value, call, (lhs, rhs, out))
     detail = loaded.onednn_implementation(ctypes.c_void_p(call)).decode()
     return Prepared(timed, bits, lambda: out, loaded.onednn_version().decode(), includes, detail)
+
+
+def float_matmul(case: FloatCase) -> Prepared:
+    """f32, or bf16 with f32 sums; a right side that is no constant is read as it lies."""
+    rhs = case.rhs.T if case.transposed else case.rhs
+    return matmul(case.lhs, rhs, np.zeros((case.m, case.n), np.float32), 8 * case.lhs.itemsize, packed=case.constant)
 
 
 def int8_matmul(case: Int8Case) -> Prepared:
