@@ -96,8 +96,8 @@ BoundCall::BoundCall(Function function) : function(function) {}
 BoundCall::BoundCall(BoundCall &&) = default;
 BoundCall::~BoundCall() = default;
 
-llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function function, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs,
-                                            bool mayCopy) {
+llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function function, std::shared_ptr<void> workspace, ArrayRef<Buffer> inputs,
+                                            ArrayRef<Buffer> outputs, bool mayCopy) {
   BoundCall call(function);
   auto prepareSide = [&](ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool isInput, std::vector<Argument> &arguments) -> llvm::Error {
     std::string kind = isInput ? "input" : "output";
@@ -123,8 +123,18 @@ llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function functio
         return llvm::createStringError("output `" + entry.outputs[index].name + "` shares memory with another buffer");
   for (Argument &argument : llvm::concat<Argument>(call.inputs, call.outputs))
     call.packed.push_back(argument.getPacked());
+  if (entry.workspaceBytes != 0)
+    call.packed.push_back(call.describeWorkspace(std::move(workspace), entry.workspaceBytes));
   call.context = call.packed.data();
   return call;
+}
+
+void *BoundCall::describeWorkspace(std::shared_ptr<void> memory, int64_t bytes) {
+  workspace = std::move(memory);
+  auto address = reinterpret_cast<int64_t>(workspace.get());
+  workspaceDescriptor = {address, address, /*offset=*/0, bytes, /*stride=*/1};
+  workspacePointers = {workspaceDescriptor.data()};
+  return workspacePointers.data();
 }
 
 void BoundCall::finish() {

@@ -77,6 +77,7 @@ FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, cons
     if (!function)
       return emitError(module.getLoc()) << "function `" << entry.name << "`: " << llvm::toString(function.takeError());
     executable->functions.push_back(*function);
+    executable->workspaces.push_back(entry.workspaceBytes ? std::make_shared<WorkspacePool>(entry.workspaceBytes) : nullptr);
   }
   return executable;
 }

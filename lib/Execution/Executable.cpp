@@ -28,12 +28,18 @@ llvm::Expected<const Entry *> findEntry(ArrayRef<Entry> entries, StringRef name)
   return llvm::createStringError("no public function `" + name + "` with a body; the module has " + quoteNames(entries));
 }
 
+llvm::Expected<BoundCall> Executable::bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, bool mayCopy) const {
+  size_t index = &entry - entries.data();
+  std::shared_ptr<void> workspace = workspaces[index] ? workspaces[index]->take() : nullptr;
+  return BoundCall::create(entry, functions[index], std::move(workspace), inputs, outputs, mayCopy);
+}
+
 llvm::Expected<BoundCall> Executable::bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {
-  return BoundCall::create(entry, functions[&entry - entries.data()], inputs, outputs);
+  return bind(entry, inputs, outputs, /*mayCopy=*/false);
 }
 
 llvm::Error Executable::run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {
-  auto call = BoundCall::create(entry, functions[&entry - entries.data()], inputs, outputs, /*mayCopy=*/true);
+  auto call = bind(entry, inputs, outputs, /*mayCopy=*/true);
   if (!call)
     return call.takeError();
   (*call)();
@@ -43,7 +49,7 @@ llvm::Error Executable::run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRe
 
 llvm::Expected<Timing> Executable::benchmark(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat) const {
   using Clock = std::chrono::steady_clock;
-  auto call = BoundCall::create(entry, functions[&entry - entries.data()], inputs, outputs, /*mayCopy=*/true);
+  auto call = bind(entry, inputs, outputs, /*mayCopy=*/true);
   if (!call)
     return call.takeError();
   (*call)();

@@ -24,6 +24,7 @@ static void buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   buildBufferizePipeline(pm);
+  pm.addPass(createPlanWorkspacePass());
   buildLowerToLLVMPipeline(pm);
 }
 
@@ -51,8 +52,12 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createVectorizePass());
   pm.addPass(createApproximateMathPass());
   cleanUp(pm);
-  if (threads > 1) {
+  if (threads > 1)
     pm.addPass(createParallelizeLoopsPass());
+  PlanWorkspacePassOptions workspace;
+  workspace.threads = threads;
+  pm.addPass(createPlanWorkspacePass(workspace));
+  if (threads > 1) {
     ConvertSCFToOpenMPPassOptions options;
     options.numThreads = threads;
     pm.addPass(createConvertSCFToOpenMPPass(options));

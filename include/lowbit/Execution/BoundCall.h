@@ -8,6 +8,7 @@
 #define LOWBIT_EXECUTION_BOUNDCALL_H
 
 #include "lowbit/Execution/Array.h"
+#include <memory>
 #include <vector>
 
 namespace mlir::lowbit {
@@ -20,9 +21,9 @@ public:
   using Function = void (*)(void **);
 
   /// Buffers come in the order of the ports of `entry`. Elements of fewer than 8 bits are refused unless `mayCopy`: compiled code sees
-  /// copies of them, made here and given back by `finish`.
-  static llvm::Expected<BoundCall> create(const Entry &entry, Function function, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs,
-                                          bool mayCopy = false);
+  /// copies of them, made here and given back by `finish`. `workspace` is of the size that `entry` says.
+  static llvm::Expected<BoundCall> create(const Entry &entry, Function function, std::shared_ptr<void> workspace, ArrayRef<Buffer> inputs,
+                                          ArrayRef<Buffer> outputs, bool mayCopy = false);
   BoundCall(BoundCall &&);
   ~BoundCall();
 
@@ -37,10 +38,14 @@ public:
 private:
   class Argument;
   explicit BoundCall(Function function);
+  void *describeWorkspace(std::shared_ptr<void> memory, int64_t bytes);
 
   Function function;
   void **context = nullptr;
   std::vector<Argument> inputs, outputs; // never grow once they are described
+  std::shared_ptr<void> workspace;
+  std::vector<int64_t> workspaceDescriptor; // on the heap, as the pointer to it, so that both stay where they are
+  std::vector<void *> workspacePointers;
   std::vector<void *> packed;
 };
 

@@ -8,6 +8,7 @@
 
 #include "lowbit/Execution/BoundCall.h"
 #include "lowbit/Execution/Signature.h"
+#include "lowbit/Execution/WorkspacePool.h"
 #include "lowbit/Pipelines/Pipelines.h"
 
 namespace mlir {
@@ -51,9 +52,11 @@ public:
 
 private:
   Executable() = default;
+  llvm::Expected<BoundCall> bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, bool mayCopy) const;
 
   std::vector<Entry> entries;
   std::vector<BoundCall::Function> functions;
+  std::vector<std::shared_ptr<WorkspacePool>> workspaces; // by entry; null where it needs none
   std::vector<Array> constants;
   std::unique_ptr<ExecutionEngine> engine;
 };

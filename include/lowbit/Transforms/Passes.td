@@ -123,6 +123,39 @@ def ParallelizeLoopsPass : Pass<"lowbit-parallelize-loops"> {
   let dependentDialects = ["scf::SCFDialect"];
 }
 
+def PlanWorkspacePass : Pass<"lowbit-plan-workspace", "::mlir::ModuleOp"> {
+  let summary = "Give the buffers of an entry point places in one that the caller hands in";
+  let description = [{
+    Every allocation of known size in a public function becomes a view of one workspace, a last argument `memref<Nxi8>` whose address 64
+    divides, so that a call allocates nothing. Buffers that are never in use at the same time share bytes: the largest is placed first,
+    each at the lowest address that is free while it lives. A buffer made in an `scf.parallel` has one place for each of `threads`.
+    `lowbit.signature` then says `workspace = N`; a function that needs none is left alone. Buffers whose size is only known at run time, or
+    that one iteration hands to the next, stay allocations, with a remark.
+
+    ```mlir
+    func.func @before(%x: memref<16xf32>) {
+      %a = memref.alloc() : memref<16xf32>
+      memref.copy %x, %a : memref<16xf32> to memref<16xf32>
+      memref.copy %a, %x : memref<16xf32> to memref<16xf32>
+      memref.dealloc %a : memref<16xf32>
+      return
+    }
+    // ==>
+    func.func @after(%x: memref<16xf32>, %workspace: memref<64xi8> {lowbit.workspace}) attributes {lowbit.signature = {workspace = 64 : i64}} {
+      %c0 = arith.constant 0 : index
+      %a = memref.view %workspace[%c0][] : memref<64xi8> to memref<16xf32>
+      memref.copy %x, %a : memref<16xf32> to memref<16xf32>
+      memref.copy %a, %x : memref<16xf32> to memref<16xf32>
+      return
+    }
+    ```
+  }];
+  let options = [
+    Option<"threads", "threads", "unsigned", /*default=*/"1", "Threads that run the iterations of an scf.parallel">,
+  ];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect", "memref::MemRefDialect"];
+}
+
 def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
   let summary = "Compute exp, erf, tanh and their like by polynomials, in vector registers";
   let description = [{
