@@ -107,7 +107,7 @@ PackedMatmul::Operand PackedMatmul::getScaleLike(Value scales, AffineMap codes, 
 PackedMatmul::Operand PackedMatmul::prepareLhs() {
   AffineMap map = op.getLhsMap();
   bool isSigned = op.getLhsScheme()->getFormat().isSigned(), isRhsSigned = op.getRhsScheme()->getFormat().isSigned();
-  bool isFlipped = dot.oppositeSigns && isSigned == isRhsSigned;
+  bool isFlipped = dot.needsFlip(isSigned, isRhsSigned);
   isLhsSigned = dot.lhsWidth > 8 || isSigned != isFlipped;
   offset = !isFlipped ? 0 : isSigned ? 128 : -128;
   unsigned rank = map.getNumResults(), last = *map.getResultPosition(rewriter.getAffineDimExpr(form.k));

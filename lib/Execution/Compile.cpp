@@ -22,9 +22,8 @@ static FailureOr<Machine> getMachine(ModuleOp module, QuantTargetAttrInterface t
       machine.features += (machine.features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
     return machine;
   }
-  if (target.getPreference(machine.triple, hostFeatures) < 0)
-    return emitError(module.getLoc()) << "target `" << target.getName() << "` (" << target.getTriple() << ") does not run on this machine ("
-                                      << machine.triple.str() << ", " << machine.processor << "); choose `host`";
+  if (std::string obstacle = getHostObstacle(target); !obstacle.empty())
+    return emitError(module.getLoc()) << "target `" << target.getName() << "` " << obstacle << "; choose `host`, or compile to an object";
   machine.processor = target.getProcessor().str();
   machine.features = target.getFeatures().str();
   return machine;

@@ -4,6 +4,7 @@
 #include "lowbit/Targets/DotProductPattern.h"
 #include "lowbit/Formats/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 namespace mlir::lowbit {
 
@@ -59,11 +60,36 @@ LogicalResult DotProductPattern::matchAndRewrite(vector::ContractionOp op, Patte
 
 Value buildBroadcastGroup(OpBuilder &builder, Location loc, Value group, int64_t lanes) {
   auto type = cast<VectorType>(group.getType());
-  Type i32 = builder.getI32Type();
-  Value word = vector::BitCastOp::create(builder, loc, VectorType::get(1, i32), group);
+  Type whole = builder.getIntegerType(type.getNumElements() * type.getElementTypeBitWidth());
+  Value word = vector::BitCastOp::create(builder, loc, VectorType::get(1, whole), group);
   Value scalar = vector::ExtractOp::create(builder, loc, word, 0);
-  Value words = vector::BroadcastOp::create(builder, loc, VectorType::get(lanes, i32), scalar);
+  Value words = vector::BroadcastOp::create(builder, loc, VectorType::get(lanes, whole), scalar);
   return vector::BitCastOp::create(builder, loc, VectorType::get(lanes * type.getNumElements(), type.getElementType()), words);
+}
+
+namespace {
+struct DotIntrinsicPattern final : DotProductPattern {
+  DotIntrinsicPattern(MLIRContext *context, DotProduct dot, DotIntrinsics intrinsics)
+      : DotProductPattern(context, dot), intrinsics(intrinsics) {}
+  Value buildDot(OpBuilder &builder, Location loc, const NativeDot &operands) const override {
+    StringRef name = operands.lhsSigned != operands.rhsSigned ? intrinsics.unsignedBySigned
+                     : operands.lhsSigned                     ? intrinsics.bothSigned
+                                                              : intrinsics.bothUnsigned;
+    if (name.empty())
+      return {};
+    Value lhs = buildBroadcastGroup(builder, loc, operands.lhs, dot.lanes), rhs = operands.rhs;
+    if (operands.lhsSigned && !operands.rhsSigned)
+      std::swap(lhs, rhs);
+    return LLVM::CallIntrinsicOp::create(builder, loc, operands.accumulator.getType(), builder.getStringAttr(name),
+                                         ValueRange{operands.accumulator, lhs, rhs})
+        .getResult(0);
+  }
+  DotIntrinsics intrinsics;
+};
+} // namespace
+
+void populateDotIntrinsicPatterns(RewritePatternSet &patterns, DotProduct dot, DotIntrinsics intrinsics) {
+  patterns.add<DotIntrinsicPattern>(patterns.getContext(), dot, intrinsics);
 }
 
 namespace {

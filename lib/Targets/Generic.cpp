@@ -12,7 +12,8 @@ StringRef GenericTargetAttr::getTriple() const {
 }
 StringRef GenericTargetAttr::getProcessor() const { return ""; }
 StringRef GenericTargetAttr::getFeatures() const { return ""; }
-int GenericTargetAttr::getPreference(const llvm::Triple &, const llvm::StringMap<bool> &) const { return 0; }
+StringRef GenericTargetAttr::getHostFeatures() const { return ""; }
+int GenericTargetAttr::getPreference() const { return 0; }
 unsigned GenericTargetAttr::getVectorBits() const { return 128; }
 unsigned GenericTargetAttr::getNumVectorRegisters() const { return 16; }
 std::pair<int64_t, int64_t> GenericTargetAttr::getCacheBytes() const { return {32 << 10, 512 << 10}; }

@@ -12,7 +12,8 @@ StringRef ReferenceTargetAttr::getTriple() const {
 }
 StringRef ReferenceTargetAttr::getProcessor() const { return ""; }
 StringRef ReferenceTargetAttr::getFeatures() const { return ""; }
-int ReferenceTargetAttr::getPreference(const llvm::Triple &, const llvm::StringMap<bool> &) const { return -1; } // only by name
+StringRef ReferenceTargetAttr::getHostFeatures() const { return ""; }
+int ReferenceTargetAttr::getPreference() const { return -1; }
 unsigned ReferenceTargetAttr::getVectorBits() const { return 0; }
 unsigned ReferenceTargetAttr::getNumVectorRegisters() const { return 0; }
 std::pair<int64_t, int64_t> ReferenceTargetAttr::getCacheBytes() const { return {32 << 10, 512 << 10}; }

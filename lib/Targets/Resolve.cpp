@@ -8,14 +8,26 @@ namespace mlir::lowbit {
 
 static ArrayRef<Attribute> getAllTargets(MLIRContext *context) { return context->getOrLoadDialect<LowbitDialect>()->getTargets(); }
 
-/// The best target for a machine; null when none fits.
-static QuantTargetAttrInterface getPreferred(MLIRContext *context, const llvm::Triple &triple, const llvm::StringMap<bool> &features) {
+std::string getHostObstacle(QuantTargetAttrInterface target) {
+  llvm::Triple host(llvm::sys::getProcessTriple()), triple(target.getTriple());
+  if (triple.getArch() != host.getArch())
+    return ("is for " + triple.getArchName() + ", and this machine is " + host.getArchName()).str();
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  std::string missing;
+  for (StringRef feature : llvm::split(target.getHostFeatures(), ','))
+    if (!feature.empty() && !features.lookup(feature))
+      missing += (missing.empty() ? "" : ", ") + feature.str();
+  return missing.empty() ? "" : "needs " + missing + ", which this machine (" + llvm::sys::getHostCPUName().str() + ") does not have";
+}
+
+/// The best target that this machine runs; null when there is none.
+static QuantTargetAttrInterface getPreferred(MLIRContext *context) {
   QuantTargetAttrInterface best;
   int bestPreference = -1;
   for (Attribute attr : getAllTargets(context)) {
     auto target = cast<QuantTargetAttrInterface>(attr);
-    int preference = target.getPreference(triple, features);
-    if (preference > bestPreference)
+    int preference = target.getPreference();
+    if (preference > bestPreference && getHostObstacle(target).empty())
       std::tie(best, bestPreference) = std::pair(target, preference);
   }
   return best;
@@ -23,7 +35,7 @@ static QuantTargetAttrInterface getPreferred(MLIRContext *context, const llvm::T
 
 FailureOr<QuantTargetAttrInterface> resolveTarget(MLIRContext *context, StringRef name, function_ref<InFlightDiagnostic()> emitError) {
   if (name == "host") {
-    if (auto best = getPreferred(context, llvm::Triple(llvm::sys::getProcessTriple()), llvm::sys::getHostCPUFeatures()))
+    if (auto best = getPreferred(context))
       return best;
     return emitError() << "no target fits this machine (" << llvm::sys::getProcessTriple() << ")", failure();
   }

@@ -12,16 +12,12 @@ StringRef X86AVX2TargetAttr::getName() const { return "x86-64-avx2"; }
 StringRef X86AVX2TargetAttr::getTriple() const { return "x86_64-unknown-linux-gnu"; }
 StringRef X86AVX2TargetAttr::getProcessor() const { return "x86-64-v3"; }
 StringRef X86AVX2TargetAttr::getFeatures() const { return ""; }
-int X86AVX2TargetAttr::getPreference(const llvm::Triple &triple, const llvm::StringMap<bool> &features) const {
-  bool runs = triple.getArch() == llvm::Triple::x86_64 && features.lookup("avx2") && features.lookup("fma") && features.lookup("bmi2");
-  return runs ? 10 : -1;
-}
+StringRef X86AVX2TargetAttr::getHostFeatures() const { return "avx2,bmi,bmi2,f16c,fma,lzcnt,movbe"; }
+int X86AVX2TargetAttr::getPreference() const { return 10; }
 unsigned X86AVX2TargetAttr::getVectorBits() const { return 256; }
 unsigned X86AVX2TargetAttr::getNumVectorRegisters() const { return 16; }
 std::pair<int64_t, int64_t> X86AVX2TargetAttr::getCacheBytes() const { return {32 << 10, 256 << 10}; }
-DotProduct X86AVX2TargetAttr::getDotProduct() const {
-  return {/*lhsWidth=*/16, /*oppositeSigns=*/false, /*depth=*/2, /*lanes=*/8, /*temporaries=*/2};
-}
+DotProduct X86AVX2TargetAttr::getDotProduct() const { return {/*lhsWidth=*/16, Signs::Any, /*depth=*/2, /*lanes=*/8, /*temporaries=*/2}; }
 PackingAttrInterface X86AVX2TargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
   return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
 }

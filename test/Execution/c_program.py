@@ -1,4 +1,4 @@
-"""A C program around a compiled function: arrays in from files, arrays out to files."""
+"""A C program around a compiled function: arrays in from files, arrays out to files. Inputs without axes are numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write_program(folder: Path, header: str, symbol: str, module: lowbit.Module)
             reads += f'  transfer("{port.name}.bin", "rb", {name}, sizeof {name});\n'
         else:
             writes += f'  transfer("{port.name}.bin", "wb", {name}, sizeof {name});\n'
-        arguments.append(f"*{name}" if is_input and not port.shape and not port.type.startswith("tensor") else name)
+        arguments.append(f"*{name}" if is_input and not port.shape else name)
     path = folder / "main.c"
     path.write_text(
         PROGRAM.format(header=header, declarations=declarations, reads=reads, symbol=symbol, arguments=", ".join(arguments), writes=writes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -180,3 +181,16 @@ def test_all_or_nothing(tmp_path: Path) -> None:
 def test_no_linker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "no linker for x86_64" in failure(load(tmp_path, linear()), tmp_path / "m.so")
+
+
+def test_the_documented_example(tmp_path: Path) -> None:
+    """docs/embedding.md, as a reader would follow it."""
+    page = (Path(__file__).parents[2] / "docs/embedding.md").read_text()
+    blocks = {kind: text for kind, text in re.findall(r"```(mlir|c|text)\n(.*?)```", page, re.S)}
+    (tmp_path / "main.c").write_text(blocks["c"])
+    (tmp_path / "scale.mlir").write_text(blocks["mlir"])
+    lowbit.load(tmp_path / "scale.mlir").export(tmp_path / "scale.o", header=tmp_path / "scale.h")
+    assert blocks["text"] in (tmp_path / "scale.h").read_text()
+    build(tmp_path, "main.c", "scale.o", "-lm", "-o", "scale")
+    outcome = subprocess.run([tmp_path / "scale"], capture_output=True, text=True, check=True)
+    assert outcome.stdout == "0.5 1 1.5\n2 2.5 3\n"

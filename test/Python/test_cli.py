@@ -117,6 +117,10 @@ FAILURES = {
     "extra input": (["run", "m.mlir", "--inputs", "extra.npz", "--output", "OUT"], "`z` is no input"),
     "missing input": (["run", "m.mlir", "--inputs", "missing.npz", "--output", "OUT"], "`z` is no input"),
     "unknown target": (["run", "m.mlir", "--inputs", "one.npz", "--output", "OUT", "--target", "pdp-11"], "unknown target `pdp-11`"),
+    "target of another machine": (
+        ["run", "m.mlir", "--inputs", "one.npz", "--output", "OUT", "--target", "riscv64+v"],
+        "target `riscv64+v` is for riscv64, and this machine is",
+    ),
     "no threads": (["run", "m.mlir", "--inputs", "one.npz", "--output", "OUT", "--threads", "0"], "at least 1"),
     "threads in words": (["run", "m.mlir", "--inputs", "one.npz", "--output", "OUT", "--threads", "two"], "at least 1"),
     "more threads than cores": (

@@ -31,4 +31,53 @@ def Lowbit_X86AVX512VNNITargetAttr : Lowbit_Target<"X86AVX512VNNITarget", "x86_6
   let summary = "x86-64 with AVX-512 and VNNI";
 }
 
+def Lowbit_X86AVXVNNITargetAttr : Lowbit_Target<"X86AVXVNNITarget", "x86_64_avxvnni", ["getDotProduct", "getWeightPacking", "populateDotProductPatterns"]> {
+  let summary = "x86-64 with AVX-VNNI";
+  let description = [{
+    `vpdpbusd` on 256 bits, for processors without AVX-512.
+  }];
+}
+
+def Lowbit_X86AVXVNNIINT8TargetAttr : Lowbit_Target<"X86AVXVNNIINT8Target", "x86_64_avxvnniint8", ["getDotProduct", "getWeightPacking", "populateDotProductPatterns"]> {
+  let summary = "x86-64 with AVX-VNNI-INT8";
+  let description = [{
+    `vpdpbssd`, `vpdpbuud` and `vpdpbusd` on 256 bits: codes of any sign as they are.
+  }];
+}
+
+def Lowbit_X86AVX10TargetAttr : Lowbit_Target<"X86AVX10Target", "x86_64_avx10", ["getDotProduct", "getWeightPacking", "populateDotProductPatterns"]> {
+  let summary = "x86-64 with AVX10.2";
+  let description = [{
+    `vpdpbssd`, `vpdpbuud` and `vpdpbusd` on 512 bits: codes of any sign as they are.
+  }];
+}
+
+def Lowbit_AArch64NEONTargetAttr : Lowbit_Target<"AArch64NEONTarget", "aarch64_neon", ["getDotProduct", "getWeightPacking", "populateDotProductPatterns"]> {
+  let summary = "AArch64 as every processor has it";
+  let description = [{
+    `smull` and `sadalp`, or `umull` and `uadalp`: pairs of products, exact in 16 bits, summed in 32.
+  }];
+}
+
+def Lowbit_AArch64DotProdTargetAttr : Lowbit_Target<"AArch64DotProdTarget", "aarch64_dotprod", ["getDotProduct", "getWeightPacking", "populateDotProductPatterns"]> {
+  let summary = "AArch64 with dot products (Armv8.4, optional from Armv8.2)";
+  let description = [{
+    `sdot` and `udot`: both sides have the same sign.
+  }];
+}
+
+def Lowbit_AArch64I8MMTargetAttr : Lowbit_Target<"AArch64I8MMTarget", "aarch64_i8mm", ["getDotProduct", "getWeightPacking", "populateDotProductPatterns"]> {
+  let summary = "AArch64 with 8-bit matrix products (Armv8.6, optional from Armv8.2)";
+  let description = [{
+    `usdot` besides `sdot` and `udot`: codes of any sign as they are.
+  }];
+}
+
+def Lowbit_RISCVVTargetAttr : Lowbit_Target<"RISCVVTarget", "riscv64_v", ["getWeightPacking"]> {
+  let summary = "RISC-V with vectors, through portable vector code";
+  let description = [{
+    Vectors of 128 bits, which every machine with V has at least; `vmacc.vx` multiplies a register of codes by one.
+  }];
+}
+
 #endif

@@ -117,16 +117,18 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
     InterfaceMethod<"The LLVM processor name; empty means the host's own.", "::llvm::StringRef", "getProcessor">,
     InterfaceMethod<"LLVM features, comma separated, each with its sign.", "::llvm::StringRef", "getFeatures">,
     InterfaceMethod<[{
-      How well this target fits a machine with the given LLVM features and triple: negative when its code cannot run there,
-      otherwise larger is better. `host` picks the best.
-    }], "int", "getPreference", (ins "const ::llvm::Triple &":$triple, "const ::llvm::StringMap<bool> &":$features)>,
+      What a machine must have to run this target's code: features as LLVM detects them on a host, comma separated.
+    }], "::llvm::StringRef", "getHostFeatures">,
+    InterfaceMethod<[{
+      How good the code is on machines that run it: `host` picks the largest. Negative: only by name.
+    }], "int", "getPreference">,
     InterfaceMethod<"Bits of a vector register; 0 for plain loops without vectors.", "unsigned", "getVectorBits">,
     InterfaceMethod<"Number of vector registers.", "unsigned", "getNumVectorRegisters">,
     InterfaceMethod<"Bytes of the first and second level data cache of one core.", "std::pair<int64_t, int64_t>", "getCacheBytes">,
     InterfaceMethod<[{
       The dot product of 8-bit codes that fits this target best. By default one product a lane, extended to i32.
     }], "::mlir::lowbit::DotProduct", "getDotProduct", (ins), [{}], [{
-      return {/*lhsWidth=*/8, /*oppositeSigns=*/false, /*depth=*/1, /*lanes=*/$_attr.getVectorBits() / 32, /*temporaries=*/2};
+      return {/*lhsWidth=*/8, ::mlir::lowbit::Signs::Any, /*depth=*/1, /*lanes=*/$_attr.getVectorBits() / 32, /*temporaries=*/2};
     }]>,
     InterfaceMethod<[{
       The layout of weights `[…, K, N]` (`[…, N, K]` when `transposed`) for the dot product, in panels of `columns`; null when

@@ -27,8 +27,14 @@ protected:
   DotProduct dot;
 };
 
-/// The elements of `group` as one i32, in each of `lanes` lanes, and these again as elements.
+/// The elements of `group` as one integer, in each of `lanes` lanes, and these again as elements.
 Value buildBroadcastGroup(OpBuilder &builder, Location loc, Value group, int64_t lanes);
+
+/// Names of intrinsics `sum = f(sum, a, b)` with `a` unsigned where signs differ; empty where the machine has none.
+struct DotIntrinsics {
+  StringRef bothSigned, bothUnsigned, unsignedBySigned;
+};
+void populateDotIntrinsicPatterns(RewritePatternSet &patterns, DotProduct dot, DotIntrinsics intrinsics);
 
 /// Extends, multiplies and adds lane by lane: for targets without an instruction.
 void populatePortableDotProductPatterns(RewritePatternSet &patterns, DotProduct dot);

@@ -17,6 +17,9 @@ inline constexpr StringLiteral targetAttrName = "lowbit.target";
 /// machine that no target fits, are reported through `emitError`.
 FailureOr<QuantTargetAttrInterface> resolveTarget(MLIRContext *context, StringRef name, function_ref<InFlightDiagnostic()> emitError);
 
+/// Why this machine cannot run the code of `target`, such as `needs amx-int8, …`; empty when it can.
+std::string getHostObstacle(QuantTargetAttrInterface target);
+
 /// The target of the nearest enclosing op that carries one; without any, the target that fits every machine.
 QuantTargetAttrInterface getTarget(Operation *op);
 

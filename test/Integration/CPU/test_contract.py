@@ -10,7 +10,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 QUANT_RUN = ROOT / "build/bin/quant-run"
-FLAGS = {"generic": set(), "x86-64-avx2": {"avx2", "fma", "bmi2"}, "x86-64-avx512vnni": {"avx512_vnni", "avx512bw", "avx512vl", "avx512dq"}}
+FLAGS = {
+    "generic": set(),
+    "x86-64-avx2": {"avx2", "fma", "bmi2"},
+    "x86-64-avxvnni": {"avx_vnni", "fma", "bmi2"},
+    "x86-64-avxvnniint8": {"avx_vnni_int8", "fma", "bmi2"},
+    "x86-64-avx512vnni": {"avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg", "avx512_vbmi2"},
+    "x86-64-avx10.2": {"avx10_2"},
+}
 MAPS = "[affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> {rhs}>, affine_map<(m, n, k) -> (m, n)>, affine_map<(m, n, k) -> (n)>]"
 
 
@@ -26,7 +33,7 @@ TARGETS = [name for name, flags in FLAGS.items() if flags <= machine_flags()]
 
 @dataclass
 class Case:
-    """One contraction: sizes, formats, which sides have zero points, how the weights come."""
+    """One contraction: sizes, formats, which sides have zero points, how the weights come, and codes where all are one."""
 
     m: int
     n: int
@@ -37,6 +44,8 @@ class Case:
     rhs_zero: bool = False
     constant: bool = True
     transposed: bool = False
+    lhs_only: int | None = None
+    rhs_only: int | None = None
 
     def dtype(self, side: str) -> type:
         return np.int8 if side == "int" else np.uint8
@@ -62,6 +71,10 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     rhs_shape, scale_shape, block = ((n, k), (n, 1), "[1, 0]") if case.transposed else ((k, n), (1, n), "[0, 1]")
     a, b = random_codes(rng, case.dtype(case.lhs), (m, k)), random_codes(rng, case.dtype(case.rhs), rhs_shape)
     za, zb = random_codes(rng, case.dtype(case.lhs), (m, 1)), random_codes(rng, case.dtype(case.rhs), scale_shape)
+    if case.lhs_only is not None:
+        a[:] = case.lhs_only
+    if case.rhs_only is not None:
+        b[:] = case.rhs_only
     sa, sb = rng.uniform(0.001, 0.01, (m, 1)).astype(np.float32), rng.uniform(0.001, 0.01, scale_shape).astype(np.float32)
     bias = rng.normal(size=n).astype(np.float32)
 
@@ -108,30 +121,39 @@ SWEEPS = {
               itertools.product(("int", "uint"), ("int", "uint"), (False, True), (False, True))],
     "weights": [Case(9, 37, 19, lhs, "int", True, True, constant, transposed) for lhs, constant, transposed in
                 itertools.product(("int", "uint"), (False, True), (False, True))],
+    # What saturates in 16 bits, and the largest sums.
+    "extremes": [Case(3, 19, 260, lhs, rhs, lhs_only=left, rhs_only=right) for (lhs, left), (rhs, right) in
+                 itertools.product((("int", -128), ("int", 127), ("uint", 255)), repeat=2)],
     "tiles": [Case(128, 96, 64), Case(120, 32, 40, lhs="uint", lhs_zero=True), Case(6, 16, 256)],
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with the module and its inputs, and the expected results."""
-    rng = np.random.default_rng(len(request.param))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
-    folder = tmp_path_factory.mktemp(request.param)
+def write_sweep(name: str, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Puts one module with all contractions of a sweep into m.mlir; returns its inputs and what they give."""
+    rng = np.random.default_rng(len(name))
+    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[name])]
     results = ", ".join(part[2] for part in parts)
     values = ", ".join(f"%r{i}" for i in range(len(parts)))
     types = ", ".join(part[2].split()[0] for part in parts)
     body = "".join(part[0] for part in parts)
     text = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({results}) {{\n{body}  return {values} : {types}\n}}\n"
     (folder / "m.mlir").write_text(text)
-    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
-    return folder, {f"r{i}": part[4] for i, part in enumerate(parts)}
+    return {name: array for part in parts for name, array in part[3].items()}, {f"r{i}": part[4] for i, part in enumerate(parts)}
+
+
+@pytest.fixture(scope="module", params=SWEEPS)
+def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
+    """A folder with the module and its inputs, and the expected results."""
+    folder = tmp_path_factory.mktemp(request.param)
+    inputs, expected = write_sweep(request.param, folder)
+    np.savez(folder / "in.npz", **inputs)
+    return folder, expected
 
 
 def run(folder: Path, target: str) -> dict[str, np.ndarray]:
     output = folder / f"{target}.npz"
     command = [QUANT_RUN, folder / "m.mlir", "--entry", "main", "--inputs", folder / "in.npz", "--output", output, "--target", target]
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return dict(np.load(output))
 
@@ -143,3 +165,12 @@ def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
     results = run(folder, target)
     different = [name for name, array in expected.items() if results[name].tobytes() != array.tobytes()]
     assert not different, f"{different} differ on {target}"
+
+
+@pytest.mark.parametrize("target", sorted(FLAGS.keys() - set(TARGETS)))
+def test_missing_features(tmp_path: Path, target: str) -> None:
+    """Refused by the names of what is missing, before anything runs."""
+    (tmp_path / "m.mlir").write_text("func.func @main(%x: i32) -> i32 {\n  return %x : i32\n}\n")
+    result = subprocess.run([QUANT_RUN, tmp_path / "m.mlir", "--target", target], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert f"target `{target}` needs " in result.stderr and "which this machine" in result.stderr
