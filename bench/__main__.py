@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench import suites, table
+from bench import docs, machine, suites, table
 from bench.compare import Options
 from bench.report import Report
 
@@ -45,10 +45,15 @@ def main(arguments: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     only = frozenset(name for name in parsed.only.split(",") if name)
     options = Options(parsed.rounds, parsed.slice / 1e3, only, dict(text.split("=", 1) for text in parsed.select))
-    for name in parsed.suites or ([] if parsed.docs else suites.NAMES):
-        suite, report = suites.load(name), Report(name, folder)
+    names = parsed.suites or ([] if parsed.docs else suites.NAMES)
+    if names:
+        machine.write(folder)
+    for name in names:
+        suite, report = suites.load(name), Report(name, folder, partial=bool(only or options.select))
         suite.run(report, options)
-        (folder / f"{name}.md").write_text(f"# {suite.TITLE}\n\n{table.markdown(report.rows)}" if report.rows else "")
+        report.path.with_suffix(".md").write_text(f"# {suite.TITLE}\n\n{table.markdown(report.rows)}" if report.rows else "")
+    if parsed.docs:
+        docs.write(folder, Path(__file__).resolve().parents[1] / "docs")
     return 0
 
 

@@ -16,10 +16,10 @@ FIELDS = (
 
 
 class Report:
-    """The results of one suite, written as they come."""
+    """The results of one suite, written as they come; those of a part of its cases or implementations do not replace all of them."""
 
-    def __init__(self, suite: str, folder: Path) -> None:
-        self.suite, self.path = suite, folder / f"{suite}.jsonl"
+    def __init__(self, suite: str, folder: Path, partial: bool = False) -> None:
+        self.suite, self.path = suite, folder / f"{suite}{'-part' if partial else ''}.jsonl"
         self.rows: list[dict[str, Any]] = []
         self._missing: set[str] = set()
         self._file = self.path.open("w")

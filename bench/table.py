@@ -17,6 +17,11 @@ def case_of(row: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     return (*fields, ("temperature", row["temperature"])) if row["temperature"] == "cold" else fields
 
 
+def case_name(case: Iterable[tuple[str, Any]]) -> str:
+    """Such as `M 1, N 384, K 384, s8`."""
+    return ", ".join(str(value) if isinstance(value, str) else f"{name} {value}" for name, value in case)
+
+
 def geometric_mean(values: Iterable[float]) -> float:
     """1 for none."""
     logarithms = [math.log(value) for value in values]
@@ -38,11 +43,10 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         cases.setdefault(case_of(row), {})[row["impl"]] = row
     lines = [f"| Case | {' | '.join(implementations)} | limit |", "| --- |" + " ---: |" * len(implementations) + " --- |"]
     for case, found in cases.items():
-        name = ", ".join(str(value) if isinstance(value, str) else f"{name} {value}" for name, value in case)
         best = min(found.values(), key=lambda row: row["us_min"])
         limit = next(iter(found.values()))
         cells = [_cell(found.get(implementation), best) for implementation in implementations]
-        lines.append(f"| {name} | {' | '.join(cells)} | {limit.get('limit', '')} {limit.get('limit_value', '')} |")
+        lines.append(f"| {case_name(case)} | {' | '.join(cells)} | {limit.get('limit', '')} {limit.get('limit_value', '')} |")
     return "\n".join([*lines, "", *_means(rows, implementations)]) + "\n"
 
 
@@ -64,6 +68,10 @@ def _means(rows: Sequence[dict[str, Any]], implementations: Sequence[str]) -> li
     lines = []
     for implementation in implementations:
         groups: dict[str, list[float]] = {}
+        summed = [row for row in rows if row["impl"] == implementation and "count" in row]
+        if summed:
+            total = sum(row["us_min"] * row["count"] for row in summed)
+            lines.append(f"- {implementation}: {total / 1000:.2f} ms for all, each as often as the network has it")
         for row in rows:
             if row["impl"] == implementation and "ratio" in row and implementation != OURS:
                 groups.setdefault(_kind(row), []).append(row["ratio"])
@@ -74,7 +82,7 @@ def _means(rows: Sequence[dict[str, Any]], implementations: Sequence[str]) -> li
 
 
 def _kind(row: dict[str, Any]) -> str:
-    words = [value for _, value in case_of(row) if isinstance(value, str)]
+    words = [value for name, value in case_of(row) if isinstance(value, str) and name != "conv"]
     if "M" in row:
         words.insert(0, "M = 1" if row["M"] == 1 else "M > 1")
     return ", ".join(words)

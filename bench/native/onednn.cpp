@@ -6,6 +6,7 @@
 #include <exception>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 using namespace dnnl;
 
@@ -60,7 +61,8 @@ extern "C" const char *onednn_implementation(void *call) { return static_cast<Ca
 /// it lies at each call; with `transposed` it lies as [n, k]. Null on failure.
 extern "C" void *onednn_matmul(long m, long n, long k, const char *types, int packed, int transposed, void *a, void *b, void *c) try {
   engine &cpu = getEngine().cpu;
-  memory::desc lhs({m, k}, getType(types[0]), memory::format_tag::ab), plain({k, n}, getType(types[1]), transposed ? memory::format_tag::ba : memory::format_tag::ab);
+  memory::desc lhs({m, k}, getType(types[0]), memory::format_tag::ab),
+      plain({k, n}, getType(types[1]), transposed ? memory::format_tag::ba : memory::format_tag::ab);
   memory::desc rhs = packed ? memory::desc({k, n}, getType(types[1]), memory::format_tag::any) : plain;
   memory::desc out({m, n}, getType(types[2]), memory::format_tag::ab);
   primitive_attr attributes;
@@ -76,6 +78,35 @@ extern "C" void *onednn_matmul(long m, long n, long k, const char *types, int pa
                   {{DNNL_ARG_SRC, memory(lhs, cpu, a)},
                    {DNNL_ARG_WEIGHTS, weights},
                    {DNNL_ARG_DST, memory(out, cpu, c)},
+                   {DNNL_ARG_SCRATCHPAD, memory(description.scratchpad_desc(), cpu)}},
+                  description.impl_info_str()};
+} catch (const std::exception &error) {
+  lastError = error.what();
+  return nullptr;
+}
+
+/// Image [size, size, channels] u8 to [result, result, outputs] u8 by a kernel [window, window, channels, outputs] s8, times `scale`.
+extern "C" void *onednn_convolution(long size, long channels, long outputs, long window, long stride, long before, long after, long result,
+                                    float scale, void *image, void *kernel, void *out) try {
+  engine &cpu = getEngine().cpu;
+  using tag = memory::format_tag;
+  memory::desc source({1, channels, size, size}, memory::data_type::u8, tag::nhwc);
+  memory::desc plain({outputs, channels, window, window}, memory::data_type::s8, tag::hwio);
+  memory::desc weights({outputs, channels, window, window}, memory::data_type::s8, tag::any);
+  memory::desc destination({1, outputs, result, result}, memory::data_type::u8, tag::nhwc);
+  primitive_attr attributes;
+  attributes.set_scratchpad_mode(scratchpad_mode::user);
+  attributes.set_output_scales(1 << 1, std::vector<float>(outputs, scale));
+  convolution_forward::desc shape(prop_kind::forward_inference, algorithm::convolution_direct, source, weights, destination,
+                                  {stride, stride}, {before, before}, {after, after});
+  convolution_forward::primitive_desc description(shape, attributes, cpu);
+  memory given(plain, cpu, kernel), packed(description.weights_desc(), cpu);
+  reorder(given, packed).execute(getEngine().queue, given, packed);
+  getEngine().queue.wait();
+  return new Call{convolution_forward(description),
+                  {{DNNL_ARG_SRC, memory(source, cpu, image)},
+                   {DNNL_ARG_WEIGHTS, packed},
+                   {DNNL_ARG_DST, memory(destination, cpu, out)},
                    {DNNL_ARG_SCRATCHPAD, memory(description.scratchpad_desc(), cpu)}},
                   description.impl_info_str()};
 } catch (const std::exception &error) {

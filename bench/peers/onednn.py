@@ -8,6 +8,7 @@ import numpy as np
 
 from bench import native
 from bench.compare import Prepared
+from bench.convolution import ConvCase
 from bench.matmul import FloatCase, Int8Case
 from bench.timing import NativeCall
 
@@ -22,7 +23,7 @@ def library() -> ctypes.CDLL:
         raise native.Unavailable(f"{failure}; install libdnnl-dev") from failure
     for name in ("onednn_version", "onednn_error", "onednn_implementation"):
         getattr(loaded, name).restype = ctypes.c_char_p
-    loaded.onednn_matmul.restype = ctypes.c_void_p
+    loaded.onednn_matmul.restype = loaded.onednn_convolution.restype = ctypes.c_void_p
     return loaded
 
 
@@ -34,11 +35,15 @@ def matmul(lhs: np.ndarray, rhs: np.ndarray, out: np.ndarray, bits: float, packe
     sizes = [ctypes.c_long(size) for size in (*lhs.shape[:1], *rhs.shape[::-1])]
     transposed = int(not rhs.flags.c_contiguous)
     call = loaded.onednn_matmul(*sizes, types, int(packed), transposed, *pointers)
+    return _prepared(loaded, call, (lhs, rhs, out), bits, includes)
+
+
+def _prepared(loaded: ctypes.CDLL, call: int | None, arrays: tuple[np.ndarray, ...], bits: float, includes: str) -> Prepared:
     if not call:
         raise native.Unavailable(loaded.onednn_error().decode())
-    timed = NativeCall(ctypes.cast(loaded.onednn_run, ctypes.c_void_p).value, call, (lhs, rhs, out))
+    timed = NativeCall(ctypes.cast(loaded.onednn_run, ctypes.c_void_p).value, call, arrays)
     detail = loaded.onednn_implementation(ctypes.c_void_p(call)).decode()
-    return Prepared(timed, bits, lambda: out, loaded.onednn_version().decode(), includes, detail)
+    return Prepared(timed, bits, lambda: arrays[-1], loaded.onednn_version().decode(), includes, detail)
 
 
 def float_matmul(case: FloatCase) -> Prepared:
@@ -50,3 +55,14 @@ def float_matmul(case: FloatCase) -> Prepared:
 def int8_matmul(case: Int8Case) -> Prepared:
     """Codes to 32-bit sums; weights in oneDNN's own layout."""
     return matmul(case.lhs, case.rhs, np.zeros((case.m, case.n), np.int32), 8)
+
+
+def convolution(case: ConvCase) -> Prepared:
+    """Codes to codes, channels last."""
+    loaded = library()
+    out = np.zeros((case.result_size, case.result_size, case.outputs), np.uint8)
+    sizes = (case.size, case.channels, case.outputs, case.window, case.stride, *case.pad, case.result_size)
+    arrays = case.image, case.kernel, out
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
+    call = loaded.onednn_convolution(*map(ctypes.c_long, sizes), ctypes.c_float(case.scale), *pointers)
+    return _prepared(loaded, call, arrays, 8, "convolution, requantized")

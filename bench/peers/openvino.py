@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.compare import Prepared
+from bench.convolution import ConvCase
 from bench.grouped import GroupedCase
 from bench.matmul import Int8Case
 from bench.timing import PythonCall
@@ -77,6 +78,29 @@ def int8_matmul(case: Int8Case) -> Prepared:
     prepared = prepare(openvino.Model([result], [lhs]), [case.lhs], 8, includes="product, requantized")
     prepared.result = None  # other numbers than 32-bit sums
     return prepared
+
+
+def convolution(case: ConvCase) -> Prepared:
+    """Codes to codes; channels last outside, as its own pre- and postprocessing maps them."""
+    import openvino
+    import openvino.opset13 as ops
+    from openvino.preprocess import PrePostProcessor
+
+    image = ops.parameter([1, case.channels, case.size, case.size], openvino.Type.f32)
+    kernel = ops.constant(np.ascontiguousarray(case.kernel.transpose(3, 2, 0, 1)))
+    scales = ops.constant(np.full((case.outputs, 1, 1, 1), case.scale, np.float32))
+    levels = np.float32(0), np.float32(255), np.float32(0), np.float32(255)
+    codes = ops.fake_quantize(image, *levels, 256)
+    before, after = ([case.pad[side]] * 2 for side in (0, 1))
+    weights = ops.multiply(ops.convert(kernel, np.float32), scales)
+    product = ops.convolution(codes, weights, [case.stride] * 2, before, after, [1, 1])
+    model = openvino.Model([ops.fake_quantize(product, *levels, 256)], [image])
+    process = PrePostProcessor(model)
+    process.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    process.input().model().set_layout(openvino.Layout("NCHW"))
+    process.output().model().set_layout(openvino.Layout("NCHW"))
+    process.output().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    return prepare(process.build(), [case.image[None]], 8, includes="convolution, requantized")
 
 
 def four_bit_matmul(case: GroupedCase, quantizes: bool, precision: str = "f32") -> Prepared:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench import ours
 from bench.compare import Options, compare
 from bench.matmul import FloatCase
+from bench.ours import matmul as ours
 from bench.peers import onednn, torch
 from bench.report import Report
 

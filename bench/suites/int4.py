@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from bench import ours
 from bench.compare import Options, Prepared, compare
 from bench.grouped import GroupedCase
+from bench.ours import grouped as ours
 from bench.peers import ggml, onnxruntime, openvino
 from bench.report import Report
 

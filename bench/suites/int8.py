@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench import ours
 from bench.compare import Options, compare
 from bench.matmul import Int8Case
-from bench.peers import onednn, onnxruntime, openvino
+from bench.ours import matmul as ours
+from bench.peers import iree, onednn, onnxruntime, openvino
 from bench.report import Report
 
 TITLE = "int8: constant weights, s8 or u8 activations, 32-bit sums"
@@ -18,6 +18,7 @@ PEERS = {
     "onednn": onednn.int8_matmul,
     "openvino": openvino.int8_matmul,
     "onnxruntime": onnxruntime.int8_matmul,
+    "iree": iree.int8_matmul,
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench import ours
 from bench.compare import Options, compare
 from bench.grouped import GroupedCase
+from bench.ours import grouped as ours
 from bench.peers import ggml
 from bench.report import Report
 

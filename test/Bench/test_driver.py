@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as driver
-from bench import suites, table
+from bench import docs, plot, suites, table
 from bench.compare import Options
+from bench.convolution import resnet50
+from bench.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,3 +62,24 @@ def test_table() -> None:
     assert "| M 8 | 4.00 50% | **2.00** (0.50×) 50% | read 2.0 |" in text
     assert "- peer, M = 1: 1.50× on the geometric mean, least 1.50× (1 cases)" in text
     assert table.geometric_mean([0.5, 2.0]) == pytest.approx(1.0)
+
+
+def test_documents_are_made_of_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plot, "draw", lambda results, path: path.write_text(",".join(results)))
+    with pytest.raises(SystemExit, match="no results"):
+        docs.write(tmp_path, tmp_path)
+    report = Report("int8", tmp_path)
+    fields = {"bits_per_weight": 8.0, "version": "2.6.3", "call": "product only"}
+    report.add({"M": 1}, row("lowbit", 1, 2, 1) | fields)
+    report.add({"M": 1}, row("peer", 1, 3, 1.5) | fields)
+    Report("ternary", tmp_path, partial=True)
+    docs.write(tmp_path, tmp_path)
+    text = (tmp_path / "Performance.md").read_text()
+    assert "## int8: constant weights" in text and "- peer: 2.6.3, product only, 8 bits a weight" in text
+    assert (tmp_path / "performance.svg").read_text() == "int8"
+
+
+def test_resnet50_has_all_of_its_convolutions() -> None:
+    cases = resnet50()
+    assert sum(case.count for case in cases) == 53
+    assert sum(case.count * case.operations for case in cases) == pytest.approx(7.9e9, rel=0.01)
