@@ -26,8 +26,15 @@ static void transfer(const char *path, const char *mode, void *data, size_t byte
 }}
 
 {declarations}
+#ifdef {workspace}
+static char space[{workspace} + 64];
+#define LAST , space + (64 - (uintptr_t)space % 64)
+#else
+#define LAST
+#endif
+
 int main(void) {{
-{reads}  {symbol}({arguments});
+{reads}  {symbol}({arguments} LAST);
 {writes}  return 0;
 }}
 """
@@ -58,7 +65,15 @@ def write_program(folder: Path, header: str, symbol: str, module: lowbit.Module)
         arguments.append(f"*{name}" if is_input and not port.shape else name)
     path = folder / "main.c"
     path.write_text(
-        PROGRAM.format(header=header, declarations=declarations, reads=reads, symbol=symbol, arguments=", ".join(arguments), writes=writes)
+        PROGRAM.format(
+            header=header,
+            declarations=declarations,
+            workspace=f"{symbol.upper()}_WORKSPACE_BYTES",
+            reads=reads,
+            symbol=symbol,
+            arguments=", ".join(arguments),
+            writes=writes,
+        )
     )
     return path
 
