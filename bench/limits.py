@@ -12,16 +12,21 @@ LEVELS = {"L1": 16 << 10, "L2": 512 << 10, "L3": 8 << 20, "DRAM": 512 << 20}
 
 def compute_limit(name: str, repeat: int = 8) -> float:
     """Operations a second (a product and its addition are two); 0 where the instruction is missing."""
-    function = native.load("limits").bench_limit
-    function.restype = ctypes.c_double
-    return function(name.encode(), repeat)
+    return _call("bench_limit", name.encode(), repeat)
 
 
 def read_limit(num_bytes: int, repeat: int = 8) -> float:
-    """Bytes a second out of `num_bytes` of memory that are read again and again."""
-    function = native.load("limits").bench_read_limit
+    """Bytes a second out of `num_bytes` of memory that are read again and again; 0 where it cannot be measured."""
+    return _call("bench_read_limit", ctypes.c_size_t(num_bytes), repeat)
+
+
+def _call(name: str, *arguments: object) -> float:
+    try:
+        function = getattr(native.load("limits"), name)
+    except native.Unavailable:
+        return 0.0
     function.restype = ctypes.c_double
-    return function(ctypes.c_size_t(num_bytes), repeat)
+    return function(*arguments)
 
 
 class Limits:
@@ -42,7 +47,7 @@ class Limits:
 
     def bound(self, operations: float) -> tuple[float, str, float]:
         """Seconds below which no call can get that does `operations` and reads the weights; the limit's name and value (GOP/s or GB/s)."""
-        compute, read = operations / self.compute if self.compute else 0.0, self.num_bytes / self.read
+        compute, read = operations / self.compute if self.compute else 0.0, self.num_bytes / self.read if self.read else 0.0
         if compute >= read:
             return compute, self.compute_name, self.compute / 1e9
         return read, "read DRAM" if self.cold else "read", self.read / 1e9

@@ -11,7 +11,7 @@ from typing import Any
 # The order in which a row's fields are written; `case` fields come after `suite`.
 FIELDS = (
     *("impl", "version", "types", "call", "temperature", "bits_per_weight", "us_min", "us_med", "rounds", "samples"),
-    *("limit", "limit_value", "fraction", "ratio", "checked", "cosine", "cosine_min", "nbytes", "detail"),
+    *("limit", "limit_value", "fraction", "ratio", "checked", "cosine", "cosine_min", "nbytes", "compile_seconds", "detail"),
 )
 
 

@@ -28,12 +28,14 @@ def literal(array: np.ndarray) -> str:
     return f'dense<"0x{array.tobytes().hex().upper()}">'
 
 
-def prepare(text: str, inputs: dict[str, np.ndarray], bits_per_weight: float, includes: str = "", output: str = "out") -> Prepared:
+def prepare(
+    text: str, inputs: dict[str, np.ndarray], bits_per_weight: float, includes: str = "", output: str = "out", threads: int = 1
+) -> Prepared:
     """Compiles `text` and binds its `main` to `inputs`."""
     import lowbit
     from lowbit import _native
 
-    function = lowbit.Module(_native.Model.parse(text, "bench")).compile(target="host", threads=1)
+    function = lowbit.Module(_native.Model.parse(text, "bench")).compile(target="host", threads=threads)
     return bind(function, inputs, bits_per_weight, includes, output)
 
 

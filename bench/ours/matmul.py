@@ -10,7 +10,7 @@ from bench.matmul import FloatCase, Int8Case
 from bench.ours import MAPS, literal, prepare, require_kernel, tensor
 
 
-def int8_matmul(case: Int8Case) -> Prepared:
+def int8_matmul(case: Int8Case, threads: int = 1) -> Prepared:
     """Codes to 32-bit sums."""
     lhs, rhs = case.lhs, case.rhs
     out = f"tensor<{case.m}x{case.n}xi32>"
@@ -22,7 +22,7 @@ def int8_matmul(case: Int8Case) -> Prepared:
   return %r : {out}
 }}
 """
-    return prepare(text, {"a": lhs}, 8, "product only")
+    return prepare(text, {"a": lhs}, 8, "product only", threads=threads)
 
 
 def binary_matmul(case: BinaryCase, from_float: bool = False) -> Prepared:

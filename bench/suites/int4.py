@@ -8,7 +8,7 @@ from functools import partial
 from bench.compare import Options, Prepared, compare
 from bench.grouped import GroupedCase
 from bench.ours import grouped as ours
-from bench.peers import ggml, onnxruntime, openvino
+from bench.peers import ggml, onnxruntime, openvino, torch
 from bench.report import Report
 
 TITLE = "int4: f32 activations, constant 4-bit weights in groups"
@@ -64,4 +64,4 @@ def _float(case: GroupedCase) -> dict[str, Callable[[], Prepared]]:
 
 
 def _bfloat(case: GroupedCase) -> dict[str, Callable[[], Prepared]]:
-    return {"openvino": partial(openvino.four_bit_matmul, case, False, "bf16")}
+    return {"openvino": partial(openvino.four_bit_matmul, case, False, "bf16"), "torch": partial(torch.four_bit_matmul, case)}

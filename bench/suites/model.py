@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bench import ours
 from bench.compare import Options, Prepared, compare
 from bench.minilm import Size
 from bench.native import Unavailable
+from bench.ours import bind
 from bench.peers import onnxruntime, openvino
 from bench.report import Report
 
 TITLE = "model: MiniLM-L6, whole calls"
 SIZES = ((1, 128), (8, 128), (1, 16))
+# Of the model, embeddings included: bits a weight are of all of them.
+PARAMETERS = 22.4e6
 LIMITS = {"int8": "vpdpbusd", "f32": "fma", "bf16": "vdpbf16ps"}
 
 
@@ -35,15 +38,17 @@ def _makers(size: Size, precision: str) -> dict[str, Callable[[], Prepared]]:
     int8 = path.with_suffix(".int8.xml"), path.with_suffix(".int8.onnx")
     if precision == "int8":
         return {
-            "lowbit w8a8": partial(_ours, size, "w8a8"),
-            "lowbit w8a8-dynamic": partial(_ours, size, "w8a8-dynamic"),
+            "lowbit w8a8": partial(ours, size, "w8a8"),
+            "lowbit w8a8-dynamic": partial(ours, size, "w8a8-dynamic"),
+            "lowbit w4a8": partial(ours, size, "w4a8"),
+            "lowbit ternary": partial(ours, size, "ternary"),
             "openvino int8, bf16 rest": partial(_openvino, size, int8[0], "bf16"),
             "openvino int8": partial(_openvino, size, int8[0], "f32"),
             "onnxruntime dynamic int8": partial(_onnxruntime, size, int8[1], 8),
         }
     if precision == "f32":
         return {
-            "lowbit": partial(_ours, size, None),
+            "lowbit": partial(ours, size, None),
             "openvino": partial(_openvino, size, path, "f32"),
             "onnxruntime": partial(onnxruntime.minilm, path, inputs, 32),
         }
@@ -70,15 +75,22 @@ def _inputs(size: Size) -> dict[str, np.ndarray]:
     return {name: array.copy() for name, array in size.evaluation[0].items()}
 
 
-def _ours(size: Size, recipe: str | None) -> Prepared:
+def ours(size: Size, recipe: str | None, threads: int = 1) -> Prepared:
+    """The model, quantized by a recipe, or as it is."""
     import lowbit
 
     model: Any = lowbit.load(str(size.path))
-    if recipe is not None:
-        model = model.quantize(recipe, stats=None if "dynamic" in recipe else model.calibrate(size.calibration, progress=False))
     inputs = _inputs(size)
-    prepared = ours.bind(model.compile(target="host", threads=1), inputs, 8 if recipe else 32, "whole model", "emb")
-    prepared.extra = {"nbytes": model.nbytes}
+    try:
+        if recipe is not None:
+            model = model.quantize(recipe, stats=None if "dynamic" in recipe else model.calibrate(size.calibration, progress=False))
+        start = time.perf_counter()
+        function = model.compile(target="host", threads=threads)
+    except lowbit.Error as failure:
+        raise Unavailable(str(failure)) from failure
+    seconds = time.perf_counter() - start
+    prepared = bind(function, inputs, 8 * model.nbytes / PARAMETERS, "whole model", "emb")
+    prepared.extra = {"nbytes": model.nbytes, "compile_seconds": round(seconds, 1)}
     return _judge(size, prepared, inputs)
 
 
