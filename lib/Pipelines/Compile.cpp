@@ -46,6 +46,8 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createFuseElementwisePass());
   cleanUp(pm);
   pm.addPass(createDuplicateFillsPass());
+  pm.addPass(createFuseRowsPass());
+  pm.addPass(createCanonicalizerPass());
   buildBufferizePipeline(pm);
   buildVectorCleanupPipeline(pm);
   pm.addPass(createExpandCopiesPass());

@@ -123,6 +123,46 @@ def ParallelizeLoopsPass : Pass<"lowbit-parallelize-loops"> {
   let dependentDialects = ["scf::SCFDialect"];
 }
 
+def FuseRowsPass : Pass<"lowbit-fuse-rows"> {
+  let summary = "Compute chains of ops over the same rows a few rows at a time";
+  let description = [{
+    Ops of which each computes a row from the same row of those before it, such as the scores of attention, their softmax and its product
+    with the values, or a layer norm and the quantization of its result, run in one loop over the rows. What passes between them
+    stays in the nearest cache and is no tensor any more. A product joins if what all rows read of it is small enough to be read
+    again for every few rows. Rows that do not divide evenly end in a shorter step. Run it after `lowbit-duplicate-fills`.
+
+    ```mlir
+    func.func @before(%x: tensor<32x64xf32>, %zeros: tensor<32xf32>, %e: tensor<32x64xf32>) -> tensor<32x64xf32> {
+      %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+          ins(%x : tensor<32x64xf32>) outs(%zeros : tensor<32xf32>) {
+      ^bb0(%a: f32, %sum: f32):
+        %0 = arith.addf %sum, %a : f32
+        linalg.yield %0 : f32
+      } -> tensor<32xf32>
+      %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>],
+                           iterator_types = ["parallel", "parallel"]}
+          ins(%x, %s : tensor<32x64xf32>, tensor<32xf32>) outs(%e : tensor<32x64xf32>) {
+      ^bb0(%a: f32, %sum: f32, %o: f32):
+        %0 = arith.divf %a, %sum : f32
+        linalg.yield %0 : f32
+      } -> tensor<32x64xf32>
+      return %r : tensor<32x64xf32>
+    }
+    ```
+    ```text
+    // ==>
+    %r = scf.for %i = %c0 to %c32 step %c4 iter_args(%out = %empty) -> (tensor<32x64xf32>) {
+      %rows = tensor.extract_slice %x[%i, 0] [4, 64] [1, 1]
+      %s = linalg.generic … ins(%rows) outs(tensor<4xf32>)
+      %d = linalg.generic … ins(%rows, %s) outs(tensor<4x64xf32>)
+      %next = tensor.insert_slice %d into %out[%i, 0] [4, 64] [1, 1]
+      scf.yield %next
+    }
+    ```
+  }];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "scf::SCFDialect", "tensor::TensorDialect"];
+}
+
 def PlanWorkspacePass : Pass<"lowbit-plan-workspace", "::mlir::ModuleOp"> {
   let summary = "Give the buffers of an entry point places in one that the caller hands in";
   let description = [{

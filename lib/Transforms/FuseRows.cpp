@@ -1,0 +1,182 @@
+//===- FuseRows.cpp - chains of ops a few rows at a time ------------------===//
+// Law: every member computes what it computed, in the same order within a row; only how many rows are between two members changes.
+
+#include "RowGroups.h"
+#include "lowbit/Transforms/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/TilingInterface.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_FUSEROWSPASS
+#include "lowbit/Transforms/Passes.h.inc"
+
+namespace {
+/// Builds the loops over the rows of one group.
+class RowLoops {
+public:
+  explicit RowLoops(const RowGroup &group) : group(group), b(group.position), loc(group.ops.back().op.getLoc()) {}
+
+  LogicalResult build() {
+    for (const RowOp &member : group.ops)
+      for (OpResult result : member.op->getResults())
+        if (group.isReadOutside(result))
+          outputs.push_back(result);
+    SmallVector<Value> destinations;
+    for (OpResult output : outputs) {
+      auto type = cast<RankedTensorType>(output.getType());
+      destinations.push_back(tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType()));
+    }
+    SmallVector<Value> results = buildNest(0, destinations);
+    if (isBroken)
+      return group.ops.front().op.emitOpError("could not be computed row by row with its readers");
+    for (auto [output, result] : llvm::zip_equal(outputs, results))
+      output.replaceUsesWithIf(result, [&](OpOperand &use) { return !group.find(use.getOwner()); });
+    return success();
+  }
+
+private:
+  using Values = SmallVector<Value>;
+
+  Values buildNest(unsigned dim, ValueRange destinations) {
+    int64_t size = group.sizes[dim], rows = dim + 1 == group.sizes.size() ? group.getRowsAtOnce() : 1, whole = size - size % rows;
+    Values values = buildLoop(dim, whole, rows, destinations);
+    if (whole == size)
+      return values;
+    starts.push_back(b.getIndexAttr(whole));
+    values = buildInner(dim, size - whole, values);
+    starts.pop_back();
+    return values;
+  }
+
+  /// Takes rows [0, end) of a dimension `step` at a time.
+  Values buildLoop(unsigned dim, int64_t end, int64_t step, ValueRange destinations) {
+    if (end == step) {
+      starts.push_back(b.getIndexAttr(0));
+      Values values = buildInner(dim, step, destinations);
+      starts.pop_back();
+      return values;
+    }
+    auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); };
+    auto loop = scf::ForOp::create(b, loc, constant(0), constant(end), constant(step), destinations);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    starts.push_back(loop.getInductionVar());
+    Values values = buildInner(dim, step, loop.getRegionIterArgs());
+    starts.pop_back();
+    if (!destinations.empty())
+      scf::YieldOp::create(b, loc, values);
+    return loop.getResults();
+  }
+
+  Values buildInner(unsigned dim, int64_t rows, ValueRange destinations) {
+    return dim + 1 == group.sizes.size() ? buildTile(rows, destinations) : buildNest(dim + 1, destinations);
+  }
+
+  /// All members on the `rows` rows from `starts` on.
+  Values buildTile(int64_t rows, ValueRange destinations) {
+    DenseMap<Value, Value> tiles;
+    Values next = destinations;
+    for (const RowOp &member : group.ops) {
+      SmallVector<OpFoldResult> offsets(member.op.getNumLoops(), b.getIndexAttr(0)), sizes;
+      for (int64_t size : member.op.getStaticLoopRanges())
+        sizes.push_back(b.getIndexAttr(size));
+      for (auto [dim, loop] : llvm::enumerate(member.rowLoops)) {
+        offsets[loop] = starts[dim];
+        sizes[loop] = b.getIndexAttr(dim + 1 == group.sizes.size() ? rows : 1);
+      }
+      auto interface = cast<TilingInterface>(member.op.getOperation());
+      FailureOr<TilingResult> tiled = interface.getTiledImplementation(b, offsets, sizes);
+      if (failed(tiled) || tiled->tiledOps.size() != 1)
+        return isBroken = true, next;
+      readTiles(member.op, tiled->tiledOps.front(), tiles, offsets, sizes, next);
+      for (Operation *slice : tiled->generatedSlices)
+        if (slice->use_empty())
+          slice->erase();
+      for (auto [result, tile] : llvm::zip_equal(member.op->getResults(), tiled->tiledValues)) {
+        tiles[result] = tile;
+        write(interface, result, tile, offsets, sizes, next);
+      }
+    }
+    return next;
+  }
+
+  /// Position of the tile in the whole result.
+  static void getPosition(OpBuilder &b, TilingInterface op, OpResult result, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
+                          SmallVector<OpFoldResult> &resultOffsets, SmallVector<OpFoldResult> &resultSizes) {
+    (void)op.getResultTilePosition(b, result.getResultNumber(), offsets, sizes, resultOffsets, resultSizes);
+  }
+
+  /// Lets a tile read tiles of other members, and start from its place in the destination or from nothing.
+  void readTiles(linalg::LinalgOp op, Operation *tiled, const DenseMap<Value, Value> &tiles, ArrayRef<OpFoldResult> offsets,
+                 ArrayRef<OpFoldResult> sizes, ValueRange destinations) {
+    for (auto [whole, part] : llvm::zip_equal(op->getOpOperands(), tiled->getOpOperands())) {
+      Type type = part.get().getType();
+      if (Value tile = tiles.lookup(whole.get())) {
+        isBroken |= tile.getType() != type;
+        part.set(tile);
+      } else if (whole.get().getDefiningOp<tensor::EmptyOp>() && op.isDpsInit(&whole)) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(tiled);
+        OpResult result = op.getTiedOpResult(&whole);
+        auto *output = llvm::find(outputs, result);
+        if (output == outputs.end()) {
+          part.set(tensor::EmptyOp::create(b, loc, cast<RankedTensorType>(type).getShape(), cast<RankedTensorType>(type).getElementType()));
+          continue;
+        }
+        SmallVector<OpFoldResult> resultOffsets, resultSizes, strides(cast<RankedTensorType>(type).getRank(), b.getIndexAttr(1));
+        getPosition(b, cast<TilingInterface>(op.getOperation()), result, offsets, sizes, resultOffsets, resultSizes);
+        part.set(tensor::ExtractSliceOp::create(b, loc, cast<RankedTensorType>(type), destinations[output - outputs.begin()], resultOffsets,
+                                                resultSizes, strides));
+      }
+    }
+  }
+
+  void write(TilingInterface op, OpResult result, Value tile, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes, Values &next) {
+    auto *output = llvm::find(outputs, result);
+    if (output == outputs.end())
+      return;
+    SmallVector<OpFoldResult> resultOffsets, resultSizes, strides(cast<RankedTensorType>(result.getType()).getRank(), b.getIndexAttr(1));
+    getPosition(b, op, result, offsets, sizes, resultOffsets, resultSizes);
+    Value &destination = next[output - outputs.begin()];
+    destination = tensor::InsertSliceOp::create(b, loc, tile, destination, resultOffsets, resultSizes, strides);
+  }
+
+  const RowGroup &group;
+  OpBuilder b;
+  Location loc;
+  SmallVector<OpResult> outputs;
+  SmallVector<OpFoldResult> starts;
+  bool isBroken = false;
+};
+
+struct FuseRowsPass final : impl::FuseRowsPassBase<FuseRowsPass> {
+  void runOnOperation() override {
+    SmallVector<Block *> blocks;
+    getOperation()->walk([&](FunctionOpInterface function) {
+      for (Block &block : function.getFunctionBody())
+        blocks.push_back(&block);
+    });
+    for (Block *block : blocks) {
+      SmallVector<RowGroup> groups = findRowGroups(*block);
+      for (const RowGroup &group : groups) {
+        if (failed(RowLoops(group).build()))
+          return signalPassFailure();
+        auto function = group.position->getParentOfType<FunctionOpInterface>();
+        remark::passed(group.ops.back().op.getLoc(), remark::RemarkOpts::name("rows").category("lowbit").function(function.getName()))
+            << remark::metric("ops", group.ops.size()) << remark::metric("rows", group.getRowsAtOnce());
+      }
+      // Only now: a group may stand before an op of another one.
+      for (const RowGroup &group : llvm::reverse(groups))
+        for (const RowOp &member : llvm::reverse(group.ops))
+          if (member.op->use_empty())
+            member.op->erase();
+    }
+  }
+};
+} // namespace
+} // namespace mlir::lowbit
