@@ -7,7 +7,7 @@ import functools
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
@@ -35,3 +35,13 @@ def load(name: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
         return ctypes.CDLL(str(library))
     except OSError as failure:
         raise Unavailable(str(failure)) from failure
+
+
+class Owned:
+    """An object of a library, freed with the last call that uses it; `kept` are arrays that it points to."""
+
+    def __init__(self, free: Callable[[ctypes.c_void_p], None], address: int, *kept: object) -> None:
+        self._free, self._address, self.kept = free, ctypes.c_void_p(address), kept
+
+    def __del__(self) -> None:
+        self._free(self._address)

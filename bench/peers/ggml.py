@@ -15,16 +15,6 @@ from bench.grouped import PERIOD, GroupedCase
 from bench.timing import NativeCall
 
 
-class Tensors:
-    """Frees ggml's memory with the last call that uses it."""
-
-    def __init__(self, loaded: ctypes.CDLL, call: int) -> None:
-        self.loaded, self.call = loaded, ctypes.c_void_p(call)
-
-    def __del__(self) -> None:
-        self.loaded.ggml_bench_free(self.call)
-
-
 def library() -> ctypes.CDLL:
     """The wrapper, linked to the wheel's libraries."""
     package = importlib.util.find_spec("llama_cpp")
@@ -49,7 +39,7 @@ def matmul(case: GroupedCase, kind: str, where: str = "plain") -> Prepared:
     call = loaded.ggml_bench_matmul(kind.encode(), where.encode(), *sizes, *(ctypes.c_void_p(array.ctypes.data) for array in arrays))
     if not call:
         raise native.Unavailable(f"no {where} form of {kind} here")
-    timed = NativeCall(ctypes.cast(loaded.ggml_bench_run, ctypes.c_void_p).value, call, Tensors(loaded, call))
+    timed = NativeCall(ctypes.cast(loaded.ggml_bench_run, ctypes.c_void_p).value, call, native.Owned(loaded.ggml_bench_free, call))
 
     def result() -> np.ndarray:
         return np.ctypeslib.as_array(loaded.ggml_bench_result(ctypes.c_void_p(call)), (case.m, case.n))

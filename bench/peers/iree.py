@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +63,7 @@ def _prepare(text: str, name: str, flags: tuple[str, ...], lhs: np.ndarray) -> P
 
     path = Path(os.environ["LOWBIT_BENCH_OUTPUT"]) / "iree" / f"{name.replace(' ', '-')}.vmfb"
     if not path.exists():
+        print(f"iree: compiling {path.name}, which is kept", file=sys.stderr, flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(iree.compiler.compile_str(text, extra_args=[*FLAGS, *flags]))
     config = runtime.Config("local-sync")
@@ -78,8 +81,6 @@ def _prepare(text: str, name: str, flags: tuple[str, ...], lhs: np.ndarray) -> P
     def result() -> np.ndarray:
         view = results[0].get_as_object(0, runtime.HalBufferView)
         return runtime.DeviceArray(config.device, view, implicit_host_transfer=True).to_host()
-
-    import importlib.metadata
 
     version = importlib.metadata.version("iree-base-compiler")
     return Prepared(PythonCall(call, (config, array)), 8, result, version, "product only")

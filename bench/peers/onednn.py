@@ -41,7 +41,7 @@ def matmul(lhs: np.ndarray, rhs: np.ndarray, out: np.ndarray, bits: float, packe
 def _prepared(loaded: ctypes.CDLL, call: int | None, arrays: tuple[np.ndarray, ...], bits: float, includes: str) -> Prepared:
     if not call:
         raise native.Unavailable(loaded.onednn_error().decode())
-    timed = NativeCall(ctypes.cast(loaded.onednn_run, ctypes.c_void_p).value, call, arrays)
+    timed = NativeCall(ctypes.cast(loaded.onednn_run, ctypes.c_void_p).value, call, native.Owned(loaded.onednn_free, call, *arrays))
     detail = loaded.onednn_implementation(ctypes.c_void_p(call)).decode()
     return Prepared(timed, bits, lambda: arrays[-1], loaded.onednn_version().decode(), includes, detail)
 
