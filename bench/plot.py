@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.table import OURS, case_name, case_of
+from bench.compare import OURS
+from bench.table import case_name, case_of
 
 # Ours first and dark; the others by the order in which they come.
 COLORS = ("#0b5fa5", "#e07b39", "#4d9e5f", "#b04a7a", "#8a6fb0", "#a08b5b", "#6aa7c8", "#888888")

@@ -8,8 +8,6 @@ from typing import Any
 
 from bench.report import FIELDS
 
-OURS = "lowbit"
-
 
 def case_of(row: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     """What tells the row's case from others."""
@@ -56,7 +54,7 @@ def _cell(row: dict[str, Any] | None, best: dict[str, Any]) -> str:
     time = format_time(row["us_min"])
     if row is best:
         time = f"**{time}**"
-    if not row["impl"].startswith(OURS) and "ratio" in row:
+    if row.get("ratio", 1.0) != 1.0:
         time += f" ({row['ratio']:.2f}×)"
     if "fraction" in row:
         time += f" {row['fraction']:.0%}"
@@ -73,7 +71,7 @@ def _means(rows: Sequence[dict[str, Any]], implementations: Sequence[str]) -> li
             total = sum(row["us_min"] * row["count"] for row in summed)
             lines.append(f"- {implementation}: {total / 1000:.2f} ms for all, each as often as the network has it")
         for row in rows:
-            if row["impl"] == implementation and "ratio" in row and implementation != OURS:
+            if row["impl"] == implementation and row.get("ratio", 1.0) != 1.0:
                 groups.setdefault(_kind(row), []).append(row["ratio"])
         for kind, values in groups.items():
             least = f"{geometric_mean(values):.2f}× on the geometric mean, least {min(values):.2f}×"
@@ -82,7 +80,7 @@ def _means(rows: Sequence[dict[str, Any]], implementations: Sequence[str]) -> li
 
 
 def _kind(row: dict[str, Any]) -> str:
-    words = [value for name, value in case_of(row) if isinstance(value, str) and name != "conv"]
+    words = [value for name, value in case_of(row) if isinstance(value, str) and name not in ("conv", "case")]
     if "M" in row:
         words.insert(0, "M = 1" if row["M"] == 1 else "M > 1")
     return ", ".join(words)

@@ -71,10 +71,10 @@ def four_bit_matmul(case: GroupedCase, accuracy: int) -> Prepared:
     return prepare(model, {"A": case.lhs}, out, 4 + 32 / case.group, "quantizes activations" if accuracy else "float activations")
 
 
-def minilm(path: Path, inputs: Mapping[str, np.ndarray], bits: float) -> Prepared:
+def minilm(path: Path, inputs: Mapping[str, np.ndarray]) -> Prepared:
     """A model from a file."""
     out = np.zeros((len(inputs["ids"]), 384), np.float32)
-    return prepare(str(path), inputs, out, bits, "whole model")
+    return prepare(str(path), inputs, out, 32, "whole model")
 
 
 def quantize_minilm(path: Path, output: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def run(report: Report, options: Options) -> None:
 
 
 def _makers(size: Size, precision: str) -> dict[str, Callable[[], Prepared]]:
-    inputs, path = size.evaluation[0], size.path
+    path = size.path
     int8 = path.with_suffix(".int8.xml"), path.with_suffix(".int8.onnx")
     if precision == "int8":
         return {
@@ -44,13 +45,13 @@ def _makers(size: Size, precision: str) -> dict[str, Callable[[], Prepared]]:
             "lowbit ternary": partial(ours, size, "ternary"),
             "openvino int8, bf16 rest": partial(_openvino, size, int8[0], "bf16"),
             "openvino int8": partial(_openvino, size, int8[0], "f32"),
-            "onnxruntime dynamic int8": partial(_onnxruntime, size, int8[1], 8),
+            "onnxruntime dynamic int8": partial(_onnxruntime, size, int8[1]),
         }
     if precision == "f32":
         return {
             "lowbit": partial(ours, size, None),
             "openvino": partial(_openvino, size, path, "f32"),
-            "onnxruntime": partial(onnxruntime.minilm, path, inputs, 32),
+            "onnxruntime": partial(_onnxruntime, size, path),
         }
     return {"openvino": partial(_openvino, size, path, "bf16")}
 
@@ -87,14 +88,14 @@ def ours(size: Size, recipe: str | None, threads: int = 1) -> Prepared:
         start = time.perf_counter()
         function = model.compile(target="host", threads=threads)
     except lowbit.Error as failure:
-        raise Unavailable(str(failure)) from failure
+        raise Unavailable(str(failure).splitlines()[0]) from failure
     seconds = time.perf_counter() - start
     prepared = bind(function, inputs, 8 * model.nbytes / PARAMETERS, "whole model", "emb")
     prepared.extra = {"nbytes": model.nbytes, "compile_seconds": round(seconds, 1)}
     return _judge(size, prepared, inputs)
 
 
-def _openvino(size: Size, path: Any, precision: str) -> Prepared:
+def _openvino(size: Size, path: Path, precision: str) -> Prepared:
     if path != size.path:
         try:
             openvino.quantize_minilm(size.path, [tuple(batch.values()) for batch in size.calibration], path)
@@ -102,10 +103,20 @@ def _openvino(size: Size, path: Any, precision: str) -> Prepared:
             raise Unavailable(f"{failure}; it is quantized by nncf") from failure
     inputs = _inputs(size)
     prepared = openvino.minilm(path, list(inputs.values()), precision)
+    _count_bytes(prepared, path.with_suffix(".bin") if path != size.path else path)
     return _judge(size, prepared, inputs)
 
 
-def _onnxruntime(size: Size, path: Any, bits: float) -> Prepared:
-    onnxruntime.quantize_minilm(size.path, path)
+def _onnxruntime(size: Size, path: Path) -> Prepared:
+    if path != size.path:
+        onnxruntime.quantize_minilm(size.path, path)
     inputs = _inputs(size)
-    return _judge(size, onnxruntime.minilm(path, inputs, bits), inputs)
+    prepared = onnxruntime.minilm(path, inputs)
+    _count_bytes(prepared, path)
+    return _judge(size, prepared, inputs)
+
+
+def _count_bytes(prepared: Prepared, path: Path) -> None:
+    """Those of a peer's file."""
+    nbytes = path.stat().st_size
+    prepared.bits_per_weight, prepared.extra = 8 * nbytes / PARAMETERS, {"nbytes": nbytes}
