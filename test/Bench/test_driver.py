@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from bench import __main__ as driver
-from bench import docs, plot, suites, table
+from bench import docs, options, plot, suites, table
 from bench.compare import Options
 from bench.convolution import resnet50
 from bench.report import Report
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_unknown_suite(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        driver.parse(["int8", "int7"])
+        options.parse(["int8", "int7"])
     assert stop.value.code == 1
     assert f"unknown suite `int7`; expected one of {', '.join(suites.NAMES)}" in capsys.readouterr().err
 
@@ -26,8 +26,17 @@ def test_unknown_suite(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("arguments", [["--rounds", "2"], ["--select", "M"]])
 def test_refused_options(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        driver.parse(["int8", *arguments])
+        options.parse(["int8", *arguments])
     assert stop.value.code == 1
+
+
+def test_script_refuses_before_it_installs(tmp_path: Path) -> None:
+    command = ["bash", ROOT / "scripts/bench", "int7"]
+    environment = {**os.environ, "LOWBIT_BENCH_VENV": str(tmp_path / "venv")}
+    result = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert result.returncode == 1
+    assert "unknown suite `int7`; expected one of int8, " in result.stderr
+    assert not (tmp_path / "venv").exists()
 
 
 def test_script_says_what_it_misses(tmp_path: Path) -> None:
@@ -44,11 +53,17 @@ def test_suites_load(name: str) -> None:
     assert suite.TITLE and callable(suite.run)
 
 
+def test_suites_to_run() -> None:
+    assert options.suites_to_run(options.parse(["int8"])) == ["int8"]
+    assert options.suites_to_run(options.parse([])) == list(suites.NAMES)
+    assert options.suites_to_run(options.parse(["--docs"])) == []
+
+
 def test_selection() -> None:
-    options = Options(only=frozenset({"onednn"}), select={"M": "1,16", "N": "384"})
-    assert options.wants_case({"M": 16, "N": 384, "K": 7})
-    assert not options.wants_case({"M": 2, "N": 384})
-    assert options.wants("onednn") and options.wants("onednn bf16") and not options.wants("lowbit")
+    chosen = Options(only=frozenset({"onednn"}), select={"M": "1,16", "N": "384"})
+    assert chosen.wants_case({"M": 16, "N": 384, "K": 7})
+    assert not chosen.wants_case({"M": 2, "N": 384})
+    assert chosen.wants("onednn") and chosen.wants("onednn bf16") and not chosen.wants("lowbit")
 
 
 def row(implementation: str, m: int, time: float, ratio: float) -> dict[str, object]:
