@@ -141,6 +141,13 @@ private:
     return vector::LoadOp::create(b, loc, VectorType::get({lanes}, type.getElementType()), operand.get(), indices);
   }
 
+  /// What output `i` of a reduction starts from.
+  Value loadStart(unsigned i, int64_t lanes) {
+    if (i < plan.starts.size() && plan.starts[i])
+      return toLanes(plan.starts[i], lanes);
+    return load(*op.getDpsInitOperand(i), lanes);
+  }
+
   void store(OpOperand &operand, Value value, int64_t lanes) {
     Values indices = getIndices(operand);
     if (lanes == 0 || !dependsOn(operand, plan.vectorDim)) {
@@ -286,8 +293,8 @@ private:
   void buildRegisterTile(ArrayRef<unsigned> reductions, Value rowBase, int64_t rows, Value laneBase, const Segment &lanes) {
     Values accumulators;
     forEachVector(rowBase, rows, laneBase, lanes, [&](int64_t, int64_t) {
-      for (OpOperand &init : op.getDpsInitsMutable())
-        accumulators.push_back(load(init, lanes.lanes));
+      for (unsigned i = 0; i < op.getNumDpsInits(); ++i)
+        accumulators.push_back(loadStart(i, lanes.lanes));
     });
     unsigned numOutputs = op.getNumDpsInits();
     Values sums = buildNest(reductions, accumulators, [&](ValueRange partial) {
@@ -347,8 +354,8 @@ private:
         sum = combine(i, sum, partial[vector * op.getNumDpsInits() + i], plan.lanes);
       results.push_back(reduceLanes(i, sum));
     }
-    for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
-      results[i] = combine(i, load(init, 0), results[i], 0);
+    for (unsigned i = 0; i < op.getNumDpsInits(); ++i)
+      results[i] = combine(i, loadStart(i, 0), results[i], 0);
     return buildLoop(rest, results, [&](Value iv, ValueRange accumulators) {
       ivs[plan.vectorDim] = iv;
       return buildBody(uniform, accumulators, 0);

@@ -19,6 +19,8 @@ struct VectorPlan {
   int64_t numVectors = 1;
   std::optional<unsigned> rowDim;
   int64_t numRows = 1;
+  /// What an output of a reduction starts from, where that is one scalar and not what its buffer holds.
+  SmallVector<Value> starts;
 };
 
 /// The plan for `op`, or failure with the reason why it stays scalar.

@@ -10,6 +10,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_VECTORIZEPASS
@@ -28,6 +30,62 @@ static void generalizeCopy(RewriterBase &rewriter, memref::CopyOp copy) {
   rewriter.eraseOp(copy);
 }
 
+static Value getRoot(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
+    buffer = view.getViewSource();
+  return buffer;
+}
+
+/// Whether `op` surely leaves the allocation `root` alone.
+static bool leavesAlone(Operation &op, Value root) {
+  if (isMemoryEffectFree(&op) || isa<memref::AllocOp>(op))
+    return true;
+  return isa<linalg::LinalgOp>(op) && llvm::none_of(op.getOperands(), [&](Value operand) {
+           Value other = getRoot(operand);
+           bool isKnown = !isa<BaseMemRefType>(other.getType()) || isa<BlockArgument>(other) || other.getDefiningOp<memref::AllocOp>() ||
+                          other.getDefiningOp<memref::GetGlobalOp>();
+           return !isKnown || other == root;
+         });
+}
+
+/// The op before `op` that sets all of `buffer`, an allocation of its own, to one scalar; null when something else may come between.
+static linalg::LinalgOp findFill(linalg::LinalgOp op, Value buffer) {
+  Value root = getRoot(buffer);
+  if (!root.getDefiningOp<memref::AllocOp>())
+    return {};
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
+    auto fill = dyn_cast<linalg::LinalgOp>(before);
+    if (fill && fill.getNumDpsInits() == 1 && fill.getDpsInits()[0] == buffer)
+      return fill.getNumReductionLoops() == 0 && fill.getBlock()->getOperations().size() == 1 &&
+                     fill.getRegionOutputArgs()[0].use_empty() &&
+                     llvm::none_of(fill.getDpsInputs(), [](Value input) { return isa<ShapedType>(input.getType()); })
+                 ? fill
+                 : linalg::LinalgOp();
+    if (!leavesAlone(*before, root))
+      return {};
+  }
+  return {};
+}
+
+/// Lets the accumulators of a reduction start from the scalars that their buffers were set to just before.
+static void takeStarts(RewriterBase &rewriter, linalg::LinalgOp op, VectorPlan &plan, DenseSet<Operation *> &erased) {
+  if (op.getNumReductionLoops() == 0)
+    return;
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    plan.starts.push_back(Value());
+    bool isReadElsewhere = llvm::count(op->getOperands(), init.get()) != 1;
+    linalg::LinalgOp fill = isReadElsewhere ? linalg::LinalgOp() : findFill(op, init.get());
+    if (!fill)
+      continue;
+    Value scalar = fill.getBlock()->getTerminator()->getOperand(0);
+    if (auto argument = dyn_cast<BlockArgument>(scalar); argument && argument.getOwner() == fill.getBlock())
+      scalar = fill.getMatchingOpOperand(argument)->get();
+    plan.starts.back() = scalar;
+    erased.insert(fill);
+    rewriter.eraseOp(fill);
+  }
+}
+
 namespace {
 struct VectorizePass final : impl::VectorizePassBase<VectorizePass> {
   void runOnOperation() override {
@@ -36,7 +94,10 @@ struct VectorizePass final : impl::VectorizePassBase<VectorizePass> {
     getOperation()->walk([&](memref::CopyOp copy) { generalizeCopy(rewriter, copy); });
     SmallVector<linalg::LinalgOp> ops;
     getOperation()->walk([&](linalg::LinalgOp op) { ops.push_back(op); });
-    for (linalg::LinalgOp op : ops) {
+    DenseSet<Operation *> erased;
+    for (linalg::LinalgOp op : llvm::reverse(ops)) {
+      if (erased.contains(op))
+        continue;
       if (FailureOr<TransposePlan> plan = planTranspose(op, target); succeeded(plan)) {
         buildTransposeLoops(rewriter, op, *plan);
         rewriter.eraseOp(op);
@@ -50,6 +111,7 @@ struct VectorizePass final : impl::VectorizePassBase<VectorizePass> {
             << remark::reason("{0}", reason);
         continue;
       }
+      takeStarts(rewriter, op, *plan, erased);
       buildVectorLoops(rewriter, op, *plan);
       rewriter.eraseOp(op);
     }

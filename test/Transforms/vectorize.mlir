@@ -34,6 +34,36 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
+  // A product starts from the scalar that its buffer was set to, and the buffer is written once.
+  // CHECK-LABEL: func @start
+  //   CHECK-NOT:   linalg.fill
+  //   CHECK-NOT:   vector.load %{{.*}} : memref<16x96xf32>
+  //       CHECK:   scf.for %{{.*}} = %c0 to %c5 step %c1 iter_args(%{{.*}} = %[[ZEROS:.*]], %{{.*}} = %[[ZEROS]],
+  //       CHECK:   memref.copy
+  func.func @start(%a: memref<16x5xf32>, %b: memref<5x96xf32>, %out: memref<16x96xf32>) {
+    %zero = arith.constant 0.0 : f32
+    %c = memref.alloc() : memref<16x96xf32>
+    linalg.fill ins(%zero : f32) outs(%c : memref<16x96xf32>)
+    linalg.matmul ins(%a, %b : memref<16x5xf32>, memref<5x96xf32>) outs(%c : memref<16x96xf32>)
+    memref.copy %c, %out : memref<16x96xf32> to memref<16x96xf32>
+    return
+  }
+
+  // Somebody read the buffer before the product.
+  // CHECK-LABEL: func @read_between
+  //       CHECK:   vector.store
+  //       CHECK:   memref.copy
+  //       CHECK:   vector.load %{{.*}} : memref<16x96xf32>
+  func.func @read_between(%a: memref<16x5xf32>, %b: memref<5x96xf32>, %out: memref<16x96xf32>) {
+    %zero = arith.constant 0.0 : f32
+    %c = memref.alloc() : memref<16x96xf32>
+    linalg.fill ins(%zero : f32) outs(%c : memref<16x96xf32>)
+    memref.copy %c, %out : memref<16x96xf32> to memref<16x96xf32>
+    linalg.matmul ins(%a, %b : memref<16x5xf32>, memref<5x96xf32>) outs(%c : memref<16x96xf32>)
+    memref.copy %c, %out : memref<16x96xf32> to memref<16x96xf32>
+    return
+  }
+
   // Lanes hold partial sums only where the sum may be reordered.
   // CHECK-LABEL: func @row_sum
   //       CHECK:   scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)

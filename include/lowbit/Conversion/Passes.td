@@ -27,6 +27,23 @@ def LowerReferencePass : Pass<"lowbit-lower-reference"> {
                            "scf::SCFDialect", "tensor::TensorDialect"];
 }
 
+def FuseQuantizePass : Pass<"lowbit-fuse-quantize"> {
+  let summary = "Let a contraction write the codes that its only reader would make of its result";
+  let description = [{
+    `lowbit.quantize` with one scale that is known now, as the only reader of a `lowbit.contract`, becomes the end of its epilogue: the reals
+    never are in memory. Its arithmetic is that of the op's document, and is not relaxed with the model's own (run it after
+    `lowbit-relax-float`). Codes narrower than a byte, and scales of axes, stay with `quantize`.
+
+    ```text
+    %r = lowbit.contract … -> tensor<128x1536xf32>
+    %c = lowbit.quantize %r, %scale <#lowbit.uint<8>> : (tensor<128x1536xf32>, tensor<f32>) -> tensor<128x1536xi8>
+    // ==>
+    %c = lowbit.contract … epilogue(…) { … arith.divf … math.roundeven … arith.fptosi … lowbit.yield %code : i8 } -> tensor<128x1536xi8>
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect", "tensor::TensorDialect"];
+}
+
 def LowerContractPass : Pass<"lowbit-lower-contract"> {
   let summary = "Cut integer contractions for the registers and caches of the target";
   let description = [{

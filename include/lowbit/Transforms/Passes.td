@@ -217,6 +217,7 @@ def VectorizePass : Pass<"lowbit-vectorize"> {
     One dimension of each op becomes lanes: one along which every operand is contiguous or constant. What does not depend on it
     is computed once, before its loop. Sums over another dimension keep a tile of rows by vectors in registers, as large as
     the target of the module (`lowbit.target`) has; sums over the lanes' own dimension are reordered only where they say `fastmath<reassoc>`.
+    A sum whose buffer was just set to a scalar starts from the scalar, and nothing is set.
     Transposes move square tiles through registers. What is left over at the end of a row takes a shorter vector, or scalars where the size is not known.
 
     ```text

@@ -1,0 +1,84 @@
+//===- FuseQuantize.cpp - codes straight from the sums ---------------------===//
+// Law: the epilogue ends in the arithmetic of `lowbit.quantize`, operation by operation; no code changes.
+
+#include "ScaleArithmetic.h"
+#include "lowbit/Conversion/Passes.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_FUSEQUANTIZEPASS
+#include "lowbit/Conversion/Passes.h.inc"
+
+/// The element of a constant tensor that has only one.
+static TypedAttr getSingleElement(Value constant) {
+  DenseElementsAttr elements;
+  if (!constant || !matchPattern(constant, m_Constant(&elements)) || !elements.isSplat())
+    return {};
+  return cast<TypedAttr>(elements.getSplatValue<Attribute>());
+}
+
+/// The contraction that `op` alone reads, if one scale (and zero point), known now, serves all of its elements.
+static FailureOr<ContractOp> findContract(QuantizeOp op) {
+  auto contract = op.getInput().getDefiningOp<ContractOp>();
+  auto codes = dyn_cast<RankedTensorType>(op.getType());
+  bool isConstant = op.getScheme().isPerTensor() && getSingleElement(op.getScales()) && (!op.getZeros() || getSingleElement(op.getZeros()));
+  // Narrower codes share bytes, which is a matter of packing.
+  if (!contract || !contract->hasOneUse() || !codes || !codes.hasStaticShape() || !codes.getElementType().isInteger(8) || !isConstant)
+    return failure();
+  if (!contract.getSumType().isF32() || !getElementTypeOrSelf(contract.getResult().getType()).isF32())
+    return failure();
+  return contract;
+}
+
+/// The code of `real`.
+static Value buildCode(OpBuilder &builder, QuantizeOp op, Value real) {
+  Location loc = op.getLoc();
+  SchemeAttr scheme = op.getScheme();
+  Value scale = buildAsF32(builder, loc, arith::ConstantOp::create(builder, loc, getSingleElement(op.getScales())));
+  if (scheme.getScaling() == Scaling::Reciprocal)
+    scale = arith::DivFOp::create(builder, loc, buildRealLike(builder, loc, 1, scale), scale);
+  Value zero;
+  if (op.getZeros())
+    zero = buildZeroAsF32(builder, loc, arith::ConstantOp::create(builder, loc, getSingleElement(op.getZeros())),
+                          scheme.getFormat().isSigned());
+  return scheme.getFormat().buildEncode(builder, loc, buildScaled(builder, loc, real, scale, scheme), zero);
+}
+
+static void fuse(RewriterBase &rewriter, QuantizeOp op, ContractOp old) {
+  Location loc = old.getLoc();
+  rewriter.setInsertionPoint(op);
+  auto type = cast<RankedTensorType>(op.getType());
+  Value destination = tensor::EmptyOp::create(rewriter, loc, type.getShape(), type.getElementType());
+  auto contract = ContractOp::create(rewriter, loc, type, old.getLhs(), old.getLhsScales(), old.getLhsZeros(), old.getRhs(),
+                                     old.getRhsScales(), old.getRhsZeros(), destination, old.getEpilogueOperands(), old.getIndexingMaps(),
+                                     old.getLhsSchemeAttr(), old.getRhsSchemeAttr());
+  contract->setDiscardableAttrs(old->getDiscardableAttrDictionary());
+  Region &epilogue = contract.getEpilogue();
+  if (old.hasEpilogue()) {
+    rewriter.inlineRegionBefore(old.getEpilogue(), epilogue, epilogue.end());
+  } else {
+    Block *body = rewriter.createBlock(&epilogue, {}, rewriter.getF32Type(), loc);
+    YieldOp::create(rewriter, loc, body->getArgument(0));
+  }
+  auto yield = cast<YieldOp>(epilogue.front().getTerminator());
+  rewriter.setInsertionPoint(yield);
+  Value code = buildCode(rewriter, op, yield.getValue());
+  rewriter.modifyOpInPlace(yield, [&] { yield->setOperands(code); });
+  rewriter.replaceOp(op, contract.getResult());
+  rewriter.eraseOp(old);
+}
+
+namespace {
+struct FuseQuantizePass final : impl::FuseQuantizePassBase<FuseQuantizePass> {
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    SmallVector<QuantizeOp> ops;
+    getOperation()->walk([&](QuantizeOp op) { ops.push_back(op); });
+    for (QuantizeOp op : ops)
+      if (FailureOr<ContractOp> contract = findContract(op); succeeded(contract))
+        fuse(rewriter, op, *contract);
+  }
+};
+} // namespace
+} // namespace mlir::lowbit
