@@ -14,7 +14,7 @@ namespace mlir::lowbit {
 #include "lowbit/Conversion/Passes.h.inc"
 
 /// Tiles the consumer and computes what it reads inside of its loops, then puts a loop around the dot products.
-static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul) {
+static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul, bool inTiles) {
   scf::SCFTileAndFuseOptions options;
   options.tilingOptions.setTileSizes(matmul.getTileSizes());
   options.tilingOptions.setInterchange(matmul.getLoopOrder());
@@ -35,6 +35,12 @@ static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul) {
     auto generic = dyn_cast<linalg::GenericOp>(op);
     if (!generic || generic.getNumReductionLoops() == 0)
       continue;
+    if (inTiles) {
+      // Stays whole for the target's pattern, which needs it on buffers.
+      generic->removeAttr(vectorizeAttrName);
+      generic->setAttr(tileProductAttrName, rewriter.getUnitAttr());
+      continue;
+    }
     scf::SCFTilingOptions reduction;
     reduction.setTileSizes(matmul.getReductionTileSizes());
     rewriter.setInsertionPoint(generic);
@@ -86,7 +92,7 @@ struct LowerContractPass final : impl::LowerContractPassBase<LowerContractPass> 
     rewriter.setInsertionPoint(op);
     PackedMatmul matmul(rewriter, op, *form, target, tile);
     rewriter.replaceOp(op, matmul.build());
-    if (failed(tileMatmul(rewriter, matmul)))
+    if (failed(tileMatmul(rewriter, matmul, tile.inTiles)))
       return emitError(matmul.getLoc()) << "contraction could not be tiled for the registers of `" << target.getName() << "`";
     remark::passed(matmul.getLoc(), remark::RemarkOpts::name("contract").category("lowbit").function(name))
         << remark::metric("rows", tile.rows) << remark::metric("columns", tile.columns);

@@ -22,7 +22,10 @@ static FailureOr<Machine> getMachine(ModuleOp module, QuantTargetAttrInterface t
       machine.features += (machine.features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") + feature.first().str();
     return machine;
   }
-  if (std::string obstacle = getHostObstacle(target); !obstacle.empty())
+  std::string obstacle = getHostObstacle(target);
+  if (obstacle.empty())
+    obstacle = target.prepareHost();
+  if (!obstacle.empty())
     return emitError(module.getLoc()) << "target `" << target.getName() << "` " << obstacle << "; choose `host`, or compile to an object";
   machine.processor = target.getProcessor().str();
   machine.features = target.getFeatures().str();

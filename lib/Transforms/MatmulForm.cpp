@@ -111,7 +111,20 @@ static bool isColumnsOutermostCheaper(QuantTargetAttrInterface target, const Mat
   return byColumns <= byRows;
 }
 
+/// Two by two tiles of the target's matrix unit, or fewer where that pads less; none for matmuls that would be padded a lot.
+static std::optional<RegisterTile> chooseTiles(QuantTargetAttrInterface target, const MatmulForm &form) {
+  std::optional<TileProduct> unit = target.getTileProduct();
+  if (!unit || form.rows < unit->rows || form.depth % unit->depth != 0)
+    return std::nullopt;
+  auto choose = [](int64_t size, int64_t tile) { return llvm::alignTo(size, tile) % (2 * tile) == 0 ? 2 * tile : tile; };
+  RegisterTile tile{choose(form.rows, unit->rows), choose(form.columns, unit->columns), /*columnsOutermost=*/true, /*inTiles=*/true};
+  tile.columnsOutermost = isColumnsOutermostCheaper(target, form, tile.rows, tile.columns);
+  return tile;
+}
+
 RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulForm &form) {
+  if (std::optional<RegisterTile> tiles = chooseTiles(target, form))
+    return *tiles;
   DotProduct dot = target.getDotProduct();
   int64_t registers = target.getNumVectorRegisters();
   RegisterTile best{1, dot.lanes, true};

@@ -186,7 +186,7 @@ def test_no_linker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_documented_example(tmp_path: Path) -> None:
     """docs/embedding.md, as a reader would follow it."""
     page = (Path(__file__).parents[2] / "docs/embedding.md").read_text()
-    blocks = {kind: text for kind, text in re.findall(r"```(mlir|c|text)\n(.*?)```", page, re.S)}
+    blocks = {kind: text for kind, text in re.findall(r"```(mlir|c|text)\n(.*?)```", page, re.DOTALL)}
     (tmp_path / "main.c").write_text(blocks["c"])
     (tmp_path / "scale.mlir").write_text(blocks["mlir"])
     lowbit.load(tmp_path / "scale.mlir").export(tmp_path / "scale.o", header=tmp_path / "scale.h")

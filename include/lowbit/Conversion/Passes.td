@@ -102,7 +102,7 @@ def LowerDotProductsPass : Pass<"lowbit-lower-dot-products"> {
     ```
   }];
   let options = [Option<"target", "target", "std::string", "\"\"", "Target of the code; without it the module's `lowbit.target`.">];
-  let dependentDialects = ["arith::ArithDialect", "LLVM::LLVMDialect", "vector::VectorDialect"];
+  let dependentDialects = ["amx::AMXDialect", "arith::ArithDialect", "LLVM::LLVMDialect", "scf::SCFDialect", "vector::VectorDialect"];
 }
 
 def LowerTransfersPass : Pass<"lowbit-lower-transfers"> {

@@ -52,6 +52,14 @@ def Lowbit_X86AVX10TargetAttr : Lowbit_Target<"X86AVX10Target", "x86_64_avx10", 
   }];
 }
 
+def Lowbit_X86AMXTargetAttr : Lowbit_Target<"X86AMXTarget", "x86_64_amx_int8", ["prepareHost", "getDotProduct", "getTileProduct", "getWeightPacking", "populateDotProductPatterns"]> {
+  let summary = "x86-64 with AMX for 8-bit codes";
+  let description = [{
+    `tdpbusd` and its like multiply tiles of 16 x 64 and 64 x 16 codes; four tiles of sums are in registers. Contractions of other codes use
+    `vpdpbusd`. Only by name: on Linux a process asks for tiles with `arch_prctl(ARCH_REQ_XCOMP_PERM, 18)` first.
+  }];
+}
+
 def Lowbit_AArch64NEONTargetAttr : Lowbit_Target<"AArch64NEONTarget", "aarch64_neon", ["getDotProduct", "getWeightPacking", "populateDotProductPatterns"]> {
   let summary = "AArch64 as every processor has it";
   let description = [{

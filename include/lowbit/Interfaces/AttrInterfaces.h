@@ -32,6 +32,13 @@ struct DotProduct {
   }
 };
 
+/// One tile of a matrix unit: `depth` products for each of `rows` times `columns` sums of i32.
+struct TileProduct {
+  int64_t rows, columns, depth;
+};
+/// Marks the `linalg.generic` on buffers that is made of such tiles: whole ones, over panels as the dot product has them.
+inline constexpr StringLiteral tileProductAttrName = "lowbit.tile_product";
+
 } // namespace mlir::lowbit
 
 #include "lowbit/Interfaces/AttrInterfaces.h.inc"

@@ -122,6 +122,9 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
     InterfaceMethod<[{
       How good the code is on machines that run it: `host` picks the largest. Negative: only by name.
     }], "int", "getPreference">,
+    InterfaceMethod<[{
+      Asks the system for what this process needs to run the code besides the features; says why it cannot, or nothing.
+    }], "std::string", "prepareHost", (ins), [{}], [{ return std::string(); }]>,
     InterfaceMethod<"Bits of a vector register; 0 for plain loops without vectors.", "unsigned", "getVectorBits">,
     InterfaceMethod<"Number of vector registers.", "unsigned", "getNumVectorRegisters">,
     InterfaceMethod<"Bytes of the first and second level data cache of one core.", "std::pair<int64_t, int64_t>", "getCacheBytes">,
@@ -130,6 +133,10 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
     }], "::mlir::lowbit::DotProduct", "getDotProduct", (ins), [{}], [{
       return {/*lhsWidth=*/8, ::mlir::lowbit::Signs::Any, /*depth=*/1, /*lanes=*/$_attr.getVectorBits() / 32, /*temporaries=*/2};
     }]>,
+    InterfaceMethod<[{
+      The matrix unit beside the vectors, if there is one. Its products are whole ops on buffers (`lowbit.tile_product`), which
+      `populateDotProductPatterns` has a pattern for; signs and panels are those of the dot product.
+    }], "std::optional<::mlir::lowbit::TileProduct>", "getTileProduct", (ins), [{}], [{ return std::nullopt; }]>,
     InterfaceMethod<[{
       The layout of weights `[…, K, N]` (`[…, N, K]` when `transposed`) for the dot product, in panels of `columns`; null when
       they stay as they are.

@@ -19,6 +19,7 @@ FailureOr<MatmulForm> getMatmulForm(ContractOp op, std::string &reason);
 struct RegisterTile {
   int64_t rows, columns;
   bool columnsOutermost; ///< Whether the loop over columns is outside of the loop over rows.
+  bool inTiles = false;  ///< Whether the target's matrix unit takes the whole reduction (QuantTargetAttrInterface::getTileProduct).
 };
 
 /// The tile whose accumulators fit the registers and that computes least beyond the matmul; ties go to the one that loads least.

@@ -17,6 +17,7 @@ FLAGS = {
     "x86-64-avxvnniint8": {"avx_vnni_int8", "fma", "bmi2"},
     "x86-64-avx512vnni": {"avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg", "avx512_vbmi2"},
     "x86-64-avx10.2": {"avx10_2"},
+    "x86-64-amx-int8": {"amx_int8", "avx512_vnni"},
 }
 MAPS = "[affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> {rhs}>, affine_map<(m, n, k) -> (m, n)>, affine_map<(m, n, k) -> (n)>]"
 
@@ -122,8 +123,11 @@ SWEEPS = {
     "weights": [Case(9, 37, 19, lhs, "int", True, True, constant, transposed) for lhs, constant, transposed in
                 itertools.product(("int", "uint"), (False, True), (False, True))],
     # What saturates in 16 bits, and the largest sums.
-    "extremes": [Case(3, 19, 260, lhs, rhs, lhs_only=left, rhs_only=right) for (lhs, left), (rhs, right) in
+    "extremes": [Case(16, 19, 320, lhs, rhs, lhs_only=left, rhs_only=right) for (lhs, left), (rhs, right) in
                  itertools.product((("int", -128), ("int", 127), ("uint", 255)), repeat=2)],
+    # Whole tiles of matrix units, and rows and columns that do not fill them.
+    "matrix": [Case(16, 16, 64), Case(17, 33, 128, "int", "uint"), Case(31, 1, 192, "uint", "int", True), Case(33, 48, 1088, "uint", "uint", False, True),
+               Case(48, 37, 2112, "int", "int", True, True), Case(32, 64, 1024, "uint", constant=False), Case(40, 20, 64, transposed=True)],
     "tiles": [Case(128, 96, 64), Case(120, 32, 40, lhs="uint", lhs_zero=True), Case(6, 16, 256)],
 }
 
