@@ -22,13 +22,15 @@ def main(arguments: list[str]) -> int:
     names = suites_to_run(parsed)
     if names:
         machine.write(folder)
+    failures = 0
     for name in names:
         suite, report = suites.load(name), Report(name, folder, partial=bool(only or options.select))
         suite.run(report, options)
+        failures += report.failures
         report.path.with_suffix(".md").write_text(f"# {suite.TITLE}\n\n{table.markdown(report.rows)}" if report.rows else "")
     if parsed.docs:
         docs.write(folder, Path(__file__).resolve().parents[1] / "docs")
-    return 0
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

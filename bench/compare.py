@@ -11,7 +11,7 @@ import numpy as np
 from bench.limits import Limits
 from bench.native import Unavailable
 from bench.report import Report
-from bench.timing import Call, measure
+from bench.timing import Call, Measurement, measure
 
 
 @dataclass
@@ -76,35 +76,37 @@ def compare(
     limits = Limits(limit, int(weight_bytes), cold)
     calls = [_LimitCall(limits), *(prepared.call for _, prepared in ready)]
     measured = measure(calls, options.rounds, options.slice_seconds, cold)[1:]
-    bound, limit_name, limit_value = limits.bound(operations)
     first = ready[0][0]
     ours = measured[0].minimum if first == next(iter(makers)) and first.startswith(OURS) else None
     for (name, prepared), times in zip(ready, measured, strict=True):
-        # The time of a peer's own, larger weights is bounded by those of ours: a fraction says how much could be won, by fewer bits too.
-        row = {
-            "impl": name,
-            "version": prepared.version,
-            "types": types,
-            "call": prepared.includes,
-            "temperature": "cold" if cold else "hot",
-            "bits_per_weight": round(prepared.bits_per_weight, 3),
-            "us_min": round(times.minimum * 1e6, 3),
-            "us_med": round(times.median * 1e6, 3),
-            "rounds": times.rounds,
-            "samples": times.samples,
-            "limit": limit_name,
-            "limit_value": round(limit_value, 1),
-            "fraction": round(bound / times.minimum, 4),
-            "detail": prepared.detail,
-            **prepared.extra,
-        }
+        row = {"impl": name, "types": types, "temperature": "cold" if cold else "hot"}
+        row |= _describe(prepared, times, limits.bound(operations))
         if ours is not None:
             row["ratio"] = round(times.minimum / ours, 4)
         if check is not None and prepared.result is not None:
             row["checked"] = check(prepared.result())
             if not row["checked"]:
-                report.missing(name, f"its result is wrong for {case}")
+                report.wrong(name, case)
         report.add(case, row)
+
+
+def _describe(prepared: Prepared, times: Measurement, bound: tuple[float, str, float]) -> dict[str, Any]:
+    """Fields of a row. A peer with larger weights of its own is held to the bound of ours: it says how much could be won, by fewer bits too."""
+    seconds, limit, limit_value = bound
+    return {
+        "version": prepared.version,
+        "call": prepared.includes,
+        "bits_per_weight": round(prepared.bits_per_weight, 3),
+        "us_min": round(times.minimum * 1e6, 3),
+        "us_med": round(times.median * 1e6, 3),
+        "rounds": times.rounds,
+        "samples": times.samples,
+        "limit": limit,
+        "limit_value": round(limit_value, 1),
+        "fraction": round(seconds / times.minimum, 4),
+        "detail": prepared.detail,
+        **prepared.extra,
+    }
 
 
 def _prepare(report: Report, options: Options, makers: Mapping[str, Callable[[], Prepared]]) -> Sequence[tuple[str, Prepared]]:

@@ -21,6 +21,7 @@ class Report:
     def __init__(self, suite: str, folder: Path, partial: bool = False) -> None:
         self.suite, self.path = suite, folder / f"{suite}{'-part' if partial else ''}.jsonl"
         self.rows: list[dict[str, Any]] = []
+        self.failures = 0
         self._missing: set[str] = set()
         self._file = self.path.open("w")
 
@@ -39,6 +40,11 @@ class Report:
         if f"{implementation}: {reason}" not in self._missing:
             self._missing.add(f"{implementation}: {reason}")
             print(f"{self.suite}: without {implementation}: {reason}", file=sys.stderr, flush=True)
+
+    def wrong(self, implementation: str, case: dict[str, Any]) -> None:
+        """Says that a result is not what it has to be."""
+        self.failures += 1
+        print(f"{self.suite}: error: the result of {implementation} is wrong for {case}", file=sys.stderr, flush=True)
 
 
 def read_rows(folder: Path, suite: str) -> Iterator[dict[str, Any]]:
