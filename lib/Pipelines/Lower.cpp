@@ -5,10 +5,12 @@
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -35,6 +37,14 @@ void buildLowerToLLVMPipeline(OpPassManager &pm) {
   functions.addPass(createExpandCopiesPass());
   functions.addPass(createConvertLinalgToLoopsPass());
   functions.addPass(createConvertVectorToSCFPass());
+  // What is computed in bf16 is computed in f32 and rounded.
+  arith::ArithEmulateUnsupportedFloatsOptions emulated;
+  emulated.sourceTypeStrs = {"bf16"};
+  functions.addPass(arith::createArithEmulateUnsupportedFloats(emulated));
+  math::MathExtendToSupportedTypesOptions supported;
+  supported.extraTypeStrs = {"f16"};
+  functions.addPass(math::createMathExtendToSupportedTypes(supported));
+  functions.addPass(createExpandBFloat16Pass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createCanonicalizerPass());

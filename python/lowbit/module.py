@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,11 @@ class Site:
     reason: str
 
 
-def load(path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, entry: str = "main") -> Module:
-    """Loads .onnx, or MLIR as text or bytecode. dims: sizes for free dimensions of an ONNX model, {"batch": 1}."""
+def load(path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, entry: str | None = "main") -> Module:
+    """Loads .onnx, or MLIR as text or bytecode. dims: sizes for free dimensions of an ONNX model, {"batch": 1}.
+
+    entry: the function that is called; None for a module that is only to be exported.
+    """
     path = Path(path)
     if path.suffix != ".onnx":
         if dims:
@@ -62,9 +66,14 @@ def load(path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None,
 class Module:
     """A model. It never changes: quantize returns a new one."""
 
-    def __init__(self, native: _native.Model, entry: str = "main", stats: Statistics | None = None) -> None:
-        self._native, self._entry, self._stats = native, entry, stats
-        self._info = native.entry(entry)
+    def __init__(self, native: _native.Model, entry: str | None = "main", stats: Statistics | None = None) -> None:
+        self._native, self._entry, self._stats = native, entry or "main", stats
+        if entry is not None:
+            self._info  # one that is not there is reported now  # noqa: B018
+
+    @cached_property
+    def _info(self) -> _native.Entry:
+        return self._native.entry(self._entry)
 
     @property
     def inputs(self) -> list[Port]:

@@ -85,14 +85,14 @@ def random_inputs(module: lowbit.Module) -> dict[str, np.ndarray]:
     return inputs
 
 
-def compare(tmp_path: Path, module: lowbit.Module, suffix: str, threads: int = 1) -> None:
+def compare(tmp_path: Path, module: lowbit.Module, suffix: str, threads: int = 1, target: str = "host") -> None:
     """A C program's results are the JIT's, byte for byte."""
-    module.export(tmp_path / f"model{suffix}", threads=threads, header=tmp_path / "model.h")
+    module.export(tmp_path / f"model{suffix}", target, threads, header=tmp_path / "model.h")
     write_program(tmp_path, "model.h", "model_main", module)
-    flags = ["-fopenmp", "-Wl,-rpath,/usr/lib/llvm-22/lib"] if threads > 1 else ["-Wl,-rpath,$ORIGIN"]
+    flags = ["-fopenmp", "-Wl,-rpath,/usr/lib/llvm-22/lib:$ORIGIN"] if threads > 1 else ["-Wl,-rpath,$ORIGIN"]
     build(tmp_path, "main.c", f"./model{suffix}", "-lm", "-o", "program", *flags)
     inputs = random_inputs(module)
-    expected = module.compile(threads=threads)(**inputs)
+    expected = module.compile(target, threads)(**inputs)
     results = call(tmp_path, ["./program"], module, inputs)
     assert results == {name: np.ascontiguousarray(array).tobytes() for name, array in expected.items()}
 
@@ -104,9 +104,16 @@ def test_c_program_gets_the_bits_of_the_jit(tmp_path: Path, recipe: str, suffix:
     compare(tmp_path, module.quantize(recipe) if recipe else module, suffix)
 
 
+@pytest.mark.parametrize("target", ["reference", "generic"])
+def test_code_for_any_processor(tmp_path: Path, target: str) -> None:
+    """What the JIT makes for this processor and an object for every one has the same results."""
+    compare(tmp_path, load(tmp_path, linear()).quantize("w8a8-dynamic"), ".o", target=target)
+
+
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core")
-def test_threads_come_from_openmp(tmp_path: Path) -> None:
-    compare(tmp_path, load(tmp_path, linear()).quantize("w8a8-dynamic"), ".o", threads=2)
+@pytest.mark.parametrize("suffix", [".o", ".so"])
+def test_threads_come_from_openmp(tmp_path: Path, suffix: str) -> None:
+    compare(tmp_path, load(tmp_path, linear()).quantize("w8a8-dynamic"), suffix, threads=2)
 
 
 def test_every_element_type(tmp_path: Path) -> None:
@@ -153,12 +160,14 @@ def test_refusals(tmp_path: Path) -> None:
     assert "more threads than cores: 4096 threads" in failure(module, tmp_path / "m.o", threads=4096)
     (tmp_path / "folder.o").mkdir()
     assert "is a folder" in failure(module, tmp_path / "folder.o")
+    (tmp_path / "m.mlir").write_text("module {}")
+    assert "no public function with a body" in failure(lowbit.load(tmp_path / "m.mlir", entry=None), tmp_path / "m.o")
     dynamic = "func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {\n  return %x : tensor<?xf32>\n}\n"
     message = failure(load(tmp_path, dynamic), tmp_path / "m.o")
     assert "m.mlir:1:1: function `main`: `arg0` has shape [?]" in message
     clash = TWO.replace("@first", '@"ma.in"').replace("@main", '@"ma_in"')
     (tmp_path / "m.mlir").write_text(clash)
-    message = failure(lowbit.load(tmp_path / "m.mlir", entry="ma.in"), tmp_path / "m.o")
+    message = failure(lowbit.load(tmp_path / "m.mlir", entry=None), tmp_path / "m.o")
     assert "m.mlir:10:1: functions `ma.in` and `ma_in` are both `m_ma_in` in C; rename one" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.o", "m.mlir"]
 
@@ -194,3 +203,35 @@ def test_the_documented_example(tmp_path: Path) -> None:
     build(tmp_path, "main.c", "scale.o", "-lm", "-o", "scale")
     outcome = subprocess.run([tmp_path / "scale"], capture_output=True, text=True, check=True)
     assert outcome.stdout == "0.5 1 1.5\n2 2.5 3\n"
+
+
+ROUND = """
+func.func @main(%x: tensor<37xf32> {lowbit.name = "x"}) -> (tensor<37xbf16> {lowbit.name = "y"}) {
+  %empty = tensor.empty() : tensor<37xbf16>
+  %y = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<37xf32>) outs(%empty : tensor<37xbf16>) {
+  ^bb0(%in: f32, %out: bf16):
+    %r = arith.truncf %in : f32 to bf16
+    linalg.yield %r : bf16
+  } -> tensor<37xbf16>
+  return %y : tensor<37xbf16>
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["reference", "x86-64-avx2", "aarch64+neon"])
+def test_bfloat16_needs_no_function_of_a_compiler(tmp_path: Path, target: str) -> None:
+    load(tmp_path, ROUND).export(tmp_path / "m.o", target)
+    symbols = subprocess.run(["/usr/lib/llvm-22/bin/llvm-nm", "--undefined-only", tmp_path / "m.o"], capture_output=True, text=True, check=True)
+    assert symbols.stdout == ""
+
+
+def test_bfloat16_rounds_half_to_even(tmp_path: Path) -> None:
+    """Subnormals, ties, what overflows to infinity; a NaN stays one."""
+    bits = np.random.default_rng(11).integers(0, 1 << 32, 37, dtype=np.uint32)
+    bits[:9] = [0x00000001, 0x00008000, 0x00018000, 0x3F808000, 0x3F818000, 0x3F80FFFF, 0x7F7FFFFF, 0xFF800000, 0x7F800001]
+    rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    nan = (bits & 0x7FFFFFFF) > 0x7F800000
+    results = load(tmp_path, ROUND).compile()(x=bits.view(np.float32))["y"].view(np.uint16)
+    np.testing.assert_array_equal(results[~nan], rounded[~nan])
+    assert ((results[nan] & 0x7FFF) > 0x7F80).all()

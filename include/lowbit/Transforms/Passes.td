@@ -78,6 +78,31 @@ def DuplicateFillsPass : Pass<"lowbit-duplicate-fills"> {
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def ExpandBFloat16Pass : Pass<"lowbit-expand-bfloat16"> {
+  let summary = "Convert between f32 and bf16 by shifts and additions of integers";
+  let description = [{
+    Processors without bf16 call `__truncsfbf2` for every element, which libgcc has only from version 13 on. The conversion here is exact where
+    `vcvtneps2bf16` makes zeros of subnormals.
+
+    ```mlir
+    func.func @before(%x: bf16) -> f32 {
+      %r = arith.extf %x : bf16 to f32
+      return %r : f32
+    }
+    // ==>
+    func.func @after(%x: bf16) -> f32 {
+      %c16 = arith.constant 16 : i32
+      %bits = arith.bitcast %x : bf16 to i16
+      %wide = arith.extui %bits : i16 to i32
+      %shifted = arith.shli %wide, %c16 : i32
+      %r = arith.bitcast %shifted : i32 to f32
+      return %r : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect"];
+}
+
 def ExpandCopiesPass : Pass<"lowbit-expand-copies"> {
   let summary = "Turn copies between strided buffers into loops";
   let description = [{

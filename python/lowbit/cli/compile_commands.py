@@ -22,4 +22,5 @@ def _compile(options: argparse.Namespace) -> None:
     for path in (options.output, options.header):
         if path:
             check_output(path)
-    load_model(options.model, parse_dims(options.dim)).export(options.output, options.target, options.threads, header=options.header)
+    model = load_model(options.model, parse_dims(options.dim), entry=None)
+    model.export(options.output, options.target, options.threads, header=options.header)

@@ -42,11 +42,11 @@ def parse_dims(texts: list[str]) -> dict[str, int]:
     return dims
 
 
-def load_model(path: str, dims: dict[str, int] | None = None) -> Module:
+def load_model(path: str, dims: dict[str, int] | None = None, entry: str | None = "main") -> Module:
     """As lowbit.load; a file that is not there is an error that names it."""
     if not Path(path).is_file():
         raise Error(f"{path}: no such file")
-    return load(path, dims=dims)
+    return load(path, dims=dims, entry=entry)
 
 
 def check_output(path: str) -> None:
