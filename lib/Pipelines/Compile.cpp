@@ -10,6 +10,7 @@
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -54,12 +55,14 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createExpandCopiesPass());
   pm.addPass(createVectorizePass());
   pm.addPass(createApproximateMathPass());
+  pm.addPass(memref::createFoldMemRefAliasOpsPass()); // loops over threads must see which part of a buffer is whose
   cleanUp(pm);
-  if (threads > 1)
-    pm.addPass(createParallelizeLoopsPass());
-  PlanWorkspacePassOptions workspace;
-  workspace.threads = threads;
-  pm.addPass(createPlanWorkspacePass(workspace));
+  if (threads > 1) {
+    ParallelizeLoopsPassOptions parallelize;
+    parallelize.threads = threads;
+    pm.addPass(createParallelizeLoopsPass(parallelize));
+  }
+  pm.addPass(createPlanWorkspacePass());
   if (threads > 1) {
     ConvertSCFToOpenMPPassOptions options;
     options.numThreads = threads;

@@ -202,14 +202,91 @@ static int64_t getWork(Block &block) {
   return work;
 }
 
-static void makeParallel(scf::ForOp loop) {
+/// One iteration for each of `threads`, which goes through a part of the loop that differs from the others' by one step at most.
+static scf::ParallelOp makeParallel(scf::ForOp loop, int64_t threads) {
   OpBuilder builder(loop);
-  auto parallel = scf::ParallelOp::create(builder, loop.getLoc(), loop.getLowerBound(), loop.getUpperBound(), loop.getStep());
-  Block *body = parallel.getBody();
-  loop.getInductionVar().replaceAllUsesWith(parallel.getInductionVars().front());
-  loop.getBody()->getTerminator()->erase();
-  body->getOperations().splice(body->getTerminator()->getIterator(), loop.getBody()->getOperations());
-  loop.erase();
+  Location loc = loop.getLoc();
+  auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(builder, loc, value); };
+  if (std::optional<APInt> trips = loop.getStaticTripCount())
+    threads = std::min(threads, trips->getSExtValue());
+  auto parallel = scf::ParallelOp::create(builder, loc, constant(0), constant(threads), constant(1));
+  builder.setInsertionPointToStart(parallel.getBody());
+  AffineExpr lower = builder.getAffineSymbolExpr(0), upper = builder.getAffineSymbolExpr(1), step = builder.getAffineSymbolExpr(2);
+  AffineExpr trips = (upper - lower).ceilDiv(step);
+  OpFoldResult operands[] = {getAsOpFoldResult(loop.getLowerBound()), getAsOpFoldResult(loop.getUpperBound()),
+                             getAsOpFoldResult(loop.getStep()), getAsOpFoldResult(parallel.getInductionVars().front())};
+  AffineExpr thread = builder.getAffineSymbolExpr(3);
+  // A thread that starts at part t of `threads` ends where the next one starts; the last part ends with the loop.
+  auto getBound = [&](AffineExpr part) {
+    AffineMap map = AffineMap::get(0, 4, lower + (trips * part).floorDiv(threads) * step);
+    return getValueOrCreateConstantIndexOp(builder, loc, affine::makeComposedFoldedAffineApply(builder, loc, map, operands));
+  };
+  Value begin = getBound(thread), end = getBound(thread + 1);
+  loop->moveBefore(parallel.getBody()->getTerminator());
+  loop.setLowerBound(begin);
+  loop.setUpperBound(end);
+  return parallel;
+}
+
+/// Buffers that `loop` reads (false) or writes (true); failure when that is not all known.
+static FailureOr<DenseMap<Value, bool>> collectRoots(scf::ParallelOp loop) {
+  DenseMap<Value, bool> roots;
+  for (auto inner : loop.getBody()->getOps<scf::ForOp>()) {
+    SmallVector<Access> accesses;
+    if (failed(collectAccesses(inner, accesses)))
+      return failure();
+    for (const Access &access : accesses) {
+      Value root = getRoot(access.buffer);
+      if (!isKnownRoot(root))
+        return failure();
+      roots[root] |= access.isWrite;
+    }
+  }
+  return roots;
+}
+
+/// Whether no thread of one loop waits for another thread of the other: nothing that one writes is read or written by both.
+static bool areUnrelated(scf::ParallelOp first, scf::ParallelOp second) {
+  FailureOr<DenseMap<Value, bool>> left = collectRoots(first), right = collectRoots(second);
+  if (failed(left) || failed(right))
+    return false;
+  return llvm::none_of(*left, [&](auto entry) {
+    auto found = right->find(entry.first);
+    return found != right->end() && (entry.second || found->second);
+  });
+}
+
+/// Moves the iterations of `second` behind those of `first`, if only ops that may run before both stand between them.
+static bool merge(scf::ParallelOp first, scf::ParallelOp second) {
+  std::optional<int64_t> threads = getConstantIntValue(first.getUpperBound()[0]);
+  if (!threads || threads != getConstantIntValue(second.getUpperBound()[0]) || !areUnrelated(first, second))
+    return false;
+  for (Operation *between = first->getNextNode(); between != second;) {
+    Operation *next = between->getNextNode();
+    between->moveBefore(first);
+    between = next;
+  }
+  second.getInductionVars()[0].replaceAllUsesWith(first.getInductionVars()[0]);
+  Operation *end = second.getBody()->getTerminator();
+  first.getBody()->getOperations().splice(first.getBody()->getTerminator()->getIterator(), second.getBody()->getOperations(),
+                                          second.getBody()->begin(), end->getIterator());
+  second.erase();
+  return true;
+}
+
+/// Threads meet at the end of every region, so that fewer regions wait less.
+static void mergeRegions(ArrayRef<scf::ParallelOp> regions) {
+  scf::ParallelOp last;
+  for (scf::ParallelOp region : regions) {
+    if (last && last->getBlock() == region->getBlock()) {
+      bool isAdjacent = true;
+      for (Operation *op = last->getNextNode(); op != region; op = op->getNextNode())
+        isAdjacent &= isMemoryEffectFree(op) || isa<memref::AllocOp>(op);
+      if (isAdjacent && merge(last, region))
+        continue;
+    }
+    last = region;
+  }
 }
 
 namespace {
@@ -226,8 +303,10 @@ struct ParallelizeLoopsPass final : impl::ParallelizeLoopsPassBase<ParallelizeLo
       loops.push_back(loop);
       return WalkResult::skip();
     });
+    SmallVector<scf::ParallelOp> regions;
     for (scf::ForOp loop : loops)
-      makeParallel(loop);
+      regions.push_back(makeParallel(loop, std::max(threads.getValue(), 1u)));
+    mergeRegions(regions);
   }
 };
 } // namespace

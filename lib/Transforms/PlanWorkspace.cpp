@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "llvm/Support/MathExtras.h"
@@ -18,7 +19,6 @@ namespace mlir::lowbit {
 
 /// A cache line, and the widest vector.
 static constexpr int64_t alignment = 64;
-static constexpr StringLiteral threadNumberName = "omp_get_thread_num";
 
 namespace {
 /// A buffer with its place.
@@ -63,7 +63,7 @@ namespace {
 /// Plans one entry point.
 class Planner {
 public:
-  Planner(func::FuncOp function, unsigned threads) : function(function), threads(threads) {}
+  explicit Planner(func::FuncOp function) : function(function) {}
 
   void run() {
     // Loops over threads from the inside out: what their iterations need becomes one buffer of the place around them.
@@ -139,12 +139,18 @@ private:
     SmallVector<Buffer> buffers = collect(loop, liveness);
     if (buffers.empty())
       return;
+    std::optional<int64_t> iterations = countIterations(loop);
+    if (!iterations) {
+      for (const Buffer &buffer : buffers)
+        refuse(buffer.alloc, "how many iterations run at once is not known");
+      return;
+    }
     int64_t bytes = placeBuffers(buffers);
     OpBuilder builder(loop);
-    auto type = MemRefType::get({bytes * threads}, builder.getI8Type());
+    auto type = MemRefType::get({bytes * *iterations}, builder.getI8Type());
     Value area = memref::AllocOp::create(builder, loop.getLoc(), type, builder.getI64IntegerAttr(alignment));
     builder.setInsertionPointToStart(loop.getBody());
-    replace(buffers, liveness, area, getThreadOffset(builder, loop.getLoc(), bytes));
+    replace(buffers, liveness, area, getIterationOffset(builder, loop, bytes));
   }
 
   void planFunction() {
@@ -188,31 +194,39 @@ private:
     }
   }
 
-  Value getThreadOffset(OpBuilder &builder, Location loc, int64_t bytes) {
-    if (threads == 1)
-      return Value();
-    auto module = function->getParentOfType<ModuleOp>();
-    if (!module.lookupSymbol(threadNumberName)) {
-      OpBuilder atStart = OpBuilder::atBlockBegin(module.getBody());
-      auto number = func::FuncOp::create(atStart, loc, threadNumberName, builder.getFunctionType({}, builder.getI32Type()));
-      number.setPrivate();
+  static std::optional<int64_t> countIterations(scf::ParallelOp loop) {
+    std::optional<SmallVector<OpFoldResult>> lower = loop.getLoopLowerBounds(), upper = loop.getLoopUpperBounds(),
+                                             steps = loop.getLoopSteps();
+    int64_t product = 1;
+    for (auto [begin, end, step] : llvm::zip_equal(*lower, *upper, *steps)) {
+      std::optional<int64_t> first = getConstantIntValue(begin), last = getConstantIntValue(end), by = getConstantIntValue(step);
+      if (!first || !last || !by || *by <= 0)
+        return std::nullopt;
+      product *= std::max<int64_t>(1, llvm::divideCeil(*last - *first, *by));
     }
-    Value thread = func::CallOp::create(builder, loc, threadNumberName, builder.getI32Type()).getResult(0);
-    Value index = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), thread);
-    return arith::MulIOp::create(builder, loc, index, arith::ConstantIndexOp::create(builder, loc, bytes));
+    return product;
+  }
+
+  /// Where the place of one iteration begins: `bytes` times its number, the innermost variable counting fastest.
+  static Value getIterationOffset(OpBuilder &builder, scf::ParallelOp loop, int64_t bytes) {
+    AffineExpr number = builder.getAffineConstantExpr(0);
+    for (auto [i, bounds] : llvm::enumerate(llvm::zip_equal(loop.getLowerBound(), loop.getUpperBound(), loop.getStep()))) {
+      auto [begin, end, step] = bounds;
+      int64_t first = *getConstantIntValue(begin), by = *getConstantIntValue(step);
+      number = number * llvm::divideCeil(*getConstantIntValue(end) - first, by) + (builder.getAffineDimExpr(i) - first).floorDiv(by);
+    }
+    AffineMap map = AffineMap::get(loop.getNumLoops(), 0, number * bytes);
+    return affine::AffineApplyOp::create(builder, loop.getLoc(), map, ValueRange(loop.getInductionVars()));
   }
 
   func::FuncOp function;
-  unsigned threads;
 };
 
 struct PlanWorkspacePass final : impl::PlanWorkspacePassBase<PlanWorkspacePass> {
-  using PlanWorkspacePassBase::PlanWorkspacePassBase;
-
   void runOnOperation() override {
     for (auto function : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
       if (function.isPublic() && !function.isExternal())
-        Planner(function, std::max(threads.getValue(), 1u)).run();
+        Planner(function).run();
   }
 };
 } // namespace

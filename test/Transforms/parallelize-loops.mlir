@@ -4,9 +4,13 @@
 // Too little work wakes no thread.
 // LITTLE-NOT: scf.parallel
 
-// Blocks of eight rows, each written by one iteration alone.
+// Blocks of eight rows, each written by one iteration alone: two threads take one each.
 // CHECK-LABEL: func @own_rows
-//       CHECK:   scf.parallel
+//   CHECK-DAG:   %[[TWO:.*]] = arith.constant 2 : index
+//       CHECK:   scf.parallel (%[[THREAD:.*]]) = (%{{.*}}) to (%[[TWO]])
+//       CHECK:     %[[BEGIN:.*]] = affine.apply #{{.*}}()[%[[THREAD]]]
+//       CHECK:     %[[END:.*]] = affine.apply #{{.*}}()[%[[THREAD]]]
+//       CHECK:     scf.for %{{.*}} = %[[BEGIN]] to %[[END]] step %c8
 func.func @own_rows(%x: memref<16x4xf32>, %y: memref<16x4xf32>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -81,6 +85,48 @@ func.func @call() {
   %c16 = arith.constant 16 : index
   scf.for %i = %c0 to %c16 step %c1 {
     func.call @external() : () -> ()
+  }
+  return
+}
+
+// Two loops that have nothing to do with one another are one region: threads wait for each other once.
+// CHECK-LABEL: func @together
+//       CHECK:   scf.parallel
+//       CHECK:     scf.for
+//       CHECK:     scf.for
+//   CHECK-NOT:   scf.parallel
+//       CHECK:   return
+func.func @together(%x: memref<16xf32>, %y: memref<16xf32>, %z: memref<16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  scf.for %i = %c0 to %c16 step %c1 {
+    %0 = memref.load %x[%i] : memref<16xf32>
+    memref.store %0, %y[%i] : memref<16xf32>
+  }
+  scf.for %i = %c0 to %c16 step %c1 {
+    %0 = memref.load %x[%i] : memref<16xf32>
+    memref.store %0, %z[%i] : memref<16xf32>
+  }
+  return
+}
+
+// The second reads what other threads write in the first.
+// CHECK-LABEL: func @one_after_the_other
+// CHECK-COUNT-2: scf.parallel
+func.func @one_after_the_other(%x: memref<16xf32>, %y: memref<16xf32>, %z: memref<16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c15 = arith.constant 15 : index
+  %c16 = arith.constant 16 : index
+  scf.for %i = %c0 to %c16 step %c1 {
+    %0 = memref.load %x[%i] : memref<16xf32>
+    memref.store %0, %y[%i] : memref<16xf32>
+  }
+  scf.for %i = %c0 to %c16 step %c1 {
+    %other = arith.subi %c15, %i : index
+    %0 = memref.load %y[%other] : memref<16xf32>
+    memref.store %0, %z[%i] : memref<16xf32>
   }
   return
 }

@@ -5,6 +5,7 @@
 // CHECK-DAG: [Missed] workspace {{.*}}Function=handed_on{{.*}}one iteration hands it to the next
 // CHECK-DAG: [Missed] workspace {{.*}}Function=freed_together{{.*}}it is freed where another buffer may be
 // CHECK-DAG: [Missed] workspace {{.*}}Function=in_forall{{.*}}it is inside of `scf.forall`
+// CHECK-DAG: [Missed] workspace {{.*}}Function=many_threads{{.*}}how many iterations run at once is not known
 // CHECK-DAG: [Missed] workspace {{.*}}Function=as_address{{.*}}`memref.extract_aligned_pointer_as_index` hands it on
 
 // CHECK-LABEL: func @dynamic
@@ -50,6 +51,18 @@ func.func @freed_together(%x: memref<?xf32>, %n: index, %which: i1) {
 //       CHECK:   memref.alloc
 func.func @in_forall(%x: memref<4xf32>) {
   scf.forall (%i) in (4) {
+    %a = memref.alloc() : memref<4xf32>
+    memref.copy %x, %a : memref<4xf32> to memref<4xf32>
+  }
+  return
+}
+
+// CHECK-LABEL: func @many_threads
+//       CHECK:   memref.alloc
+func.func @many_threads(%x: memref<4xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
     %a = memref.alloc() : memref<4xf32>
     memref.copy %x, %a : memref<4xf32> to memref<4xf32>
   }

@@ -1,5 +1,4 @@
-// RUN: quant-opt %s --split-input-file --pass-pipeline='builtin.module(lowbit-plan-workspace)' | FileCheck %s
-// RUN: quant-opt %s --split-input-file --pass-pipeline='builtin.module(lowbit-plan-workspace{threads=2})' | FileCheck %s --check-prefix=THREADS
+// RUN: quant-opt %s --split-input-file --lowbit-plan-workspace | FileCheck %s
 
 // %a and %b are in use together, %c only after %a: two places. The dealloc says nothing about when a buffer is last used.
 // CHECK-LABEL: func @reuse
@@ -111,20 +110,15 @@ func.func @out_of_branch(%x: memref<32xf32>, %which: i1) {
 
 // -----
 
-// Iterations that run at once have a place each; with one thread there is one.
-// CHECK-LABEL:   func @threads
-//  CHECK-SAME:     memref<128xi8> {lowbit.workspace}
-// THREADS:       func.func private @omp_get_thread_num() -> i32
-// THREADS-LABEL: func @threads
-//  THREADS-SAME:   %{{.*}}: memref<4x32xf32>, %[[WORKSPACE:.*]]: memref<256xi8> {lowbit.workspace}
-//       THREADS:   %[[AREA:.*]] = memref.view %[[WORKSPACE]]{{.*}} to memref<256xi8>
-//       THREADS:   scf.parallel
-//       THREADS:     %[[THREAD:.*]] = func.call @omp_get_thread_num() : () -> i32
-//       THREADS:     %[[INDEX:.*]] = arith.index_cast %[[THREAD]]
-//       THREADS:     %[[BYTES:.*]] = arith.constant 128 : index
-//       THREADS:     %[[BASE:.*]] = arith.muli %[[INDEX]], %[[BYTES]]
-//       THREADS:     %[[OFFSET:.*]] = arith.addi %[[BASE]]
-//       THREADS:     memref.view %[[AREA]][%[[OFFSET]]][] : memref<256xi8> to memref<32xf32>
+// Iterations that run at once have a place each, four of 128 bytes.
+// CHECK-LABEL: affine_map<(d0) -> (d0 * 128)>
+// CHECK-LABEL: func @threads
+//  CHECK-SAME:   %{{.*}}: memref<4x32xf32>, %[[WORKSPACE:.*]]: memref<512xi8> {lowbit.workspace}
+//       CHECK:   %[[AREA:.*]] = memref.view %[[WORKSPACE]]{{.*}} to memref<512xi8>
+//       CHECK:   scf.parallel (%[[I:.*]]) =
+//       CHECK:     %[[BASE:.*]] = affine.apply #[[PLACE:.*]](%[[I]])
+//       CHECK:     %[[OFFSET:.*]] = arith.addi %[[BASE]]
+//       CHECK:     memref.view %[[AREA]][%[[OFFSET]]][] : memref<512xi8> to memref<32xf32>
 func.func @threads(%x: memref<4x32xf32>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index

@@ -133,19 +133,25 @@ def ParallelizeLoopsPass : Pass<"lowbit-parallelize-loops"> {
   let summary = "Turn outermost independent loops on buffers into scf.parallel";
   let description = [{
     A loop is independent if, for every buffer it writes, one index of all its accesses is a linear form of the loop's variable whose values
-    differ between any two iterations. Loops with little work stay as they are. Only reads and writes of single elements and vectors are
+    differ between any two iterations. Each thread takes one part, so that buffers of its own are as many as threads. Neighbours that
+    write nothing the other touches become one region, at whose end threads meet once. Loops with little work stay as they are. Only reads and writes of single elements and vectors are
     understood: run it after vectorization. Arguments of an entry point do not overlap (lowbit/Pipelines/Pipelines.h).
 
     ```text
     scf.for %i = %c0 to %c128 step %c8 { … memref.store %x, %y[%i, %j] … }
     // ==>
-    scf.parallel (%i) = (%c0) to (%c128) step (%c8) { … memref.store %x, %y[%i, %j] … }
+    scf.parallel (%thread) = (%c0) to (%c2) step (%c1) {
+      %begin = affine.apply affine_map<(d0) -> (d0 * 64)>(%thread)
+      %end = affine.apply affine_map<(d0) -> (d0 * 64 + 64)>(%thread)
+      scf.for %i = %begin to %end step %c8 { … memref.store %x, %y[%i, %j] … }
+    }
     ```
   }];
   let options = [
+    Option<"threads", "threads", "unsigned", /*default=*/"2", "Parts that a loop is cut in">,
     Option<"minimumWork", "minimum-work", "int64_t", /*default=*/"20000", "Operations below which waking a thread costs more than it gives">,
   ];
-  let dependentDialects = ["scf::SCFDialect"];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "scf::SCFDialect"];
 }
 
 def FuseRowsPass : Pass<"lowbit-fuse-rows"> {
@@ -193,7 +199,7 @@ def PlanWorkspacePass : Pass<"lowbit-plan-workspace", "::mlir::ModuleOp"> {
   let description = [{
     Every allocation of known size in a public function becomes a view of one workspace, a last argument `memref<Nxi8>` whose address 64
     divides, so that a call allocates nothing. Buffers that are never in use at the same time share bytes: the largest is placed first,
-    each at the lowest address that is free while it lives. A buffer made in an `scf.parallel` has one place for each of `threads`.
+    each at the lowest address that is free while it lives. A buffer made in an `scf.parallel` has a place for each iteration.
     `lowbit.signature` then says `workspace = N`; a function that needs none is left alone. Buffers whose size is only known at run time, or
     that one iteration hands to the next, stay allocations, with a remark.
 
@@ -215,10 +221,7 @@ def PlanWorkspacePass : Pass<"lowbit-plan-workspace", "::mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [
-    Option<"threads", "threads", "unsigned", /*default=*/"1", "Threads that run the iterations of an scf.parallel">,
-  ];
-  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect", "memref::MemRefDialect"];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "func::FuncDialect", "memref::MemRefDialect"];
 }
 
 def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
