@@ -27,6 +27,30 @@ def ResultsToArgumentsPass : Pass<"lowbit-results-to-arguments", "::mlir::Module
   let dependentDialects = ["bufferization::BufferizationDialect", "memref::MemRefDialect", "LLVM::LLVMDialect"];
 }
 
+def PlaceResultsPass : Pass<"lowbit-place-results"> {
+  let summary = "Results are computed where they shall lie";
+  let description = [{
+    What is written to a destination after a reshape is written before it, to a view of the destination; slices and reshapes of empty tensors
+    become empty tensors. Upstream's `eliminate-empty-tensors`, which does not look through either, then gives the destination to what
+    computes the result: a contraction's tiles are stored once.
+
+    ```mlir
+    func.func @f(%x: tensor<6x4xf32>, %y: memref<24xf32>) {
+      %0 = tensor.collapse_shape %x [[0, 1]] : tensor<6x4xf32> into tensor<24xf32>
+      bufferization.materialize_in_destination %0 in restrict writable %y : (tensor<24xf32>, memref<24xf32>) -> ()
+      return
+    }
+    // ==>
+    func.func @f(%x: tensor<6x4xf32>, %y: memref<24xf32>) {
+      %0 = memref.expand_shape %y [[0, 1]] output_shape [6, 4] : memref<24xf32> into memref<6x4xf32>
+      bufferization.materialize_in_destination %x in restrict writable %0 : (tensor<6x4xf32>, memref<6x4xf32>) -> ()
+      return
+    }
+    ```
+  }];
+  let dependentDialects = ["memref::MemRefDialect", "tensor::TensorDialect"];
+}
+
 def RelaxFloatPass : Pass<"lowbit-relax-float"> {
   let summary = "Let the model's own float arithmetic be reordered and contracted";
   let description = [{
