@@ -1,4 +1,7 @@
-"""A C program around a compiled function: arrays in from files, arrays out to files. Inputs without axes are numbers."""
+"""A C program around a compiled function: arrays in from files, arrays out to files. Inputs without axes are numbers.
+
+Arrays lie at the end of pages whose neighbours cannot be touched, aligned as their elements ask and no more; inputs cannot be written.
+"""
 
 from __future__ import annotations
 
@@ -12,35 +15,57 @@ import numpy as np
 CFLAGS = ["-pedantic", "-Wall", "-Wextra", "-Werror", "-O1"]
 
 PROGRAM = """
+#define _GNU_SOURCE
 #include "{header}"
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-static void transfer(const char *path, const char *mode, void *data, size_t bytes) {{
-  FILE *file = fopen(path, mode);
-  size_t done = file ? (mode[0] == 'r' ? fread(data, 1, bytes, file) : fwrite(data, 1, bytes, file)) : 0;
-  if (!file || done != bytes || fclose(file)) {{
-    perror(path);
+static void require(int holds, const char *what) {{
+  if (!holds) {{
+    perror(what);
     exit(1);
   }}
 }}
 
-{declarations}
+/* Memory of `bytes` whose neighbours cannot be touched: its end is that of a page, down to `alignment`. */
+static void *allocate(size_t bytes, size_t alignment) {{
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (bytes + page - 1) / page * page;
+  char *memory = mmap(NULL, pages + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  require(memory != MAP_FAILED && mprotect(memory + page, pages, PROT_READ | PROT_WRITE) == 0, "mmap");
+  return memory + page + (pages - bytes) / alignment * alignment;
+}}
+
+/* Reads a file into memory that then can only be read. */
+static void *load(const char *path, size_t bytes, size_t alignment) {{
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  char *data = allocate(bytes, alignment), *first = (char *)((uintptr_t)data / page * page);
+  FILE *file = fopen(path, "rb");
+  require(file && fread(data, 1, bytes, file) == bytes && fclose(file) == 0, path);
+  require(mprotect(first, (size_t)(data + bytes - first), PROT_READ) == 0, "mprotect");
+  return data;
+}}
+
+static void save(const char *path, const void *data, size_t bytes) {{
+  FILE *file = fopen(path, "wb");
+  require(file && fwrite(data, 1, bytes, file) == bytes && fclose(file) == 0, path);
+}}
+
 #ifdef {workspace}
-static char space[{workspace} + 64];
-#define LAST , space + (64 - (uintptr_t)space % 64)
+#define LAST , allocate({workspace}, 64)
 #else
 #define LAST
 #endif
 
 int main(void) {{
-{reads}  {symbol}({arguments} LAST);
+{declarations}  {symbol}({arguments} LAST);
 {writes}  return 0;
 }}
 """
 
 
-def c_type(dtype: str, mlir_type: str) -> str:
+def c_type(dtype: str) -> str:
     """What the header calls an element."""
     if dtype in ("float32", "float64"):
         return {"float32": "float", "float64": "double"}[dtype]
@@ -53,15 +78,15 @@ def c_type(dtype: str, mlir_type: str) -> str:
 
 def write_program(folder: Path, header: str, symbol: str, module: lowbit.Module) -> Path:
     """main.c: reads `x.bin` for an input x, calls `symbol`, writes `y.bin` for an output y."""
-    declarations, reads, writes, arguments = "", "", "", []
+    declarations, writes, arguments = "", "", []
     for port, is_input in [(p, True) for p in module.inputs] + [(p, False) for p in module.outputs]:
-        name = f"p{len(arguments)}"
-        count = int(np.prod(port.shape, dtype=int))
-        declarations += f"static {c_type(port.dtype, port.type)} {name}[{count}];\n"
+        name, element = f"p{len(arguments)}", c_type(port.dtype)
+        size = f"{int(np.prod(port.shape, dtype=int))} * sizeof({element}), sizeof({element})"
         if is_input:
-            reads += f'  transfer("{port.name}.bin", "rb", {name}, sizeof {name});\n'
+            declarations += f'  const {element} *{name} = load("{port.name}.bin", {size});\n'
         else:
-            writes += f'  transfer("{port.name}.bin", "wb", {name}, sizeof {name});\n'
+            declarations += f"  {element} *{name} = allocate({size});\n"
+            writes += f'  save("{port.name}.bin", {name}, {size.rpartition(",")[0]});\n'
         arguments.append(f"*{name}" if is_input and not port.shape else name)
     path = folder / "main.c"
     path.write_text(
@@ -69,7 +94,6 @@ def write_program(folder: Path, header: str, symbol: str, module: lowbit.Module)
             header=header,
             declarations=declarations,
             workspace=f"{symbol.upper()}_WORKSPACE_BYTES",
-            reads=reads,
             symbol=symbol,
             arguments=", ".join(arguments),
             writes=writes,

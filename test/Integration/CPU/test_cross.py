@@ -19,6 +19,16 @@ EMULATORS = {
 }
 
 
+def emulate(folder: Path, emulator: list[str], module: lowbit.Module, inputs: dict[str, np.ndarray]) -> dict[str, bytes]:
+    """The outputs' bytes. Debian 12's qemu-riscv64 ends with an assertion of its own where some vector instructions cross a page."""
+    try:
+        return call(folder, [*emulator, "./program"], module, inputs)
+    except AssertionError as failure:
+        if "decode_save_opc: Assertion" in str(failure):
+            pytest.skip("the emulator failed in its translator")
+        raise
+
+
 def get_tools(target: str) -> tuple[list[str], list[str]]:
     """Compiler and emulator of a target; the test is skipped where one is not there."""
     triple, emulator = EMULATORS[target]
@@ -103,7 +113,7 @@ def run_twin(folder: Path, target: str, name: str, sources: list[str], compiler:
     module.export(folder / "k.o", target=target, header=folder / "k.h")
     write_program(folder, "k.h", "k_main", module)
     build(folder, "main.c", *sources, "k.o", "-lm", "-o", "program", compiler=compiler)
-    results = call(folder, [*emulator, "./program"], module, inputs)
+    results = emulate(folder, emulator, module, inputs)
     assert not [result for result, array in expected.items() if results[result] != array.tobytes()]
 
 
@@ -123,10 +133,17 @@ def test_layer(tmp_path: Path, target: str) -> None:
     module.export(tmp_path / "k.o", target=target, header=tmp_path / "k.h")
     write_program(tmp_path, "k.h", "k_main", module)
     build(tmp_path, "main.c", "k.o", "-lm", "-o", "program", compiler=compiler)
-    result = np.frombuffer(call(tmp_path, [*emulator, "./program"], module, inputs)["y"], np.float32)
+    result = np.frombuffer(emulate(tmp_path, emulator, module, inputs)["y"], np.float32)
     expected = module.compile("reference")(**inputs)["y"].ravel()
     np.testing.assert_allclose(result, expected, atol=0.02 * np.abs(expected).max())
     assert result @ expected > 0.9999 * np.linalg.norm(result) * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if target != "generic"])
+@pytest.mark.parametrize("name", ["rows", "columns", "depth"])
+def test_nothing_is_read_beyond_arrays(tmp_path: Path, target: str, name: str) -> None:
+    """Tails of every size at the end of a page, on this processor."""
+    run_twin(tmp_path, target, name, [], ["clang-22", "-std=c99"], [])
 
 
 @pytest.mark.skipif("x86-64-avx512vnni" not in TARGETS, reason="the code around tiles needs AVX-512")
