@@ -96,6 +96,15 @@ SmallVector<int64_t> getReductionBlocks(ContractOp op) {
   return blocks;
 }
 
+bool changesAlongReductions(ContractOp op, ContractOperand side) {
+  SmallVector<int64_t> blocks(op.getNumLoops(), 0);
+  if (side == ContractOperand::Lhs)
+    refineBlocks(op, op.getLhs(), op.getLhsScales(), op.getLhsSchemeAttr(), op.getLhsMap(), blocks);
+  else
+    refineBlocks(op, op.getRhs(), op.getRhsScales(), op.getRhsSchemeAttr(), op.getRhsMap(), blocks);
+  return llvm::any_of(blocks, [](int64_t block) { return block != 0; });
+}
+
 int64_t getDotLength(ContractOp op) {
   int64_t length = 1;
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypes();

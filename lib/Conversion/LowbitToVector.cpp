@@ -45,14 +45,15 @@ static LogicalResult vectorizeMarked(RewriterBase &rewriter, Operation *root) {
   return success();
 }
 
-/// Marks `value`'s op, and what it extends, with the shape of one native operand.
+/// Marks `value`'s op, and what it is computed from element by element, with the shape of one native operand.
 static void setNativeShape(Value value, ArrayRef<int64_t> shape) {
   Operation *op = value.getDefiningOp();
-  if (!op || !isa<arith::ExtSIOp, arith::ExtUIOp, vector::TransferReadOp>(op))
+  if (!op || op->hasAttr(nativeShapeAttrName) || !(isa<vector::TransferReadOp>(op) || OpTrait::hasElementwiseMappableTraits(op)))
     return;
   op->setAttr(nativeShapeAttrName, DenseI64ArrayAttr::get(op->getContext(), shape));
   if (!isa<vector::TransferReadOp>(op))
-    setNativeShape(op->getOperand(0), shape);
+    for (Value operand : op->getOperands())
+      setNativeShape(operand, shape);
 }
 
 /// The dot product takes the last parallel loop as lanes and the last reduction as depth.

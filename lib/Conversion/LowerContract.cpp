@@ -1,7 +1,7 @@
 //===- LowerContract.cpp - cut contractions for registers and caches ------===//
 // Law: the three ops of a matmul are computed tile by tile; no accumulator outlives the tile it belongs to.
 
-#include "PackedMatmul.h"
+#include "ReductionLoops.h"
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/Targets/Resolve.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
@@ -13,15 +13,35 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_LOWERCONTRACTPASS
 #include "lowbit/Conversion/Passes.h.inc"
 
-/// Tiles the consumer and computes what it reads inside of its loops, then puts a loop around the dot products.
+static linalg::GenericOp getGeneric(Value value) { return value.getDefiningOp<linalg::GenericOp>(); }
+
+/// What `consumer`, a tile, is computed from; failure when some of it stayed outside of the loops over tiles.
+static FailureOr<MatmulTile> getTile(const PackedMatmul &matmul, linalg::GenericOp consumer) {
+  MatmulTile tile;
+  linalg::GenericOp sums = getGeneric(consumer.getDpsInputs()[0]);
+  if (matmul.blockSum) {
+    tile.blockSum = sums;
+    sums = sums ? getGeneric(sums.getDpsInputs()[0]) : sums;
+  }
+  tile.dots = sums;
+  tile.start = sums ? getGeneric(sums.getDpsInits()[0]) : sums;
+  Block *block = consumer->getBlock();
+  if (!tile.start || tile.start->getBlock() != block || tile.dots->getBlock() != block)
+    return failure();
+  return tile;
+}
+
+/// Tiles the consumer and computes what it reads inside of its loops, then puts loops around the dot products.
 static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul, bool inTiles) {
   scf::SCFTileAndFuseOptions options;
   options.tilingOptions.setTileSizes(matmul.getTileSizes());
   options.tilingOptions.setInterchange(matmul.getLoopOrder());
-  Operation *fused[] = {matmul.dots, matmul.start};
+  SmallVector<Operation *> ops{matmul.consumer, matmul.dots, matmul.start};
+  if (matmul.blockSum)
+    ops.insert(ops.begin() + 1, {matmul.blockSum, matmul.blockSum.getDpsInits()[0].getDefiningOp()});
   options.setFusionControlFn(
       [&](tensor::ExtractSliceOp, OpResult producer, bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
-        if (llvm::is_contained(fused, producer.getOwner()))
+        if (llvm::is_contained(ops, producer.getOwner()))
           return scf::SCFTileAndFuseOptions::ControlFnResult{};
         return std::nullopt;
       });
@@ -31,25 +51,17 @@ static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul, bo
   if (failed(tiled))
     return failure();
   rewriter.replaceAllUsesWith(result, tiled->replacements.lookup(result));
-  for (Operation *op : tiled->tiledAndFusedOps) {
-    auto generic = dyn_cast<linalg::GenericOp>(op);
-    if (!generic || generic.getNumReductionLoops() == 0)
-      continue;
-    if (inTiles) {
-      // Stays whole for the target's pattern, which needs it on buffers.
-      generic->removeAttr(vectorizeAttrName);
-      generic->setAttr(tileProductAttrName, rewriter.getUnitAttr());
-      continue;
-    }
-    scf::SCFTilingOptions reduction;
-    reduction.setTileSizes(matmul.getReductionTileSizes());
-    rewriter.setInsertionPoint(generic);
-    FailureOr<scf::SCFTilingResult> loop = scf::tileUsingSCF(rewriter, cast<TilingInterface>(op), reduction);
-    if (failed(loop))
-      return failure();
-    rewriter.replaceOp(generic, loop->replacements);
+  FailureOr<MatmulTile> tile = getTile(matmul, cast<linalg::GenericOp>(tiled->tiledAndFusedOps.front()));
+  if (failed(tile))
+    return failure();
+  if (inTiles) {
+    // Stays whole for the target's pattern, which needs it on buffers.
+    tile->dots->removeAttr(vectorizeAttrName);
+    tile->dots->setAttr(tileProductAttrName, rewriter.getUnitAttr());
+  } else {
+    buildReductionLoops(rewriter, matmul, *tile);
   }
-  for (Operation *op : {matmul.consumer.getOperation(), matmul.dots.getOperation(), matmul.start.getOperation()}) {
+  for (Operation *op : ops) {
     // What fused ops were read through is left without a user.
     for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
       if (isOpTriviallyDead(user))
@@ -69,33 +81,30 @@ struct LowerContractPass final : impl::LowerContractPassBase<LowerContractPass> 
     FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
     if (failed(resolved))
       return signalPassFailure();
-    if ((*resolved).getVectorBits() == 0)
-      return;
-    SmallVector<ContractOp> contracts;
-    getOperation()->walk([&](ContractOp op) { contracts.push_back(op); });
     IRRewriter rewriter(&getContext());
-    for (ContractOp op : contracts)
-      if (failed(lower(rewriter, op, *resolved)))
+    SmallVector<TiledContract> matmuls = collectMatmuls(getOperation(), *resolved, [](ContractOp op, StringRef reason) {
+      remark::missed(op.getLoc(), getRemarkOptions(op)) << remark::reason("{0}", reason);
+    });
+    for (const TiledContract &matmul : matmuls)
+      if (failed(lower(rewriter, matmul, *resolved)))
         return signalPassFailure();
   }
 
-  static LogicalResult lower(RewriterBase &rewriter, ContractOp op, QuantTargetAttrInterface target) {
-    std::string reason;
-    FailureOr<MatmulForm> form = getMatmulForm(op, reason);
+  static remark::RemarkOpts getRemarkOptions(ContractOp op) {
     auto function = op->getParentOfType<FunctionOpInterface>();
-    StringRef name = function ? function.getName() : "";
-    if (failed(form)) {
-      remark::missed(op.getLoc(), remark::RemarkOpts::name("contract").category("lowbit").function(name)) << remark::reason("{0}", reason);
-      return success();
-    }
-    RegisterTile tile = chooseRegisterTile(target, *form);
+    return remark::RemarkOpts::name("contract").category("lowbit").function(function ? function.getName() : "");
+  }
+
+  static LogicalResult lower(RewriterBase &rewriter, const TiledContract &contract, QuantTargetAttrInterface target) {
+    ContractOp op = contract.op;
+    remark::RemarkOpts options = getRemarkOptions(op);
     rewriter.setInsertionPoint(op);
-    PackedMatmul matmul(rewriter, op, *form, target, tile);
+    PackedMatmul matmul(rewriter, op, contract.form, target, contract.tile);
     rewriter.replaceOp(op, matmul.build());
-    if (failed(tileMatmul(rewriter, matmul, tile.inTiles)))
+    if (failed(tileMatmul(rewriter, matmul, contract.tile.inTiles)))
       return emitError(matmul.getLoc()) << "contraction could not be tiled for the registers of `" << target.getName() << "`";
-    remark::passed(matmul.getLoc(), remark::RemarkOpts::name("contract").category("lowbit").function(name))
-        << remark::metric("rows", tile.rows) << remark::metric("columns", tile.columns);
+    remark::passed(matmul.getLoc(), options) << remark::metric("rows", contract.tile.rows)
+                                             << remark::metric("columns", contract.tile.columns);
     return success();
   }
 };

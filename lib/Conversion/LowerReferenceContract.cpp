@@ -1,7 +1,7 @@
 //===- LowerReferenceContract.cpp - sums of products of codes -------------===//
 //
 // Law: dots of a block are exact, in an integer accumulator that is proved wide enough; blocks are summed in f32 in row-major
-// order; then comes the epilogue. At most three generics: dots, the sum of blocks, the epilogue.
+// order, each by one fused multiply-add; then come the scales of whole sums and the epilogue. At most three generics: dots, the sum of blocks, the epilogue.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,6 +9,7 @@
 #include "ScaleArithmetic.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/LowerReference.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -91,11 +92,13 @@ private:
     });
   }
 
-  /// Appends the scales of both sides, as seen from the first `numLoops` loops.
-  static void appendScales(ContractOp op, ContractLoops &loops, unsigned numLoops, SmallVectorImpl<Value> &inputs,
+  /// Appends the scales that change along reductions, or those that do not, as seen from the first `numLoops` loops.
+  static void appendScales(ContractOp op, ContractLoops &loops, bool inBlocks, unsigned numLoops, SmallVectorImpl<Value> &inputs,
                            SmallVectorImpl<AffineMap> &maps) {
-    for (const ContractSide &side : {ContractSide::getLhs(op), ContractSide::getRhs(op)}) {
-      if (!side.scales)
+    std::pair<ContractSide, ContractOperand> sides[] = {{ContractSide::getLhs(op), ContractOperand::Lhs},
+                                                        {ContractSide::getRhs(op), ContractOperand::Rhs}};
+    for (auto &[side, operand] : sides) {
+      if (!side.scales || changesAlongReductions(op, operand) != inBlocks)
         continue;
       MappedValue scales = loops.buildScales(side, side.scales);
       inputs.push_back(scales.value);
@@ -103,10 +106,10 @@ private:
     }
   }
 
-  /// (f32(dot) * sl) * sr, where the elements are the dot and the scales.
-  static Value buildScaledDot(OpBuilder &b, Location loc, ValueRange elements) {
+  /// The first element, a dot or a sum of blocks, as f32 times the others.
+  static Value buildScaled(OpBuilder &b, Location loc, ValueRange elements) {
     Value real = elements[0];
-    if (!real.getType().isF32())
+    if (isa<IntegerType>(real.getType()))
       real = arith::SIToFPOp::create(b, loc, b.getF32Type(), real);
     for (Value scale : elements.drop_front())
       real = arith::MulFOp::create(b, loc, real, buildAsF32(b, loc, scale));
@@ -117,12 +120,13 @@ private:
     Location loc = op.getLoc();
     SmallVector<Value> inputs{dots};
     SmallVector<AffineMap> maps{builder.getMultiDimIdentityMap(loops.getNumDotLoops())};
-    appendScales(op, loops, loops.getNumDotLoops(), inputs, maps);
+    appendScales(op, loops, /*inBlocks=*/true, loops.getNumDotLoops(), inputs, maps);
     maps.push_back(getLeadingMap(op.getContext(), loops.getNumDotLoops(), loops.getNumParallel()));
     Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
     Value init = linalg::FillOp::create(builder, loc, zero, loops.buildEmpty(loops.getNumParallel(), builder.getF32Type())).getResult(0);
     return buildGeneric(builder, loc, inputs, init, maps, [](OpBuilder &b, Location nested, ValueRange elements) -> Value {
-      return arith::AddFOp::create(b, nested, elements.back(), buildScaledDot(b, nested, elements.drop_back()));
+      Value scale = buildAsF32(b, nested, elements[elements.size() - 2]);
+      return math::FmaOp::create(b, nested, buildScaled(b, nested, elements.drop_back(2)), scale, elements.back());
     });
   }
 
@@ -131,9 +135,8 @@ private:
     Location loc = op.getLoc();
     SmallVector<Value> inputs{sums};
     SmallVector<AffineMap> maps{builder.getMultiDimIdentityMap(loops.getNumParallel())};
-    bool takesSums = loops.getNumBlocks() != 0 || (!op.getLhsScales() && !op.getRhsScales());
-    if (!takesSums)
-      appendScales(op, loops, loops.getNumParallel(), inputs, maps);
+    bool takesSums = !op.getLhsScales() && !op.getRhsScales();
+    appendScales(op, loops, /*inBlocks=*/false, loops.getNumParallel(), inputs, maps);
     unsigned numScaled = inputs.size();
     for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands())) {
       inputs.push_back(operand);
@@ -141,7 +144,7 @@ private:
     }
     maps.push_back(builder.getMultiDimIdentityMap(loops.getNumParallel()));
     return buildGeneric(builder, loc, inputs, op.getInit(), maps, [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
-      Value sum = takesSums ? elements[0] : buildScaledDot(b, nested, elements.take_front(numScaled));
+      Value sum = takesSums ? elements[0] : buildScaled(b, nested, elements.take_front(numScaled));
       if (!op.hasEpilogue())
         return buildFromF32(b, nested, sum, getElementTypeOrSelf(op.getType()));
       IRMapping mapping;

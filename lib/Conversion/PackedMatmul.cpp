@@ -2,8 +2,10 @@
 // Law: sum (a - za)(b - zb) = sum a'b - t sum b - zb (sum a' - K t), where a' = a + offset and t = offset + za, modulo 2^32.
 
 #include "PackedMatmul.h"
+#include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Formats/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/Support/MathExtras.h"
@@ -12,49 +14,79 @@ namespace mlir::lowbit {
 
 PackedMatmul::PackedMatmul(RewriterBase &rewriter, ContractOp op, const MatmulForm &form, QuantTargetAttrInterface target,
                            const RegisterTile &tile)
-    : rewriter(rewriter), op(op), loc(op.getLoc()), form(form), target(target), tile(tile), dot(target.getDotProduct()) {
+    : rewriter(rewriter), op(op), loc(op.getLoc()), form(form), target(target), tile(tile), dot(target.getDotProduct()),
+      rhsWidth(op.getRhsScheme()->getFormat().getWidth()) {
+  if (auto unpack = getUnpack())
+    packing = unpack.getPacking();
   splitLoops();
+  if (packing && !isPackedAsSplit()) {
+    packing = {};
+    splitLoops();
+  }
 }
 
 void PackedMatmul::splitLoops() {
   SmallVector<int64_t> sizes = op.getLoopSizes();
-  splits.resize(sizes.size());
+  splits.assign(sizes.size(), {});
   unsigned next = 0;
-  auto split = [&](unsigned loop) {
-    bool isSplit = loop == form.m || loop == form.n || loop == form.k;
-    int64_t inner = loop == form.m ? tile.rows : loop == form.n ? tile.columns : loop == form.k ? dot.depth : 1;
-    splits[loop] = {next, isSplit, sizes[loop], inner, static_cast<int64_t>(llvm::alignTo(sizes[loop], inner))};
-    next += isSplit ? 2 : 1;
+  auto split = [&](unsigned loop, ArrayRef<int64_t> parts) {
+    splits[loop] = {next, llvm::to_vector(parts), sizes[loop]};
+    next += parts.size();
   };
-  for (AffineExpr expr : op.getResultMap().getResults())
-    split(cast<AffineDimExpr>(expr).getPosition());
+  for (AffineExpr expr : op.getResultMap().getResults()) {
+    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+    int64_t inner = loop == form.m ? tile.rows : loop == form.n ? tile.columns : 0;
+    if (inner == 0)
+      split(loop, sizes[loop]);
+    else
+      split(loop, {static_cast<int64_t>(llvm::divideCeil(sizes[loop], inner)), inner});
+  }
   numParallel = next;
-  split(form.k);
+  splitReduction(split);
+  numLoops = next;
+}
+
+void PackedMatmul::splitReduction(function_ref<void(unsigned, ArrayRef<int64_t>)> split) {
+  int64_t places = packing ? packing.getCodesPerByte(getRhsWidth()) : 1;
+  SmallVector<int64_t> parts;
+  unsigned next = numParallel;
+  reduction = {};
+  if (form.block != 0) {
+    parts.push_back(form.depth / form.block);
+    reduction.block = next++;
+  }
+  parts.push_back(llvm::divideCeil(form.block != 0 ? form.block : form.depth, dot.depth * places));
+  reduction.group = next++;
+  if (places > 1) {
+    parts.push_back(places);
+    reduction.place = next++;
+  }
+  parts.push_back(dot.depth);
+  reduction.depth = next;
+  split(form.k, parts);
+  // Stands for the block among the loops of the contraction.
+  if (reduction.block)
+    splits.push_back({*reduction.block, {parts.front()}, parts.front()});
 }
 
 SmallVector<OpFoldResult> PackedMatmul::getTileSizes() const {
   SmallVector<OpFoldResult> sizes(numParallel, rewriter.getIndexAttr(0));
-  for (auto [loop, split] : llvm::enumerate(splits))
-    if (loop != form.k)
-      sizes[split.outer] = rewriter.getIndexAttr(1);
+  for (const Split &split : splits)
+    if (split.first < numParallel)
+      sizes[split.first] = rewriter.getIndexAttr(1);
   return sizes;
 }
 
 SmallVector<int64_t> PackedMatmul::getLoopOrder() const {
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, numParallel));
   if (tile.columnsOutermost)
-    std::swap(order[splits[form.m].outer], order[splits[form.n].outer]);
+    std::swap(order[splits[form.m].first], order[splits[form.n].first]);
   return order;
 }
 
-SmallVector<OpFoldResult> PackedMatmul::getReductionTileSizes() const {
-  SmallVector<OpFoldResult> sizes(numParallel + 2, rewriter.getIndexAttr(0));
-  sizes[splits[form.k].outer] = rewriter.getIndexAttr(1);
-  return sizes;
-}
-
-linalg::GenericOp PackedMatmul::buildGeneric(ArrayRef<Operand> inputs, Operand init, bool hasReduction, BodyBuilder body) {
-  unsigned loops = hasReduction ? numParallel + 2 : numParallel;
+linalg::GenericOp PackedMatmul::buildGeneric(ArrayRef<Operand> inputs, Operand init, ArrayRef<utils::IteratorType> reductions,
+                                             BodyBuilder body) {
+  unsigned loops = numParallel + reductions.size();
   SmallVector<Value> values;
   SmallVector<AffineMap> maps;
   auto append = [&](const Operand &operand) {
@@ -63,8 +95,8 @@ linalg::GenericOp PackedMatmul::buildGeneric(ArrayRef<Operand> inputs, Operand i
   };
   llvm::for_each(inputs, append);
   append(init);
-  SmallVector<utils::IteratorType> iterators(loops, utils::IteratorType::parallel);
-  std::fill(iterators.begin() + numParallel, iterators.end(), utils::IteratorType::reduction);
+  SmallVector<utils::IteratorType> iterators(numParallel, utils::IteratorType::parallel);
+  llvm::append_range(iterators, reductions);
   auto generic = linalg::GenericOp::create(
       rewriter, loc, init.value.getType(), ArrayRef(values).drop_back(), values.back(), maps, iterators,
       [&](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, body(b, at, elements)); });
@@ -72,63 +104,91 @@ linalg::GenericOp PackedMatmul::buildGeneric(ArrayRef<Operand> inputs, Operand i
   return generic;
 }
 
-/// An undefined tensor in the shape of the packed result.
-PackedMatmul::Operand PackedMatmul::buildEmpty(Type elementType) {
-  SmallVector<int64_t> shape(numParallel, 1);
-  for (auto [loop, split] : llvm::enumerate(splits)) {
-    if (loop == form.k)
-      continue;
-    shape[split.outer] = split.padded / split.tile;
-    if (split.isSplit)
-      shape[split.outer + 1] = split.tile;
-  }
-  return {tensor::EmptyOp::create(rewriter, loc, shape, elementType), rewriter.getMultiDimIdentityMap(numParallel)};
+PackedMatmul::Operand PackedMatmul::buildEmpty(Type elementType, bool hasBlocks) {
+  unsigned rank = numParallel + (hasBlocks ? 1 : 0);
+  SmallVector<int64_t> shape(rank, 1);
+  for (const Split &split : splits)
+    if (split.first < numParallel)
+      llvm::copy(split.sizes, shape.begin() + split.first);
+  if (hasBlocks)
+    shape.back() = splits[form.k].sizes.front();
+  return {tensor::EmptyOp::create(rewriter, loc, shape, elementType), rewriter.getMultiDimIdentityMap(rank)};
 }
 
 void PackedMatmul::buildStart() {
   SmallVector<Operand> inputs;
   Value lhsZeros = op.getLhsZeros(), rhsZeros = op.getRhsZeros();
+  std::optional<int64_t> splatZero = getSplatZero();
   bool hasColumnSums = lhsZeros || offset != 0;
   if (hasColumnSums)
-    inputs.push_back(splitLikeResult(sumColumns(lhsZeros ? -1 : -offset)));
+    inputs.push_back(sumColumns(lhsZeros ? -1 : -offset));
   if (lhsZeros)
     inputs.push_back(getScaleLike(lhsZeros, op.getLhsMap(), op.getLhsSchemeAttr()));
-  if (rhsZeros) {
+  if (rhsZeros && !splatZero)
     inputs.push_back(getScaleLike(rhsZeros, op.getRhsMap(), op.getRhsSchemeAttr()));
-    inputs.push_back(splitLikeResult(sumAlongReduction(lhs, isLhsSigned, 1)));
-  }
+  if (rhsZeros)
+    inputs.push_back(splitLikeResult(sumAlongReduction(lhs, isLhsSigned, splatZero ? -*splatZero : 1)));
   bool isLhsZeroSigned = op.getLhsScheme()->getFormat().isSigned(), isRhsZeroSigned = op.getRhsScheme()->getFormat().isSigned();
-  start =
-      buildGeneric(inputs, buildEmpty(rewriter.getI32Type()), /*hasReduction=*/false, [&](OpBuilder &b, Location at, ValueRange elements) {
-        auto constant = [&](int64_t value) -> Value {
-          return arith::ConstantOp::create(b, at, b.getI32IntegerAttr(static_cast<int32_t>(value)));
-        };
-        Value t = constant(offset), sum = constant(0);
-        if (hasColumnSums) {
-          sum = elements.front();
-          elements = elements.drop_front();
-        }
-        if (lhsZeros) {
-          t = arith::AddIOp::create(b, at, t, buildResize(b, at, elements.front(), 32, isLhsZeroSigned));
-          sum = arith::MulIOp::create(b, at, sum, t);
-          elements = elements.drop_front();
-        }
-        if (!rhsZeros)
-          return sum;
-        Value zero = buildResize(b, at, elements[0], 32, isRhsZeroSigned);
-        Value whole = arith::MulIOp::create(b, at, t, constant(form.depth));
-        Value rest = arith::SubIOp::create(b, at, elements[1], whole);
-        return arith::SubIOp::create(b, at, sum, arith::MulIOp::create(b, at, zero, rest)).getResult();
-      });
+  int64_t length = form.block != 0 ? form.block : form.depth;
+  auto body = [&](OpBuilder &b, Location at, ValueRange elements) {
+    auto constant = [&](int64_t value) -> Value {
+      return arith::ConstantOp::create(b, at, b.getI32IntegerAttr(static_cast<int32_t>(value)));
+    };
+    auto next = [&] {
+      Value element = elements.front();
+      elements = elements.drop_front();
+      return element;
+    };
+    Value t = constant(offset), sum = hasColumnSums ? next() : constant(0);
+    if (lhsZeros) {
+      t = arith::AddIOp::create(b, at, t, buildResize(b, at, next(), 32, isLhsZeroSigned));
+      sum = arith::MulIOp::create(b, at, sum, t);
+    }
+    if (!rhsZeros)
+      return sum;
+    if (splatZero) {
+      Value rest = arith::AddIOp::create(b, at, next(), arith::MulIOp::create(b, at, t, constant(length * *splatZero)));
+      return arith::AddIOp::create(b, at, sum, rest).getResult();
+    }
+    Value zero = buildResize(b, at, next(), 32, isRhsZeroSigned);
+    Value rest = arith::SubIOp::create(b, at, next(), arith::MulIOp::create(b, at, t, constant(length)));
+    return arith::SubIOp::create(b, at, sum, arith::MulIOp::create(b, at, zero, rest)).getResult();
+  };
+  SmallVector<utils::IteratorType> blocks(form.block != 0 ? 1 : 0, utils::IteratorType::parallel);
+  start = buildGeneric(inputs, buildEmpty(rewriter.getI32Type(), form.block != 0), blocks, body);
 }
 
 void PackedMatmul::buildDots() {
-  bool isRhsSigned = op.getRhsScheme()->getFormat().isSigned();
-  Operand sums{start.getResult(0), rewriter.getMultiDimIdentityMap(numParallel)};
-  dots = buildGeneric({packedLhs, packedRhs}, sums, /*hasReduction=*/true, [&](OpBuilder &b, Location at, ValueRange elements) {
+  Operand sums{start.getResult(0), rewriter.getMultiDimIdentityMap(numParallel + (reduction.block ? 1 : 0))};
+  SmallVector<utils::IteratorType> iterators(numLoops - numParallel, utils::IteratorType::reduction);
+  if (reduction.block)
+    iterators.front() = utils::IteratorType::parallel;
+  dots = buildGeneric({packedLhs, packedRhs}, sums, iterators, [&](OpBuilder &b, Location at, ValueRange elements) {
     Value left = buildResize(b, at, elements[0], 32, isLhsSigned), right = buildResize(b, at, elements[1], 32, isRhsSigned);
     return arith::AddIOp::create(b, at, elements[2], arith::MulIOp::create(b, at, left, right)).getResult();
   });
+}
+
+static Value buildAsReal(OpBuilder &b, Location at, Value number) {
+  if (isa<IntegerType>(number.getType()))
+    return arith::SIToFPOp::create(b, at, b.getF32Type(), number);
+  return buildAsF32(b, at, number);
+}
+
+void PackedMatmul::buildBlockSum() {
+  SmallVector<Operand> inputs{{dots.getResult(0), rewriter.getMultiDimIdentityMap(numParallel + 1)}};
+  appendScales(/*inBlocks=*/true, inputs);
+  Operand empty = buildEmpty(rewriter.getF32Type(), /*hasBlocks=*/false);
+  Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getF32FloatAttr(0));
+  auto fill = linalg::FillOp::create(rewriter, loc, zero, empty.value);
+  blockSum = buildGeneric(inputs, {fill.getResult(0), empty.map}, utils::IteratorType::reduction,
+                          [](OpBuilder &b, Location at, ValueRange elements) {
+                            Value real = buildAsReal(b, at, elements.front());
+                            for (Value scale : elements.drop_front().drop_back(2))
+                              real = arith::MulFOp::create(b, at, real, buildAsReal(b, at, scale));
+                            Value last = buildAsReal(b, at, elements[elements.size() - 2]);
+                            return math::FmaOp::create(b, at, real, last, elements.back()).getResult();
+                          });
 }
 
 /// The element of the result from the sum, the scales and the epilogue's operands, in the order that the op's document gives.
@@ -136,16 +196,10 @@ Value PackedMatmul::buildElement(OpBuilder &b, Location at, ValueRange elements)
   Value sum = elements.front();
   elements = elements.drop_front();
   if (op.getLhsScales() || op.getRhsScales())
-    sum = arith::SIToFPOp::create(b, at, b.getF32Type(), sum);
-  for (Value scales : {op.getLhsScales(), op.getRhsScales()}) {
-    if (!scales)
-      continue;
-    Value scale = elements.front();
-    elements = elements.drop_front();
-    if (!scale.getType().isF32())
-      scale = arith::ExtFOp::create(b, at, b.getF32Type(), scale);
-    sum = arith::MulFOp::create(b, at, sum, scale);
-  }
+    sum = buildAsReal(b, at, sum);
+  for (unsigned i = 0; i < numWholeScales; ++i)
+    sum = arith::MulFOp::create(b, at, sum, buildAsReal(b, at, elements[i]));
+  elements = elements.drop_front(numWholeScales);
   Type sumType = op.getSumType(), resultType = getElementTypeOrSelf(op.getResult().getType());
   if (sumType.isInteger(64))
     sum = arith::ExtSIOp::create(b, at, sumType, sum);
@@ -162,26 +216,38 @@ Value PackedMatmul::buildElement(OpBuilder &b, Location at, ValueRange elements)
   return mapping.lookupOrDefault(cast<YieldOp>(block.getTerminator()).getValue());
 }
 
-void PackedMatmul::buildConsumer() {
-  SmallVector<Operand> inputs{{dots.getResult(0), rewriter.getMultiDimIdentityMap(numParallel)}};
-  if (op.getLhsScales())
+void PackedMatmul::appendScales(bool inBlocks, SmallVectorImpl<Operand> &inputs) {
+  if (op.getLhsScales() && changesAlongReductions(op, ContractOperand::Lhs) == inBlocks)
     inputs.push_back(getScaleLike(op.getLhsScales(), op.getLhsMap(), op.getLhsSchemeAttr()));
-  if (op.getRhsScales())
+  if (op.getRhsScales() && changesAlongReductions(op, ContractOperand::Rhs) == inBlocks)
     inputs.push_back(getScaleLike(op.getRhsScales(), op.getRhsMap(), op.getRhsSchemeAttr()));
+}
+
+void PackedMatmul::buildConsumer() {
+  linalg::GenericOp sums = blockSum ? blockSum : dots;
+  SmallVector<Operand> inputs{{sums.getResult(0), rewriter.getMultiDimIdentityMap(numParallel)}};
+  appendScales(/*inBlocks=*/false, inputs);
+  numWholeScales = inputs.size() - 1;
   for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
     inputs.push_back(splitLikeResult({operand, op.getMap(3 + i)}));
-  bool isPadded = splits[form.m].padded != form.rows || splits[form.n].padded != form.columns;
-  Operand init = isPadded ? buildEmpty(getElementTypeOrSelf(op.getResult().getType())) : splitAxes({op.getInit(), op.getResultMap()});
-  consumer = buildGeneric(inputs, init, /*hasReduction=*/false,
+  bool isPadded = splits[form.m].getPadded() != form.rows || splits[form.n].getPadded() != form.columns;
+  Type elementType = getElementTypeOrSelf(op.getResult().getType());
+  Operand init = isPadded ? buildEmpty(elementType, /*hasBlocks=*/false) : splitAxes({op.getInit(), op.getResultMap()});
+  consumer = buildGeneric(inputs, init, {},
                           [&](OpBuilder &b, Location at, ValueRange elements) { return buildElement(b, at, elements); });
 }
 
 Value PackedMatmul::build() {
+  rhs = packing ? Operand{op.getRhs(), op.getRhsMap()} : decodeRhs();
+  NumberFormatAttrInterface rhsFormat = op.getRhsScheme()->getFormat();
+  isRhsSigned = rhsFormat.isSigned() || (!packing && !rhsFormat.getCodeType().isInteger(8));
   lhs = prepareLhs();
   packedLhs = splitAxes(lhs);
   packedRhs = prepareRhs();
   buildStart();
   buildDots();
+  if (form.block != 0)
+    buildBlockSum();
   buildConsumer();
 
   auto type = cast<RankedTensorType>(op.getResult().getType());
@@ -189,10 +255,8 @@ Value PackedMatmul::build() {
   SmallVector<ReassociationIndices> groups;
   for (AffineExpr expr : op.getResultMap().getResults()) {
     const Split &split = splits[cast<AffineDimExpr>(expr).getPosition()];
-    padded.push_back(split.padded);
-    groups.push_back({split.outer});
-    if (split.isSplit)
-      groups.back().push_back(split.outer + 1);
+    padded.push_back(split.getPadded());
+    groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(split.first, split.first + split.sizes.size())));
   }
   Value whole = tensor::CollapseShapeOp::create(rewriter, loc, type.clone(padded), consumer.getResult(0), groups);
   if (type.getShape() == ArrayRef<int64_t>(padded))

@@ -10,32 +10,44 @@ namespace mlir::lowbit {
 /// Marks the ops that `convert-lowbit-to-vector` takes.
 inline constexpr StringLiteral vectorizeAttrName = "lowbit.vectorize";
 
-/// Builds a matmul in the packed form. Its loops are those of the result in order, rows and columns split in two, then the reduction split
-/// in two. Where an axis is padded, codes are zero.
+/// Builds a matmul in the packed form. Its loops are those of the result in order, rows and columns split in two, then those that the
+/// reduction is split in: blocks that share scales (where scales change), groups, codes of a byte, depth of a dot product. Where an axis
+/// is padded, codes are zero.
 class PackedMatmul {
 public:
   PackedMatmul(RewriterBase &rewriter, ContractOp op, const MatmulForm &form, QuantTargetAttrInterface target, const RegisterTile &tile);
 
-  /// Builds the three ops below and returns what replaces the contraction.
+  /// Builds the ops below and returns what replaces the contraction.
   Value build();
 
-  linalg::GenericOp start;    ///< What accumulators start from.
-  linalg::GenericOp dots;     ///< Sums of products.
+  linalg::GenericOp start;    ///< What accumulators start from: parallel loops and blocks.
+  linalg::GenericOp dots;     ///< Sums of products of each block; it takes the right codes in bytes.
+  linalg::GenericOp blockSum; ///< The sum over blocks; null where there are none.
   linalg::GenericOp consumer; ///< Scales and epilogue.
 
   Location getLoc() const { return loc; }
   /// Tile sizes (0: whole) and order of the loops of `consumer`.
   SmallVector<OpFoldResult> getTileSizes() const;
   SmallVector<int64_t> getLoopOrder() const;
-  /// Tile sizes of `dots` that leave one group of the reduction.
-  SmallVector<OpFoldResult> getReductionTileSizes() const;
+  /// The loops of the reduction; none where it is not split so.
+  struct ReductionLoops {
+    std::optional<unsigned> block;
+    unsigned group;
+    std::optional<unsigned> place;
+    unsigned depth;
+  };
+  const ReductionLoops &getReduction() const { return reduction; }
+  /// How codes come out of a byte of right codes; null when a byte is a code.
+  PackingAttrInterface getPacking() const { return reduction.place ? packing : PackingAttrInterface(); }
+  unsigned getRhsWidth() const { return rhsWidth; }
 
 private:
-  /// The packed loops of a loop: one, or two when it is split in tiles.
+  /// The packed loops of a loop, from `first` on: one, or several when it is split.
   struct Split {
-    unsigned outer;
-    bool isSplit;
-    int64_t size, tile, padded;
+    unsigned first;
+    SmallVector<int64_t> sizes;
+    int64_t size;
+    int64_t getPadded() const { return ShapedType::getNumElements(sizes); }
   };
   /// A value and its map from loops, of the contraction or packed.
   struct Operand {
@@ -45,27 +57,42 @@ private:
   using BodyBuilder = function_ref<Value(OpBuilder &, Location, ValueRange)>;
 
   void splitLoops();
+  void splitReduction(function_ref<void(unsigned, ArrayRef<int64_t>)> split);
   AffineMap makeMap(ArrayRef<AffineExpr> exprs) const;
   Value pad(Value value, ArrayRef<int64_t> shape);
   /// Splits the axes of codes.
   Operand splitAxes(Operand operand);
   /// Splits the axes of an elementwise operand and gives it the rank of the packed result, with axes of size one where it does not vary.
   Operand splitLikeResult(Operand operand);
+  /// The second half of that: an operand over packed loops.
+  Operand expandLikeResult(Operand operand);
   Operand dropConstantAxes(Operand operand);
   Operand getScaleLike(Value scales, AffineMap codes, SchemeAttr scheme);
 
   Operand prepareLhs();
+  Operand decodeRhs();
   Operand prepareRhs();
-  Value getPackedWeights();
+  /// What unpacks the right codes, if as this target packs them; and whether the sizes of the loops are those of the packed codes.
+  UnpackOp getUnpack();
+  bool isPackedAsSplit();
+  /// The zero point that all right codes share, if it is one and known.
+  std::optional<int64_t> getSplatZero();
   Operand sumAlongReduction(Operand codes, bool isSigned, int64_t factor);
   Operand sumColumns(int64_t factor);
-  Operand sumConstantColumns(Value packed, ArrayRef<char> bytes, int64_t factor);
+  Operand sumConstantColumns(ArrayRef<int64_t> packedShape, ArrayRef<char> bytes, int64_t factor);
+  Operand buildPanels(Type elementType, StringRef name, ArrayRef<char> bytes);
+  std::optional<Operand> buildScalePanels(Value scales, AffineMap codes);
+  Value splitGroups(Value packed, unsigned rank);
 
-  linalg::GenericOp buildGeneric(ArrayRef<Operand> inputs, Operand init, bool hasReduction, BodyBuilder body);
-  Operand buildEmpty(Type elementType);
+  /// A generic over the parallel loops and those of the reduction that `iterators` gives.
+  linalg::GenericOp buildGeneric(ArrayRef<Operand> inputs, Operand init, ArrayRef<utils::IteratorType> reductions, BodyBuilder body);
+  /// An undefined tensor in the shape of the packed result, with an axis for blocks if `hasBlocks`.
+  Operand buildEmpty(Type elementType, bool hasBlocks);
   void buildStart();
   void buildDots();
+  void buildBlockSum();
   void buildConsumer();
+  void appendScales(bool inBlocks, SmallVectorImpl<Operand> &inputs);
   Value buildElement(OpBuilder &b, Location at, ValueRange elements);
 
   RewriterBase &rewriter;
@@ -75,11 +102,16 @@ private:
   QuantTargetAttrInterface target;
   RegisterTile tile;
   DotProduct dot;
-  SmallVector<Split> splits; ///< By loop of the contraction.
-  unsigned numParallel = 0;  ///< Packed loops that are not the reduction's.
+  PackingAttrInterface packing; ///< Of the right codes; null when they are not packed.
+  SmallVector<Split> splits;    ///< By loop of the contraction.
+  unsigned numParallel = 0;     ///< Packed loops that are not the reduction's.
+  unsigned rhsWidth;              ///< Bits of a right code.
+  unsigned numLoops = 0;
+  unsigned numWholeScales = 0;    ///< Scales that multiply whole sums.
+  ReductionLoops reduction;
   Operand lhs, rhs;          ///< Prepared codes by loops of the contraction (right: null value when packed), then packed.
   Operand packedLhs, packedRhs;
-  bool isLhsSigned = true; ///< How prepared left codes extend.
+  bool isLhsSigned = true, isRhsSigned = true; ///< How prepared codes extend.
   int64_t offset = 0;      ///< What prepared left codes are above the given ones.
 };
 

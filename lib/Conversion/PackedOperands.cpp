@@ -11,7 +11,7 @@
 namespace mlir::lowbit {
 
 AffineMap PackedMatmul::makeMap(ArrayRef<AffineExpr> exprs) const {
-  return AffineMap::get(numParallel + 2, 0, exprs, rewriter.getContext());
+  return AffineMap::get(numLoops, 0, exprs, rewriter.getContext());
 }
 
 Value PackedMatmul::pad(Value value, ArrayRef<int64_t> shape) {
@@ -32,12 +32,12 @@ PackedMatmul::Operand PackedMatmul::splitAxes(Operand operand) {
   SmallVector<AffineExpr> exprs;
   for (AffineExpr expr : operand.map.getResults()) {
     const Split &split = splits[cast<AffineDimExpr>(expr).getPosition()];
-    padded.push_back(split.padded);
+    padded.push_back(split.getPadded());
     ReassociationIndices &group = groups.emplace_back();
-    for (unsigned part = 0; part < (split.isSplit ? 2u : 1u); ++part) {
+    for (auto [part, size] : llvm::enumerate(split.sizes)) {
       group.push_back(shape.size());
-      shape.push_back(part == 0 ? split.padded / split.tile : split.tile);
-      exprs.push_back(rewriter.getAffineDimExpr(split.outer + part));
+      shape.push_back(size);
+      exprs.push_back(rewriter.getAffineDimExpr(split.first + part));
     }
   }
   Value value = pad(operand.value, padded);
@@ -71,47 +71,70 @@ PackedMatmul::Operand PackedMatmul::dropConstantAxes(Operand operand) {
 }
 
 PackedMatmul::Operand PackedMatmul::splitLikeResult(Operand operand) {
-  operand = splitAxes(dropConstantAxes(operand));
-  ArrayRef<AffineExpr> exprs = operand.map.getResults();
-  bool isOrdered = llvm::is_sorted(
-      exprs, [](AffineExpr a, AffineExpr b) { return cast<AffineDimExpr>(a).getPosition() < cast<AffineDimExpr>(b).getPosition(); });
-  if (exprs.empty() || !isOrdered)
+  return expandLikeResult(splitAxes(dropConstantAxes(operand)));
+}
+
+PackedMatmul::Operand PackedMatmul::expandLikeResult(Operand operand) {
+  SmallVector<unsigned> loops;
+  for (AffineExpr expr : operand.map.getResults())
+    loops.push_back(cast<AffineDimExpr>(expr).getPosition());
+  SmallVector<unsigned> parallel(llvm::make_filter_range(loops, [&](unsigned loop) { return loop < numParallel; }));
+  if (loops.empty() || !llvm::is_sorted(parallel))
     return operand;
   auto type = cast<RankedTensorType>(operand.value.getType());
-  SmallVector<AffineExpr> full(numParallel, rewriter.getAffineConstantExpr(0));
-  SmallVector<int64_t> shape(numParallel, 1);
-  SmallVector<ReassociationIndices> groups(exprs.size());
-  for (auto [axis, expr] : llvm::enumerate(exprs)) {
-    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
-    full[loop] = expr;
-    shape[loop] = type.getDimSize(axis);
-    // Every axis takes the loops from its own up to the next one's; the first also those before.
-    unsigned begin = axis == 0 ? 0 : loop;
-    unsigned end = axis + 1 == exprs.size() ? numParallel : cast<AffineDimExpr>(exprs[axis + 1]).getPosition();
-    groups[axis] = llvm::to_vector<2>(llvm::seq<int64_t>(begin, end));
+  SmallVector<AffineExpr> exprs;
+  SmallVector<int64_t> shape;
+  SmallVector<ReassociationIndices> groups;
+  unsigned next = 0;
+  auto append = [&](AffineExpr expr, int64_t size) {
+    groups.back().push_back(shape.size());
+    exprs.push_back(expr);
+    shape.push_back(size);
+  };
+  // Every axis takes the loops before it that the operand does not vary along; the last one also those after it.
+  for (auto [axis, loop] : llvm::enumerate(loops)) {
+    groups.emplace_back();
+    for (; loop < numParallel && next < loop; ++next)
+      append(rewriter.getAffineConstantExpr(0), 1);
+    append(rewriter.getAffineDimExpr(loop), type.getDimSize(axis));
+    next += loop < numParallel ? 1 : 0;
   }
-  if (shape.size() != exprs.size())
+  for (; next < numParallel; ++next)
+    append(rewriter.getAffineConstantExpr(0), 1);
+  if (shape.size() != loops.size())
     operand.value = tensor::ExpandShapeOp::create(rewriter, loc, type.clone(shape), operand.value, groups);
-  return {operand.value, makeMap(full)};
+  return {operand.value, makeMap(exprs)};
 }
 
 PackedMatmul::Operand PackedMatmul::getScaleLike(Value scales, AffineMap codes, SchemeAttr scheme) {
   SmallVector<AffineExpr> exprs;
+  ArrayRef<int64_t> shape = cast<ShapedType>(scales.getType()).getShape();
   if (!scheme.isPerTensor())
-    for (auto [expr, block] : llvm::zip(codes.getResults(), scheme.getBlock().asArrayRef()))
-      exprs.push_back(block == 1 ? expr : rewriter.getAffineConstantExpr(0));
-  return splitLikeResult({scales, AffineMap::get(codes.getNumDims(), 0, exprs, rewriter.getContext())});
+    for (auto [axis, expr] : llvm::enumerate(codes.getResults())) {
+      int64_t block = scheme.getBlock()[axis];
+      bool isReduction = cast<AffineDimExpr>(expr).getPosition() == form.k;
+      if (isReduction && shape[axis] > 1)
+        exprs.push_back(rewriter.getAffineDimExpr(op.getNumLoops()));
+      else
+        exprs.push_back(block == 1 && !isReduction ? expr : rewriter.getAffineConstantExpr(0));
+    }
+  AffineMap map = AffineMap::get(op.getNumLoops() + 1, 0, exprs, rewriter.getContext());
+  if (map.isFunctionOfDim(op.getNumLoops()))
+    if (std::optional<Operand> panels = buildScalePanels(scales, codes))
+      return *panels;
+  return splitLikeResult({scales, map});
 }
 
 /// The left codes with the reduction last, in the width and sign that the dot product takes.
 PackedMatmul::Operand PackedMatmul::prepareLhs() {
   AffineMap map = op.getLhsMap();
-  bool isSigned = op.getLhsScheme()->getFormat().isSigned(), isRhsSigned = op.getRhsScheme()->getFormat().isSigned();
+  NumberFormatAttrInterface format = op.getLhsScheme()->getFormat();
+  bool isSigned = format.isSigned(), isByte = format.getCodeType().isInteger(8);
   bool isFlipped = dot.needsFlip(isSigned, isRhsSigned);
   isLhsSigned = dot.lhsWidth > 8 || isSigned != isFlipped;
   offset = !isFlipped ? 0 : isSigned ? 128 : -128;
   unsigned rank = map.getNumResults(), last = *map.getResultPosition(rewriter.getAffineDimExpr(form.k));
-  if (!isFlipped && dot.lhsWidth == 8 && last == rank - 1)
+  if (!isFlipped && isByte && dot.lhsWidth == 8 && last == rank - 1)
     return {op.getLhs(), map};
 
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
@@ -126,6 +149,8 @@ PackedMatmul::Operand PackedMatmul::prepareLhs() {
   auto prepared = linalg::GenericOp::create(rewriter, loc, empty.getType(), op.getLhs(), empty, maps, iterators,
                                             [&](OpBuilder &b, Location at, ValueRange elements) {
                                               Value code = elements[0];
+                                              if (!isByte)
+                                                code = format.buildDecodeInteger(b, at, code, 8);
                                               if (isFlipped)
                                                 code = arith::XOrIOp::create(b, at, code, buildIntegerLike(b, at, -128, 8, code));
                                               code = buildResize(b, at, code, dot.lhsWidth, isSigned);
@@ -134,34 +159,64 @@ PackedMatmul::Operand PackedMatmul::prepareLhs() {
   return {prepared.getResult(0), AffineMap::get(map.getNumDims(), 0, exprs, rewriter.getContext())};
 }
 
-/// The bytes that the right codes are unpacked from, if they lie as the dot product wants them.
-Value PackedMatmul::getPackedWeights() {
+UnpackOp PackedMatmul::getUnpack() {
   Value codes = op.getRhs();
   if (auto slice = codes.getDefiningOp<tensor::ExtractSliceOp>(); slice && slice.hasUnitStride() && slice.hasZeroOffset())
     codes = slice.getSource();
   auto unpack = codes.getDefiningOp<UnpackOp>();
-  SmallVector<int64_t> padded;
-  for (AffineExpr expr : op.getRhsMap().getResults())
-    padded.push_back(splits[cast<AffineDimExpr>(expr).getPosition()].padded);
-  if (!unpack || cast<ShapedType>(codes.getType()).getShape() != ArrayRef<int64_t>(padded))
+  NumberFormatAttrInterface format = op.getRhsScheme()->getFormat();
+  unsigned rank = op.getRhsMap().getNumResults();
+  if (!unpack || rank < 2 || (format.getWidth() != 8 && format.isSigned()))
     return {};
-  unsigned rank = padded.size();
   bool isTransposed = op.getRhsMap().getDimPosition(rank - 1) == form.k;
   bool isLast = op.getRhsMap().getDimPosition(rank - (isTransposed ? 2 : 1)) == form.n;
-  return isLast && unpack.getPacking() == target.getWeightPacking(tile.columns, isTransposed) ? unpack.getPacked() : Value();
+  return isLast && unpack.getPacking() == target.getWeightPacking(tile.columns, isTransposed) ? unpack : UnpackOp();
+}
+
+bool PackedMatmul::isPackedAsSplit() {
+  SmallVector<int64_t> padded;
+  for (AffineExpr expr : op.getRhsMap().getResults())
+    padded.push_back(splits[cast<AffineDimExpr>(expr).getPosition()].getPadded());
+  return cast<ShapedType>(getUnpack().getCodes().getType()).getShape() == ArrayRef<int64_t>(padded);
+}
+
+std::optional<int64_t> PackedMatmul::getSplatZero() {
+  DenseIntElementsAttr zeros;
+  if (!op.getRhsZeros() || !matchPattern(op.getRhsZeros(), m_Constant(&zeros)) || !zeros.isSplat())
+    return std::nullopt;
+  APInt zero = zeros.getSplatValue<APInt>();
+  return op.getRhsScheme()->getFormat().isSigned() ? zero.getSExtValue() : static_cast<int64_t>(zero.getZExtValue());
+}
+
+/// The right codes as integers of 8 bits.
+PackedMatmul::Operand PackedMatmul::decodeRhs() {
+  NumberFormatAttrInterface format = op.getRhsScheme()->getFormat();
+  if (format.getCodeType().isInteger(8))
+    return {op.getRhs(), op.getRhsMap()};
+  auto type = cast<RankedTensorType>(op.getRhs().getType());
+  Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
+  SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  auto decoded = linalg::GenericOp::create(rewriter, loc, empty.getType(), op.getRhs(), empty, maps, iterators,
+                                           [&](OpBuilder &b, Location at, ValueRange elements) {
+                                             linalg::YieldOp::create(b, at, format.buildDecodeInteger(b, at, elements[0], 8));
+                                           });
+  return {decoded.getResult(0), op.getRhsMap()};
 }
 
 PackedMatmul::Operand PackedMatmul::prepareRhs() {
-  rhs = {op.getRhs(), op.getRhsMap()};
-  const Split &n = splits[form.n], &k = splits[form.k];
+  const Split &n = splits[form.n];
   SmallVector<AffineExpr> exprs;
-  for (AffineExpr expr : rhs.map.getResults())
+  for (AffineExpr expr : op.getRhsMap().getResults())
     if (unsigned loop = cast<AffineDimExpr>(expr).getPosition(); loop != form.n && loop != form.k)
-      exprs.push_back(rewriter.getAffineDimExpr(splits[loop].outer));
-  for (unsigned position : {n.outer, k.outer, n.outer + 1, k.outer + 1})
+      exprs.push_back(rewriter.getAffineDimExpr(splits[loop].first));
+  exprs.push_back(rewriter.getAffineDimExpr(n.first));
+  if (reduction.block)
+    exprs.push_back(rewriter.getAffineDimExpr(*reduction.block));
+  for (unsigned position : {reduction.group, n.first + 1, reduction.depth})
     exprs.push_back(rewriter.getAffineDimExpr(position));
-  if (Value packed = getPackedWeights())
-    return {packed, makeMap(exprs)};
+  if (packing)
+    return {splitGroups(getUnpack().getPacked(), exprs.size()), makeMap(exprs)};
 
   Operand split = splitAxes(rhs);
   SmallVector<int64_t> permutation, shape;
@@ -172,19 +227,57 @@ PackedMatmul::Operand PackedMatmul::prepareRhs() {
   return {linalg::TransposeOp::create(rewriter, loc, split.value, empty, permutation)->getResult(0), makeMap(exprs)};
 }
 
+/// Packed bytes with the blocks as an axis before the groups of a block.
+Value PackedMatmul::splitGroups(Value packed, unsigned rank) {
+  auto type = cast<RankedTensorType>(packed.getType());
+  if (type.getRank() == rank)
+    return packed;
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<int64_t> shape;
+  for (auto [axis, size] : llvm::enumerate(type.getShape())) {
+    groups.push_back({static_cast<int64_t>(shape.size())});
+    if (axis + 3 == static_cast<size_t>(type.getRank())) {
+      int64_t blocks = splits[form.k].sizes.front();
+      groups.back().push_back(shape.size() + 1);
+      shape.append({blocks, size / blocks});
+    } else {
+      shape.push_back(size);
+    }
+  }
+  return tensor::ExpandShapeOp::create(rewriter, loc, type.clone(shape), packed, groups);
+}
+
 PackedMatmul::Operand PackedMatmul::sumAlongReduction(Operand codes, bool isSigned, int64_t factor) {
   SmallVector<AffineExpr> source, kept;
-  SmallVector<int64_t> shape;
+  SmallVector<int64_t> shape, split;
+  SmallVector<ReassociationIndices> groups;
   auto type = cast<RankedTensorType>(codes.value.getType());
   SmallVector<utils::IteratorType> iterators;
-  for (auto [axis, expr] : llvm::enumerate(codes.map.getResults())) {
-    bool isReduction = cast<AffineDimExpr>(expr).getPosition() == form.k;
-    iterators.push_back(isReduction ? utils::IteratorType::reduction : utils::IteratorType::parallel);
-    if (isReduction)
-      continue;
-    source.push_back(rewriter.getAffineDimExpr(axis));
+  auto keep = [&](AffineExpr expr, int64_t size) {
+    source.push_back(rewriter.getAffineDimExpr(split.size()));
     kept.push_back(expr);
-    shape.push_back(type.getDimSize(axis));
+    shape.push_back(size);
+    split.push_back(size);
+    iterators.push_back(utils::IteratorType::parallel);
+  };
+  for (auto [axis, expr] : llvm::enumerate(codes.map.getResults())) {
+    groups.push_back({static_cast<int64_t>(split.size())});
+    if (cast<AffineDimExpr>(expr).getPosition() != form.k) {
+      keep(expr, type.getDimSize(axis));
+      continue;
+    }
+    int64_t size = type.getDimSize(axis);
+    if (form.block != 0) {
+      keep(rewriter.getAffineDimExpr(op.getNumLoops()), size / form.block);
+      groups.back().push_back(split.size());
+      size = form.block;
+    }
+    split.push_back(size);
+    iterators.push_back(utils::IteratorType::reduction);
+  }
+  if (form.block != 0) {
+    type = type.clone(split);
+    codes.value = tensor::ExpandShapeOp::create(rewriter, loc, type, codes.value, groups);
   }
   Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
   Value empty = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getI32Type());
@@ -198,40 +291,78 @@ PackedMatmul::Operand PackedMatmul::sumAlongReduction(Operand codes, bool isSign
                                             code = arith::MulIOp::create(b, at, code, buildIntegerLike(b, at, factor, 32, code));
                                           linalg::YieldOp::create(b, at, arith::AddIOp::create(b, at, elements[1], code).getResult());
                                         });
-  return {sums.getResult(0), AffineMap::get(codes.map.getNumDims(), 0, kept, rewriter.getContext())};
+  return {sums.getResult(0), AffineMap::get(op.getNumLoops() + 1, 0, kept, rewriter.getContext())};
 }
 
-/// `factor` times the sum of each column of right codes.
+/// `factor` times the sum of each column of right codes, of each block.
 PackedMatmul::Operand PackedMatmul::sumColumns(int64_t factor) {
   ElementsAttr constant;
-  if (matchPattern(packedRhs.value, m_Constant(&constant)))
+  if (packing && matchPattern(getUnpack().getPacked(), m_Constant(&constant)))
     if (std::optional<ArrayRef<char>> bytes = getConstantBytes(constant); bytes && bytes->size() > 1)
-      return sumConstantColumns(packedRhs.value, *bytes, factor);
-  return sumAlongReduction(rhs, op.getRhsScheme()->getFormat().isSigned(), factor);
+      return sumConstantColumns(cast<ShapedType>(constant.getType()).getShape(), *bytes, factor);
+  return sumAlongReduction(rhs, isRhsSigned, factor);
 }
 
-PackedMatmul::Operand PackedMatmul::sumConstantColumns(Value packed, ArrayRef<char> bytes, int64_t factor) {
-  ArrayRef<int64_t> packedShape = cast<ShapedType>(packed.getType()).getShape();
-  bool isSigned = op.getRhsScheme()->getFormat().isSigned();
+PackedMatmul::Operand PackedMatmul::sumConstantColumns(ArrayRef<int64_t> packedShape, ArrayRef<char> bytes, int64_t factor) {
   int64_t groups = packedShape[packedShape.size() - 3], columns = tile.columns, depth = dot.depth;
-  int64_t panels = cast<ShapedType>(packed.getType()).getNumElements() / (groups * columns * depth);
-  std::vector<int32_t> sums(panels * columns, 0);
+  int64_t blocks = reduction.block ? splits[form.k].sizes.front() : 1;
+  int64_t panels = ShapedType::getNumElements(packedShape) / (groups * columns * depth);
+  unsigned width = getRhsWidth();
+  std::vector<int32_t> sums(panels * blocks * columns, 0);
   for (int64_t place = 0, size = bytes.size(); place < size; ++place) {
-    int64_t code = isSigned ? static_cast<int8_t>(bytes[place]) : static_cast<uint8_t>(bytes[place]);
-    int64_t column = place / (groups * columns * depth) * columns + place / depth % columns;
+    int64_t code = 0;
+    for (int64_t i = 0; i < packing.getCodesPerByte(width); ++i)
+      code += isRhsSigned ? static_cast<int8_t>(bytes[place]) : packing.readCode(static_cast<uint8_t>(bytes[place]), width, i);
+    int64_t panel = place / (groups * columns * depth), group = place / (columns * depth) % groups;
+    int64_t column = (panel * blocks + group / (groups / blocks)) * columns + place / depth % columns;
     sums[column] = static_cast<int32_t>(sums[column] + code * factor);
   }
+  return buildPanels(rewriter.getI32Type(), "column_sums", ArrayRef(reinterpret_cast<const char *>(sums.data()), sums.size() * sizeof(int32_t)));
+}
+
+/// A constant that varies along all loops of the right codes but those within a block: panels, blocks, columns, in this order.
+PackedMatmul::Operand PackedMatmul::buildPanels(Type elementType, StringRef name, ArrayRef<char> bytes) {
   SmallVector<int64_t> shape;
-  SmallVector<AffineExpr> kept;
+  SmallVector<AffineExpr> exprs;
+  auto append = [&](const Split &split, unsigned part) {
+    shape.push_back(split.sizes[part]);
+    exprs.push_back(rewriter.getAffineDimExpr(split.first + part));
+  };
   for (AffineExpr expr : op.getRhsMap().getResults())
     if (unsigned loop = cast<AffineDimExpr>(expr).getPosition(); loop != form.n && loop != form.k)
-      shape.push_back(splits[loop].padded), kept.push_back(expr);
-  shape.push_back(splits[form.n].padded);
-  kept.push_back(rewriter.getAffineDimExpr(form.n));
-  auto type = RankedTensorType::get(shape, rewriter.getI32Type());
-  ArrayRef<char> data(reinterpret_cast<const char *>(sums.data()), sums.size() * sizeof(int32_t));
-  Value constant = arith::ConstantOp::create(rewriter, loc, makeResource(type, "column_sums", data));
-  return {constant, AffineMap::get(op.getNumLoops(), 0, kept, rewriter.getContext())};
+      append(splits[loop], 0);
+  append(splits[form.n], 0);
+  if (reduction.block)
+    append(splits[form.k], 0);
+  append(splits[form.n], 1);
+  auto type = RankedTensorType::get(shape, elementType);
+  Value constant = arith::ConstantOp::create(rewriter, loc, makeResource(type, name, bytes));
+  return expandLikeResult({constant, makeMap(exprs)});
+}
+
+/// Constant scales (or zero points) of columns and blocks in panels, so that they are read in the order of the right codes.
+std::optional<PackedMatmul::Operand> PackedMatmul::buildScalePanels(Value scales, AffineMap codes) {
+  ElementsAttr constant;
+  auto type = cast<RankedTensorType>(scales.getType());
+  unsigned width = type.getElementTypeBitWidth() / 8;
+  if (type.getRank() != 2 || !codes.isFunctionOfDim(form.n) || !matchPattern(scales, m_Constant(&constant)))
+    return std::nullopt;
+  std::optional<ArrayRef<char>> bytes = getConstantBytes(constant);
+  if (!bytes || static_cast<int64_t>(bytes->size()) != type.getNumElements() * width)
+    return std::nullopt;
+  bool isTransposed = codes.getDimPosition(1) == form.k;
+  const Split &n = splits[form.n];
+  int64_t blocks = splits[form.k].sizes.front(), columns = n.sizes[1];
+  if (type.getDimSize(isTransposed ? 0 : 1) != n.size)
+    return std::nullopt;
+  std::vector<char> panels(n.getPadded() * blocks * width, 0);
+  for (int64_t column = 0; column < n.size; ++column)
+    for (int64_t block = 0; block < blocks; ++block) {
+      int64_t from = isTransposed ? column * blocks + block : block * n.size + column;
+      int64_t to = (column / columns * blocks + block) * columns + column % columns;
+      std::copy_n(bytes->begin() + from * width, width, panels.begin() + to * width);
+    }
+  return buildPanels(type.getElementType(), "scales", panels);
 }
 
 } // namespace mlir::lowbit

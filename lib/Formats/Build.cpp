@@ -51,6 +51,14 @@ Value buildResize(OpBuilder &builder, Location loc, Value integer, unsigned widt
   return arith::ExtUIOp::create(builder, loc, type, integer);
 }
 
+Value buildField(OpBuilder &builder, Location loc, Value bytes, unsigned low, unsigned width) {
+  if (low != 0)
+    bytes = arith::ShRUIOp::create(builder, loc, bytes, buildIntegerLike(builder, loc, low, 8, bytes));
+  if (low + width < 8)
+    bytes = arith::AndIOp::create(builder, loc, bytes, buildIntegerLike(builder, loc, (1 << width) - 1, 8, bytes));
+  return bytes;
+}
+
 Value buildRoundedInteger(OpBuilder &builder, Location loc, Value real, Value zero, double smallest, double largest, unsigned width) {
   Value rounded = math::RoundEvenOp::create(builder, loc, real);
   if (zero)

@@ -2,8 +2,10 @@
 // Law: the host packs by the same map as `lowbit.pack` means.
 
 #include "lowbit/Packings/HostPacking.h"
+#include "lowbit/IR/CodeConstants.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
 
@@ -63,27 +65,76 @@ static std::vector<std::vector<int64_t>> getPlaceTables(AffineMap map, ArrayRef<
   return tables;
 }
 
-std::vector<char> packOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, PackingAttrInterface packing) {
-  SmallVector<int64_t> packedShape = packing.getPackedShape(shape, 8);
-  AffineMap map = packing.getBitMap(shape, 8);
+/// Calls `visit(i, bit)` with the place, in bits, of the lowest bit of every code.
+static void forEachPlace(ArrayRef<int64_t> shape, PackingAttrInterface packing, unsigned width,
+                         function_ref<void(int64_t, int64_t)> visit) {
+  SmallVector<int64_t> packedShape = packing.getPackedShape(shape, width);
+  AffineMap map = packing.getBitMap(shape, width);
+  // The last result is the bit within a byte; as an axis of eight, places count bits.
+  packedShape.push_back(8);
   std::vector<std::vector<int64_t>> tables = getPlaceTables(map, shape, packedShape);
-  std::vector<char> packed(ShapedType::getNumElements(packedShape), 0);
   SmallVector<int64_t> point(shape.size(), 0);
-  for (char code : codes) {
+  for (int64_t i = 0, count = ShapedType::getNumElements(shape); i < count; ++i) {
     int64_t place = 0;
     if (!tables.empty()) {
-      for (auto [axis, i] : llvm::enumerate(point))
-        place += tables[axis][i];
+      for (auto [axis, index] : llvm::enumerate(point))
+        place += tables[axis][index];
     } else {
-      SmallVector<int64_t> indices = map.compose(point);
-      for (auto [i, size] : llvm::enumerate(packedShape))
-        place = place * size + indices[i];
+      for (auto [index, size] : llvm::zip(map.compose(point), packedShape))
+        place = place * size + index;
     }
-    packed[place] = code;
+    visit(i, place);
     for (int64_t axis = shape.size() - 1; axis >= 0 && ++point[axis] == shape[axis]; --axis)
       point[axis] = 0;
   }
+}
+
+std::vector<char> packOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, PackingAttrInterface packing, unsigned width) {
+  std::vector<char> packed(ShapedType::getNumElements(packing.getPackedShape(shape, width)), 0);
+  forEachPlace(shape, packing, width, [&](int64_t i, int64_t place) {
+    packed[place / 8] |= static_cast<char>(static_cast<uint8_t>(codes[i]) << (place % 8));
+  });
   return packed;
+}
+
+static std::optional<std::vector<char>> readConstantCodes(ElementsAttr constant) {
+  std::vector<char> codes(constant.getNumElements());
+  if (auto text = dyn_cast<DenseStringElementsAttr>(constant)) {
+    std::optional<std::string> bytes = getCodeBytes(text);
+    return bytes ? std::optional(std::vector<char>(bytes->begin(), bytes->end())) : std::nullopt;
+  }
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(constant)) {
+    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    if (!blob || blob->getData().size() != codes.size())
+      return std::nullopt;
+    llvm::copy(blob->getData(), codes.begin());
+    return codes;
+  }
+  auto dense = dyn_cast<DenseIntElementsAttr>(constant);
+  if (!dense || dense.getElementType().getIntOrFloatBitWidth() > 8)
+    return std::nullopt;
+  for (auto [code, value] : llvm::zip_equal(codes, dense.getValues<APInt>()))
+    code = static_cast<char>(value.getZExtValue());
+  return codes;
+}
+
+std::optional<std::vector<char>> readCodes(Value value) {
+  ElementsAttr constant;
+  auto unpack = value.getDefiningOp<UnpackOp>();
+  if (!matchPattern(unpack ? unpack.getPacked() : value, m_Constant(&constant)))
+    return std::nullopt;
+  if (!unpack)
+    return readConstantCodes(constant);
+  std::optional<ArrayRef<char>> packed = getConstantBytes(constant);
+  if (!packed || static_cast<int64_t>(packed->size()) != constant.getNumElements())
+    return std::nullopt;
+  auto type = cast<RankedTensorType>(unpack.getCodes().getType());
+  unsigned width = unpack.getFormat().getWidth();
+  std::vector<char> codes(type.getNumElements());
+  forEachPlace(type.getShape(), unpack.getPacking(), width, [&](int64_t i, int64_t place) {
+    codes[i] = static_cast<char>((static_cast<uint8_t>((*packed)[place / 8]) >> (place % 8)) & llvm::maskTrailingOnes<unsigned>(width));
+  });
+  return codes;
 }
 
 DenseResourceElementsAttr makeResource(ShapedType type, StringRef name, ArrayRef<char> data) {

@@ -12,35 +12,38 @@ LogicalResult PanelPackingAttr::verify(function_ref<InFlightDiagnostic()> emitEr
 
 LogicalResult PanelPackingAttr::verifyPackable(ArrayRef<int64_t> shape, unsigned width,
                                                function_ref<InFlightDiagnostic()> emitError) const {
-  if (width != 8)
-    return emitError() << "codes of " << width << " bits in panels; expected 8";
+  if (width > 8)
+    return emitError() << "codes of " << width << " bits in panels; expected at most 8";
   if (shape.size() < 2)
     return emitError() << "codes of rank " << shape.size() << " in panels; expected at least 2";
   int64_t columns = getTransposed() ? shape[shape.size() - 2] : shape.back();
   int64_t depth = getTransposed() ? shape.back() : shape[shape.size() - 2];
-  if (columns % getColumns() != 0 || depth % getDepth() != 0)
-    return emitError() << depth << " x " << columns << " codes (depth x columns) do not divide into panels of " << getDepth() << " x "
+  int64_t groupDepth = getDepth() * getCodesPerByte(width);
+  if (columns % getColumns() != 0 || depth % groupDepth != 0)
+    return emitError() << depth << " x " << columns << " codes (depth x columns) do not divide into panels of " << groupDepth << " x "
                        << getColumns() << "; pad them first";
   return success();
 }
 
-SmallVector<int64_t> PanelPackingAttr::getPackedShape(ArrayRef<int64_t> shape, unsigned) const {
+SmallVector<int64_t> PanelPackingAttr::getPackedShape(ArrayRef<int64_t> shape, unsigned width) const {
   SmallVector<int64_t> packed(shape.drop_back(2));
   int64_t columns = getTransposed() ? shape[shape.size() - 2] : shape.back();
   int64_t depth = getTransposed() ? shape.back() : shape[shape.size() - 2];
-  packed.append({columns / getColumns(), depth / getDepth(), getColumns(), getDepth()});
+  packed.append({columns / getColumns(), depth / (getDepth() * getCodesPerByte(width)), getColumns(), getDepth()});
   return packed;
 }
 
-AffineMap PanelPackingAttr::getBitMap(ArrayRef<int64_t> shape, unsigned) const {
+AffineMap PanelPackingAttr::getBitMap(ArrayRef<int64_t> shape, unsigned width) const {
   int64_t rank = shape.size();
   SmallVector<AffineExpr> results;
   for (int64_t axis = 0; axis + 2 < rank; ++axis)
     results.push_back(getAffineDimExpr(axis, getContext()));
   AffineExpr depth = getAffineDimExpr(getTransposed() ? rank - 1 : rank - 2, getContext());
   AffineExpr column = getAffineDimExpr(getTransposed() ? rank - 2 : rank - 1, getContext());
-  results.append({column.floorDiv(getColumns()), depth.floorDiv(getDepth()), column % getColumns(), depth % getDepth(),
-                  getAffineConstantExpr(0, getContext())});
+  int64_t codes = getCodesPerByte(width);
+  AffineExpr place = depth.floorDiv(getDepth()) % codes;
+  results.append({column.floorDiv(getColumns()), depth.floorDiv(getDepth() * codes), column % getColumns(), depth % getDepth(),
+                  place * (8 / codes)});
   return AffineMap::get(rank, 0, results, getContext());
 }
 

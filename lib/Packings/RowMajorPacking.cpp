@@ -5,9 +5,6 @@
 
 namespace mlir::lowbit {
 
-/// Codes that share a byte.
-static int64_t getCodesPerByte(unsigned width) { return 8 / llvm::PowerOf2Ceil(width); }
-
 LogicalResult RowMajorPackingAttr::verifyPackable(ArrayRef<int64_t> shape, unsigned width,
                                                   function_ref<InFlightDiagnostic()> emitError) const {
   if (width > 8)

@@ -1,37 +1,30 @@
-//===- MatmulForm.cpp - contractions of 8-bit codes that are matmuls ------===//
+//===- MatmulForm.cpp - contractions of codes that are matmuls ------===//
 
 #include "lowbit/Transforms/MatmulForm.h"
+#include "lowbit/Analysis/AccumulatorBound.h"
 
 namespace mlir::lowbit {
 
 static bool usesLoop(AffineMap map, unsigned loop) { return map.isFunctionOfDim(loop); }
 
-/// Whether one scale (and zero point) serves the whole reduction.
-static bool isConstantAlong(SchemeAttr scheme, AffineMap map, unsigned loop, int64_t size) {
+/// Whether along every axis but the reduction either all codes share a scale or none do.
+static bool isAllOrOne(SchemeAttr scheme, AffineMap map, unsigned reduction, ArrayRef<int64_t> shape) {
   if (scheme.isPerTensor())
     return true;
-  for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-    if (expr.isFunctionOfDim(loop) && scheme.getBlock()[axis] != 0 && scheme.getBlock()[axis] != size)
-      return false;
-  return true;
-}
-
-/// Whether along every axis either all codes share a scale or none do.
-static bool isAllOrOne(SchemeAttr scheme, ArrayRef<int64_t> shape) {
-  if (scheme.isPerTensor())
-    return true;
-  return llvm::all_of(llvm::zip(scheme.getBlock().asArrayRef(), shape), [](auto pair) {
-    auto [block, size] = pair;
-    return block == 0 || block == 1 || block == size;
+  return llvm::all_of(llvm::zip(scheme.getBlock().asArrayRef(), shape, map.getResults()), [&](auto axis) {
+    auto [block, size, expr] = axis;
+    return block == 0 || block == 1 || block == size || expr.isFunctionOfDim(reduction);
   });
 }
 
-/// The largest magnitude of `code - zero` over all codes and zero points of the format.
-static double getLargestMagnitude(SchemeAttr scheme) {
-  double smallest = scheme.getFormat().getSmallest(), largest = scheme.getFormat().getLargest();
-  if (scheme.getZero())
-    return largest - smallest;
-  return std::max(-smallest, largest);
+/// Whether codes, once decoded, are integers of 8 bits.
+static bool fitsByte(NumberFormatAttrInterface format) {
+  if (!format.isInteger() || format.getWidth() > 8)
+    return false;
+  if (format.getCodeType().isInteger(8))
+    return true;
+  IntegerInterval interval = getCodeInterval(format);
+  return interval.smallest >= -128 && interval.largest <= 127;
 }
 
 static FailureOr<unsigned> getOnlyLoop(ContractOp op, bool inLhs, bool inRhs, bool inResult) {
@@ -53,14 +46,27 @@ static FailureOr<unsigned> getOnlyLoop(ContractOp op, bool inLhs, bool inRhs, bo
   return found;
 }
 
-FailureOr<MatmulForm> getMatmulForm(ContractOp op, std::string &reason) {
+/// The block of the reduction, which must be the same for all scales that change along it.
+static FailureOr<int64_t> getBlock(ContractOp op, unsigned k, int64_t depth) {
+  int64_t block = getReductionBlocks(op)[k];
+  for (auto [scheme, map] : {std::pair(op.getLhsSchemeAttr(), op.getLhsMap()), std::pair(op.getRhsSchemeAttr(), op.getRhsMap())}) {
+    if (scheme.isPerTensor())
+      continue;
+    int64_t share = scheme.getBlock()[*map.getResultPosition(getAffineDimExpr(k, op.getContext()))];
+    if (share != 0 && share != depth && share != block)
+      return failure();
+  }
+  return block;
+}
+
+FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface target, std::string &reason) {
   auto refuse = [&](const Twine &text) { return reason = text.str(), failure(); };
   SchemeAttr schemes[] = {op.getLhsSchemeAttr(), op.getRhsSchemeAttr()};
   if (!op.isInteger())
     return refuse("one side is not of an integer format");
   for (SchemeAttr scheme : schemes)
-    if (!scheme.getFormat().getCodeType().isInteger(8))
-      return refuse("codes are not of 8 bits");
+    if (!fitsByte(scheme.getFormat()))
+      return refuse("codes do not fit 8 bits");
   AffineMap maps[] = {op.getLhsMap(), op.getRhsMap()};
   if (!llvm::all_of(maps, [](AffineMap map) { return map.isProjectedPermutation(); }))
     return refuse("an operand is not indexed by loops alone");
@@ -74,17 +80,43 @@ FailureOr<MatmulForm> getMatmulForm(ContractOp op, std::string &reason) {
   if (op.getResultMap().getDimPosition(op.getResultMap().getNumResults() - 1) != *n)
     return refuse("columns are not the last axis of the result");
   MatmulForm form{*m, *n, *k, sizes[*m], sizes[*n], sizes[*k]};
+  FailureOr<int64_t> block = getBlock(op, *k, form.depth);
+  if (failed(block))
+    return refuse("the two sides change their scales at different steps of the reduction");
+  form.block = *block;
+  form.rhsWidth = schemes[1].getFormat().getWidth();
+  if (form.block % target.getDotProduct().depth != 0)
+    return refuse("a block of " + Twine(form.block) + " codes is no multiple of the " + Twine(target.getDotProduct().depth) +
+                  " that a dot product sums");
   Value codes[] = {op.getLhs(), op.getRhs()};
-  for (auto [scheme, map, side] : llvm::zip(schemes, maps, codes)) {
-    if (!isConstantAlong(scheme, map, *k, form.depth))
-      return refuse("a scale changes along the reduction");
-    if (!isAllOrOne(scheme, cast<ShapedType>(side.getType()).getShape()))
+  for (auto [scheme, map, side] : llvm::zip(schemes, maps, codes))
+    if (!isAllOrOne(scheme, map, *k, cast<ShapedType>(side.getType()).getShape()))
       return refuse("a block shares a scale among some but not all codes of an axis");
-  }
-  double bound = getLargestMagnitude(schemes[0]) * getLargestMagnitude(schemes[1]) * static_cast<double>(form.depth);
-  if (bound > 2147483647.0)
-    return refuse("sums of " + Twine(form.depth) + " products may overflow i32");
+  if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
+    return refuse("sums of " + Twine(getDotLength(op)) + " products may overflow i32");
   return form;
+}
+
+int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form, unsigned width) {
+  PackingAttrInterface packing = target.getWeightPacking(target.getDotProduct().lanes, /*transposed=*/false);
+  int64_t codes = packing ? packing.getCodesPerByte(width) : 1;
+  return form.block % (codes * target.getDotProduct().depth) == 0 ? codes : 1;
+}
+
+SmallVector<TiledContract> collectMatmuls(Operation *root, QuantTargetAttrInterface target,
+                                          function_ref<void(ContractOp, StringRef)> refused) {
+  SmallVector<TiledContract> matmuls;
+  if (target.getVectorBits() == 0)
+    return matmuls;
+  root->walk([&](ContractOp op) {
+    std::string reason;
+    FailureOr<MatmulForm> form = getMatmulForm(op, target, reason);
+    if (succeeded(form))
+      matmuls.push_back({op, *form, chooseRegisterTile(target, *form)});
+    else
+      refused(op, reason);
+  });
+  return matmuls;
 }
 
 /// Bytes that one loop order brings to a cache of `cache` bytes: `inner` stays while it fits, `outer` is read again for each of its tiles.
@@ -114,7 +146,7 @@ static bool isColumnsOutermostCheaper(QuantTargetAttrInterface target, const Mat
 /// Two by two tiles of the target's matrix unit, or fewer where that pads less; none for matmuls that would be padded a lot.
 static std::optional<RegisterTile> chooseTiles(QuantTargetAttrInterface target, const MatmulForm &form) {
   std::optional<TileProduct> unit = target.getTileProduct();
-  if (!unit || form.rows < unit->rows || form.depth % unit->depth != 0)
+  if (!unit || form.block != 0 || form.rhsWidth != 8 || form.rows < unit->rows || form.depth % unit->depth != 0)
     return std::nullopt;
   auto choose = [](int64_t size, int64_t tile) { return llvm::alignTo(size, tile) % (2 * tile) == 0 ? 2 * tile : tile; };
   RegisterTile tile{choose(form.rows, unit->rows), choose(form.columns, unit->columns), /*columnsOutermost=*/true, /*inTiles=*/true};
@@ -130,8 +162,10 @@ RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulFor
   RegisterTile best{1, dot.lanes, true};
   std::pair<double, double> bestCost(std::numeric_limits<double>::infinity(), 0);
   constexpr int64_t inFlight = 10; // dot products that hide the latency of one another
+  // Dots of a block and the sum over blocks are alive together.
+  int64_t sums = form.block != 0 ? 2 : 1;
   for (int64_t vectors = 1; vectors <= 8; ++vectors)
-    for (int64_t rows = 1; rows * vectors + vectors + dot.temporaries <= registers; ++rows) {
+    for (int64_t rows = 1; sums * rows * vectors + vectors + dot.temporaries <= registers; ++rows) {
       int64_t columns = vectors * dot.lanes;
       double tiles = static_cast<double>(llvm::divideCeil(form.rows, rows) * llvm::divideCeil(form.columns, columns));
       double compute = tiles * std::max({rows * vectors, rows + vectors, inFlight});

@@ -1,6 +1,7 @@
 //===- PackWeights.cpp - constant weights as dot products want them -------===//
 // Law: unpack(packed) gives back the very codes, so the pass changes no value.
 
+#include "lowbit/Formats/Build.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/MatmulForm.h"
@@ -23,6 +24,13 @@ struct WeightAxes {
   bool areLast(int64_t rank) const { return std::min(k, n) == rank - 2 && std::max(k, n) == rank - 1; }
 };
 
+/// Codes of a constant, as unsigned or, in 8 bits, as they are.
+struct WeightCodes {
+  std::vector<char> bytes;          ///< One code a byte, row-major.
+  NumberFormatAttrInterface format; ///< What they are codes of.
+  int64_t zero;                     ///< What was added to each.
+};
+
 struct PackWeightsPass final : impl::PackWeightsPassBase<PackWeightsPass> {
   using PackWeightsPassBase::PackWeightsPassBase;
 
@@ -30,54 +38,92 @@ struct PackWeightsPass final : impl::PackWeightsPassBase<PackWeightsPass> {
     FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
     if (failed(resolved))
       return signalPassFailure();
-    if ((*resolved).getVectorBits() == 0)
-      return;
-    SmallVector<ContractOp> contracts;
-    getOperation()->walk([&](ContractOp op) { contracts.push_back(op); });
-    for (ContractOp op : contracts)
-      pack(op, *resolved);
+    PackedValues packed;
+    for (const TiledContract &contract : collectMatmuls(getOperation(), *resolved, [](ContractOp, StringRef) {}))
+      pack(contract, *resolved, packed);
   }
 
-  /// Two contractions that share weights and tile share the packed constant, too.
-  using Key = std::pair<Value, Attribute>;
-  DenseMap<Key, Value> packed;
+private:
+  /// Two contractions that share weights, packing and format share the packed constant, too.
+  using PackedValues = DenseMap<std::pair<Value, std::pair<Attribute, Attribute>>, Value>;
 
-  void pack(ContractOp op, QuantTargetAttrInterface target) {
-    std::string reason;
-    FailureOr<MatmulForm> form = getMatmulForm(op, reason);
-    ElementsAttr weights;
-    if (failed(form) || !matchPattern(op.getRhs(), m_Constant(&weights)))
-      return;
-    std::optional<ArrayRef<char>> bytes = getConstantBytes(weights);
+  static void pack(const TiledContract &contract, QuantTargetAttrInterface target, PackedValues &packed) {
+    ContractOp op = contract.op;
     auto type = cast<RankedTensorType>(op.getRhs().getType());
     AffineMap map = op.getRhsMap();
     OpBuilder builder(op);
-    WeightAxes axes{*map.getResultPosition(builder.getAffineDimExpr(form->k)), *map.getResultPosition(builder.getAffineDimExpr(form->n))};
-    if (!bytes || !axes.areLast(type.getRank()))
+    WeightAxes axes{*map.getResultPosition(builder.getAffineDimExpr(contract.form.k)),
+                    *map.getResultPosition(builder.getAffineDimExpr(contract.form.n))};
+    PackingAttrInterface packing = target.getWeightPacking(contract.tile.columns, axes.isTransposed());
+    std::optional<WeightCodes> weights = readWeights(op, contract.form, target);
+    if (!weights || !packing || !axes.areLast(type.getRank()) || !shiftZeros(builder, op, *weights))
       return;
-    PackingAttrInterface packing = target.getWeightPacking(chooseRegisterTile(target, *form).columns, axes.isTransposed());
-    if (!packing)
-      return;
-    Value &codes = packed[{op.getRhs(), packing}];
+    Value &codes = packed[{op.getRhs(), {packing, weights->format}}];
     if (!codes)
-      codes = buildUnpack(op, axes, packing, *bytes, chooseRegisterTile(target, *form).columns, target.getDotProduct().depth);
+      codes = buildUnpack(op, axes, packing, *weights, contract.tile.columns, target.getDotProduct().depth);
     op.getRhsMutable().assign(codes);
+    op.setRhsSchemeAttr(getScheme(op, *weights));
   }
 
-  Value buildUnpack(ContractOp op, WeightAxes axes, PackingAttrInterface packing, ArrayRef<char> bytes, int64_t columns, int64_t depth) {
-    Value weights = op.getRhs();
-    auto type = cast<RankedTensorType>(weights.getType());
+  /// The codes, as unsigned ones where a byte shall hold several; none when they are not known.
+  static std::optional<WeightCodes> readWeights(ContractOp op, const MatmulForm &form, QuantTargetAttrInterface target) {
+    std::optional<std::vector<char>> codes = readCodes(op.getRhs());
+    NumberFormatAttrInterface format = op.getRhsScheme()->getFormat();
+    if (!codes)
+      return std::nullopt;
+    if (format.getCodeType().isInteger(8))
+      return WeightCodes{std::move(*codes), format, 0};
+    auto smallest = static_cast<int64_t>(format.getSmallest());
+    uint64_t mask = llvm::maskTrailingOnes<uint64_t>(format.getWidth()), largest = 0;
+    for (char &code : *codes) {
+      auto shifted = static_cast<uint64_t>(static_cast<int64_t>(format.decode(static_cast<uint64_t>(code) & mask)) - smallest);
+      largest = std::max(largest, shifted);
+      code = static_cast<char>(shifted);
+    }
+    unsigned width = std::max(1, llvm::bit_width(static_cast<uint64_t>(static_cast<int64_t>(format.getLargest()) - smallest)));
+    // A code that encoding never makes, or a block that whole bytes do not fill: a byte each.
+    if (largest > llvm::maskTrailingOnes<uint64_t>(width) || getCodesPerByte(target, form, width) == 1)
+      width = 8;
+    return WeightCodes{std::move(*codes), getIntegerFormat(op.getContext(), width, /*isSigned=*/false), -smallest};
+  }
+
+  /// Adds `weights.zero` to the zero points of the right side; false when they cannot be.
+  static bool shiftZeros(OpBuilder &builder, ContractOp op, const WeightCodes &weights) {
+    if (weights.zero == 0)
+      return true;
+    Value scales = op.getRhsScales();
+    if (op.getRhsZeros() || !scales)
+      return false;
+    auto type = cast<RankedTensorType>(scales.getType()).clone(builder.getI8Type());
+    Attribute zero = builder.getI8IntegerAttr(static_cast<int8_t>(weights.zero));
+    op.getRhsZerosMutable().assign(arith::ConstantOp::create(builder, op.getLoc(), DenseElementsAttr::get(type, zero)).getResult());
+    return true;
+  }
+
+  static SchemeAttr getScheme(ContractOp op, const WeightCodes &weights) {
+    SchemeAttr scheme = op.getRhsSchemeAttr();
+    if (weights.zero == 0 && weights.format == scheme.getFormat())
+      return scheme;
+    IntegerType zero = op.getRhsZeros() ? IntegerType::get(op.getContext(), 8) : IntegerType();
+    return SchemeAttr::get(op.getContext(), weights.format, scheme.getBlock(), scheme.getScale(), zero, scheme.getScaling());
+  }
+
+  static Value buildUnpack(ContractOp op, WeightAxes axes, PackingAttrInterface packing, const WeightCodes &weights, int64_t columns,
+                           int64_t depth) {
+    Value source = op.getRhs();
+    auto type = cast<RankedTensorType>(source.getType()).clone(weights.format.getCodeType());
+    unsigned width = weights.format.getWidth();
     SmallVector<int64_t> padded(type.getShape());
-    padded[axes.k] = llvm::alignTo(padded[axes.k], depth);
+    padded[axes.k] = llvm::alignTo(padded[axes.k], depth * packing.getCodesPerByte(width));
     padded[axes.n] = llvm::alignTo(padded[axes.n], columns);
-    std::vector<char> data = packOnHost(padOnHost(bytes, type.getShape(), padded), padded, packing);
-    auto packedType = RankedTensorType::get(packing.getPackedShape(padded, 8), type.getElementType());
+    std::vector<char> data = packOnHost(padOnHost(weights.bytes, type.getShape(), padded), padded, packing, width);
 
     OpBuilder builder(op);
-    builder.setInsertionPointAfterValue(weights);
-    Location loc = weights.getLoc();
-    Value constant = arith::ConstantOp::create(builder, loc, makeResource(packedType, getName(weights), data));
-    Value codes = UnpackOp::create(builder, loc, type.clone(padded), constant, op.getRhsSchemeAttr().getFormat(), packing);
+    builder.setInsertionPointAfterValue(source);
+    Location loc = source.getLoc();
+    auto packedType = RankedTensorType::get(packing.getPackedShape(padded, width), builder.getI8Type());
+    Value constant = arith::ConstantOp::create(builder, loc, makeResource(packedType, getName(source), data));
+    Value codes = UnpackOp::create(builder, loc, type.clone(padded), constant, weights.format, packing);
     if (type.getShape() == ArrayRef<int64_t>(padded))
       return codes;
     SmallVector<OpFoldResult> offsets(padded.size(), builder.getIndexAttr(0)), strides(padded.size(), builder.getIndexAttr(1));
@@ -87,6 +133,8 @@ struct PackWeightsPass final : impl::PackWeightsPassBase<PackWeightsPass> {
 
   /// The name of the source's resource, so that a saved module can be read.
   static std::string getName(Value weights) {
+    if (auto unpack = weights.getDefiningOp<UnpackOp>())
+      weights = unpack.getPacked();
     DenseResourceElementsAttr resource;
     return matchPattern(weights, m_Constant(&resource)) ? (resource.getRawHandle().getKey() + ".packed").str() : "packed";
   }

@@ -24,6 +24,9 @@ std::optional<IntegerInterval> getDotInterval(IntegerInterval lhs, IntegerInterv
 
 /// For every loop of `op`, the number of neighbours along a reduction that share all scales; 0 where they all do, and for parallel loops.
 SmallVector<int64_t> getReductionBlocks(ContractOp op);
+enum class ContractOperand { Lhs, Rhs };
+/// Whether the scales of a side change along some reduction, so that they multiply dots of blocks and not the whole sum.
+bool changesAlongReductions(ContractOp op, ContractOperand side);
 /// The number of products that one exact dot of `op` sums, or kDynamic.
 int64_t getDotLength(ContractOp op);
 /// 32 or 64, whichever is proved enough for the dots of `op` (of integer formats); failure when neither is.

@@ -21,6 +21,8 @@ Value buildIntegerLike(OpBuilder &builder, Location loc, int64_t value, unsigned
 Value buildClamp(OpBuilder &builder, Location loc, Value real, double smallest, double largest);
 /// `integer` extended or truncated to `width` bits.
 Value buildResize(OpBuilder &builder, Location loc, Value integer, unsigned width, bool isSigned);
+/// `width` bits of i8 `bytes` from bit `low` on, the others zero.
+Value buildField(OpBuilder &builder, Location loc, Value bytes, unsigned low, unsigned width);
 /// The integer code of `real`: rounded half to even, `zero` added when not null, clamped, as `width` bits.
 Value buildRoundedInteger(OpBuilder &builder, Location loc, Value real, Value zero, double smallest, double largest, unsigned width);
 /// Host twin of `buildRoundedInteger`.

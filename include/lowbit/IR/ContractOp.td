@@ -17,8 +17,10 @@ def Lowbit_ContractOp : Lowbit_Op<"contract", [
     Meaning, where `zl`, `zr` are the zero points and `sl`, `sr` the scales of the block an element lies in:
     1. For every block of the reduction in which no scale changes, `dot = sum (lhs - zl) * (rhs - zr)`. Both formats integer: exact
        (in i32 if it is proved not to overflow, else in i64). Otherwise in f32, in row-major order of the reduction.
-    2. `real = sum over blocks, in row-major order, of (f32(dot) * sl) * sr` in f32; a side without scales has no factor. With no
-       scales at all the sum of dots itself (i32 or i64) goes to the epilogue.
+    2. `real` is f32(dot). Where scales change along the reduction, blocks are summed in row-major order by one fused multiply-add
+       each: `real = fma(f32(dot), s, real)` from zero, `s` being the scale that changes (where both do, `fma(f32(dot) * sl, sr, real)`).
+       Then come the scales that do not change: `real = (real * sl) * sr`; a side without scales has no factor. With no scales at all
+       the sum of dots itself (i32 or i64) goes to the epilogue.
     3. The epilogue computes the result's element from `real` and elements of its operands. Without one the result is `real`,
        rounded to the result's float type (or an i32 or i64 sum, as the result's type says).
 

@@ -23,6 +23,10 @@ def Lowbit_PanelPackingAttr : Lowbit_Packing<"PanelPacking", "panel"> {
     Codes `[…, K, N]` of 8 bits become `[…, N / columns, K / depth, columns, depth]`: a vector register holds `columns` times `depth`
     codes, `depth` neighbours along K of each column. With `transposed` the codes are `[…, N, K]`.
 
+    Codes of 4, 2 or 1 bits share bytes: the byte at group `g` holds, low bits first, the codes that whole groups `g * p, g * p + 1, …`
+    of 8-bit codes would hold there, `p` codes a byte, so that a shift and a mask of a register give a register of codes. K is divided by
+    `depth * p` then.
+
     Example: `#lowbit.panel<columns = 16, depth = 4>`
   }];
   let parameters = (ins "int64_t":$columns, "int64_t":$depth, DefaultValuedParameter<"bool", "false">:$transposed);

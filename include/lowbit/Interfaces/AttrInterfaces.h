@@ -10,9 +10,13 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/TargetParser/Triple.h"
 
 namespace mlir::lowbit {
+
+/// See lowbit/Formats/Build.h.
+Value buildField(OpBuilder &builder, Location loc, Value bytes, unsigned low, unsigned width);
 
 /// Which sides of a dot product may be signed: any of them, exactly one, or both or none.
 enum class Signs { Any, Opposite, Equal };

@@ -70,6 +70,18 @@ def PackingAttrInterface : AttrInterface<"PackingAttrInterface"> {
       The map from a code's index to (index of its byte in the packed shape…, bit of that byte where the code begins).
       A code lies within one byte.
     }], "::mlir::AffineMap", "getBitMap", (ins "::llvm::ArrayRef<int64_t>":$shape, "unsigned":$width)>,
+    InterfaceMethod<"Codes of `width` bits that share a byte: 1, 2, 4 or 8, each in a field of its own, by default.", "int64_t",
+      "getCodesPerByte", (ins "unsigned":$width), [{}], [{ return width > 8 ? 1 : 8 / ::llvm::PowerOf2Ceil(width); }]>,
+    InterfaceMethod<"The code at `place` (0 is the lowest) of a byte, its high bits zero.", "uint8_t", "readCode",
+      (ins "uint8_t":$byte, "unsigned":$width, "int64_t":$place), [{}], [{
+        unsigned field = 8 / $_attr.getCodesPerByte(width);
+        return (byte >> (place * field)) & ((1u << field) - 1);
+      }]>,
+    InterfaceMethod<"Builds the same for i8, or a vector of i8.", "::mlir::Value", "buildReadCode",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$bytes, "unsigned":$width, "int64_t":$place), [{}], [{
+        unsigned field = 8 / $_attr.getCodesPerByte(width);
+        return ::mlir::lowbit::buildField(builder, loc, bytes, place * field, field);
+      }]>,
   ];
 }
 

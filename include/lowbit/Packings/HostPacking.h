@@ -10,11 +10,14 @@ namespace mlir::lowbit {
 /// resource does not have the size of its type.
 std::optional<ArrayRef<char>> getConstantBytes(ElementsAttr attr);
 
+/// The codes of a constant, or of constant bytes that are unpacked: one a byte, zeros above, row-major. None when they are not known.
+std::optional<std::vector<char>> readCodes(Value codes);
+
 /// Copies codes of 8 bits, row-major in `shape`, to a row-major tensor of `paddedShape`; the rest is zero.
 std::vector<char> padOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, ArrayRef<int64_t> paddedShape);
 
-/// Packs codes of one byte each as `packing` says.
-std::vector<char> packOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, PackingAttrInterface packing);
+/// Packs codes of `width` bits, given one in a byte with zeros above, as `packing` says.
+std::vector<char> packOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, PackingAttrInterface packing, unsigned width);
 
 /// A constant of `type` over `data`, as a resource whose name begins with `name`.
 DenseResourceElementsAttr makeResource(ShapedType type, StringRef name, ArrayRef<char> data);

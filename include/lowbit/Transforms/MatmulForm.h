@@ -1,4 +1,4 @@
-//===- MatmulForm.h - contractions of 8-bit codes that are matmuls --------===//
+//===- MatmulForm.h - contractions of codes that are matmuls --------===//
 #ifndef LOWBIT_TRANSFORMS_MATMULFORM_H
 #define LOWBIT_TRANSFORMS_MATMULFORM_H
 
@@ -10,10 +10,15 @@ namespace mlir::lowbit {
 struct MatmulForm {
   unsigned m, n, k;             ///< Loops: rows (left side only), columns (right side only), the reduction.
   int64_t rows, columns, depth; ///< Their sizes.
+  unsigned rhsWidth = 8;        ///< Bits of a right code.
+  int64_t block = 0;            ///< Codes along the reduction that share all scales; 0 where they all do.
 };
 
-/// The matmul that `op` is, or failure with the reason why it is none that integer dot products can do.
-FailureOr<MatmulForm> getMatmulForm(ContractOp op, std::string &reason);
+/// The matmul that `op` is, or failure with the reason why it is none that the target's integer dot products can do.
+FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface target, std::string &reason);
+
+/// Codes of the right side that a byte holds once packed for `target`: one unless its scales and `width` let it be more.
+int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form, unsigned width);
 
 /// How a matmul is cut for the registers and caches of a target.
 struct RegisterTile {
@@ -24,6 +29,16 @@ struct RegisterTile {
 
 /// The tile whose accumulators fit the registers and that computes least beyond the matmul; ties go to the one that loads least.
 RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulForm &form);
+
+/// What a pass finds to do: a contraction, its form and its tile.
+struct TiledContract {
+  ContractOp op;
+  MatmulForm form;
+  RegisterTile tile;
+};
+/// The contractions below `root` that `target` has dot products for; `refused` is called with every other one and the reason.
+SmallVector<TiledContract> collectMatmuls(Operation *root, QuantTargetAttrInterface target,
+                                          function_ref<void(ContractOp, StringRef)> refused);
 
 } // namespace mlir::lowbit
 

@@ -1,0 +1,171 @@
+//===- ReductionLoops.cpp - the loops over the reduction of a tile --------===//
+// Law: products are summed in the order of the reduction; a byte of codes is read once for all rows of the tile.
+
+#include "ReductionLoops.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::lowbit {
+namespace {
+
+/// An operand of a generic: a value and its map.
+struct Operand {
+  Value value;
+  AffineMap map;
+};
+
+class LoopBuilder {
+public:
+  LoopBuilder(RewriterBase &rewriter, const PackedMatmul &matmul, const MatmulTile &tile)
+      : rewriter(rewriter), matmul(matmul), tile(tile), loc(matmul.getLoc()), loops(matmul.getReduction()) {}
+
+  void build() {
+    if (!tile.blockSum) {
+      rewriter.setInsertionPoint(tile.dots);
+      rewriter.replaceOp(tile.dots, buildGroups(getOperands(tile.dots), tile.start.getResult(0)));
+      return;
+    }
+    rewriter.setInsertionPoint(tile.blockSum);
+    Value sum = buildLoop(tile.blockSum.getStaticLoopRanges()[*loops.block], tile.blockSum.getDpsInits()[0],
+                          [&](Value block, Value carried) { return buildBlock(block, carried); });
+    rewriter.replaceOp(tile.blockSum, sum);
+    rewriter.eraseOp(tile.dots);
+    rewriter.eraseOp(tile.start);
+  }
+
+private:
+  static SmallVector<Operand> getOperands(linalg::GenericOp op) {
+    SmallVector<Operand> operands;
+    for (auto [value, map] : llvm::zip(op->getOperands(), op.getIndexingMapsArray()))
+      operands.push_back({value, map});
+    return operands;
+  }
+
+  Value buildLoop(int64_t trips, Value init, function_ref<Value(Value, Value)> body) {
+    auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(rewriter, loc, value); };
+    auto loop = scf::ForOp::create(rewriter, loc, constant(0), constant(trips), constant(1), init);
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPointToStart(loop.getBody());
+    Value result = body(loop.getInductionVar(), loop.getRegionIterArg(0));
+    scf::YieldOp::create(rewriter, loc, result);
+    return loop.getResult(0);
+  }
+
+  /// The operand where `loop` is at `index`: its axis for the loop is gone, and the map takes one loop less.
+  Operand at(Operand operand, unsigned loop, OpFoldResult index) {
+    std::optional<unsigned> axis = operand.map.getResultPosition(rewriter.getAffineDimExpr(loop));
+    AffineMap map = operand.map;
+    if (axis) {
+      auto type = cast<RankedTensorType>(operand.value.getType());
+      SmallVector<OpFoldResult> offsets(type.getRank(), rewriter.getIndexAttr(0)), strides(type.getRank(), rewriter.getIndexAttr(1));
+      SmallVector<OpFoldResult> sizes = getAsIndexOpFoldResult(rewriter.getContext(), type.getShape());
+      offsets[*axis] = index;
+      sizes[*axis] = rewriter.getIndexAttr(1);
+      SmallVector<int64_t> shape(type.getShape());
+      shape.erase(shape.begin() + *axis);
+      operand.value = tensor::ExtractSliceOp::create(rewriter, loc, type.clone(shape), operand.value, offsets, sizes, strides);
+      map = map.dropResult(*axis);
+    }
+    SmallVector<AffineExpr> dims;
+    for (unsigned i = 0; i < map.getNumDims(); ++i)
+      dims.push_back(rewriter.getAffineDimExpr(i > loop ? i - 1 : i));
+    return {operand.value, map.replaceDimsAndSymbols(dims, {}, map.getNumDims() - 1, 0)};
+  }
+
+  SmallVector<Operand> allAt(ArrayRef<Operand> operands, unsigned loop, OpFoldResult index) {
+    SmallVector<Operand> result;
+    for (const Operand &operand : operands)
+      result.push_back(at(operand, loop, index));
+    return result;
+  }
+
+  /// `op` over fewer loops: the given operands, the last of which is the init, and the iterators that are left.
+  Value clone(linalg::GenericOp op, ArrayRef<Operand> operands, ArrayRef<utils::IteratorType> iterators) {
+    SmallVector<Value> values;
+    SmallVector<AffineMap> maps;
+    for (const Operand &operand : operands) {
+      values.push_back(operand.value);
+      maps.push_back(operand.map);
+    }
+    auto result = linalg::GenericOp::create(rewriter, loc, values.back().getType(), ArrayRef(values).drop_back(), values.back(), maps,
+                                            iterators);
+    IRMapping mapping;
+    op.getRegion().cloneInto(&result.getRegion(), mapping);
+    result->setAttr(vectorizeAttrName, rewriter.getUnitAttr());
+    return result.getResult(0);
+  }
+
+  /// One step of the loop over blocks: dots of the block, added to the sum.
+  Value buildBlock(Value block, Value sum) {
+    unsigned loop = *loops.block;
+    SmallVector<utils::IteratorType> parallel(loop, utils::IteratorType::parallel);
+    SmallVector<Operand> starts = allAt(getOperands(tile.start), loop, block);
+    starts.back().value = buildEmptyLike(starts.back().value);
+    Value dots = buildGroups(allAt(getOperands(tile.dots), loop, block), clone(tile.start, starts, parallel));
+    SmallVector<Operand> sums = allAt(getOperands(tile.blockSum), loop, block);
+    sums.front().value = dots;
+    sums.back().value = sum;
+    return clone(tile.blockSum, sums, parallel);
+  }
+
+  Value buildEmptyLike(Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return tensor::EmptyOp::create(rewriter, loc, type.getShape(), type.getElementType());
+  }
+
+  /// The loop over groups: operands are the codes of both sides, without an axis for blocks, and accumulators.
+  Value buildGroups(SmallVector<Operand> operands, Value start) {
+    unsigned gone = tile.blockSum ? 1 : 0, group = loops.group - gone;
+    int64_t trips = tile.dots.getStaticLoopRanges()[loops.group];
+    return buildLoop(trips, start, [&](Value index, Value carried) {
+      SmallVector<Operand> step = allAt(operands, group, index);
+      if (!loops.place)
+        return buildDots(step, carried);
+      Operand bytes = at(step[1], group, rewriter.getIndexAttr(0));
+      for (int64_t place = 0; place < tile.dots.getStaticLoopRanges()[*loops.place]; ++place) {
+        SmallVector<Operand> codes = allAt(step, group, rewriter.getIndexAttr(place));
+        codes[1].value = buildCodes(bytes.value, place);
+        carried = buildDots(codes, carried);
+      }
+      return carried;
+    });
+  }
+
+  Value buildDots(MutableArrayRef<Operand> operands, Value carried) {
+    operands.back().value = carried;
+    unsigned numLoops = operands.back().map.getNumDims();
+    SmallVector<utils::IteratorType> iterators(numLoops, utils::IteratorType::parallel);
+    iterators.back() = utils::IteratorType::reduction;
+    return clone(tile.dots, operands, iterators);
+  }
+
+  /// The codes at one place of each byte, a byte a code.
+  Value buildCodes(Value bytes, int64_t place) {
+    auto type = cast<RankedTensorType>(bytes.getType());
+    SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(type.getRank()));
+    SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+    PackingAttrInterface packing = matmul.getPacking();
+    auto codes = linalg::GenericOp::create(
+        rewriter, loc, type, bytes, buildEmptyLike(bytes), maps, iterators, [&](OpBuilder &b, Location nested, ValueRange elements) {
+          linalg::YieldOp::create(b, nested, packing.buildReadCode(b, nested, elements[0], matmul.getRhsWidth(), place));
+        });
+    codes->setAttr(vectorizeAttrName, rewriter.getUnitAttr());
+    return codes.getResult(0);
+  }
+
+  RewriterBase &rewriter;
+  const PackedMatmul &matmul;
+  MatmulTile tile;
+  Location loc;
+  const PackedMatmul::ReductionLoops &loops;
+};
+
+} // namespace
+
+void buildReductionLoops(RewriterBase &rewriter, const PackedMatmul &matmul, const MatmulTile &tile) {
+  LoopBuilder(rewriter, matmul, tile).build();
+}
+
+} // namespace mlir::lowbit
