@@ -111,6 +111,34 @@ static void populateFolds(RewritePatternSet &patterns) {
       name.getCanonicalizationPatterns(patterns, context);
 }
 
+/// Erases writes that a later one replaces before anything reads them: codes of one byte, one after the other, write every accumulator.
+static void eraseOverwritten(Operation *root) {
+  SmallVector<vector::TransferWriteOp> writes;
+  root->walk([&](vector::TransferWriteOp write) {
+    if (isa<RankedTensorType>(write.getBase().getType()))
+      writes.push_back(write);
+  });
+  auto isSame = [](vector::TransferWriteOp a, vector::TransferWriteOp b) {
+    return a.getIndices() == b.getIndices() && a.getVectorType() == b.getVectorType() && a.getPermutationMap() == b.getPermutationMap() &&
+           !a.getMask() && !b.getMask();
+  };
+  DenseSet<Operation *> erased;
+  for (vector::TransferWriteOp write : llvm::reverse(writes)) {
+    if (erased.contains(write))
+      continue;
+    auto earlier = write.getBase().getDefiningOp<vector::TransferWriteOp>();
+    while (earlier && earlier->hasOneUse() && !isSame(earlier, write) &&
+           vector::isDisjointTransferIndices(cast<VectorTransferOpInterface>(earlier.getOperation()),
+                                             cast<VectorTransferOpInterface>(write.getOperation())))
+      earlier = earlier.getBase().getDefiningOp<vector::TransferWriteOp>();
+    if (!earlier || !earlier->hasOneUse() || !isSame(earlier, write))
+      continue;
+    earlier.getResult().replaceAllUsesWith(earlier.getBase());
+    erased.insert(earlier);
+    earlier->erase();
+  }
+}
+
 /// Accumulators go round the loop over the reduction as values.
 static void hoistAccumulators(RewriterBase &rewriter, Operation *root) {
   SmallVector<LoopLikeOpInterface> loops;
@@ -171,6 +199,7 @@ struct ConvertLowbitToVectorPass final : impl::ConvertLowbitToVectorPassBase<Con
     if (failed(resolved) || failed(vectorizeMarked(rewriter, root)) || failed(unroll(root, resolved->getDotProduct())))
       return signalPassFailure();
     eliminateCommonSubexpressions(rewriter, root);
+    eraseOverwritten(root);
     hoistAccumulators(rewriter, root);
     if (failed(apply(root, populateFolds)))
       return signalPassFailure();

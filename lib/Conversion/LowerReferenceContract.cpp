@@ -1,7 +1,8 @@
 //===- LowerReferenceContract.cpp - sums of products of codes -------------===//
 //
 // Law: dots of a block are exact, in an integer accumulator that is proved wide enough; blocks are summed in f32 in row-major
-// order, each by one fused multiply-add; then come the scales of whole sums and the epilogue. At most three generics: dots, the sum of blocks, the epilogue.
+// order, each by one fused multiply-add; then come the scales of whole sums and the epilogue. At most three generics: dots, the sum of
+// blocks, the epilogue.
 //
 //===----------------------------------------------------------------------===//
 

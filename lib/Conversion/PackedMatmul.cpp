@@ -233,8 +233,7 @@ void PackedMatmul::buildConsumer() {
   bool isPadded = splits[form.m].getPadded() != form.rows || splits[form.n].getPadded() != form.columns;
   Type elementType = getElementTypeOrSelf(op.getResult().getType());
   Operand init = isPadded ? buildEmpty(elementType, /*hasBlocks=*/false) : splitAxes({op.getInit(), op.getResultMap()});
-  consumer = buildGeneric(inputs, init, {},
-                          [&](OpBuilder &b, Location at, ValueRange elements) { return buildElement(b, at, elements); });
+  consumer = buildGeneric(inputs, init, {}, [&](OpBuilder &b, Location at, ValueRange elements) { return buildElement(b, at, elements); });
 }
 
 Value PackedMatmul::build() {

@@ -105,14 +105,14 @@ private:
   PackingAttrInterface packing; ///< Of the right codes; null when they are not packed.
   SmallVector<Split> splits;    ///< By loop of the contraction.
   unsigned numParallel = 0;     ///< Packed loops that are not the reduction's.
-  unsigned rhsWidth;              ///< Bits of a right code.
+  unsigned rhsWidth;            ///< Bits of a right code.
   unsigned numLoops = 0;
-  unsigned numWholeScales = 0;    ///< Scales that multiply whole sums.
+  unsigned numWholeScales = 0; ///< Scales that multiply whole sums.
   ReductionLoops reduction;
-  Operand lhs, rhs;          ///< Prepared codes by loops of the contraction (right: null value when packed), then packed.
+  Operand lhs, rhs; ///< Prepared codes by loops of the contraction (right: null value when packed), then packed.
   Operand packedLhs, packedRhs;
   bool isLhsSigned = true, isRhsSigned = true; ///< How prepared codes extend.
-  int64_t offset = 0;      ///< What prepared left codes are above the given ones.
+  int64_t offset = 0;                          ///< What prepared left codes are above the given ones.
 };
 
 } // namespace mlir::lowbit

@@ -10,9 +10,7 @@
 
 namespace mlir::lowbit {
 
-AffineMap PackedMatmul::makeMap(ArrayRef<AffineExpr> exprs) const {
-  return AffineMap::get(numLoops, 0, exprs, rewriter.getContext());
-}
+AffineMap PackedMatmul::makeMap(ArrayRef<AffineExpr> exprs) const { return AffineMap::get(numLoops, 0, exprs, rewriter.getContext()); }
 
 Value PackedMatmul::pad(Value value, ArrayRef<int64_t> shape) {
   auto type = cast<RankedTensorType>(value.getType());
@@ -70,9 +68,7 @@ PackedMatmul::Operand PackedMatmul::dropConstantAxes(Operand operand) {
   return {value, AffineMap::get(operand.map.getNumDims(), 0, exprs, rewriter.getContext())};
 }
 
-PackedMatmul::Operand PackedMatmul::splitLikeResult(Operand operand) {
-  return expandLikeResult(splitAxes(dropConstantAxes(operand)));
-}
+PackedMatmul::Operand PackedMatmul::splitLikeResult(Operand operand) { return expandLikeResult(splitAxes(dropConstantAxes(operand))); }
 
 PackedMatmul::Operand PackedMatmul::expandLikeResult(Operand operand) {
   SmallVector<unsigned> loops;
@@ -300,7 +296,7 @@ PackedMatmul::Operand PackedMatmul::sumColumns(int64_t factor) {
   if (packing && matchPattern(getUnpack().getPacked(), m_Constant(&constant)))
     if (std::optional<ArrayRef<char>> bytes = getConstantBytes(constant); bytes && bytes->size() > 1)
       return sumConstantColumns(cast<ShapedType>(constant.getType()).getShape(), *bytes, factor);
-  return sumAlongReduction(rhs, isRhsSigned, factor);
+  return splitLikeResult(sumAlongReduction(rhs, isRhsSigned, factor));
 }
 
 PackedMatmul::Operand PackedMatmul::sumConstantColumns(ArrayRef<int64_t> packedShape, ArrayRef<char> bytes, int64_t factor) {
@@ -317,7 +313,8 @@ PackedMatmul::Operand PackedMatmul::sumConstantColumns(ArrayRef<int64_t> packedS
     int64_t column = (panel * blocks + group / (groups / blocks)) * columns + place / depth % columns;
     sums[column] = static_cast<int32_t>(sums[column] + code * factor);
   }
-  return buildPanels(rewriter.getI32Type(), "column_sums", ArrayRef(reinterpret_cast<const char *>(sums.data()), sums.size() * sizeof(int32_t)));
+  return buildPanels(rewriter.getI32Type(), "column_sums",
+                     ArrayRef(reinterpret_cast<const char *>(sums.data()), sums.size() * sizeof(int32_t)));
 }
 
 /// A constant that varies along all loops of the right codes but those within a block: panels, blocks, columns, in this order.

@@ -31,8 +31,12 @@ public:
     Value sum = buildLoop(tile.blockSum.getStaticLoopRanges()[*loops.block], tile.blockSum.getDpsInits()[0],
                           [&](Value block, Value carried) { return buildBlock(block, carried); });
     rewriter.replaceOp(tile.blockSum, sum);
-    rewriter.eraseOp(tile.dots);
-    rewriter.eraseOp(tile.start);
+    for (linalg::GenericOp op : {tile.dots, tile.start}) {
+      // Slices of what it is replaced by were taken for their maps alone.
+      for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+        rewriter.eraseOp(user);
+      rewriter.eraseOp(op);
+    }
   }
 
 private:
@@ -65,13 +69,29 @@ private:
       sizes[*axis] = rewriter.getIndexAttr(1);
       SmallVector<int64_t> shape(type.getShape());
       shape.erase(shape.begin() + *axis);
-      operand.value = tensor::ExtractSliceOp::create(rewriter, loc, type.clone(shape), operand.value, offsets, sizes, strides);
+      // A slice of an axis of one would be folded by canonicalization as if another axis had gone.
+      if (type.getDimSize(*axis) == 1)
+        operand.value = tensor::CollapseShapeOp::create(rewriter, loc, type.clone(shape), operand.value, getGroupsWithout(type, *axis));
+      else
+        operand.value = tensor::ExtractSliceOp::create(rewriter, loc, type.clone(shape), operand.value, offsets, sizes, strides);
       map = map.dropResult(*axis);
     }
     SmallVector<AffineExpr> dims;
     for (unsigned i = 0; i < map.getNumDims(); ++i)
       dims.push_back(rewriter.getAffineDimExpr(i > loop ? i - 1 : i));
     return {operand.value, map.replaceDimsAndSymbols(dims, {}, map.getNumDims() - 1, 0)};
+  }
+
+  /// How axes join where `axis`, of size one, goes: it joins its neighbour.
+  static SmallVector<ReassociationIndices> getGroupsWithout(RankedTensorType type, int64_t axis) {
+    SmallVector<ReassociationIndices> groups;
+    for (int64_t i = 0; i < type.getRank(); ++i) {
+      bool joins = i != 0 && (i == axis || (axis == 0 && i == 1));
+      if (!joins)
+        groups.emplace_back();
+      groups.back().push_back(i);
+    }
+    return groups;
   }
 
   SmallVector<Operand> allAt(ArrayRef<Operand> operands, unsigned loop, OpFoldResult index) {
@@ -89,8 +109,8 @@ private:
       values.push_back(operand.value);
       maps.push_back(operand.map);
     }
-    auto result = linalg::GenericOp::create(rewriter, loc, values.back().getType(), ArrayRef(values).drop_back(), values.back(), maps,
-                                            iterators);
+    auto result =
+        linalg::GenericOp::create(rewriter, loc, values.back().getType(), ArrayRef(values).drop_back(), values.back(), maps, iterators);
     IRMapping mapping;
     op.getRegion().cloneInto(&result.getRegion(), mapping);
     result->setAttr(vectorizeAttrName, rewriter.getUnitAttr());

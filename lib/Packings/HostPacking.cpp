@@ -91,9 +91,8 @@ static void forEachPlace(ArrayRef<int64_t> shape, PackingAttrInterface packing, 
 
 std::vector<char> packOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, PackingAttrInterface packing, unsigned width) {
   std::vector<char> packed(ShapedType::getNumElements(packing.getPackedShape(shape, width)), 0);
-  forEachPlace(shape, packing, width, [&](int64_t i, int64_t place) {
-    packed[place / 8] |= static_cast<char>(static_cast<uint8_t>(codes[i]) << (place % 8));
-  });
+  forEachPlace(shape, packing, width,
+               [&](int64_t i, int64_t place) { packed[place / 8] |= static_cast<char>(static_cast<uint8_t>(codes[i]) << (place % 8)); });
   return packed;
 }
 

@@ -42,8 +42,8 @@ AffineMap PanelPackingAttr::getBitMap(ArrayRef<int64_t> shape, unsigned width) c
   AffineExpr column = getAffineDimExpr(getTransposed() ? rank - 2 : rank - 1, getContext());
   int64_t codes = getCodesPerByte(width);
   AffineExpr place = depth.floorDiv(getDepth()) % codes;
-  results.append({column.floorDiv(getColumns()), depth.floorDiv(getDepth() * codes), column % getColumns(), depth % getDepth(),
-                  place * (8 / codes)});
+  results.append(
+      {column.floorDiv(getColumns()), depth.floorDiv(getDepth() * codes), column % getColumns(), depth % getDepth(), place * (8 / codes)});
   return AffineMap::get(rank, 0, results, getContext());
 }
 

@@ -17,7 +17,7 @@
 //       CHECK:   scf.for {{.*}} iter_args(%{{.*}}) -> (tensor<2x8x1x48xf32>)
 //       CHECK:     %[[START:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<1x8x1x48xi32>) attrs = {lowbit.vectorize}
 //       CHECK:     %[[SUMS:.*]] = scf.for {{.*}} iter_args(%{{.*}} = %[[START]]) -> (tensor<1x8x1x48xi32>)
-//       CHECK:       linalg.generic {{.*}} ins(%{{.*}} : tensor<1x8x1x4xi8>, tensor<1x1x48x4xi8>) {{.*}} attrs = {lowbit.vectorize}
+//       CHECK:       linalg.generic {{.*}} ins(%{{.*}} : tensor<1x8x4xi8>, tensor<1x48x4xi8>) {{.*}} attrs = {lowbit.vectorize}
 //       CHECK:         arith.extui
 //       CHECK:         arith.extsi
 //       CHECK:     linalg.generic {{.*}} ins(%[[SUMS]], %{{.*}} : tensor<1x8x1x48xi32>, tensor<1x8x1x1xf32>, tensor<1x1x1x48xf32>, tensor<1x1x1x48xf32>) {{.*}} attrs = {lowbit.vectorize}
@@ -75,11 +75,45 @@ func.func @tails(%a: tensor<3x5xi8>, %b: tensor<5x7xi8>) -> tensor<3x7xi32> {
 // A loop that both sides and the result have is outside of the tile.
 // CHECK-LABEL: func @batch
 //       CHECK:   scf.for {{.*}} iter_args(%{{.*}}) -> (tensor<2x1x8x1x48xi32>)
-//       CHECK:     linalg.generic {{.*}} ins(%{{.*}} : tensor<1x1x8x1x4xi8>, tensor<1x1x1x48x4xi8>)
+//       CHECK:     linalg.generic {{.*}} ins(%{{.*}} : tensor<1x1x8x4xi8>, tensor<1x1x48x4xi8>)
 func.func @batch(%a: tensor<2x8x8xi8>, %b: tensor<2x8x48xi8>) -> tensor<2x8x48xi32> {
   %init = tensor.empty() : tensor<2x8x48xi32>
   %r = lowbit.contract [affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (b, k, n)>, affine_map<(b, m, n, k) -> (b, m, n)>]
     lhs(%a <#lowbit.uint<8>> : tensor<2x8x8xi8>) rhs(%b <#lowbit.int<8>> : tensor<2x8x48xi8>)
     outs(%init : tensor<2x8x48xi32>) -> tensor<2x8x48xi32>
   return %r : tensor<2x8x48xi32>
+}
+
+// Two codes of 4 bits a byte, and a scale for every 16 of them: a loop over blocks around one over groups. A byte is read once; its low half
+// meets the first four left codes, its high half the next four. The zero point of 8 goes into what dots start from, row by row.
+// CHECK-LABEL: func @nibbles
+//       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]{{.*}} ins(%{{.*}} : tensor<16x2x16xi8>)
+//       CHECK:     arith.muli %{{.*}}, %c-8_i32
+//       CHECK:   scf.for {{.*}} iter_args(%{{.*}}) -> (tensor<{{.*}}xf32>)
+//       CHECK:     scf.for {{.*}} %c2 {{.*}} -> (tensor<[[ROWS:.*]]x1x48xf32>)
+//       CHECK:       %[[START:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<[[ROWS]]x1x48xi32>)
+//       CHECK:       %[[DOTS:.*]] = scf.for {{.*}} iter_args(%{{.*}} = %[[START]])
+//       CHECK:         %[[BYTES:.*]] = tensor.extract_slice %{{.*}} to tensor<1x48x4xi8>
+//       CHECK:         linalg.generic {{.*}} ins(%[[BYTES]] : tensor<1x48x4xi8>)
+//       CHECK:           arith.andi %{{.*}}, %c15_i8
+//       CHECK:         linalg.generic {{.*}} "reduction"]
+//       CHECK:           arith.extsi
+//       CHECK:           arith.extui
+//       CHECK:         linalg.generic {{.*}} ins(%[[BYTES]] : tensor<1x48x4xi8>)
+//       CHECK:           arith.shrui %{{.*}}, %c4_i8
+//       CHECK:         linalg.generic {{.*}} "reduction"]
+//       CHECK:       linalg.generic {{.*}} ins(%[[DOTS]], %{{.*}} : tensor<[[ROWS]]x1x48xi32>, tensor<1x1x1x48xf16>)
+//       CHECK:         arith.sitofp
+//       CHECK:         arith.extf
+//       CHECK:         math.fma
+func.func @nibbles(%a: tensor<16x32xi8>, %b: tensor<1x4x48x4xi8>, %sa: tensor<16x1xf32>, %sb: tensor<2x48xf16>) -> tensor<16x48xf32> {
+  %init = tensor.empty() : tensor<16x48xf32>
+  %codes = lowbit.unpack %b : tensor<1x4x48x4xi8> -> tensor<32x48xi4> of #lowbit.uint<4> as #lowbit.panel<columns = 48, depth = 4>
+  %zeros = arith.constant dense<8> : tensor<2x48xi8>
+  %r = lowbit.contract [#a, #b, #c]
+    lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<16x32xi8>, tensor<16x1xf32>)
+    rhs(%codes scales %sb zeros %zeros <#lowbit.uint<4>, block = [16, 1], scale = f16, zero = i8>
+        : tensor<32x48xi4>, tensor<2x48xf16>, tensor<2x48xi8>)
+    outs(%init : tensor<16x48xf32>) -> tensor<16x48xf32>
+  return %r : tensor<16x48xf32>
 }

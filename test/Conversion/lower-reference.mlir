@@ -60,14 +60,15 @@ func.func @compute_column_scales(%x: tensor<4x8xf32>) -> tensor<1x8xf32> {
 
 // -----
 
-// 8 by 8 bits over 32 products fit i32: the dot is i32, and each block's is scaled before blocks are summed.
+// 8 by 8 bits over 32 products fit i32: the dot is i32, and each block's is scaled as it is added to the sum; the scale of a row comes last.
 // CHECK-LABEL: func @contract_groups
 //       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction"]
 //       CHECK:     arith.muli {{.*}} : i32
 //       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
 //       CHECK:     arith.sitofp {{.*}} : i32 to f32
-//       CHECK:     arith.addf
+//       CHECK:     math.fma
 //       CHECK:   linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+//       CHECK:     arith.mulf
 //       CHECK:     math.absf
 func.func @contract_groups(%a: tensor<4x64xi8>, %sa: tensor<4x1xf32>, %b: tensor<64x6xi8>, %sb: tensor<2x6xf32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
   %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]

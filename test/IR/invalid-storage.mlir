@@ -202,9 +202,17 @@ func.func @pack_panels(%c: tensor<6x16xi8>) {
 
 // -----
 
-func.func @pack_panel_width(%c: tensor<8x16xi4>) {
-  // expected-error @+1 {{(C2) codes of 4 bits in panels; expected 8}}
-  %p = lowbit.pack %c : tensor<8x16xi4> -> tensor<1x2x16x4xi8> of #lowbit.int<4> as #lowbit.panel<columns = 16, depth = 4>
+func.func @pack_panel_width(%c: tensor<8x16xi16>) {
+  // expected-error @+1 {{(C2) codes of 16 bits in panels; expected at most 8}}
+  %p = lowbit.pack %c : tensor<8x16xi16> -> tensor<1x2x16x4xi8> of #lowbit.int<16> as #lowbit.panel<columns = 16, depth = 4>
+  return
+}
+
+// -----
+
+func.func @pack_panel_bytes(%c: tensor<12x16xi4>) {
+  // expected-error @+1 {{(C2) 12 x 16 codes (depth x columns) do not divide into panels of 8 x 16; pad them first}}
+  %p = lowbit.pack %c : tensor<12x16xi4> -> tensor<1x2x16x4xi8> of #lowbit.int<4> as #lowbit.panel<columns = 16, depth = 4>
   return
 }
 
