@@ -19,6 +19,7 @@ static bool isFill(linalg::LinalgOp op) {
 namespace {
 struct DuplicateFillsPass final : impl::DuplicateFillsPassBase<DuplicateFillsPass> {
   void runOnOperation() override {
+    fillReshaped();
     SmallVector<linalg::LinalgOp> fills;
     getOperation()->walk([&](linalg::LinalgOp op) {
       if (isFill(op) && !op->hasOneUse())
@@ -34,6 +35,32 @@ struct DuplicateFillsPass final : impl::DuplicateFillsPassBase<DuplicateFillsPas
       }
     for (linalg::LinalgOp fill : fills)
       fill.erase();
+  }
+
+  /// A reshape of a fill is a fill of the other shape.
+  void fillReshaped() {
+    SmallVector<Operation *> reshapes;
+    getOperation()->walk([&](Operation *op) {
+      if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+        return;
+      auto fill = op->getOperand(0).getDefiningOp<linalg::LinalgOp>();
+      auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+      if (fill && isFill(fill) && type && type.hasStaticShape())
+        reshapes.push_back(op);
+    });
+    for (Operation *reshape : reshapes) {
+      OpBuilder builder(reshape);
+      auto fill = reshape->getOperand(0).getDefiningOp<linalg::LinalgOp>();
+      Value scalar = fill.getBlock()->getTerminator()->getOperand(0);
+      if (auto argument = dyn_cast<BlockArgument>(scalar); argument && argument.getOwner() == fill.getBlock())
+        scalar = fill.getMatchingOpOperand(argument)->get();
+      auto type = cast<RankedTensorType>(reshape->getResult(0).getType());
+      Value empty = tensor::EmptyOp::create(builder, reshape->getLoc(), type.getShape(), type.getElementType());
+      reshape->getResult(0).replaceAllUsesWith(linalg::FillOp::create(builder, fill.getLoc(), scalar, empty).getResult(0));
+      reshape->erase();
+      if (fill->use_empty())
+        fill->erase();
+    }
   }
 };
 } // namespace

@@ -57,11 +57,31 @@ static bool shouldFuse(OpOperand *operand) {
   return producer->hasOneUse() || isCheap(producer);
 }
 
+/// Whether a reshape between two linalg ops, and nothing else, stands in the way: the op then takes the finer shape.
+static bool shouldReshape(OpOperand *operand) {
+  Operation *producer = operand->get().getDefiningOp();
+  if (!producer)
+    return false;
+  // An op's result, expanded.
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(operand->getOwner()))
+    return isa<linalg::LinalgOp>(producer) && producer->hasOneUse() && !expand->use_empty() &&
+           llvm::all_of(expand->getUsers(), llvm::IsaPred<linalg::LinalgOp>);
+  // Something collapsed, as an operand. What reads the result otherwise (a contraction's loops) would have to take the finer shape apart
+  // again.
+  auto collapse = dyn_cast<tensor::CollapseShapeOp>(producer);
+  Operation *consumer = operand->getOwner();
+  return collapse && isa<linalg::LinalgOp>(consumer) && isa_and_present<linalg::LinalgOp>(collapse.getSrc().getDefiningOp()) &&
+         llvm::all_of(consumer->getUsers(), [](Operation *user) {
+           return isa<linalg::LinalgOp>(user) || llvm::all_of(user->getUsers(), llvm::IsaPred<linalg::LinalgOp>);
+         });
+}
+
 namespace {
 struct FuseElementwisePass final : impl::FuseElementwisePassBase<FuseElementwisePass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
+    linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, shouldReshape);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, &getContext());
     tensor::EmptyOp::getCanonicalizationPatterns(patterns, &getContext());
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, &getContext());

@@ -114,6 +114,8 @@ private:
   RowGroup *place(linalg::LinalgOp op) {
     for (RowGroup &group : llvm::reverse(groups)) {
       std::optional<RowOp> member = align(op, group);
+      if (!member)
+        member = alignAsSibling(op, group);
       if (!member || !sharesLittle(*member) || !isReady(op, group))
         continue;
       group.ops.push_back(*member);
@@ -121,13 +123,10 @@ private:
     }
     RowOp first{op, {}};
     SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
-    for (unsigned loop : op.getNumLoops() == 0 ? llvm::seq(0u, 0u) : llvm::seq(0u, op.getNumLoops()))
+    for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
       if (iterators[loop] == utils::IteratorType::parallel && loop != getLaneLoop(op))
         first.rowLoops.push_back(loop);
-    bool spansResults = llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
-      return llvm::all_of(first.rowLoops, [&](unsigned loop) { return op.getMatchingIndexingMap(&init).isFunctionOfDim(loop); });
-    });
-    if (first.rowLoops.empty() || !spansResults || !sharesLittle(first))
+    if (first.rowLoops.empty() || !spansResults(first) || !sharesLittle(first))
       return nullptr;
     RowGroup &group = groups.emplace_back();
     for (unsigned loop : first.rowLoops)
@@ -166,10 +165,36 @@ private:
         return std::nullopt;
       aligned.rowLoops = loops;
     }
-    bool spansResults = llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
-      return llvm::all_of(aligned.rowLoops, [&](unsigned loop) { return op.getMatchingIndexingMap(&init).isFunctionOfDim(loop); });
+    return aligned.rowLoops.empty() || !spansResults(aligned) ? std::nullopt : std::optional(aligned);
+  }
+
+  /// `op` as a member, if it reads row by row what a member reads so, and nothing of the group: the rows are loaded once for both.
+  static std::optional<RowOp> alignAsSibling(linalg::LinalgOp op, const RowGroup &group) {
+    if (isContraction(op) ||
+        llvm::any_of(op->getOperands(), [&](Value value) { return value.getDefiningOp() && group.find(value.getDefiningOp()); }))
+      return std::nullopt;
+    for (const RowOp &member : group.ops)
+      for (OpOperand *mine : op.getDpsInputOperands())
+        for (OpOperand *theirs : member.op.getDpsInputOperands()) {
+          if (mine->get() != theirs->get() || isContraction(member.op))
+            continue;
+          RowOp aligned{op, {}};
+          for (unsigned row : member.rowLoops) {
+            auto axis = member.op.getMatchingIndexingMap(theirs).getResultPosition(getAffineDimExpr(row, op.getContext()));
+            std::optional<unsigned> loop = axis ? getParallelLoop(op, op.getMatchingIndexingMap(mine), *axis) : std::nullopt;
+            if (loop)
+              aligned.rowLoops.push_back(*loop);
+          }
+          if (aligned.rowLoops.size() == member.rowLoops.size() && spansResults(aligned))
+            return aligned;
+        }
+    return std::nullopt;
+  }
+
+  static bool spansResults(const RowOp &member) {
+    return llvm::all_of(member.op.getDpsInitsMutable(), [&](OpOperand &init) {
+      return llvm::all_of(member.rowLoops, [&](unsigned loop) { return member.op.getMatchingIndexingMap(&init).isFunctionOfDim(loop); });
     });
-    return aligned.rowLoops.empty() || !spansResults ? std::nullopt : std::optional(aligned);
   }
 
   /// Whether all that `op` reads besides the group is there where the group's loop must stand.

@@ -69,7 +69,8 @@ static linalg::LinalgOp findFill(linalg::LinalgOp op, Value buffer) {
 
 /// Lets the accumulators of a reduction start from the scalars that their buffers were set to just before.
 static void takeStarts(RewriterBase &rewriter, linalg::LinalgOp op, VectorPlan &plan, DenseSet<Operation *> &erased) {
-  if (op.getNumReductionLoops() == 0)
+  // Lanes along one of several sums come back to the buffer for each step of the others.
+  if (op.getNumReductionLoops() == 0 || (plan.isReduction && op.getNumReductionLoops() != 1))
     return;
   for (OpOperand &init : op.getDpsInitsMutable()) {
     plan.starts.push_back(Value());

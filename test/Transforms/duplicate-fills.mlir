@@ -15,3 +15,16 @@ func.func @two_sums(%x: tensor<4x8xf32>, %y: tensor<8x6xf32>) -> (tensor<4x6xf32
   %b = linalg.matmul ins(%x, %y : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
   return %a, %b : tensor<4x6xf32>, tensor<4x6xf32>
 }
+
+// A reshape of a fill is a fill, which can be written where its only reader needs it.
+// CHECK-LABEL: func @reshaped
+//   CHECK-NOT:   tensor.expand_shape
+//       CHECK:   %[[E:.*]] = tensor.empty() : tensor<2x3x4xf32>
+//       CHECK:   linalg.fill {{.*}} outs(%[[E]] : tensor<2x3x4xf32>)
+func.func @reshaped() -> tensor<2x3x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<6x4xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<6x4xf32>) -> tensor<6x4xf32>
+  %r = tensor.expand_shape %z [[0, 1], [2]] output_shape [2, 3, 4] : tensor<6x4xf32> into tensor<2x3x4xf32>
+  return %r : tensor<2x3x4xf32>
+}

@@ -82,3 +82,32 @@ func.func @not_into_matmul(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %init: tens
   %y = linalg.matmul ins(%d, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%init : tensor<4x6xf32>) -> tensor<4x6xf32>
   return %y : tensor<4x6xf32>
 }
+
+// A reshape between two ops does not keep them apart: the first one takes the finer shape, and joins.
+// CHECK-LABEL: func @through_reshape
+//  CHECK-SAME:   %[[X:.*]]: tensor<2x3x8xf32>
+//   CHECK-NOT:   _shape
+//       CHECK:   linalg.generic {{.*}} ins(%[[X]] : tensor<2x3x8xf32>) outs(%{{.*}} : tensor<2x3xf32>)
+//       CHECK:     math.exp
+//   CHECK-NOT:   linalg.generic
+//       CHECK:   return
+func.func @through_reshape(%x: tensor<2x3x8xf32>) -> tensor<2x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<6x8xf32>
+  %c = tensor.collapse_shape %x [[0, 1], [2]] : tensor<2x3x8xf32> into tensor<6x8xf32>
+  %d = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%c : tensor<6x8xf32>) outs(%e : tensor<6x8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.exp %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<6x8xf32>
+  %f = tensor.expand_shape %d [[0, 1], [2]] output_shape [2, 3, 8] : tensor<6x8xf32> into tensor<2x3x8xf32>
+  %s = tensor.empty() : tensor<2x3xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%s : tensor<2x3xf32>) -> tensor<2x3xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(b, i, j) -> (b, i, j)>, affine_map<(b, i, j) -> (b, i)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%f : tensor<2x3x8xf32>) outs(%z : tensor<2x3xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}

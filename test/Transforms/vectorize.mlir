@@ -49,6 +49,26 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
+  // Each step of the outer sum goes on from what the steps before it left in the buffer.
+  // CHECK-LABEL: func @two_sums
+  //       CHECK:   vector.store
+  //       CHECK:   scf.for
+  //       CHECK:     memref.load %{{.*}} : memref<4xf32>
+  //       CHECK:     memref.store %{{.*}} : memref<4xf32>
+  func.func @two_sums(%x: memref<4x3x32xf32>, %out: memref<4xf32>) {
+    %zero = arith.constant 0.0 : f32
+    %s = memref.alloc() : memref<4xf32>
+    linalg.fill ins(%zero : f32) outs(%s : memref<4xf32>)
+    linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i)>],
+                    iterator_types = ["parallel", "reduction", "reduction"]} ins(%x : memref<4x3x32xf32>) outs(%s : memref<4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.addf %a, %o fastmath<reassoc> : f32
+      linalg.yield %0 : f32
+    }
+    memref.copy %s, %out : memref<4xf32> to memref<4xf32>
+    return
+  }
+
   // Somebody read the buffer before the product.
   // CHECK-LABEL: func @read_between
   //       CHECK:   vector.store
