@@ -41,7 +41,10 @@ static bool isUnitStrideOrInvariant(linalg::LinalgOp op, OpOperand &operand, uns
   for (AffineExpr expr : map.getResults().drop_back())
     if (expr.isFunctionOfDim(dim))
       return false;
-  return map.getResults().back() == getAffineDimExpr(dim, op.getContext());
+  // A place before the lanes may depend on other dimensions, as in a row of a window.
+  AffineExpr last = map.getResults().back(), lane = getAffineDimExpr(dim, op.getContext());
+  AffineExpr start = last.replace(lane, getAffineConstantExpr(0, op.getContext()));
+  return last == lane || simplifyAffineExpr(last - start - lane, map.getNumDims(), 0) == getAffineConstantExpr(0, op.getContext());
 }
 
 /// Whether a vector of elements lies in memory as the elements do: LLVM packs lanes of fewer than eight bits, buffers do not.

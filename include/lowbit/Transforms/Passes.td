@@ -539,6 +539,35 @@ def FuseQDQPass : Pass<"lowbit-fuse-qdq"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def UnfoldWindowsPass : Pass<"lowbit-unfold-windows"> {
+  let summary = "Turn convolutions of codes into matmuls of their windows";
+  let description = [{
+    An integer contraction whose left codes are indexed by sums of loops becomes a matmul: a row is a place of the result, the
+    reduction is the window with its channels, in the order of the right codes. Left codes are copied window by window, unless windows do not
+    overlap and leave nothing out (1 by 1, stride 1), where a reshape will do. A constant right side stays a constant. Sums are exact, so no
+    bit changes.
+
+    Left alone, with a remark that says why: convolutions with groups, with channels before the places in the result, or with scales of
+    the left codes that are not one for all. For targets without vectors nothing is done.
+
+    ```text
+    %r = lowbit.contract [affine_map<(h, w, o, i, j, c) -> (h + i, w + j, c)>, affine_map<(h, w, o, i, j, c) -> (i, j, c, o)>,
+                          affine_map<(h, w, o, i, j, c) -> (h, w, o)>] lhs(%x … : tensor<9x7x3xi8>) rhs(%w … : tensor<3x3x3x8xi8>) …
+    // ==>
+    %image = tensor.collapse_shape %x [[0], [1, 2]] : tensor<9x7x3xi8> into tensor<9x21xi8>
+    %windows = linalg.generic {indexing_maps = [affine_map<(h, w, i, j) -> (h + i, w * 3 + j)>, affine_map<(h, w, i, j) -> (h, w, i, j)>], …}
+      ins(%image : tensor<9x21xi8>) outs(%empty : tensor<7x5x3x9xi8>) { … linalg.yield %in : i8 } -> tensor<7x5x3x9xi8>
+    %a = tensor.collapse_shape %windows [[0, 1], [2, 3]] : tensor<7x5x3x9xi8> into tensor<35x27xi8>
+    %b = tensor.collapse_shape %w [[0, 1, 2], [3]] : tensor<3x3x3x8xi8> into tensor<27x8xi8>
+    %m = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+      lhs(%a … : tensor<35x27xi8>) rhs(%b … : tensor<27x8xi8>) …
+    %r = tensor.expand_shape %m [[0, 1], [2]] output_shape [7, 5, 8] : tensor<35x8xi32> into tensor<7x5x8xi32>
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target to compile for; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect", "LowbitDialect"];
+}
+
 def PackWeightsPass : Pass<"lowbit-pack-weights"> {
   let summary = "Lay out constant weights of integer contractions as the target's dot product wants them";
   let description = [{

@@ -1,0 +1,147 @@
+"""Run twins of convolutions of codes: every target gives the bits of the reference lowering, which are numpy's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_contract import TARGETS, literal, random_codes, run
+
+
+@dataclass
+class Case:
+    """One convolution: batch, image, channels in and out, window, its step and spread, and how its operands come."""
+
+    size: tuple[int, int]
+    channels: tuple[int, int]
+    window: tuple[int, int]
+    stride: int = 1
+    dilation: int = 1
+    batch: int = 1
+    lhs: str = "uint"
+    pad: int = 0
+    zero: int = 0
+    outputs_first: bool = False
+    codes: bool = False
+    constant: bool = True
+    right_zeros: bool = False
+
+
+def convolve(case: Case, image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """The sums, tap by tap; kernel: [window, window, channels, outputs]."""
+    height, width = result_size(case)
+    total = np.zeros((case.batch, height, width, case.channels[1]), np.int64)
+    for i in range(case.window[0]):
+        for j in range(case.window[1]):
+            top, left = i * case.dilation, j * case.dilation
+            taps = image[:, top : top + (height - 1) * case.stride + 1 : case.stride, left : left + (width - 1) * case.stride + 1 : case.stride]
+            total += taps.astype(np.int64) @ kernel[i, j]
+    return total
+
+
+def result_size(case: Case) -> tuple[int, int]:
+    """Height and width."""
+    return tuple((n + 2 * case.pad - (w - 1) * case.dilation - 1) // case.stride + 1 for n, w in zip(case.size, case.window, strict=True))
+
+
+def tensor(array: np.ndarray) -> str:
+    return f"tensor<{'x'.join(map(str, array.shape))}x{'f32' if array.dtype == np.float32 else 'i8'}>"
+
+
+def write_epilogue(case: Case, i: int) -> tuple[str, str]:
+    """The operands and the region: bias, and a second operand that is like the result."""
+    height, width = result_size(case)
+    shape = f"{case.batch}x{height}x{width}x{case.channels[1]}"
+    return shape, f"""epilogue(%bias{i}, %more{i} : tensor<{case.channels[1]}xf32>, tensor<{shape}xf32>) {{
+  ^bb0(%sum: f32, %b: f32, %m: f32):
+    %biased = arith.addf %sum, %b : f32
+    %added = arith.addf %biased, %m : f32
+    lowbit.yield %added : f32
+  }}"""
+
+
+def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray]:
+    """The text of one convolution, its arguments, its result, the arrays, and what numpy says."""
+    (height, width), (channels, outputs), pad = case.size, case.channels, case.pad
+    dtype = np.uint8 if case.lhs == "uint" else np.int8
+    image = random_codes(rng, dtype, (case.batch, height, width, channels))
+    kernel = random_codes(rng, np.int8, (*case.window, channels, outputs))
+    scales = rng.uniform(0.0001, 0.001, (1, 1, 1, outputs)).astype(np.float32)
+    right = rng.integers(-9, 9, (1, 1, 1, outputs)).astype(np.int8) if case.right_zeros else np.zeros((1, 1, 1, outputs), np.int8)
+    shape, epilogue = write_epilogue(case, i)
+    values = {f"a{i}": image, f"bias{i}": rng.normal(size=outputs).astype(np.float32)}
+    values[f"more{i}"] = rng.normal(size=tuple(map(int, shape.split("x")))).astype(np.float32)
+    padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=case.zero)
+    sums = convolve(case, padded.astype(np.int64) - case.zero, kernel.astype(np.int64) - right)
+    expected = (sums.astype(np.float32) * np.float32(0.5)) * scales.ravel() + values[f"bias{i}"] + values[f"more{i}"]
+    axes, block = "(i, j, c, o)", "[0, 0, 0, 1]"
+    if case.outputs_first:
+        kernel, scales, right = (np.ascontiguousarray(array.transpose(3, 0, 1, 2)) for array in (kernel, scales, right))
+        axes, block = "(o, i, j, c)", "[1, 0, 0, 0]"
+    values[f"sk{i}"] = scales
+    weights = f"  %k{i} = arith.constant {literal(kernel)} : {tensor(kernel)}\n"
+    if not case.constant:
+        weights, values[f"k{i}"] = "", kernel
+    if case.right_zeros:
+        values[f"zk{i}"] = right
+    zeros = (f"zeros %zk{i} ", ", zero = i8", f", {tensor(right)}") if case.right_zeros else ("", "", "")
+    arguments = ", ".join(f'%{name}: {tensor(array)} {{lowbit.name = "{name}"}}' for name, array in values.items())
+    place = ", ".join(f"{axis} * {case.stride} + {tap} * {case.dilation}" for axis, tap in (("h", "i"), ("w", "j")))
+    maps = [f"(n, {place}, c)", axes, "(n, h, w, o)", "(o)", "(n, h, w, o)"]
+    code = np.array(case.zero).astype(dtype).view(np.int8)
+    text = f"""{weights}  %border{i} = arith.constant {code} : i8
+  %x{i} = tensor.pad %a{i} low[0, {pad}, {pad}, 0] high[0, {pad}, {pad}, 0] {{
+  ^bb0(%n: index, %h: index, %w: index, %c: index):
+    tensor.yield %border{i} : i8
+  }} : {tensor(image)} to {tensor(padded)}
+  %sx{i} = arith.constant dense<0.5> : tensor<1x1x1x1xf32>
+  %zx{i} = arith.constant dense<{code}> : tensor<1x1x1x1xi8>
+  %init{i} = tensor.empty() : tensor<{shape}xf32>
+  %r{i} = lowbit.contract [{", ".join(f"affine_map<(n, h, w, o, i, j, c) -> {result}>" for result in maps)}]
+    lhs(%x{i} scales %sx{i} zeros %zx{i} <#lowbit.{case.lhs}<8>, block = [0, 0, 0, 0], zero = i8>
+        : {tensor(padded)}, tensor<1x1x1x1xf32>, tensor<1x1x1x1xi8>)
+    rhs(%k{i} scales %sk{i} {zeros[0]}<#lowbit.int<8>, block = {block}{zeros[1]}> : {tensor(kernel)}, {tensor(scales)}{zeros[2]})
+    outs(%init{i} : tensor<{shape}xf32>) {epilogue} -> tensor<{shape}xf32>
+"""
+    if case.codes:
+        text += f"""  %one{i} = arith.constant dense<1.0> : tensor<f32>
+  %q{i} = lowbit.quantize %r{i}, %one{i} <#lowbit.int<8>> : (tensor<{shape}xf32>, tensor<f32>) -> tensor<{shape}xi8>
+"""
+        return text, arguments, f"%q{i} : tensor<{shape}xi8>", values, np.clip(np.rint(expected), -128, 127).astype(np.int8)
+    return text, arguments, f"%r{i} : tensor<{shape}xf32>", values, expected
+
+
+SWEEPS = {
+    "windows": [Case((7, 6), (5, 19), window) for window in ((1, 1), (3, 3), (5, 1), (1, 4), (7, 6))],
+    "steps": [Case((9, 8), (4, 17), window, stride, dilation) for window, stride, dilation in
+              (((1, 1), 2, 1), ((3, 3), 2, 1), ((3, 2), 1, 2), ((2, 3), 2, 2), ((3, 3), 3, 1))],
+    "channels": [Case((5, 6), (channels, outputs), (3, 3), pad=1) for channels, outputs in ((1, 1), (3, 16), (16, 1), (33, 7), (64, 49))],
+    "borders": [Case((5, 6), (3, 9), (3, 3), 1, 1, 2, lhs, 1, zero, first) for lhs, zero, first in
+                (("uint", 0, False), ("uint", 200, True), ("int", -7, False), ("int", 0, True))],
+    "codes": [Case((6, 5), (7, 18), (3, 3), stride, 1, batch, "uint", 1, 9, codes=True) for stride, batch in ((1, 1), (2, 2))],
+    "weights": [Case((6, 5), (7, 18), (2, 3), 1, 1, 2, lhs, 1, 3, first, False, constant, zeros) for lhs, first, constant, zeros in
+                (("uint", False, False, True), ("int", True, False, False), ("uint", True, True, True))],
+}
+
+
+@pytest.fixture(scope="module", params=SWEEPS)
+def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
+    """A folder with one module of all convolutions of a sweep and its inputs, and the expected results."""
+    rng = np.random.default_rng(len(request.param))
+    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
+    folder = tmp_path_factory.mktemp(request.param)
+    values, types = zip(*(part[2].split(" : ") for part in parts), strict=True)
+    results = ", ".join(f'{kind} {{lowbit.name = "r{i}"}}' for i, kind in enumerate(types))
+    body = "".join(part[0] for part in parts) + f"  return {', '.join(values)} : {', '.join(types)}\n"
+    (folder / "m.mlir").write_text(f"func.func @main({', '.join(part[1] for part in parts)}) -> ({results}) {{\n{body}}}\n")
+    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
+    return folder, {f"r{i}": part[4] for i, part in enumerate(parts)}
+
+
+@pytest.mark.parametrize("target", ["reference", *TARGETS])
+def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
+    """The reference is numpy's int64 arithmetic, and every target is the reference."""
+    folder, expected = sweep
+    results = run(folder, target)
+    different = [name for name, array in expected.items() if results[name].tobytes() != array.tobytes()]
+    assert not different, f"{different} differ on {target}"
