@@ -4,9 +4,26 @@
 #include "lowbit/Targets/DotProductPattern.h"
 #include "lowbit/Formats/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 namespace mlir::lowbit {
+
+/// `vector` in one row. What decodes codes, element by element, becomes flat as well: LLVM would take it apart row by row.
+static Value buildFlat(OpBuilder &builder, Location loc, Value vector) {
+  auto type = cast<VectorType>(vector.getType());
+  auto flat = VectorType::get(type.getNumElements(), type.getElementType());
+  Operation *op = vector.getDefiningOp();
+  DenseElementsAttr constant;
+  if (matchPattern(vector, m_Constant(&constant)) && constant.isSplat())
+    return arith::ConstantOp::create(builder, loc, constant.resizeSplat(flat));
+  if (!isa_and_nonnull<arith::AndIOp, arith::ShRUIOp>(op))
+    return vector::ShapeCastOp::create(builder, loc, flat, vector);
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(buildFlat(builder, loc, operand));
+  return builder.create(loc, op->getName().getIdentifier(), operands, flat, op->getAttrs())->getResult(0);
+}
 
 /// The codes that `extended` extends to i32, as one row of `count` elements of `width` bits; null when it is something else.
 static Value getFlatCodes(OpBuilder &builder, Location loc, Value extended, int64_t count, unsigned width, bool &isSigned) {
@@ -25,7 +42,7 @@ static Value getFlatCodes(OpBuilder &builder, Location loc, Value extended, int6
   auto type = cast<VectorType>(codes.getType());
   if (type.getNumElements() != count || !type.getElementType().isInteger(width))
     return {};
-  return vector::ShapeCastOp::create(builder, loc, VectorType::get(count, type.getElementType()), codes);
+  return buildFlat(builder, loc, codes);
 }
 
 /// Whether the last two axes of the right side are the lanes and the group, in this order.
