@@ -80,7 +80,7 @@ private:
       largest = std::max(largest, shifted);
       code = static_cast<char>(shifted);
     }
-    unsigned width = std::max(1, llvm::bit_width(static_cast<uint64_t>(static_cast<int64_t>(format.getLargest()) - smallest)));
+    unsigned width = getPackedWidth(format);
     // A code that encoding never makes, or a block that whole bytes do not fill: a byte each.
     if (largest > llvm::maskTrailingOnes<uint64_t>(width) || getCodesPerByte(target, form, width) == 1)
       width = 8;

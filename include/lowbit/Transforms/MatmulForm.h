@@ -10,12 +10,15 @@ namespace mlir::lowbit {
 struct MatmulForm {
   unsigned m, n, k;             ///< Loops: rows (left side only), columns (right side only), the reduction.
   int64_t rows, columns, depth; ///< Their sizes.
-  unsigned rhsWidth = 8;        ///< Bits of a right code.
+  unsigned rhsWidth = 8;        ///< Bits of a right code once packed.
   int64_t block = 0;            ///< Codes along the reduction that share all scales; 0 where they all do.
 };
 
 /// The matmul that `op` is, or failure with the reason why it is none that the target's integer dot products can do.
 FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface target, std::string &reason);
+
+/// Bits of a constant code of an integer format once it is packed: as an unsigned integer from the smallest code on.
+unsigned getPackedWidth(NumberFormatAttrInterface format);
 
 /// Codes of the right side that a byte holds once packed for `target`: one unless its scales and `width` let it be more.
 int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form, unsigned width);
