@@ -43,7 +43,7 @@ class Limits:
         if LEVELS["L1"] < self.num_bytes < 2 * LEVELS["L2"] and not self.cold:
             sizes.append(LEVELS["L2"])  # the level's best: what is read from sizes near the first cache's is below it
         for size in sizes:
-            self.read = max(self.read, read_limit(size, 1 if self.cold else 3))
+            self.read = max(self.read, read_limit(size, 2 if self.cold else 3))
 
     def bound(self, operations: float) -> tuple[float, str, float]:
         """Seconds below which no call can get that does `operations` and reads the weights; the limit's name and value (GOP/s or GB/s)."""
