@@ -1,13 +1,12 @@
 """Run twins of contractions with weights of few bits: every target gives the bits of the reference lowering, for every format and group."""
 
-import subprocess
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_contract import MAPS, QUANT_RUN, TARGETS
+from test_contract import MAPS, TARGETS, run
 
 FORMATS = {
     "int4": ("#lowbit.int<4>", "i4", range(-8, 8)),
@@ -111,14 +110,6 @@ def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (folder / "m.mlir").write_text(text + "{-# dialect_resources: { builtin: {\n" + resources + "\n} } #-}\n")
     np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
     return folder, {f"r{i}": part[4] for i, part in enumerate(parts)}
-
-
-def run(folder: Path, target: str) -> dict[str, np.ndarray]:
-    output = folder / f"{target}.npz"
-    command = [QUANT_RUN, folder / "m.mlir", "--entry", "main", "--inputs", folder / "in.npz", "--output", output, "--target", target]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return dict(np.load(output))
 
 
 def test_reference(sweep: tuple[Path, dict[str, np.ndarray]]) -> None:
