@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lowbit/Report/Report.h"
+#include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -78,12 +79,9 @@ Bytes getBytes(arith::ConstantOp constant, bool isCode) {
   auto type = dyn_cast<ShapedType>(constant.getType());
   if (!type)
     return {};
-  int64_t count = type.getNumElements();
-  int64_t bits = type.getElementType().isIntOrFloat() ? type.getElementTypeBitWidth() : 8;
-  if (auto code = dyn_cast<CodeType>(type.getElementType()))
-    bits = code.getFormat().getWidth();
-  int64_t stored = count * llvm::divideCeil(bits, 8);
-  return {stored, isCode ? count * 4 : 0};
+  auto elements = dyn_cast<ElementsAttr>(constant.getValue());
+  auto stored = static_cast<int64_t>(elements ? getPackedBytes(elements) : 0);
+  return {stored, isCode ? type.getNumElements() * 4 : 0};
 }
 
 class ReportBuilder {

@@ -54,9 +54,6 @@ Model makeModel(std::shared_ptr<SessionContext> session, OwningOpRef<ModuleOp> m
 
 EntryInfo describeEntry(const Entry &entry);
 
-/// Bytes of `elements` with codes packed to their width; a splat takes those of one element.
-uint64_t getPackedBytes(ElementsAttr elements);
-
 /// What `statistics` wraps.
 const Statistics &getStatistics(const ModelStatistics &statistics);
 

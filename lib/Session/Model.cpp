@@ -2,6 +2,7 @@
 // Law: a model never changes; whatever is made of it is a new one.
 
 #include "Context.h"
+#include "lowbit/Transforms/Constants.h"
 #include "lowbit/Execution/AOT.h"
 #include "lowbit/Execution/Executable.h"
 #include "lowbit/Pipelines/Pipelines.h"

@@ -12,17 +12,6 @@
 namespace mlir::lowbit {
 namespace json = llvm::json;
 
-uint64_t getPackedBytes(ElementsAttr elements) {
-  Type type = elements.getElementType();
-  unsigned bits = type.isIndex() ? 64 : 8;
-  if (auto code = dyn_cast<CodeType>(type))
-    bits = code.getFormat().getWidth();
-  else if (type.isIntOrFloat())
-    bits = type.getIntOrFloatBitWidth();
-  uint64_t count = elements.isSplat() ? 1 : elements.getNumElements();
-  return llvm::divideCeil(count * bits, 8);
-}
-
 /// A copy of `module` whose sites bear the names that quantization gives them. One with names keeps them: in a quantized
 /// model, what is left without a name is no site. Failure has been reported.
 static OwningOpRef<ModuleOp> nameSites(ModuleOp module) {

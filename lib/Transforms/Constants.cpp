@@ -1,9 +1,11 @@
 //===- Constants.cpp - constant tensors on the host -----------------------===//
 
 #include "lowbit/Transforms/Constants.h"
+#include "lowbit/IR/Lowbit.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::lowbit {
 
@@ -100,6 +102,17 @@ ElementsAttr buildElements(RankedTensorType type, ArrayRef<char> bytes, StringRe
   }
   return DenseResourceElementsAttr::get(type, key,
                                         HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, /*align=*/64, /*dataIsMutable=*/false));
+}
+
+uint64_t getPackedBytes(ElementsAttr elements) {
+  Type type = elements.getElementType();
+  unsigned bits = type.isIndex() ? 64 : 8;
+  if (auto code = dyn_cast<CodeType>(type))
+    bits = code.getFormat().getWidth();
+  else if (type.isIntOrFloat())
+    bits = type.getIntOrFloatBitWidth();
+  uint64_t count = elements.isSplat() ? 1 : elements.getNumElements();
+  return llvm::divideCeil(count * bits, 8);
 }
 
 StringRef getResourceKey(ElementsAttr elements, StringRef fallback) {

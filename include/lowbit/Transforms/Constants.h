@@ -20,6 +20,9 @@ FailureOr<std::vector<int64_t>> readIntegers(Operation *op, ElementsAttr element
 /// A constant of `type` whose elements take one byte each, or as many as their type has. Large ones become a resource named `key`.
 ElementsAttr buildElements(RankedTensorType type, ArrayRef<char> bytes, StringRef key);
 
+/// The bytes that a constant takes once codes are packed; a splat counts once.
+uint64_t getPackedBytes(ElementsAttr elements);
+
 /// The key of the resource that `elements` is, else `fallback`.
 StringRef getResourceKey(ElementsAttr elements, StringRef fallback);
 
