@@ -148,7 +148,7 @@ static void hoistAccumulators(RewriterBase &rewriter, Operation *root) {
 }
 
 namespace {
-/// What one register is computed from, moved to where it is written.
+/// What one register is computed from, moved to where it is written or yielded.
 class RegisterChain {
 public:
   explicit RegisterChain(Operation *write) : write(write) {}
@@ -180,8 +180,38 @@ private:
 };
 } // namespace
 
-/// Unrolling leaves an epilogue step by step for all registers; taken register by register, its values fit the register file.
+/// Whether the body does nothing but add to registers, element by element.
+static bool updatesRegisters(scf::ForOp loop) {
+  return llvm::all_of(loop.getBody()->without_terminator(),
+                      [](Operation &op) { return op.getNumRegions() == 0 && isMemoryEffectFree(&op) && !isa<vector::ContractionOp>(op); });
+}
+
+/// Moves what several registers are computed from down to its first reader.
+static void sinkToReaders(Block *block) {
+  SmallVector<Operation *> ops;
+  for (Operation &op : block->without_terminator())
+    ops.push_back(&op);
+  for (Operation *op : llvm::reverse(ops)) {
+    Operation *first = nullptr;
+    for (Operation *user : op->getUsers())
+      if (Operation *reader = block->findAncestorOpInBlock(*user); reader && (!first || reader->isBeforeInBlock(first)))
+        first = reader;
+    if (first)
+      op->moveBefore(first);
+  }
+}
+
+/// Unrolling leaves an epilogue, and a loop that updates registers, step by step for all registers; taken register by register, values fit
+/// the register file.
 static void orderByRegister(Operation *root) {
+  root->walk([](scf::ForOp loop) {
+    if (!updatesRegisters(loop))
+      return;
+    Operation *yield = loop.getBody()->getTerminator();
+    for (Value value : yield->getOperands())
+      RegisterChain(yield).move(value);
+    sinkToReaders(loop.getBody());
+  });
   root->walk([](vector::TransferWriteOp write) {
     if (isa<RankedTensorType>(write.getBase().getType()))
       RegisterChain(write).move(write.getValueToStore());

@@ -97,7 +97,7 @@ struct LowerContractPass final : impl::LowerContractPassBase<LowerContractPass> 
 
   static LogicalResult lower(RewriterBase &rewriter, const TiledContract &contract, QuantTargetAttrInterface target) {
     ContractOp op = contract.op;
-    if (isa<CodeType>(getElementTypeOrSelf(op.getRhs().getType()))) {
+    if (contract.form.numBits == 0 && isa<CodeType>(getElementTypeOrSelf(op.getRhs().getType()))) {
       remark::missed(op.getLoc(), getRemarkOptions(op)) << remark::reason("right codes are not packed, and no integers in memory");
       return success();
     }

@@ -14,7 +14,7 @@ namespace mlir::lowbit {
 
 PackedMatmul::PackedMatmul(RewriterBase &rewriter, ContractOp op, const MatmulForm &form, QuantTargetAttrInterface target,
                            const RegisterTile &tile)
-    : rewriter(rewriter), op(op), loc(op.getLoc()), form(form), target(target), tile(tile), dot(target.getDotProduct()),
+    : rewriter(rewriter), op(op), loc(op.getLoc()), form(form), target(target), tile(tile), dot(getDotProduct(target, form)),
       rhsWidth(op.getRhsScheme()->getFormat().getWidth()) {
   if (auto unpack = getUnpack())
     packing = unpack.getPacking();
@@ -51,6 +51,10 @@ void PackedMatmul::splitReduction(function_ref<void(unsigned, ArrayRef<int64_t>)
   SmallVector<int64_t> parts;
   unsigned next = numParallel;
   reduction = {};
+  if (form.numBits != 0) {
+    reduction.group = next;
+    return split(form.k, form.getNumWords());
+  }
   if (form.block != 0) {
     parts.push_back(form.depth / form.block);
     reduction.block = next++;
@@ -169,6 +173,15 @@ void PackedMatmul::buildDots() {
   });
 }
 
+/// Bits of both sides that differ: each takes two from the sum of products.
+void PackedMatmul::buildDifferences() {
+  Operand counts{start.getResult(0), rewriter.getMultiDimIdentityMap(numParallel)};
+  dots = buildGeneric({packedLhs, packedRhs}, counts, utils::IteratorType::reduction, [&](OpBuilder &b, Location at, ValueRange elements) {
+    Value differing = math::CtPopOp::create(b, at, arith::XOrIOp::create(b, at, elements[0], elements[1]).getResult());
+    return arith::AddIOp::create(b, at, elements[2], differing).getResult();
+  });
+}
+
 static Value buildAsReal(OpBuilder &b, Location at, Value number) {
   if (isa<IntegerType>(number.getType()))
     return arith::SIToFPOp::create(b, at, b.getF32Type(), number);
@@ -195,6 +208,8 @@ void PackedMatmul::buildBlockSum() {
 Value PackedMatmul::buildElement(OpBuilder &b, Location at, ValueRange elements) {
   Value sum = elements.front();
   elements = elements.drop_front();
+  if (form.numBits != 0)
+    sum = arith::SubIOp::create(b, at, buildIntegerLike(b, at, form.numBits, 32, sum), arith::AddIOp::create(b, at, sum, sum));
   if (op.getLhsScales() || op.getRhsScales())
     sum = buildAsReal(b, at, sum);
   for (unsigned i = 0; i < numWholeScales; ++i)
@@ -236,7 +251,8 @@ void PackedMatmul::buildConsumer() {
   consumer = buildGeneric(inputs, init, {}, [&](OpBuilder &b, Location at, ValueRange elements) { return buildElement(b, at, elements); });
 }
 
-Value PackedMatmul::build() {
+/// Dot products of bytes.
+void PackedMatmul::buildBytes() {
   rhs = packing ? Operand{op.getRhs(), op.getRhsMap()} : decodeRhs();
   NumberFormatAttrInterface rhsFormat = op.getRhsScheme()->getFormat();
   isRhsSigned = rhsFormat.isSigned() || (!packing && !rhsFormat.getCodeType().isInteger(8));
@@ -247,6 +263,17 @@ Value PackedMatmul::build() {
   buildDots();
   if (form.block != 0)
     buildBlockSum();
+}
+
+Value PackedMatmul::build() {
+  if (form.numBits != 0) {
+    packedLhs = prepareLhsBits();
+    packedRhs = prepareRhsBits();
+    buildStart();
+    buildDifferences();
+  } else {
+    buildBytes();
+  }
   buildConsumer();
 
   auto type = cast<RankedTensorType>(op.getResult().getType());

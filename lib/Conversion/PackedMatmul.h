@@ -12,7 +12,7 @@ inline constexpr StringLiteral vectorizeAttrName = "lowbit.vectorize";
 
 /// Builds a matmul in the packed form. Its loops are those of the result in order, rows and columns split in two, then those that the
 /// reduction is split in: blocks that share scales (where scales change), groups, codes of a byte, depth of a dot product. Where an axis
-/// is padded, codes are zero.
+/// is padded, codes are zero. Where codes are bits, the reduction is one loop over words of them, and accumulators count those that differ.
 class PackedMatmul {
 public:
   PackedMatmul(RewriterBase &rewriter, ContractOp op, const MatmulForm &form, QuantTargetAttrInterface target, const RegisterTile &tile);
@@ -34,7 +34,7 @@ public:
     std::optional<unsigned> block;
     unsigned group;
     std::optional<unsigned> place;
-    unsigned depth;
+    std::optional<unsigned> depth;
   };
   const ReductionLoops &getReduction() const { return reduction; }
   /// How codes come out of a byte of right codes; null when a byte is a code.
@@ -70,6 +70,8 @@ private:
   Operand getScaleLike(Value scales, AffineMap codes, SchemeAttr scheme);
 
   Operand prepareLhs();
+  Operand prepareLhsBits();
+  Operand prepareRhsBits();
   Operand decodeRhs();
   Operand prepareRhs();
   /// What unpacks the right codes, if as this target packs them; and whether the sizes of the loops are those of the packed codes.
@@ -88,8 +90,10 @@ private:
   linalg::GenericOp buildGeneric(ArrayRef<Operand> inputs, Operand init, ArrayRef<utils::IteratorType> reductions, BodyBuilder body);
   /// An undefined tensor in the shape of the packed result, with an axis for blocks if `hasBlocks`.
   Operand buildEmpty(Type elementType, bool hasBlocks);
+  void buildBytes();
   void buildStart();
   void buildDots();
+  void buildDifferences();
   void buildBlockSum();
   void buildConsumer();
   void appendScales(bool inBlocks, SmallVectorImpl<Operand> &inputs);

@@ -209,7 +209,7 @@ PackedMatmul::Operand PackedMatmul::prepareRhs() {
   exprs.push_back(rewriter.getAffineDimExpr(n.first));
   if (reduction.block)
     exprs.push_back(rewriter.getAffineDimExpr(*reduction.block));
-  for (unsigned position : {reduction.group, n.first + 1, reduction.depth})
+  for (unsigned position : {reduction.group, n.first + 1, *reduction.depth})
     exprs.push_back(rewriter.getAffineDimExpr(position));
   if (packing)
     return {splitGroups(getUnpack().getPacked(), exprs.size()), makeMap(exprs)};

@@ -157,7 +157,8 @@ private:
     operands.back().value = carried;
     unsigned numLoops = operands.back().map.getNumDims();
     SmallVector<utils::IteratorType> iterators(numLoops, utils::IteratorType::parallel);
-    iterators.back() = utils::IteratorType::reduction;
+    if (loops.depth)
+      iterators.back() = utils::IteratorType::reduction;
     return clone(tile.dots, operands, iterators);
   }
 

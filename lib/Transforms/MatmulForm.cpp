@@ -2,6 +2,7 @@
 
 #include "lowbit/Transforms/MatmulForm.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
+#include "lowbit/Packings/HostPacking.h"
 #include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
@@ -65,6 +66,24 @@ static FailureOr<int64_t> getBlock(ContractOp op, unsigned k, int64_t depth) {
   return block;
 }
 
+/// Whether the only bit of a code is its sign: 0 is 1 and 1 is -1.
+static bool isSign(NumberFormatAttrInterface format) {
+  return format.isInteger() && format.getWidth() == 1 && format.decode(0) == 1 && format.decode(1) == -1;
+}
+
+/// Whether a product of two codes is the exclusive or of their bits: rows hold them along the reduction, and columns are known now.
+static bool isProductOfBits(ContractOp op, const MatmulForm &form) {
+  AffineMap lhs = op.getLhsMap(), rhs = op.getRhsMap();
+  return isSign(op.getLhsSchemeAttr().getFormat()) && isSign(op.getRhsSchemeAttr().getFormat()) && form.block == 0 && !op.getLhsZeros() &&
+         !op.getRhsZeros() && lhs.getDimPosition(lhs.getNumResults() - 1) == form.k && rhs.getNumResults() == 2 && readCodes(op.getRhs());
+}
+
+DotProduct getDotProduct(QuantTargetAttrInterface target, const MatmulForm &form) {
+  DotProduct dot = target.getDotProduct();
+  // The row's word, the differing bits and what counts them.
+  return form.numBits == 0 ? dot : DotProduct{MatmulForm::bitsPerWord, Signs::Any, /*depth=*/1, dot.lanes, /*temporaries=*/3};
+}
+
 FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface target, std::string &reason) {
   auto refuse = [&](const Twine &text) { return reason = text.str(), failure(); };
   SchemeAttr schemes[] = {op.getLhsSchemeAttr(), op.getRhsSchemeAttr()};
@@ -73,10 +92,6 @@ FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface targ
   for (SchemeAttr scheme : schemes)
     if (!fitsByte(scheme.getFormat()))
       return refuse("codes do not fit 8 bits");
-  // Constants become integers when they are packed.
-  if (isa<CodeType>(getElementTypeOrSelf(op.getLhs().getType())) ||
-      (isa<CodeType>(getElementTypeOrSelf(op.getRhs().getType())) && !isConstantCodes(op.getRhs())))
-    return refuse("codes of the format are no integers in memory, and are not constant");
   AffineMap maps[] = {op.getLhsMap(), op.getRhsMap()};
   if (!llvm::all_of(maps, [](AffineMap map) { return map.isProjectedPermutation(); }))
     return refuse("an operand is not indexed by loops alone");
@@ -104,6 +119,12 @@ FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface targ
       return refuse("a block shares a scale among some but not all codes of an axis");
   if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
     return refuse("sums of " + Twine(getDotLength(op)) + " products may overflow i32");
+  if (isProductOfBits(op, form))
+    form.numBits = form.depth;
+  // Constants become integers when they are packed.
+  bool isInteger = !isa<CodeType>(getElementTypeOrSelf(op.getLhs().getType()));
+  if (form.numBits == 0 && (!isInteger || (isa<CodeType>(getElementTypeOrSelf(op.getRhs().getType())) && !isConstantCodes(op.getRhs()))))
+    return refuse("codes of the format are no integers in memory, and are not constant");
   return form;
 }
 
@@ -147,9 +168,11 @@ static double getTraffic(double cache, double innerBytes, double innerTile, doub
 
 static bool isColumnsOutermostCheaper(QuantTargetAttrInterface target, const MatmulForm &form, int64_t rows, int64_t columns) {
   auto [first, second] = target.getCacheBytes();
-  double lhsWidth = target.getDotProduct().lhsWidth / 8, depth = form.depth;
-  double lhs = form.rows * depth * lhsWidth, rhs = form.columns * depth;
-  double lhsTile = rows * depth * lhsWidth, rhsTile = columns * depth;
+  bool isOfBits = form.numBits != 0;
+  double lhsWidth = getDotProduct(target, form).lhsWidth / 8, rhsWidth = isOfBits ? lhsWidth : 1;
+  double depth = isOfBits ? form.getNumWords() : form.depth;
+  double lhs = form.rows * depth * lhsWidth, rhs = form.columns * depth * rhsWidth;
+  double lhsTile = rows * depth * lhsWidth, rhsTile = columns * depth * rhsWidth;
   double rowTiles = llvm::divideCeil(form.rows, rows), columnTiles = llvm::divideCeil(form.columns, columns);
   double byColumns = 0, byRows = 0;
   // A byte from beyond the second cache costs about four times one from it.
@@ -163,7 +186,7 @@ static bool isColumnsOutermostCheaper(QuantTargetAttrInterface target, const Mat
 /// Two by two tiles of the target's matrix unit, or fewer where that pads less; none for matmuls that would be padded a lot.
 static std::optional<RegisterTile> chooseTiles(QuantTargetAttrInterface target, const MatmulForm &form) {
   std::optional<TileProduct> unit = target.getTileProduct();
-  if (!unit || form.block != 0 || form.rhsWidth != 8 || form.rows < unit->rows || form.depth % unit->depth != 0)
+  if (!unit || form.numBits != 0 || form.block != 0 || form.rhsWidth != 8 || form.rows < unit->rows || form.depth % unit->depth != 0)
     return std::nullopt;
   auto choose = [](int64_t size, int64_t tile) { return llvm::alignTo(size, tile) % (2 * tile) == 0 ? 2 * tile : tile; };
   RegisterTile tile{choose(form.rows, unit->rows), choose(form.columns, unit->columns), /*columnsOutermost=*/true, /*inTiles=*/true};
@@ -174,7 +197,7 @@ static std::optional<RegisterTile> chooseTiles(QuantTargetAttrInterface target, 
 RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulForm &form) {
   if (std::optional<RegisterTile> tiles = chooseTiles(target, form))
     return *tiles;
-  DotProduct dot = target.getDotProduct();
+  DotProduct dot = getDotProduct(target, form);
   int64_t registers = target.getNumVectorRegisters();
   RegisterTile best{1, dot.lanes, true};
   std::pair<double, double> bestCost(std::numeric_limits<double>::infinity(), 0);

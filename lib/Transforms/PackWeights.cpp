@@ -40,7 +40,8 @@ struct PackWeightsPass final : impl::PackWeightsPassBase<PackWeightsPass> {
       return signalPassFailure();
     PackedValues packed;
     for (const TiledContract &contract : collectMatmuls(getOperation(), *resolved, [](ContractOp, StringRef) {}))
-      pack(contract, *resolved, packed);
+      if (contract.form.numBits == 0) // words of bits are made where the contraction is cut
+        pack(contract, *resolved, packed);
   }
 
 private:

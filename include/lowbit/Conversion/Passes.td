@@ -69,7 +69,8 @@ def LowerContractPass : Pass<"lowbit-lower-contract"> {
     ```
   }];
   let options = [Option<"target", "target", "std::string", "\"\"", "Target to cut for; without it the module's `lowbit.target`.">];
-  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "scf::SCFDialect", "tensor::TensorDialect"];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "scf::SCFDialect",
+                           "tensor::TensorDialect"];
 }
 
 def ConvertLowbitToVectorPass : Pass<"convert-lowbit-to-vector"> {

@@ -3,6 +3,7 @@
 #define LOWBIT_TRANSFORMS_MATMULFORM_H
 
 #include "lowbit/IR/Lowbit.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::lowbit {
 
@@ -12,6 +13,11 @@ struct MatmulForm {
   int64_t rows, columns, depth; ///< Their sizes.
   unsigned rhsWidth = 8;        ///< Bits of a right code once packed.
   int64_t block = 0;            ///< Codes along the reduction that share all scales; 0 where they all do.
+  int64_t numBits = 0;          ///< Where both sides are signs of one bit, their number along the reduction; 0 for dot products of bytes.
+
+  /// Steps along the reduction: words where codes are bits.
+  static constexpr int64_t bitsPerWord = 32;
+  int64_t getNumWords() const { return llvm::divideCeil(numBits, bitsPerWord); }
 };
 
 /// The matmul that `op` is, or failure with the reason why it is none that the target's integer dot products can do.
@@ -19,6 +25,9 @@ FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface targ
 
 /// Bits of a constant code of an integer format once it is packed: as an unsigned integer from the smallest code on.
 unsigned getPackedWidth(NumberFormatAttrInterface format);
+
+/// What sums products of `form`: the target's own dot product of bytes, or one word of bits a lane.
+DotProduct getDotProduct(QuantTargetAttrInterface target, const MatmulForm &form);
 
 /// Codes of the right side that a byte holds once packed for `target`: one unless its scales and `width` let it be more.
 int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form, unsigned width);
