@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
@@ -57,6 +58,15 @@ static bool shouldFuse(OpOperand *operand) {
   return producer->hasOneUse() || isCheap(producer);
 }
 
+/// Whether `op` multiplies by constant weights: split, its columns would no longer fill whole vectors.
+static bool isLinear(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return linalgOp && linalgOp.getNumReductionLoops() != 0 && llvm::any_of(linalgOp.getDpsInputs(), [](Value input) {
+           auto type = dyn_cast<ShapedType>(input.getType());
+           return type && type.getRank() > 1 && matchPattern(input, m_Constant());
+         });
+}
+
 /// Whether a reshape between two linalg ops, and nothing else, stands in the way: the op then takes the finer shape.
 static bool shouldReshape(OpOperand *operand) {
   Operation *producer = operand->get().getDefiningOp();
@@ -64,13 +74,13 @@ static bool shouldReshape(OpOperand *operand) {
     return false;
   // An op's result, expanded.
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(operand->getOwner()))
-    return isa<linalg::LinalgOp>(producer) && producer->hasOneUse() && !expand->use_empty() &&
+    return isa<linalg::LinalgOp>(producer) && !isLinear(producer) && producer->hasOneUse() && !expand->use_empty() &&
            llvm::all_of(expand->getUsers(), llvm::IsaPred<linalg::LinalgOp>);
   // Something collapsed, as an operand. What reads the result otherwise (a contraction's loops) would have to take the finer shape apart
   // again.
   auto collapse = dyn_cast<tensor::CollapseShapeOp>(producer);
   Operation *consumer = operand->getOwner();
-  return collapse && isa<linalg::LinalgOp>(consumer) && isa_and_present<linalg::LinalgOp>(collapse.getSrc().getDefiningOp()) &&
+  return collapse && isa<linalg::LinalgOp>(consumer) && !isLinear(consumer) && isa_and_present<linalg::LinalgOp>(collapse.getSrc().getDefiningOp()) &&
          llvm::all_of(consumer->getUsers(), [](Operation *user) {
            return isa<linalg::LinalgOp>(user) || llvm::all_of(user->getUsers(), llvm::IsaPred<linalg::LinalgOp>);
          });
