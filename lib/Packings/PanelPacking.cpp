@@ -4,6 +4,10 @@
 
 namespace mlir::lowbit {
 
+PackingAttrInterface getPanelPacking(MLIRContext *context, int64_t columns, int64_t depth, bool transposed) {
+  return PanelPackingAttr::get(context, columns, depth, transposed);
+}
+
 LogicalResult PanelPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t columns, int64_t depth, bool) {
   if (columns < 1 || depth < 1)
     return emitError() << "panel of " << columns << " columns and depth " << depth << "; expected positive sizes";

@@ -17,9 +17,6 @@ std::pair<int64_t, int64_t> AArch64DotProdTargetAttr::getCacheBytes() const { re
 DotProduct AArch64DotProdTargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Equal, /*depth=*/4, /*lanes=*/4, /*temporaries=*/1};
 }
-PackingAttrInterface AArch64DotProdTargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 void AArch64DotProdTargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   populateDotIntrinsicPatterns(patterns, getDotProduct(), {"llvm.aarch64.neon.sdot.v4i32.v16i8", "llvm.aarch64.neon.udot.v4i32.v16i8", ""});

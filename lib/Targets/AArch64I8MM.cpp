@@ -17,9 +17,6 @@ std::pair<int64_t, int64_t> AArch64I8MMTargetAttr::getCacheBytes() const { retur
 DotProduct AArch64I8MMTargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Any, /*depth=*/4, /*lanes=*/4, /*temporaries=*/1};
 }
-PackingAttrInterface AArch64I8MMTargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 void AArch64I8MMTargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   populateDotIntrinsicPatterns(

@@ -19,9 +19,6 @@ std::pair<int64_t, int64_t> AArch64NEONTargetAttr::getCacheBytes() const { retur
 DotProduct AArch64NEONTargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Equal, /*depth=*/2, /*lanes=*/4, /*temporaries=*/2};
 }
-PackingAttrInterface AArch64NEONTargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 namespace {
 /// smull multiplies 8-bit codes to 16 bits, sadalp adds pairs of these to 32: both exact.

@@ -17,8 +17,5 @@ int GenericTargetAttr::getPreference() const { return 0; }
 unsigned GenericTargetAttr::getVectorBits() const { return 128; }
 unsigned GenericTargetAttr::getNumVectorRegisters() const { return 16; }
 std::pair<int64_t, int64_t> GenericTargetAttr::getCacheBytes() const { return {32 << 10, 512 << 10}; }
-PackingAttrInterface GenericTargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 } // namespace mlir::lowbit

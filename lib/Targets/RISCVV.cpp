@@ -13,8 +13,5 @@ int RISCVVTargetAttr::getPreference() const { return 10; }
 unsigned RISCVVTargetAttr::getVectorBits() const { return 128; } // what every machine with V has at least
 unsigned RISCVVTargetAttr::getNumVectorRegisters() const { return 32; }
 std::pair<int64_t, int64_t> RISCVVTargetAttr::getCacheBytes() const { return {32 << 10, 512 << 10}; }
-PackingAttrInterface RISCVVTargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 } // namespace mlir::lowbit

@@ -38,9 +38,6 @@ DotProduct X86AMXTargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Opposite, /*depth=*/4, /*lanes=*/16, /*temporaries=*/1};
 }
 std::optional<TileProduct> X86AMXTargetAttr::getTileProduct() const { return TileProduct{/*rows=*/16, /*columns=*/16, /*depth=*/64}; }
-PackingAttrInterface X86AMXTargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 namespace {
 

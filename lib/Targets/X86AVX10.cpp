@@ -15,9 +15,6 @@ unsigned X86AVX10TargetAttr::getVectorBits() const { return 512; }
 unsigned X86AVX10TargetAttr::getNumVectorRegisters() const { return 32; }
 std::pair<int64_t, int64_t> X86AVX10TargetAttr::getCacheBytes() const { return {48 << 10, 2048 << 10}; }
 DotProduct X86AVX10TargetAttr::getDotProduct() const { return {/*lhsWidth=*/8, Signs::Any, /*depth=*/4, /*lanes=*/16, /*temporaries=*/1}; }
-PackingAttrInterface X86AVX10TargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 void X86AVX10TargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   populateDotIntrinsicPatterns(patterns, getDotProduct(),

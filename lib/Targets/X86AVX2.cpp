@@ -18,9 +18,6 @@ unsigned X86AVX2TargetAttr::getVectorBits() const { return 256; }
 unsigned X86AVX2TargetAttr::getNumVectorRegisters() const { return 16; }
 std::pair<int64_t, int64_t> X86AVX2TargetAttr::getCacheBytes() const { return {32 << 10, 256 << 10}; }
 DotProduct X86AVX2TargetAttr::getDotProduct() const { return {/*lhsWidth=*/16, Signs::Any, /*depth=*/2, /*lanes=*/8, /*temporaries=*/2}; }
-PackingAttrInterface X86AVX2TargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 namespace {
 /// vpmaddwd sums two products of 16 bits in 32: exact for 8-bit codes of any sign.

@@ -20,9 +20,6 @@ std::pair<int64_t, int64_t> X86AVX512VNNITargetAttr::getCacheBytes() const { ret
 DotProduct X86AVX512VNNITargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Opposite, /*depth=*/4, /*lanes=*/16, /*temporaries=*/1};
 }
-PackingAttrInterface X86AVX512VNNITargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 void X86AVX512VNNITargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   // Takes the unsigned codes first and does not saturate.

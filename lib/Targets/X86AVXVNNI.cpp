@@ -17,9 +17,6 @@ std::pair<int64_t, int64_t> X86AVXVNNITargetAttr::getCacheBytes() const { return
 DotProduct X86AVXVNNITargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Opposite, /*depth=*/4, /*lanes=*/8, /*temporaries=*/1};
 }
-PackingAttrInterface X86AVXVNNITargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 void X86AVXVNNITargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   populateDotIntrinsicPatterns(patterns, getDotProduct(), {"", "", "llvm.x86.avx512.vpdpbusd.256"});

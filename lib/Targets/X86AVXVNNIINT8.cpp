@@ -17,9 +17,6 @@ std::pair<int64_t, int64_t> X86AVXVNNIINT8TargetAttr::getCacheBytes() const { re
 DotProduct X86AVXVNNIINT8TargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Any, /*depth=*/4, /*lanes=*/8, /*temporaries=*/1};
 }
-PackingAttrInterface X86AVXVNNIINT8TargetAttr::getWeightPacking(int64_t columns, bool transposed) const {
-  return PanelPackingAttr::get(getContext(), columns, getDotProduct().depth, transposed);
-}
 
 void X86AVXVNNIINT8TargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   populateDotIntrinsicPatterns(patterns, getDotProduct(),

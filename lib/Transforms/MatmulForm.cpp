@@ -136,9 +136,10 @@ unsigned getPackedWidth(NumberFormatAttrInterface format) {
 }
 
 int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form, unsigned width) {
-  PackingAttrInterface packing = target.getWeightPacking(target.getDotProduct().lanes, /*transposed=*/false);
+  DotProduct dot = target.getDotProduct();
+  PackingAttrInterface packing = target.getWeightPacking(dot.lanes, dot.depth, /*transposed=*/false);
   int64_t codes = packing ? packing.getCodesPerByte(width) : 1;
-  return form.block % (codes * target.getDotProduct().depth) == 0 ? codes : 1;
+  return form.block % (codes * dot.depth) == 0 ? codes : 1;
 }
 
 SmallVector<TiledContract> collectMatmuls(Operation *root, QuantTargetAttrInterface target,

@@ -55,7 +55,7 @@ private:
     OpBuilder builder(op);
     WeightAxes axes{*map.getResultPosition(builder.getAffineDimExpr(contract.form.k)),
                     *map.getResultPosition(builder.getAffineDimExpr(contract.form.n))};
-    PackingAttrInterface packing = target.getWeightPacking(contract.tile.columns, axes.isTransposed());
+    PackingAttrInterface packing = target.getWeightPacking(contract.tile.columns, target.getDotProduct().depth, axes.isTransposed());
     std::optional<WeightCodes> weights = readWeights(op, contract.form, target);
     if (!weights || !packing || !axes.areLast(type.getRank()) || !shiftZeros(builder, op, *weights))
       return;

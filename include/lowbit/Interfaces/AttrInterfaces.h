@@ -18,6 +18,10 @@ namespace mlir::lowbit {
 /// See lowbit/Formats/Build.h.
 Value buildField(OpBuilder &builder, Location loc, Value bytes, unsigned low, unsigned width);
 
+class PackingAttrInterface;
+/// `#lowbit.panel` with these parameters: what dot products read in whole registers.
+PackingAttrInterface getPanelPacking(MLIRContext *context, int64_t columns, int64_t depth, bool transposed);
+
 /// Which sides of a dot product may be signed: any of them, exactly one, or both or none.
 enum class Signs { Any, Opposite, Equal };
 

@@ -150,9 +150,13 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
       `populateDotProductPatterns` has a pattern for; signs and panels are those of the dot product.
     }], "std::optional<::mlir::lowbit::TileProduct>", "getTileProduct", (ins), [{}], [{ return std::nullopt; }]>,
     InterfaceMethod<[{
-      The layout of weights `[…, K, N]` (`[…, N, K]` when `transposed`) for the dot product, in panels of `columns`; null when
-      they stay as they are.
-    }], "::mlir::lowbit::PackingAttrInterface", "getWeightPacking", (ins "int64_t":$columns, "bool":$transposed), [{}], [{ return {}; }]>,
+      The layout of weights `[…, K, N]` (`[…, N, K]` when `transposed`) for dot products of `depth`, in panels of `columns`; null when
+      they stay as they are. By default panels, for targets that have vectors.
+    }], "::mlir::lowbit::PackingAttrInterface", "getWeightPacking",
+      (ins "int64_t":$columns, "int64_t":$depth, "bool":$transposed), [{}], [{
+        return $_attr.getVectorBits() == 0 ? ::mlir::lowbit::PackingAttrInterface()
+                                           : ::mlir::lowbit::getPanelPacking($_attr.getContext(), columns, depth, transposed);
+      }]>,
     InterfaceMethod<[{
       Adds the patterns that turn a `vector.contract` of the native dot shape, over codes extended to i32, into the target's
       instructions. What no pattern takes is extended, multiplied and added lane by lane.
