@@ -56,16 +56,18 @@ static void setNativeShape(Value value, ArrayRef<int64_t> shape) {
       setNativeShape(operand, shape);
 }
 
-/// The dot product takes the last parallel loop as lanes and the last reduction as depth.
+/// The dot product takes the last parallel loop as lanes and the last reduction as depth: all of it where products are of floats.
 static void setNativeContractShapes(Operation *root, DotProduct dot) {
   root->walk([&](vector::ContractionOp op) {
     SmallVector<int64_t> shape(op.getIteratorTypes().size(), 1);
     bool hasLanes = false, hasDepth = false;
+    SmallVector<int64_t> sizes = *op.getShapeForUnroll();
+    int64_t depth = isa<FloatType>(getElementTypeOrSelf(op.getResultType())) ? sizes.back() : dot.depth;
     for (int64_t loop = shape.size() - 1; loop >= 0; --loop) {
       bool isReduction = vector::isReductionIterator(op.getIteratorTypes()[loop]);
       bool &done = isReduction ? hasDepth : hasLanes;
       if (!done)
-        shape[loop] = isReduction ? dot.depth : dot.lanes;
+        shape[loop] = isReduction ? depth : dot.lanes;
       done = true;
     }
     op->setAttr(nativeShapeAttrName, DenseI64ArrayAttr::get(op->getContext(), shape));

@@ -15,7 +15,7 @@ namespace mlir::lowbit {
 PackedMatmul::PackedMatmul(RewriterBase &rewriter, ContractOp op, const MatmulForm &form, QuantTargetAttrInterface target,
                            const RegisterTile &tile)
     : rewriter(rewriter), op(op), loc(op.getLoc()), form(form), target(target), tile(tile), dot(getDotProduct(target, form)),
-      rhsWidth(op.getRhsScheme()->getFormat().getWidth()) {
+      rhsWidth(op.getRhsScheme() ? op.getRhsScheme()->getFormat().getWidth() : form.rhsWidth) {
   if (auto unpack = getUnpack())
     packing = unpack.getPacking();
   splitLoops();
@@ -65,8 +65,11 @@ void PackedMatmul::splitReduction(function_ref<void(unsigned, ArrayRef<int64_t>)
     parts.push_back(places);
     reduction.place = next++;
   }
-  parts.push_back(dot.depth);
-  reduction.depth = next;
+  // Sums of single products of floats are vectors that are multiplied and added.
+  if (!form.element || dot.depth > 1) {
+    parts.push_back(dot.depth);
+    reduction.depth = next;
+  }
   split(form.k, parts);
   // Stands for the block among the loops of the contraction.
   if (reduction.block)
@@ -271,6 +274,8 @@ Value PackedMatmul::build() {
     packedRhs = prepareRhsBits();
     buildStart();
     buildDifferences();
+  } else if (form.element) {
+    buildFloats();
   } else {
     buildBytes();
   }

@@ -13,6 +13,7 @@ inline constexpr StringLiteral vectorizeAttrName = "lowbit.vectorize";
 /// Builds a matmul in the packed form. Its loops are those of the result in order, rows and columns split in two, then those that the
 /// reduction is split in: blocks that share scales (where scales change), groups, codes of a byte, depth of a dot product. Where an axis
 /// is padded, codes are zero. Where codes are bits, the reduction is one loop over words of them, and accumulators count those that differ.
+/// Where products are of floats, one element of the reduction (two where the target multiplies bf16 in pairs) is a group.
 class PackedMatmul {
 public:
   PackedMatmul(RewriterBase &rewriter, ContractOp op, const MatmulForm &form, QuantTargetAttrInterface target, const RegisterTile &tile);
@@ -72,8 +73,14 @@ private:
   Operand prepareLhs();
   Operand prepareLhsBits();
   Operand prepareRhsBits();
+  Operand prepareLhsFloats();
+  Operand prepareRhsFloats();
+  std::optional<Operand> packConstantFloats(ArrayRef<AffineExpr> exprs);
   Operand decodeRhs();
   Operand prepareRhs();
+  /// The packed loops that right elements vary along, from the outermost.
+  SmallVector<AffineExpr> getRhsLoops();
+  Operand transposeRhs(ArrayRef<AffineExpr> exprs);
   /// What unpacks the right codes, if as this target packs them; and whether the sizes of the loops are those of the packed codes.
   UnpackOp getUnpack();
   bool isPackedAsSplit();
@@ -91,8 +98,11 @@ private:
   /// An undefined tensor in the shape of the packed result, with an axis for blocks if `hasBlocks`.
   Operand buildEmpty(Type elementType, bool hasBlocks);
   void buildBytes();
+  void buildFloats();
   void buildStart();
   void buildDots();
+  void buildFloatStart();
+  void buildFloatDots();
   void buildDifferences();
   void buildBlockSum();
   void buildConsumer();

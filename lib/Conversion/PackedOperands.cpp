@@ -160,9 +160,10 @@ UnpackOp PackedMatmul::getUnpack() {
   if (auto slice = codes.getDefiningOp<tensor::ExtractSliceOp>(); slice && slice.hasUnitStride() && slice.hasZeroOffset())
     codes = slice.getSource();
   auto unpack = codes.getDefiningOp<UnpackOp>();
-  NumberFormatAttrInterface format = op.getRhsScheme()->getFormat();
   unsigned rank = op.getRhsMap().getNumResults();
-  if (!unpack || rank < 2 || (format.getWidth() != 8 && format.isSigned()))
+  // Integer dot products extend codes of a part of a byte as unsigned ones.
+  bool isUnfit = unpack && !form.element && unpack.getFormat().getWidth() != 8 && unpack.getFormat().isSigned();
+  if (!unpack || rank < 2 || isUnfit)
     return {};
   bool isTransposed = op.getRhsMap().getDimPosition(rank - 1) == form.k;
   bool isLast = op.getRhsMap().getDimPosition(rank - (isTransposed ? 2 : 1)) == form.n;
@@ -200,7 +201,7 @@ PackedMatmul::Operand PackedMatmul::decodeRhs() {
   return {decoded.getResult(0), op.getRhsMap()};
 }
 
-PackedMatmul::Operand PackedMatmul::prepareRhs() {
+SmallVector<AffineExpr> PackedMatmul::getRhsLoops() {
   const Split &n = splits[form.n];
   SmallVector<AffineExpr> exprs;
   for (AffineExpr expr : op.getRhsMap().getResults())
@@ -209,13 +210,24 @@ PackedMatmul::Operand PackedMatmul::prepareRhs() {
   exprs.push_back(rewriter.getAffineDimExpr(n.first));
   if (reduction.block)
     exprs.push_back(rewriter.getAffineDimExpr(*reduction.block));
-  for (unsigned position : {reduction.group, n.first + 1, *reduction.depth})
-    exprs.push_back(rewriter.getAffineDimExpr(position));
+  exprs.push_back(rewriter.getAffineDimExpr(reduction.group));
+  exprs.push_back(rewriter.getAffineDimExpr(n.first + 1));
+  if (reduction.depth)
+    exprs.push_back(rewriter.getAffineDimExpr(*reduction.depth));
+  return exprs;
+}
+
+PackedMatmul::Operand PackedMatmul::prepareRhs() {
+  SmallVector<AffineExpr> exprs = getRhsLoops();
   if (packing)
     return {splitGroups(getUnpack().getPacked(), exprs.size()), makeMap(exprs)};
+  return transposeRhs(exprs);
+}
 
+/// The right side in panels, put there at run time.
+PackedMatmul::Operand PackedMatmul::transposeRhs(ArrayRef<AffineExpr> exprs) {
   Operand split = splitAxes(rhs);
-  SmallVector<int64_t> permutation, shape;
+  SmallVector<int64_t> permutation;
   for (AffineExpr expr : exprs)
     permutation.push_back(*split.map.getResultPosition(expr));
   auto type = cast<RankedTensorType>(split.value.getType());

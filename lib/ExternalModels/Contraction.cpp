@@ -21,11 +21,15 @@ bool isConstantTensor(Value value) {
   return matchPattern(value, m_Constant());
 }
 
-/// The fill of `value` with zero, or null.
-static linalg::FillOp getZeroFill(Value value) {
-  auto fill = value.getDefiningOp<linalg::FillOp>();
-  bool isZero = fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-  return isZero ? fill : linalg::FillOp();
+/// Whether `value` is filled with zero, by whatever op.
+static bool isZeroFill(Value value) {
+  auto fill = value.getDefiningOp<linalg::LinalgOp>();
+  if (!fill || fill->getNumResults() != 1 || fill.getNumReductionLoops() != 0)
+    return false;
+  Value yielded = fill.getBlock()->getTerminator()->getOperand(0);
+  if (auto argument = dyn_cast<BlockArgument>(yielded); argument && argument.getOwner() == fill.getBlock())
+    yielded = fill.getMatchingOpOperand(argument)->get();
+  return matchPattern(yielded, m_AnyZeroFloat());
 }
 
 /// Whether `op` multiplies two floats and adds the product to its result.
@@ -100,7 +104,7 @@ static void addAccumulator(ContractOp contract, Value accumulator, RewriterBase 
 }
 
 FailureOr<Value> buildQuantizedContraction(linalg::LinalgOp op, RewriterBase &rewriter, ArrayRef<DequantizeOp> dequantized) {
-  if (dequantized.size() != 2 || (!dequantized[0] && !dequantized[1]))
+  if (dequantized.size() != 2)
     return failure();
   SmallVector<DequantizeOp, 2> operands(dequantized);
   Location loc = op.getLoc();
@@ -108,7 +112,7 @@ FailureOr<Value> buildQuantizedContraction(linalg::LinalgOp op, RewriterBase &re
   auto type = cast<RankedTensorType>(init.getType());
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   SmallVector<Value> added;
-  if (!getZeroFill(init)) {
+  if (!isZeroFill(init)) {
     added.push_back(init);
     maps.push_back(maps[2]);
   }

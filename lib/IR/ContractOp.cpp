@@ -89,8 +89,6 @@ static LogicalResult verifyReductionBlocks(ContractOp op) {
 }
 
 LogicalResult ContractOp::verify() {
-  if (!getLhsScheme() && !getRhsScheme())
-    return emitOpError("(C2) neither side has a scheme; use `linalg.generic` for floats");
   if (failed(verifyContractMaps(*this)) || failed(verifySide(*this, "lhs", getLhs(), getLhsScales(), getLhsZeros(), getLhsSchemeAttr())) ||
       failed(verifySide(*this, "rhs", getRhs(), getRhsScales(), getRhsZeros(), getRhsSchemeAttr())) || failed(verifyReductionBlocks(*this)))
     return failure();

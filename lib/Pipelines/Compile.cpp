@@ -41,6 +41,7 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createRelaxFloatPass());
   pm.addPass(createLinalgFoldUnitExtentDimsPass());
   cleanUp(pm);
+  pm.addPass(createFormContractsPass());
   pm.addPass(createFuseQuantizePass());
   buildContractPipeline(pm);
   pm.addPass(createLowerReferencePass());

@@ -4,8 +4,8 @@
 #include "lowbit/Targets/DotProductPattern.h"
 #include "lowbit/Formats/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
 
@@ -25,7 +25,7 @@ static Value buildFlat(OpBuilder &builder, Location loc, Value vector) {
   return builder.create(loc, op->getName().getIdentifier(), operands, flat, op->getAttrs())->getResult(0);
 }
 
-/// The codes that `extended` extends to i32, as one row of `count` elements of `width` bits; null when it is something else.
+/// The elements that `extended` extends to 32 bits, as one row of `count` elements of `width` bits; null when it is something else.
 static Value getFlatCodes(OpBuilder &builder, Location loc, Value extended, int64_t count, unsigned width, bool &isSigned) {
   // Axes of one element come and go while other patterns work.
   Operation *extend = extended.getDefiningOp();
@@ -35,12 +35,12 @@ static Value getFlatCodes(OpBuilder &builder, Location loc, Value extended, int6
       return {};
     extend = extend->getOperand(0).getDefiningOp();
   }
-  if (!isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp>(extend))
+  if (!isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp, arith::ExtFOp>(extend))
     return {};
-  isSigned = isa<arith::ExtSIOp>(extend);
+  isSigned = !isa<arith::ExtUIOp>(extend);
   Value codes = extend->getOperand(0);
   auto type = cast<VectorType>(codes.getType());
-  if (type.getNumElements() != count || !type.getElementType().isInteger(width))
+  if (type.getNumElements() != count || type.getElementTypeBitWidth() != width)
     return {};
   return buildFlat(builder, loc, codes);
 }
@@ -57,21 +57,22 @@ static bool hasGroupsInLanes(vector::ContractionOp op, DotProduct dot) {
 
 LogicalResult DotProductPattern::matchAndRewrite(vector::ContractionOp op, PatternRewriter &rewriter) const {
   auto resultType = dyn_cast<VectorType>(op.getType());
-  if (!resultType || !resultType.getElementType().isInteger(32) || resultType.getNumElements() != dot.lanes)
-    return rewriter.notifyMatchFailure(op, "the result is not one register of i32");
+  Type sum = isFloat ? Type(rewriter.getF32Type()) : Type(rewriter.getI32Type());
+  if (!resultType || resultType.getElementType() != sum || resultType.getNumElements() != dot.lanes)
+    return rewriter.notifyMatchFailure(op, "the result is not one register of sums");
   if (op.getKind() != vector::CombiningKind::ADD || !hasGroupsInLanes(op, dot))
     return rewriter.notifyMatchFailure(op, "the right side is not lanes of groups");
   NativeDot operands;
   Location loc = op.getLoc();
   operands.lhs = getFlatCodes(rewriter, loc, op.getLhs(), dot.depth, dot.lhsWidth, operands.lhsSigned);
-  operands.rhs = getFlatCodes(rewriter, loc, op.getRhs(), dot.lanes * dot.depth, 8, operands.rhsSigned);
+  operands.rhs = getFlatCodes(rewriter, loc, op.getRhs(), dot.lanes * dot.depth, isFloat ? dot.lhsWidth : 8, operands.rhsSigned);
   if (!operands.lhs || !operands.rhs)
     return rewriter.notifyMatchFailure(op, "the operands are not extended codes");
-  operands.accumulator = vector::ShapeCastOp::create(rewriter, loc, VectorType::get(dot.lanes, rewriter.getI32Type()), op.getAcc());
-  Value sum = buildDot(rewriter, loc, operands);
-  if (!sum)
+  operands.accumulator = vector::ShapeCastOp::create(rewriter, loc, VectorType::get(dot.lanes, sum), op.getAcc());
+  Value result = buildDot(rewriter, loc, operands);
+  if (!result)
     return rewriter.notifyMatchFailure(op, "no instruction for these signs");
-  rewriter.replaceOpWithNewOp<vector::ShapeCastOp>(op, resultType, sum);
+  rewriter.replaceOpWithNewOp<vector::ShapeCastOp>(op, resultType, result);
   return success();
 }
 
@@ -107,6 +108,24 @@ struct DotIntrinsicPattern final : DotProductPattern {
 
 void populateDotIntrinsicPatterns(RewritePatternSet &patterns, DotProduct dot, DotIntrinsics intrinsics) {
   patterns.add<DotIntrinsicPattern>(patterns.getContext(), dot, intrinsics);
+}
+
+namespace {
+struct BFloat16DotPattern final : DotProductPattern {
+  BFloat16DotPattern(MLIRContext *context, DotProduct dot, StringRef intrinsic)
+      : DotProductPattern(context, dot, /*benefit=*/2, /*isFloat=*/true), intrinsic(intrinsic) {}
+  Value buildDot(OpBuilder &builder, Location loc, const NativeDot &operands) const override {
+    Value lhs = buildBroadcastGroup(builder, loc, operands.lhs, dot.lanes);
+    return LLVM::CallIntrinsicOp::create(builder, loc, operands.accumulator.getType(), builder.getStringAttr(intrinsic),
+                                         ValueRange{operands.accumulator, lhs, operands.rhs})
+        .getResult(0);
+  }
+  StringRef intrinsic;
+};
+} // namespace
+
+void populateBFloat16DotPattern(RewritePatternSet &patterns, DotProduct dot, StringRef intrinsic) {
+  patterns.add<BFloat16DotPattern>(patterns.getContext(), dot, intrinsic);
 }
 
 namespace {

@@ -16,9 +16,14 @@ unsigned X86AVX10TargetAttr::getNumVectorRegisters() const { return 32; }
 std::pair<int64_t, int64_t> X86AVX10TargetAttr::getCacheBytes() const { return {48 << 10, 2048 << 10}; }
 DotProduct X86AVX10TargetAttr::getDotProduct() const { return {/*lhsWidth=*/8, Signs::Any, /*depth=*/4, /*lanes=*/16, /*temporaries=*/1}; }
 
+std::optional<DotProduct> X86AVX10TargetAttr::getBFloat16DotProduct() const {
+  return DotProduct{/*lhsWidth=*/16, Signs::Any, /*depth=*/2, /*lanes=*/16, /*temporaries=*/1};
+}
+
 void X86AVX10TargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   populateDotIntrinsicPatterns(patterns, getDotProduct(),
                                {"llvm.x86.avx10.vpdpbssd.512", "llvm.x86.avx10.vpdpbuud.512", "llvm.x86.avx512.vpdpbusd.512"});
+  populateBFloat16DotPattern(patterns, *getBFloat16DotProduct(), "llvm.x86.avx512bf16.dpbf16ps.512");
 }
 
 } // namespace mlir::lowbit

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "FuseEpilogue.h"
+#include "lowbit/Transforms/FuseEpilogue.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "FuseEpilogue.h"
+#include "lowbit/Transforms/FuseEpilogue.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Transforms/Passes.h"
 #include "lowbit/Transforms/Sites.h"

@@ -1,4 +1,4 @@
-//===- MatmulForm.cpp - contractions of codes that are matmuls ------===//
+//===- MatmulForm.cpp - contractions that are matmuls ---------------------===//
 
 #include "lowbit/Transforms/MatmulForm.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
@@ -11,7 +11,7 @@ static bool usesLoop(AffineMap map, unsigned loop) { return map.isFunctionOfDim(
 
 /// Whether along every axis but the reduction either all codes share a scale or none do.
 static bool isAllOrOne(SchemeAttr scheme, AffineMap map, unsigned reduction, ArrayRef<int64_t> shape) {
-  if (scheme.isPerTensor())
+  if (!scheme || scheme.isPerTensor())
     return true;
   return llvm::all_of(llvm::zip(scheme.getBlock().asArrayRef(), shape, map.getResults()), [&](auto axis) {
     auto [block, size, expr] = axis;
@@ -57,7 +57,7 @@ static FailureOr<unsigned> getOnlyLoop(ContractOp op, bool inLhs, bool inRhs, bo
 static FailureOr<int64_t> getBlock(ContractOp op, unsigned k, int64_t depth) {
   int64_t block = getReductionBlocks(op)[k];
   for (auto [scheme, map] : {std::pair(op.getLhsSchemeAttr(), op.getLhsMap()), std::pair(op.getRhsSchemeAttr(), op.getRhsMap())}) {
-    if (scheme.isPerTensor())
+    if (!scheme || scheme.isPerTensor())
       continue;
     int64_t share = scheme.getBlock()[*map.getResultPosition(getAffineDimExpr(k, op.getContext()))];
     if (share != 0 && share != depth && share != block)
@@ -80,51 +80,122 @@ static bool isProductOfBits(ContractOp op, const MatmulForm &form) {
 
 DotProduct getDotProduct(QuantTargetAttrInterface target, const MatmulForm &form) {
   DotProduct dot = target.getDotProduct();
+  int64_t lanes = target.getVectorBits() / 32;
   // The row's word, the differing bits and what counts them.
-  return form.numBits == 0 ? dot : DotProduct{MatmulForm::bitsPerWord, Signs::Any, /*depth=*/1, dot.lanes, /*temporaries=*/3};
+  if (form.numBits != 0)
+    return {MatmulForm::bitsPerWord, Signs::Any, /*depth=*/1, dot.lanes, /*temporaries=*/3};
+  if (!form.element)
+    return dot;
+  return form.element.isBF16() ? *target.getBFloat16DotProduct() : DotProduct{32, Signs::Any, /*depth=*/1, lanes, /*temporaries=*/1};
 }
 
+namespace {
+/// Finds the form of a contraction, or the first reason why it has none.
+class FormFinder {
+public:
+  FormFinder(ContractOp op, QuantTargetAttrInterface target)
+      : op(op), target(target), schemes{op.getLhsSchemeAttr(), op.getRhsSchemeAttr()}, codes{op.getLhs(), op.getRhs()} {}
+
+  FailureOr<MatmulForm> find() {
+    if (!findLoops() || !(op.isInteger() ? findIntegers() : findFloats()) || !checkScales())
+      return failure();
+    return form;
+  }
+
+  std::string reason;
+
+private:
+  bool refuse(const Twine &text) { return reason = text.str(), false; }
+
+  bool findLoops() {
+    if (!op.getLhsMap().isProjectedPermutation() || !op.getRhsMap().isProjectedPermutation())
+      return refuse("an operand is not indexed by loops alone");
+    FailureOr<unsigned> m = getOnlyLoop(op, true, false, true), n = getOnlyLoop(op, false, true, true),
+                        k = getOnlyLoop(op, true, true, false);
+    if (failed(m) || failed(n) || failed(k))
+      return refuse("there is no row, column and single reduction loop");
+    SmallVector<int64_t> sizes = op.getLoopSizes();
+    if (llvm::is_contained(sizes, ShapedType::kDynamic))
+      return refuse("a loop has a dynamic size");
+    if (op.getResultMap().getDimPosition(op.getResultMap().getNumResults() - 1) != *n)
+      return refuse("columns are not the last axis of the result");
+    form = {*m, *n, *k, sizes[*m], sizes[*n], sizes[*k]};
+    FailureOr<int64_t> block = getBlock(op, *k, form.depth);
+    if (failed(block))
+      return refuse("the two sides change their scales at different steps of the reduction");
+    form.block = *block;
+    return true;
+  }
+
+  bool findIntegers() {
+    for (SchemeAttr scheme : schemes)
+      if (!fitsByte(scheme.getFormat()))
+        return refuse("codes do not fit 8 bits");
+    form.rhsWidth = getPackedWidth(schemes[1].getFormat());
+    if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
+      return refuse("sums of " + Twine(getDotLength(op)) + " products may overflow i32");
+    if (isProductOfBits(op, form))
+      form.numBits = form.depth;
+    // Constants become integers when they are packed.
+    bool isInteger = !isa<CodeType>(getElementTypeOrSelf(codes[0].getType()));
+    bool isRhsKnown = !isa<CodeType>(getElementTypeOrSelf(codes[1].getType())) || isConstantCodes(codes[1]);
+    if (form.numBits == 0 && !(isInteger && isRhsKnown))
+      return refuse("codes of the format are no integers in memory, and are not constant");
+    return true;
+  }
+
+  bool findFloats() {
+    for (auto [side, scheme] : llvm::zip(codes, schemes)) {
+      Type type = getElementTypeOrSelf(side.getType());
+      if (scheme ? scheme.getFormat().getWidth() > 8 : !type.isF32() && !type.isF16() && !type.isBF16())
+        return refuse("a side is neither f32, f16 or bf16 nor codes of at most 8 bits");
+    }
+    if (schemes[0] && (op.getLhsZeros() || isa<CodeType>(getElementTypeOrSelf(codes[0].getType()))))
+      return refuse("left codes that meet floats have zero points, or are no integers or floats in memory");
+    if (schemes[1] && !isConstantCodes(codes[1]))
+      return refuse("right codes that meet floats are not constant");
+    bool isBF16 = target.getBFloat16DotProduct() && !schemes[0] && getElementTypeOrSelf(codes[0].getType()).isBF16() &&
+                  (schemes[1] ? isExactInBF16(schemes[1].getFormat()) : getElementTypeOrSelf(codes[1].getType()).isBF16());
+    form.element = isBF16 ? FloatType(BFloat16Type::get(op.getContext())) : FloatType(Float32Type::get(op.getContext()));
+    form.rhsWidth = schemes[1] ? schemes[1].getFormat().getWidth() : form.element.getWidth();
+    return true;
+  }
+
+  /// Whether bf16 holds what every code stands for. A zero point subtracts an integer from one of at most 8 bits.
+  static bool isExactInBF16(NumberFormatAttrInterface format) {
+    for (uint64_t code = 0; code < uint64_t(1) << format.getWidth(); ++code) {
+      APFloat real(static_cast<float>(format.decode(code)));
+      bool losesInfo = false;
+      real.convert(APFloat::BFloat(), APFloat::rmNearestTiesToEven, &losesInfo);
+      if (losesInfo)
+        return false;
+    }
+    return true;
+  }
+
+  bool checkScales() {
+    int64_t depth = getDotProduct(target, form).depth;
+    if (form.block % depth != 0)
+      return refuse("a block of " + Twine(form.block) + " codes is no multiple of the " + Twine(depth) + " that a dot product sums");
+    AffineMap maps[] = {op.getLhsMap(), op.getRhsMap()};
+    for (auto [scheme, map, side] : llvm::zip(schemes, maps, codes))
+      if (!isAllOrOne(scheme, map, form.k, cast<ShapedType>(side.getType()).getShape()))
+        return refuse("a block shares a scale among some but not all codes of an axis");
+    return true;
+  }
+
+  ContractOp op;
+  QuantTargetAttrInterface target;
+  SchemeAttr schemes[2];
+  Value codes[2];
+  MatmulForm form;
+};
+} // namespace
+
 FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface target, std::string &reason) {
-  auto refuse = [&](const Twine &text) { return reason = text.str(), failure(); };
-  SchemeAttr schemes[] = {op.getLhsSchemeAttr(), op.getRhsSchemeAttr()};
-  if (!op.isInteger())
-    return refuse("one side is not of an integer format");
-  for (SchemeAttr scheme : schemes)
-    if (!fitsByte(scheme.getFormat()))
-      return refuse("codes do not fit 8 bits");
-  AffineMap maps[] = {op.getLhsMap(), op.getRhsMap()};
-  if (!llvm::all_of(maps, [](AffineMap map) { return map.isProjectedPermutation(); }))
-    return refuse("an operand is not indexed by loops alone");
-  FailureOr<unsigned> m = getOnlyLoop(op, true, false, true), n = getOnlyLoop(op, false, true, true),
-                      k = getOnlyLoop(op, true, true, false);
-  if (failed(m) || failed(n) || failed(k))
-    return refuse("there is no row, column and single reduction loop");
-  SmallVector<int64_t> sizes = op.getLoopSizes();
-  if (llvm::is_contained(sizes, ShapedType::kDynamic))
-    return refuse("a loop has a dynamic size");
-  if (op.getResultMap().getDimPosition(op.getResultMap().getNumResults() - 1) != *n)
-    return refuse("columns are not the last axis of the result");
-  MatmulForm form{*m, *n, *k, sizes[*m], sizes[*n], sizes[*k]};
-  FailureOr<int64_t> block = getBlock(op, *k, form.depth);
-  if (failed(block))
-    return refuse("the two sides change their scales at different steps of the reduction");
-  form.block = *block;
-  form.rhsWidth = getPackedWidth(schemes[1].getFormat());
-  if (form.block % target.getDotProduct().depth != 0)
-    return refuse("a block of " + Twine(form.block) + " codes is no multiple of the " + Twine(target.getDotProduct().depth) +
-                  " that a dot product sums");
-  Value codes[] = {op.getLhs(), op.getRhs()};
-  for (auto [scheme, map, side] : llvm::zip(schemes, maps, codes))
-    if (!isAllOrOne(scheme, map, *k, cast<ShapedType>(side.getType()).getShape()))
-      return refuse("a block shares a scale among some but not all codes of an axis");
-  if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
-    return refuse("sums of " + Twine(getDotLength(op)) + " products may overflow i32");
-  if (isProductOfBits(op, form))
-    form.numBits = form.depth;
-  // Constants become integers when they are packed.
-  bool isInteger = !isa<CodeType>(getElementTypeOrSelf(op.getLhs().getType()));
-  if (form.numBits == 0 && (!isInteger || (isa<CodeType>(getElementTypeOrSelf(op.getRhs().getType())) && !isConstantCodes(op.getRhs()))))
-    return refuse("codes of the format are no integers in memory, and are not constant");
+  FormFinder finder(op, target);
+  FailureOr<MatmulForm> form = finder.find();
+  reason = finder.reason;
   return form;
 }
 
@@ -136,7 +207,7 @@ unsigned getPackedWidth(NumberFormatAttrInterface format) {
 }
 
 int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form, unsigned width) {
-  DotProduct dot = target.getDotProduct();
+  DotProduct dot = getDotProduct(target, form);
   PackingAttrInterface packing = target.getWeightPacking(dot.lanes, dot.depth, /*transposed=*/false);
   int64_t codes = packing ? packing.getCodesPerByte(width) : 1;
   return form.block % (codes * dot.depth) == 0 ? codes : 1;
@@ -170,7 +241,7 @@ static double getTraffic(double cache, double innerBytes, double innerTile, doub
 static bool isColumnsOutermostCheaper(QuantTargetAttrInterface target, const MatmulForm &form, int64_t rows, int64_t columns) {
   auto [first, second] = target.getCacheBytes();
   bool isOfBits = form.numBits != 0;
-  double lhsWidth = getDotProduct(target, form).lhsWidth / 8, rhsWidth = isOfBits ? lhsWidth : 1;
+  double lhsWidth = getDotProduct(target, form).lhsWidth / 8.0, rhsWidth = isOfBits ? lhsWidth : std::max(1.0, form.rhsWidth / 8.0);
   double depth = isOfBits ? form.getNumWords() : form.depth;
   double lhs = form.rows * depth * lhsWidth, rhs = form.columns * depth * rhsWidth;
   double lhsTile = rows * depth * lhsWidth, rhsTile = columns * depth * rhsWidth;
@@ -187,7 +258,8 @@ static bool isColumnsOutermostCheaper(QuantTargetAttrInterface target, const Mat
 /// Two by two tiles of the target's matrix unit, or fewer where that pads less; none for matmuls that would be padded a lot.
 static std::optional<RegisterTile> chooseTiles(QuantTargetAttrInterface target, const MatmulForm &form) {
   std::optional<TileProduct> unit = target.getTileProduct();
-  if (!unit || form.numBits != 0 || form.block != 0 || form.rhsWidth != 8 || form.rows < unit->rows || form.depth % unit->depth != 0)
+  if (!unit || form.numBits != 0 || form.element || form.block != 0 || form.rhsWidth != 8 || form.rows < unit->rows ||
+      form.depth % unit->depth != 0)
     return std::nullopt;
   auto choose = [](int64_t size, int64_t tile) { return llvm::alignTo(size, tile) % (2 * tile) == 0 ? 2 * tile : tile; };
   RegisterTile tile{choose(form.rows, unit->rows), choose(form.columns, unit->columns), /*columnsOutermost=*/true, /*inTiles=*/true};
@@ -205,7 +277,7 @@ RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulFor
   constexpr int64_t inFlight = 12; // dot products that hide the latency of one another
   // Dot products in the body of the innermost loop, all codes of a byte. Measured on Zen 5: bodies of 64 ran at two thirds of the speed.
   constexpr int64_t inBody = 48;
-  int64_t places = getCodesPerByte(target, form, form.rhsWidth);
+  int64_t places = form.rhsWidth <= 8 ? getCodesPerByte(target, form, form.rhsWidth) : 1;
   // Dots of a block and the sum over blocks are alive together.
   int64_t sums = form.block != 0 ? 2 : 1;
   for (int64_t vectors = 1; vectors <= 8; ++vectors)

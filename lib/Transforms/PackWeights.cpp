@@ -24,7 +24,7 @@ struct WeightAxes {
   bool areLast(int64_t rank) const { return std::min(k, n) == rank - 2 && std::max(k, n) == rank - 1; }
 };
 
-/// Codes of a constant, as unsigned or, in 8 bits, as they are.
+/// Codes of a constant: integers as unsigned or, in 8 bits, as they are; others as they are.
 struct WeightCodes {
   std::vector<char> bytes;          ///< One code a byte, row-major.
   NumberFormatAttrInterface format; ///< What they are codes of.
@@ -39,8 +39,8 @@ struct PackWeightsPass final : impl::PackWeightsPassBase<PackWeightsPass> {
     if (failed(resolved))
       return signalPassFailure();
     PackedValues packed;
-    for (const TiledContract &contract : collectMatmuls(getOperation(), *resolved, [](ContractOp, StringRef) {}))
-      if (contract.form.numBits == 0) // words of bits are made where the contraction is cut
+    for (TiledContract contract : collectMatmuls(getOperation(), *resolved, [](ContractOp, StringRef) {}))
+      if (contract.form.numBits == 0 && contract.op.getRhsScheme()) // others are packed where the contraction is cut
         pack(contract, *resolved, packed);
   }
 
@@ -55,13 +55,14 @@ private:
     OpBuilder builder(op);
     WeightAxes axes{*map.getResultPosition(builder.getAffineDimExpr(contract.form.k)),
                     *map.getResultPosition(builder.getAffineDimExpr(contract.form.n))};
-    PackingAttrInterface packing = target.getWeightPacking(contract.tile.columns, target.getDotProduct().depth, axes.isTransposed());
+    int64_t depth = getDotProduct(target, contract.form).depth;
+    PackingAttrInterface packing = target.getWeightPacking(contract.tile.columns, depth, axes.isTransposed());
     std::optional<WeightCodes> weights = readWeights(op, contract.form, target);
     if (!weights || !packing || !axes.areLast(type.getRank()) || !shiftZeros(builder, op, *weights))
       return;
     Value &codes = packed[{op.getRhs(), {packing, weights->format}}];
     if (!codes)
-      codes = buildUnpack(op, axes, packing, *weights, contract.tile.columns, target.getDotProduct().depth);
+      codes = buildUnpack(op, axes, packing, *weights, contract.tile.columns, depth);
     op.getRhsMutable().assign(codes);
     op.setRhsSchemeAttr(getScheme(op, *weights));
   }
@@ -72,7 +73,7 @@ private:
     NumberFormatAttrInterface format = op.getRhsScheme()->getFormat();
     if (!codes)
       return std::nullopt;
-    if (format.getCodeType().isInteger(8))
+    if (format.getCodeType().isInteger(8) || !format.isInteger())
       return WeightCodes{std::move(*codes), format, 0};
     auto smallest = static_cast<int64_t>(format.getSmallest());
     uint64_t mask = llvm::maskTrailingOnes<uint64_t>(format.getWidth()), largest = 0;

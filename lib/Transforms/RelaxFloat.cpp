@@ -3,6 +3,7 @@
 
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -11,9 +12,6 @@
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_RELAXFLOATPASS
 #include "lowbit/Transforms/Passes.h.inc"
-
-/// On a linalg op whose arithmetic is defined to the bit by where it came from.
-static constexpr StringLiteral exactAttrName("lowbit.exact");
 
 static void relax(Region &region) {
   constexpr auto flags =
@@ -42,7 +40,7 @@ struct RelaxFloatPass final : impl::RelaxFloatPassBase<RelaxFloatPass> {
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
     getOperation()->walk([&](linalg::LinalgOp op) {
-      if (!op->hasAttr(exactAttrName))
+      if (!op->hasAttr(kExactAttr))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());

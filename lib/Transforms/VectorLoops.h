@@ -29,10 +29,13 @@ FailureOr<VectorPlan> planVectors(linalg::LinalgOp op, QuantTargetAttrInterface 
 /// Builds the loops before `op`. The plan must come from `planVectors`.
 void buildVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op, const VectorPlan &plan);
 
-/// A movement of elements whose lanes lie along another dimension in its result than in its operand: square tiles of `lanes`.
+/// A movement of elements whose neighbours lie along `fromDim` in its operand and along `toDim` in its result: tiles of `rows` steps of
+/// `toDim` by `lanes` steps of `fromDim`. Where both sides have a short last dimension in common, its `unit` elements move together.
 struct TransposePlan {
   unsigned fromDim, toDim;
-  int64_t lanes;
+  int64_t rows, lanes;
+  std::optional<unsigned> unitDim;
+  int64_t unit = 1;
 };
 FailureOr<TransposePlan> planTranspose(linalg::LinalgOp op, QuantTargetAttrInterface target);
 void buildTransposeLoops(RewriterBase &rewriter, linalg::LinalgOp op, const TransposePlan &plan);

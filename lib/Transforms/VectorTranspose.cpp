@@ -1,19 +1,36 @@
-//===- VectorTranspose.cpp - square tiles transposed in registers ---------===//
-// Law: log2(n) rounds of interleaving row i with row i + n/2 transpose an n x n tile.
+//===- VectorTranspose.cpp - tiles transposed in registers ----------------===//
+// Law: log2(n) rounds of interleaving row i with row i + n/2 bring n rows into the order of their columns: n x n tiles are transposed, and
+// a few rows become runs of one element of each.
 
 #include "VectorLoops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::lowbit {
 
-/// The dimension that `map` has last, if that is all it is there for.
-static std::optional<unsigned> getLastDim(AffineMap map) {
-  if (map.getNumResults() == 0)
+/// The dimension that `map` has `place` results before its last one.
+static std::optional<unsigned> getDim(AffineMap map, unsigned place) {
+  if (map.getNumResults() <= place)
     return std::nullopt;
-  auto dim = dyn_cast<AffineDimExpr>(map.getResults().back());
+  auto dim = dyn_cast<AffineDimExpr>(map.getResult(map.getNumResults() - 1 - place));
   return dim ? std::optional(dim.getPosition()) : std::nullopt;
+}
+
+/// Whether steps of the last but one axis are one after the other in memory.
+static bool areRowsContiguous(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset, rank = type.getRank();
+  return rank > 1 && succeeded(type.getStridesAndOffset(strides, offset)) && strides[rank - 1] == 1 &&
+         strides[rank - 2] == type.getShape().back();
+}
+
+/// The largest power of two up to `most` that divides `size`.
+static int64_t getPart(int64_t size, int64_t most) {
+  while (size % most != 0)
+    most /= 2;
+  return most;
 }
 
 FailureOr<TransposePlan> planTranspose(linalg::LinalgOp op, QuantTargetAttrInterface target) {
@@ -22,70 +39,128 @@ FailureOr<TransposePlan> planTranspose(linalg::LinalgOp op, QuantTargetAttrInter
     return failure();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   auto from = dyn_cast<MemRefType>(op.getDpsInputs()[0].getType()), to = dyn_cast<MemRefType>(op.getDpsInits()[0].getType());
-  std::optional<unsigned> fromDim = getLastDim(maps[0]), toDim = getLastDim(maps[1]);
-  bool isTransposed = fromDim && toDim && fromDim != toDim && maps[0].isPermutation() && maps[1].isPermutation() && from && to &&
-                      from.isLastDimUnitStride() && to.isLastDimUnitStride() &&
-                      op.getBlock()->getTerminator()->getOperand(0) == op.getBlock()->getArgument(0);
-  if (!isTransposed || !from.getElementType().isIntOrFloat() || from.getElementTypeBitWidth() < 8)
+  bool isMove = maps[0].isPermutation() && maps[1].isPermutation() && from && to && from.isLastDimUnitStride() &&
+                to.isLastDimUnitStride() && from.hasStaticShape() &&
+                op.getBlock()->getTerminator()->getOperand(0) == op.getBlock()->getArgument(0);
+  if (!isMove || !from.getElementType().isIntOrFloat() || from.getElementTypeBitWidth() < 8)
     return failure();
-  TransposePlan plan{*fromDim, *toDim, getVectorLength(target, from.getElementType())};
-  for (unsigned dim : {plan.fromDim, plan.toDim}) {
-    int64_t size = op.getStaticLoopRanges()[dim];
-    while (plan.lanes > 1 && (ShapedType::isDynamic(size) || size % plan.lanes != 0))
-      plan.lanes /= 2;
+  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+  TransposePlan plan{};
+  std::optional<unsigned> fromDim = getDim(maps[0], 0), toDim = getDim(maps[1], 0);
+  if (fromDim && fromDim == toDim && areRowsContiguous(from) && areRowsContiguous(to)) {
+    plan.unitDim = fromDim;
+    plan.unit = sizes[*fromDim];
+    std::tie(fromDim, toDim) = std::pair(getDim(maps[0], 1), getDim(maps[1], 1));
   }
-  if (plan.lanes < 4 || plan.lanes > 16 || llvm::any_of(op.getStaticLoopRanges(), ShapedType::isDynamic))
+  int64_t bits = from.getElementTypeBitWidth() * plan.unit;
+  if (!fromDim || !toDim || fromDim == toDim || bits > 64 || !llvm::isPowerOf2_64(bits))
+    return failure();
+  std::tie(plan.fromDim, plan.toDim) = std::pair(*fromDim, *toDim);
+  int64_t most = std::max<int64_t>(1, target.getVectorBits() / bits), rows = sizes[*toDim];
+  bool isInterleave = plan.unit == 1 && (rows == 2 || rows == 4) && getDim(maps[1], 1) == fromDim && areRowsContiguous(to);
+  plan.lanes = getPart(sizes[*fromDim], isInterleave ? most : std::min<int64_t>(16, most));
+  plan.rows = isInterleave ? rows : getPart(rows, plan.lanes);
+  if (!isInterleave)
+    plan.lanes = plan.rows;
+  if (plan.lanes < 4)
     return failure();
   return plan;
 }
 
-/// Rows of an n x n tile become its columns.
-static SmallVector<Value> transposeTile(OpBuilder &builder, Location loc, SmallVector<Value> rows) {
+/// The elements of `rows`, column by column.
+static SmallVector<Value> interleave(OpBuilder &builder, Location loc, SmallVector<Value> rows, int64_t lanes) {
   int64_t n = rows.size();
-  auto interleave = [&](Value a, Value c, int64_t begin) {
+  auto merge = [&](Value a, Value c, int64_t begin) {
     SmallVector<int64_t> mask;
-    for (int64_t i = begin; i < begin + n / 2; ++i)
-      mask.append({i, n + i});
+    for (int64_t i = begin; i < begin + lanes / 2; ++i)
+      mask.append({i, lanes + i});
     return vector::ShuffleOp::create(builder, loc, a, c, mask).getResult();
   };
   for (int64_t round = 1; round < n; round *= 2) {
     SmallVector<Value> next;
     for (int64_t i = 0; i < n / 2; ++i)
-      next.append({interleave(rows[i], rows[i + n / 2], 0), interleave(rows[i], rows[i + n / 2], n / 2)});
+      next.append({merge(rows[i], rows[i + n / 2], 0), merge(rows[i], rows[i + n / 2], lanes / 2)});
     rows = std::move(next);
   }
   return rows;
 }
 
+namespace {
+/// One side of a movement, its last two axes as one where a vector runs along both.
+class MovedBuffer {
+public:
+  MovedBuffer(OpBuilder &builder, Location loc, Value buffer, AffineMap map, bool isFlat)
+      : builder(builder), loc(loc), buffer(buffer), map(map), isFlat(isFlat) {
+    auto type = cast<MemRefType>(buffer.getType());
+    rowSize = type.getShape().back();
+    if (!isFlat)
+      return;
+    SmallVector<ReassociationIndices> groups;
+    for (int64_t axis = 0; axis + 1 < type.getRank(); ++axis)
+      groups.push_back({axis});
+    groups.back().push_back(type.getRank() - 1);
+    this->buffer = memref::CollapseShapeOp::create(builder, loc, buffer, groups);
+  }
+
+  Value load(ValueRange ivs, VectorType type) { return vector::LoadOp::create(builder, loc, type, buffer, getIndices(ivs)); }
+  void store(ValueRange ivs, Value vector) { vector::StoreOp::create(builder, loc, vector, buffer, getIndices(ivs)); }
+
+private:
+  SmallVector<Value> getIndices(ValueRange ivs) {
+    SmallVector<Value> indices;
+    for (AffineExpr expr : map.getResults())
+      indices.push_back(ivs[cast<AffineDimExpr>(expr).getPosition()]);
+    if (!isFlat)
+      return indices;
+    Value last = indices.pop_back_val(), size = arith::ConstantIndexOp::create(builder, loc, rowSize);
+    Value row = arith::MulIOp::create(builder, loc, indices.back(), size);
+    indices.back() = arith::AddIOp::create(builder, loc, row, last);
+    return indices;
+  }
+
+  OpBuilder &builder;
+  Location loc;
+  Value buffer;
+  AffineMap map;
+  bool isFlat;
+  int64_t rowSize;
+};
+} // namespace
+
 void buildTransposeLoops(RewriterBase &rewriter, linalg::LinalgOp op, const TransposePlan &plan) {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   Location loc = op.getLoc();
+  auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(rewriter, loc, value); };
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  bool hasUnit = plan.unitDim.has_value(), isSquare = plan.rows == plan.lanes;
+  MovedBuffer from(rewriter, loc, op.getDpsInputs()[0], maps[0], hasUnit);
+  MovedBuffer to(rewriter, loc, op.getDpsInits()[0], maps[1], hasUnit || !isSquare);
   SmallVector<Value> ivs;
   for (auto [dim, size] : llvm::enumerate(op.getStaticLoopRanges())) {
-    bool isTiled = dim == plan.fromDim || dim == plan.toDim;
-    auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(rewriter, loc, value); };
-    auto loop = scf::ForOp::create(rewriter, loc, constant(0), constant(size), constant(isTiled ? plan.lanes : 1));
+    int64_t step = dim == plan.fromDim ? plan.lanes : dim == plan.toDim ? plan.rows : plan.unitDim == dim ? plan.unit : 1;
+    auto loop = scf::ForOp::create(rewriter, loc, constant(0), constant(size), constant(step));
     rewriter.setInsertionPoint(loop.getBody()->getTerminator());
     ivs.push_back(loop.getInductionVar());
   }
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  // Row `i` of the tile along `dim`, in the operand whose map is `map`.
-  auto getIndices = [&](AffineMap map, unsigned dim, int64_t i) {
-    SmallVector<Value> indices;
-    for (AffineExpr expr : map.getResults()) {
-      unsigned position = cast<AffineDimExpr>(expr).getPosition();
-      Value offset = arith::ConstantIndexOp::create(rewriter, loc, i);
-      indices.push_back(position == dim ? arith::AddIOp::create(rewriter, loc, ivs[position], offset).getResult() : ivs[position]);
-    }
-    return indices;
+  // `steps` further along `dim`.
+  auto getIvs = [&](unsigned dim, int64_t steps) {
+    SmallVector<Value> moved(ivs);
+    moved[dim] = arith::AddIOp::create(rewriter, loc, ivs[dim], constant(steps));
+    return moved;
   };
-  auto type = VectorType::get({plan.lanes}, cast<MemRefType>(op.getDpsInputs()[0].getType()).getElementType());
+  Type element = cast<MemRefType>(op.getDpsInputs()[0].getType()).getElementType();
+  auto type = VectorType::get({plan.lanes * plan.unit}, element);
+  auto units = VectorType::get({plan.lanes}, rewriter.getIntegerType(element.getIntOrFloatBitWidth() * plan.unit));
   SmallVector<Value> rows;
-  for (int64_t i = 0; i < plan.lanes; ++i)
-    rows.push_back(vector::LoadOp::create(rewriter, loc, type, op.getDpsInputs()[0], getIndices(maps[0], plan.toDim, i)));
-  for (auto [i, row] : llvm::enumerate(transposeTile(rewriter, loc, rows)))
-    vector::StoreOp::create(rewriter, loc, row, op.getDpsInits()[0], getIndices(maps[1], plan.fromDim, i));
+  for (int64_t i = 0; i < plan.rows; ++i) {
+    Value row = from.load(getIvs(plan.toDim, i), type);
+    rows.push_back(hasUnit ? vector::BitCastOp::create(rewriter, loc, units, row).getResult() : row);
+  }
+  for (auto [i, row] : llvm::enumerate(interleave(rewriter, loc, rows, plan.lanes))) {
+    Value elements = hasUnit ? vector::BitCastOp::create(rewriter, loc, type, row).getResult() : row;
+    to.store(getIvs(plan.fromDim, i * plan.lanes / plan.rows), elements);
+  }
 }
 
 } // namespace mlir::lowbit

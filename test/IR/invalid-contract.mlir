@@ -149,17 +149,6 @@ func.func @result_type(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %init: tensor<4x6
 #mk = affine_map<(m, n, k) -> (m, k)>
 #kn = affine_map<(m, n, k) -> (k, n)>
 #mn = affine_map<(m, n, k) -> (m, n)>
-func.func @no_scheme(%a: tensor<4x8xf32>, %b: tensor<8x6xf32>, %init: tensor<4x6xf32>) {
-  // expected-error @+1 {{(C2) neither side has a scheme; use `linalg.generic` for floats}}
-  %r = lowbit.contract [#mk, #kn, #mn] lhs(%a : tensor<4x8xf32>) rhs(%b : tensor<8x6xf32>) outs(%init : tensor<4x6xf32>) -> tensor<4x6xf32>
-  return
-}
-
-// -----
-
-#mk = affine_map<(m, n, k) -> (m, k)>
-#kn = affine_map<(m, n, k) -> (k, n)>
-#mn = affine_map<(m, n, k) -> (m, n)>
 func.func @side_code_type(%a: tensor<4x8xi8>, %b: tensor<8x6xi4>, %init: tensor<4x6xi32>) {
   // expected-error @+2 {{(C2) rhs codes have element type 'i4', but format #lowbit.int<8> has codes of type 'i8'}}
   // expected-note @+1 {{expected a tensor of 'i8'}}

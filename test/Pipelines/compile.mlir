@@ -6,7 +6,7 @@
 // AVX2: module attributes {{.*}}lowbit.target = #lowbit.x86_64_avx2
 
 // A weight is one aligned global, still a resource.
-// CHECK: llvm.mlir.global private constant @{{.*}}(dense_resource<weight> : tensor<3x2xf32>) {{.*}}alignment = 64
+// CHECK: llvm.mlir.global private constant @{{.*}}(dense_resource<weight{{(.packed)?}}> : tensor<{{.*}}xf32>) {{.*}}alignment = 64
 
 // Results are trailing arguments of a void function with a C wrapper.
 // CHECK: llvm.func @f(

@@ -44,6 +44,26 @@ def FuseQuantizePass : Pass<"lowbit-fuse-quantize"> {
   let dependentDialects = ["arith::ArithDialect", "math::MathDialect", "tensor::TensorDialect"];
 }
 
+def FormContractsPass : Pass<"lowbit-form-contracts"> {
+  let summary = "Turn products of floats into lowbit.contract, so that they are cut for the target as products of codes are";
+  let description = [{
+    A matmul of f32, f16 or bf16 (a named op or a generic of that form) that the target has register tiles for becomes `lowbit.contract` without
+    schemes, and what reads it elementwise becomes its epilogue. Constant right sides are packed when the contraction is cut.
+
+    Left as they are: what is marked `lowbit.exact`; convolutions; and products of two activations whose right side is small for each step
+    of the outer loops, as in attention: `lowbit-fuse-rows` computes them row by row with the softmax between them.
+
+    ```text
+    %0 = linalg.generic {… matmul …} ins(%x, %w : tensor<128x384xf32>, tensor<384x1536xf32>) outs(%zeros : tensor<128x1536xf32>) …
+    %1 = linalg.generic … ins(%0, %bias : tensor<128x1536xf32>, tensor<1536xf32>) … arith.addf
+    // ==>
+    %1 = lowbit.contract … lhs(%x : tensor<128x384xf32>) rhs(%w : tensor<384x1536xf32>) … epilogue(%bias : tensor<1536xf32>) { … arith.addf }
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target to form them for; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["LowbitDialect", "arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def LowerContractPass : Pass<"lowbit-lower-contract"> {
   let summary = "Cut integer contractions for the registers and caches of the target";
   let description = [{

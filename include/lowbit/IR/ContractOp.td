@@ -16,7 +16,8 @@ def Lowbit_ContractOp : Lowbit_Op<"contract", [
 
     Meaning, where `zl`, `zr` are the zero points and `sl`, `sr` the scales of the block an element lies in:
     1. For every block of the reduction in which no scale changes, `dot = sum (lhs - zl) * (rhs - zr)`. Both formats integer: exact
-       (in i32 if it is proved not to overflow, else in i64). Otherwise in f32, in row-major order of the reduction.
+       (in i32 if it is proved not to overflow, else in i64). Otherwise in f32; the order of that sum, and whether a product is rounded
+       before it is added, are the target's (the reference lowering: row-major order, rounded).
     2. `real` is f32(dot). Where scales change along the reduction, blocks are summed in row-major order by one fused multiply-add
        each: `real = fma(f32(dot), s, real)` from zero, `s` being the scale that changes (where both do, `fma(f32(dot) * sl, sr, real)`).
        Then come the scales that do not change: `real = (real * sl) * sr`; a side without scales has no factor. With no scales at all
@@ -30,7 +31,7 @@ def Lowbit_ContractOp : Lowbit_Op<"contract", [
     - (C1) there are three indexing maps and one for each epilogue operand, over the same loops; those of lhs and rhs are sums of multiples
       of loops, the result's and the epilogue's are projected permutations, the epilogue's without reductions. Every loop is an axis of
       some operand, shapes agree with the maps, and no index lies outside.
-    - (C2) at least one side has a scheme; codes, scales and zero points of a side with one obey it as in `dequantize`.
+    - (C2) codes, scales and zero points of a side with a scheme obey it as in `dequantize`.
     - (C3) a side without a scheme is float and has neither scales nor zero points.
     - (C4) along reductions, blocks of both sides divide one another.
     - (C5) without scales both formats are integer and the epilogue takes (or the result is) i32 or i64.

@@ -31,6 +31,13 @@ def Lowbit_X86AVX512VNNITargetAttr : Lowbit_Target<"X86AVX512VNNITarget", "x86_6
   let summary = "x86-64 with AVX-512 and VNNI";
 }
 
+def Lowbit_X86AVX512BF16TargetAttr : Lowbit_Target<"X86AVX512BF16Target", "x86_64_avx512bf16", ["getDotProduct", "getBFloat16DotProduct", "populateDotProductPatterns"]> {
+  let summary = "x86-64 with AVX-512, VNNI and BF16";
+  let description = [{
+    Besides what VNNI has, `vdpbf16ps`: pairs of bf16, summed in f32. It takes subnormal numbers as zero and rounds each of its two additions.
+  }];
+}
+
 def Lowbit_X86AVXVNNITargetAttr : Lowbit_Target<"X86AVXVNNITarget", "x86_64_avxvnni", ["getDotProduct", "populateDotProductPatterns"]> {
   let summary = "x86-64 with AVX-VNNI";
   let description = [{
@@ -45,10 +52,10 @@ def Lowbit_X86AVXVNNIINT8TargetAttr : Lowbit_Target<"X86AVXVNNIINT8Target", "x86
   }];
 }
 
-def Lowbit_X86AVX10TargetAttr : Lowbit_Target<"X86AVX10Target", "x86_64_avx10", ["getDotProduct", "populateDotProductPatterns"]> {
+def Lowbit_X86AVX10TargetAttr : Lowbit_Target<"X86AVX10Target", "x86_64_avx10", ["getDotProduct", "getBFloat16DotProduct", "populateDotProductPatterns"]> {
   let summary = "x86-64 with AVX10.2";
   let description = [{
-    `vpdpbssd`, `vpdpbuud` and `vpdpbusd` on 512 bits: codes of any sign as they are.
+    `vpdpbssd`, `vpdpbuud` and `vpdpbusd` on 512 bits: codes of any sign as they are. `vdpbf16ps` for pairs of bf16.
   }];
 }
 

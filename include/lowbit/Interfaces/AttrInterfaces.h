@@ -25,13 +25,13 @@ PackingAttrInterface getPanelPacking(MLIRContext *context, int64_t columns, int6
 /// Which sides of a dot product may be signed: any of them, exactly one, or both or none.
 enum class Signs { Any, Opposite, Equal };
 
-/// A native dot-product instruction: every lane of i32 adds `depth` products of a code of the left side, which is the same in
-/// all lanes, and a code of the right side, which is not.
+/// A native dot-product instruction: every lane of i32 (or f32) adds `depth` products of an element of the left side, which is the same
+/// in all lanes, and one of the right side, which is not.
 struct DotProduct {
-  unsigned lhsWidth;   ///< Bits that codes of the left side (activations) are brought to in memory; the right side has 8.
+  unsigned lhsWidth;   ///< Bits that elements of the left side (activations) are brought to in memory; right codes have 8, floats the same.
   Signs signs;         ///< Which signs the two sides must have.
   int64_t depth;       ///< Products a lane sums, along the reduction.
-  int64_t lanes;       ///< Lanes of i32.
+  int64_t lanes;       ///< Lanes of 32 bits.
   int64_t temporaries; ///< Vector registers that one dot product needs besides its operands.
 
   /// Whether left codes have to be offset by 128 to the other sign.

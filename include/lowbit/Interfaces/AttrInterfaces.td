@@ -146,6 +146,15 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
       return {/*lhsWidth=*/8, ::mlir::lowbit::Signs::Any, /*depth=*/1, /*lanes=*/$_attr.getVectorBits() / 32, /*temporaries=*/2};
     }]>,
     InterfaceMethod<[{
+      The dot product of bf16 with sums of f32; none where floats are multiplied in f32.
+    }], "std::optional<::mlir::lowbit::DotProduct>", "getBFloat16DotProduct", (ins), [{}], [{ return std::nullopt; }]>,
+    InterfaceMethod<[{
+      Builds the element of `table`, 16 of f32 or bf16, at each of `indices`, a vector of i8 below 16: one instruction, or null when the
+      machine has none for vectors of this size.
+    }], "::mlir::Value", "buildTableLookup",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::DenseFPElementsAttr":$table, "::mlir::Value":$indices),
+      [{}], [{ return {}; }]>,
+    InterfaceMethod<[{
       The matrix unit beside the vectors, if there is one. Its products are whole ops on buffers (`lowbit.tile_product`), which
       `populateDotProductPatterns` has a pattern for; signs and panels are those of the dot product.
     }], "std::optional<::mlir::lowbit::TileProduct>", "getTileProduct", (ins), [{}], [{ return std::nullopt; }]>,

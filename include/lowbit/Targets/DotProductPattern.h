@@ -9,22 +9,24 @@ namespace mlir::lowbit {
 
 /// A `vector.contract` of the native shape, its operands flat.
 struct NativeDot {
-  Value lhs;         ///< vector<depth x i(lhsWidth)>
-  Value rhs;         ///< vector<(lanes * depth) x i8>, neighbours along the reduction next to one another
-  Value accumulator; ///< vector<lanes x i32>
-  bool lhsSigned;
-  bool rhsSigned;
+  Value lhs;         ///< vector<depth x i(lhsWidth)>, or of bf16
+  Value rhs;         ///< vector<(lanes * depth) x i8>, or of bf16, neighbours along the reduction next to one another
+  Value accumulator; ///< vector<lanes x i32>, or of f32
+  bool lhsSigned = true;
+  bool rhsSigned = true;
 };
 
-/// Rewrites contractions of codes extended to i32 whose shape is `dot`; a target says what one becomes.
+/// Rewrites contractions of codes extended to i32, or of bf16 extended to f32, whose shape is `dot`; a target says what one becomes.
 struct DotProductPattern : OpRewritePattern<vector::ContractionOp> {
-  DotProductPattern(MLIRContext *context, DotProduct dot, PatternBenefit benefit = 2) : OpRewritePattern(context, benefit), dot(dot) {}
+  DotProductPattern(MLIRContext *context, DotProduct dot, PatternBenefit benefit = 2, bool isFloat = false)
+      : OpRewritePattern(context, benefit), dot(dot), isFloat(isFloat) {}
   LogicalResult matchAndRewrite(vector::ContractionOp op, PatternRewriter &rewriter) const final;
 
 protected:
   /// Builds the new accumulator, of the old one's type, or null when the signs do not fit.
   virtual Value buildDot(OpBuilder &builder, Location loc, const NativeDot &operands) const = 0;
   DotProduct dot;
+  bool isFloat;
 };
 
 /// The elements of `group` as one integer, in each of `lanes` lanes, and these again as elements.
@@ -35,6 +37,9 @@ struct DotIntrinsics {
   StringRef bothSigned, bothUnsigned, unsignedBySigned;
 };
 void populateDotIntrinsicPatterns(RewritePatternSet &patterns, DotProduct dot, DotIntrinsics intrinsics);
+
+/// The intrinsic `sum = f(sum, a, b)` of `dot`, which multiplies pairs of bf16.
+void populateBFloat16DotPattern(RewritePatternSet &patterns, DotProduct dot, StringRef intrinsic);
 
 /// Extends, multiplies and adds lane by lane: for targets without an instruction.
 void populatePortableDotProductPatterns(RewritePatternSet &patterns, DotProduct dot);

@@ -1,4 +1,4 @@
-//===- MatmulForm.h - contractions of codes that are matmuls --------===//
+//===- MatmulForm.h - contractions that are matmuls -----------------------===//
 #ifndef LOWBIT_TRANSFORMS_MATMULFORM_H
 #define LOWBIT_TRANSFORMS_MATMULFORM_H
 
@@ -9,24 +9,25 @@ namespace mlir::lowbit {
 
 /// Loops of a contraction with one row, one column and one reduction; every other loop is outside of the matmul.
 struct MatmulForm {
-  unsigned m, n, k;             ///< Loops: rows (left side only), columns (right side only), the reduction.
-  int64_t rows, columns, depth; ///< Their sizes.
-  unsigned rhsWidth = 8;        ///< Bits of a right code once packed.
-  int64_t block = 0;            ///< Codes along the reduction that share all scales; 0 where they all do.
-  int64_t numBits = 0;          ///< Where both sides are signs of one bit, their number along the reduction; 0 for dot products of bytes.
+  unsigned m = 0, n = 0, k = 0;             ///< Loops: rows (left side only), columns (right side only), the reduction.
+  int64_t rows = 0, columns = 0, depth = 0; ///< Their sizes.
+  unsigned rhsWidth = 8;                    ///< Bits of a right code once packed, or of a right float.
+  int64_t block = 0;                        ///< Codes along the reduction that share all scales; 0 where they all do.
+  int64_t numBits = 0;    ///< Where both sides are signs of one bit, their number along the reduction; 0 for dot products of bytes.
+  FloatType element = {}; ///< What both sides are brought to where products are of floats, f32 or bf16; null where they are of integers.
 
   /// Steps along the reduction: words where codes are bits.
   static constexpr int64_t bitsPerWord = 32;
   int64_t getNumWords() const { return llvm::divideCeil(numBits, bitsPerWord); }
 };
 
-/// The matmul that `op` is, or failure with the reason why it is none that the target's integer dot products can do.
+/// The matmul that `op` is, or failure with the reason why it is none that the target's dot products can do.
 FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface target, std::string &reason);
 
 /// Bits of a constant code of an integer format once it is packed: as an unsigned integer from the smallest code on.
 unsigned getPackedWidth(NumberFormatAttrInterface format);
 
-/// What sums products of `form`: the target's own dot product of bytes, or one word of bits a lane.
+/// What sums products of `form`: the target's own dot product of bytes or of bf16, or one word of bits, or one f32, a lane.
 DotProduct getDotProduct(QuantTargetAttrInterface target, const MatmulForm &form);
 
 /// Codes of the right side that a byte holds once packed for `target`: one unless its scales and `width` let it be more.

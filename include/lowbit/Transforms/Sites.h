@@ -19,6 +19,8 @@ constexpr StringLiteral kSmoothingAttr = "lowbit.smoothing";
 constexpr StringLiteral kAddedAttr = "lowbit.added";
 /// On a constant of codes: signal to quantization noise in dB, f32; 999 where nothing was lost.
 constexpr StringLiteral kSQNRAttr = "lowbit.sqnr_db";
+/// On a linalg op whose arithmetic is defined to the bit by where it came from.
+constexpr StringLiteral kExactAttr = "lowbit.exact";
 constexpr StringLiteral kFloatReasonAttr = "lowbit.float_reason";
 
 /// Says, as a remark and as an attribute, why `op` stays float.

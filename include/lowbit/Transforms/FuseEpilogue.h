@@ -1,6 +1,6 @@
 //===- FuseEpilogue.h - elementwise ops into the epilogue of a contract ---===//
-#ifndef LOWBIT_LIB_TRANSFORMS_FUSEEPILOGUE_H
-#define LOWBIT_LIB_TRANSFORMS_FUSEEPILOGUE_H
+#ifndef LOWBIT_TRANSFORMS_FUSEEPILOGUE_H
+#define LOWBIT_TRANSFORMS_FUSEEPILOGUE_H
 
 #include "mlir/IR/PatternMatch.h"
 
@@ -11,4 +11,4 @@ void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_LIB_TRANSFORMS_FUSEEPILOGUE_H
+#endif // LOWBIT_TRANSFORMS_FUSEEPILOGUE_H

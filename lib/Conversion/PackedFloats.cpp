@@ -1,0 +1,134 @@
+//===- PackedFloats.cpp - a matmul of floats over split axes --------------===//
+// Law: products are exact or rounded once, and each sum is f32; the order of a sum is the target's.
+
+#include "PackedMatmul.h"
+#include "lowbit/Formats/Build.h"
+#include "lowbit/Packings/HostPacking.h"
+#include "lowbit/Transforms/Constants.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::lowbit {
+
+/// The left side in the type of the products, with the reduction last.
+PackedMatmul::Operand PackedMatmul::prepareLhsFloats() {
+  AffineMap map = op.getLhsMap();
+  auto type = cast<RankedTensorType>(op.getLhs().getType());
+  unsigned rank = map.getNumResults(), last = *map.getResultPosition(rewriter.getAffineDimExpr(form.k));
+  if (type.getElementType() == form.element && last == rank - 1)
+    return {op.getLhs(), map};
+  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  order.erase(order.begin() + last);
+  order.push_back(last);
+  AffineMap source = inversePermutation(AffineMap::getPermutationMap(order, rewriter.getContext()));
+  SmallVector<AffineExpr> exprs = applyPermutation(map.getResults(), order);
+  Value empty = tensor::EmptyOp::create(rewriter, loc, applyPermutation(type.getShape(), order), form.element);
+  SmallVector<AffineMap> maps{source, rewriter.getMultiDimIdentityMap(rank)};
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  auto prepared = linalg::GenericOp::create(rewriter, loc, empty.getType(), op.getLhs(), empty, maps, iterators,
+                                            [&](OpBuilder &b, Location at, ValueRange elements) {
+                                              Value real = elements[0];
+                                              if (SchemeAttr scheme = op.getLhsSchemeAttr())
+                                                real = scheme.getFormat().buildDecode(b, at, real);
+                                              if (real.getType() != form.element)
+                                                real = buildFromF32(b, at, buildAsF32(b, at, real), form.element);
+                                              linalg::YieldOp::create(b, at, real);
+                                            });
+  return {prepared.getResult(0), AffineMap::get(map.getNumDims(), 0, exprs, rewriter.getContext())};
+}
+
+/// The right side, in panels where it is constant or where columns are not next to one another.
+PackedMatmul::Operand PackedMatmul::prepareRhsFloats() {
+  SmallVector<AffineExpr> exprs = getRhsLoops();
+  rhs = {op.getRhs(), op.getRhsMap()};
+  if (std::optional<Operand> constant = packConstantFloats(exprs))
+    return *constant;
+  AffineMap map = op.getRhsMap();
+  bool isPlain = !reduction.depth && map.getDimPosition(map.getNumResults() - 1) == form.n;
+  return isPlain ? splitAxes(rhs) : transposeRhs(exprs);
+}
+
+/// A constant in panels, as `exprs` says; none when its elements are not known.
+std::optional<PackedMatmul::Operand> PackedMatmul::packConstantFloats(ArrayRef<AffineExpr> exprs) {
+  ElementsAttr constant;
+  auto type = cast<RankedTensorType>(op.getRhs().getType());
+  if (!matchPattern(op.getRhs(), m_Constant(&constant)))
+    return std::nullopt;
+  int64_t width = type.getElementTypeBitWidth() / 8;
+  std::optional<ArrayRef<char>> bytes = getConstantBytes(constant);
+  if (!bytes || static_cast<int64_t>(bytes->size()) != type.getNumElements() * width)
+    return std::nullopt;
+
+  // How far one step of each packed loop moves in the packed constant.
+  SmallVector<int64_t> shape(exprs.size()), packedStrides(numLoops, 0);
+  for (const Split &split : splits)
+    for (auto [part, size] : llvm::enumerate(split.sizes))
+      for (auto [axis, expr] : llvm::enumerate(exprs))
+        if (cast<AffineDimExpr>(expr).getPosition() == split.first + part)
+          shape[axis] = size;
+  int64_t numElements = 1;
+  for (int64_t axis = exprs.size() - 1; axis >= 0; --axis) {
+    packedStrides[cast<AffineDimExpr>(exprs[axis]).getPosition()] = numElements;
+    numElements *= shape[axis];
+  }
+  std::vector<char> packed(numElements * width, 0);
+  SmallVector<int64_t> index(type.getRank(), 0);
+  for (int64_t from = 0; from < type.getNumElements(); ++from) {
+    int64_t to = 0;
+    for (auto [axis, expr] : llvm::enumerate(op.getRhsMap().getResults())) {
+      const Split &split = splits[cast<AffineDimExpr>(expr).getPosition()];
+      int64_t rest = index[axis];
+      for (int64_t part = split.sizes.size() - 1; part >= 0; --part) {
+        to += rest % split.sizes[part] * packedStrides[split.first + part];
+        rest /= split.sizes[part];
+      }
+    }
+    std::copy_n(bytes->begin() + from * width, width, packed.begin() + to * width);
+    for (int64_t axis = type.getRank() - 1; axis >= 0 && ++index[axis] == type.getDimSize(axis); --axis)
+      index[axis] = 0;
+  }
+  std::string name = (getResourceKey(constant, "weights") + ".packed").str();
+  auto packedType = RankedTensorType::get(shape, type.getElementType());
+  return Operand{arith::ConstantOp::create(rewriter, loc, makeResource(packedType, name, packed)), makeMap(exprs)};
+}
+
+void PackedMatmul::buildFloatStart() {
+  SmallVector<utils::IteratorType> blocks(form.block != 0 ? 1 : 0, utils::IteratorType::parallel);
+  start = buildGeneric({}, buildEmpty(rewriter.getF32Type(), form.block != 0), blocks, [](OpBuilder &b, Location at, ValueRange) {
+    return arith::ConstantOp::create(b, at, b.getF32FloatAttr(0)).getResult();
+  });
+}
+
+void PackedMatmul::buildFloatDots() {
+  Operand sums{start.getResult(0), rewriter.getMultiDimIdentityMap(numParallel + (reduction.block ? 1 : 0))};
+  SmallVector<utils::IteratorType> iterators(numLoops - numParallel, utils::IteratorType::reduction);
+  if (reduction.block)
+    iterators.front() = utils::IteratorType::parallel;
+  dots = buildGeneric({packedLhs, packedRhs}, sums, iterators, [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
+    Value left = buildAsF32(b, at, elements[0]), right = buildAsF32(b, at, elements[1]);
+    if (!reduction.depth)
+      return math::FmaOp::create(b, at, left, right, elements[2]);
+    auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract | arith::FastMathFlags::reassoc);
+    Value product = arith::MulFOp::create(b, at, left, right, flags);
+    return arith::AddFOp::create(b, at, elements[2], product, flags);
+  });
+}
+
+void PackedMatmul::buildFloats() {
+  lhs = prepareLhsFloats();
+  packedLhs = splitAxes(lhs);
+  packedRhs = prepareRhsFloats();
+  if (!reduction.depth) {
+    // What is multiplied lane by lane is read as a lane is: axes of one tell which element all of them share.
+    packedLhs = expandLikeResult(packedLhs);
+    packedRhs = expandLikeResult(packedRhs);
+  }
+  buildFloatStart();
+  buildFloatDots();
+  if (form.block != 0)
+    buildBlockSum();
+}
+
+} // namespace mlir::lowbit

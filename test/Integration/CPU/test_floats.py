@@ -1,0 +1,121 @@
+"""Run twins of products of floats: every target sums the products that numpy sums, whatever divides or does not."""
+
+import itertools
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_contract import FLAGS, ROOT, TARGETS, literal
+
+QUANT_RUN, QUANT_OPT = ROOT / "build/bin/quant-run", ROOT / "build/bin/quant-opt"
+# Part of the sum of magnitudes that rounding f32 sums of these lengths may change.
+TOLERANCE = 4e-6
+FLAGS["x86-64-avx512bf16"] = FLAGS["x86-64-avx512vnni"] | {"avx512_bf16"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One product: sizes, element types, and how the right side comes."""
+
+    m: int
+    n: int
+    k: int
+    lhs: str = "f32"
+    rhs: str = "f32"
+    constant: bool = True
+    transposed: bool = False
+    batch: int = 0
+
+
+def to_bits(values: np.ndarray, element: str) -> np.ndarray:
+    """`values` as they lie in memory; bf16 (here truncated) is held as uint16."""
+    if element == "bf16":
+        return (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    return values.astype({"f32": np.float32, "f16": np.float16}[element])
+
+
+def to_reals(bits: np.ndarray) -> np.ndarray:
+    return ((bits.astype(np.uint32) << 16).view(np.float32) if bits.dtype == np.uint16 else bits).astype(np.float64)
+
+
+def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """The text of one product, its arguments, its result, the arrays, what numpy says, and by how much it may be missed."""
+    outer = (case.batch,) if case.batch else ()
+    a = to_bits(rng.normal(size=(*outer, case.m, case.k)), case.lhs)
+    b = to_bits(rng.normal(size=(*outer, case.n, case.k) if case.transposed else (*outer, case.k, case.n)), case.rhs)
+    bias = rng.normal(size=case.n).astype(np.float32)
+
+    def tensor(array: np.ndarray, element: str) -> str:
+        return f"tensor<{'x'.join(map(str, array.shape))}x{element}>"
+
+    lhs_type, rhs_type, out = tensor(a, case.lhs), tensor(b, case.rhs), f"tensor<{'x'.join(map(str, (*outer, case.m, case.n)))}xf32>"
+    values, constants = {f"a{i}": a, f"bias{i}": bias}, ""
+    types = {f"a{i}": lhs_type, f"bias{i}": f"tensor<{case.n}xf32>"}
+    if case.constant:
+        constants = f"  %b{i} = arith.constant {literal(b)} : {rhs_type}\n"
+    else:
+        values[f"b{i}"], types[f"b{i}"] = b, rhs_type
+    arguments = ", ".join(f'%{name}: {kind} {{lowbit.name = "{name}"}}' for name, kind in types.items())
+    loops, p = ("p, m, n, k", "p, ") if case.batch else ("m, n, k", "")
+    maps = ", ".join(f"affine_map<({loops}) -> ({p}{axes})>" for axes in ("m, k", "n, k" if case.transposed else "k, n", "m, n"))
+    text = f"""{constants}  %init{i} = tensor.empty() : {out}
+  %r{i} = lowbit.contract [{maps}, affine_map<({loops}) -> (n)>] lhs(%a{i} : {lhs_type}) rhs(%b{i} : {rhs_type}) outs(%init{i} : {out})
+    epilogue(%bias{i} : tensor<{case.n}xf32>) {{
+  ^bb0(%sum: f32, %b: f32):
+    %biased = arith.addf %sum, %b : f32
+    lowbit.yield %biased : f32
+  }} -> {out}
+"""
+    lhs, rhs = to_reals(a), np.swapaxes(to_reals(b), -1, -2) if case.transposed else to_reals(b)
+    return text, arguments, f'{out} {{lowbit.name = "r{i}"}}', values, lhs @ rhs + bias, TOLERANCE * (np.abs(lhs) @ np.abs(rhs) + np.abs(bias))
+
+
+TYPES = ("f32", "f16", "bf16")
+SWEEPS = {
+    "rows": [Case(m, 37, 19, element, element) for m in (1, 2, 3, 5, 7, 8, 9, 12, 13, 17, 25) for element in ("f32", "bf16")],
+    "columns": [Case(3, n, 18, element, element) for n in (1, 2, 5, 15, 16, 17, 33, 48, 49, 65, 100) for element in ("f32", "bf16")],
+    "depth": [Case(5, 21, k, element, element) for k in (1, 2, 3, 4, 5, 7, 63, 64, 129) for element in ("f32", "bf16")],
+    "types": [Case(9, 37, 19, lhs, rhs, constant) for lhs, rhs, constant in itertools.product(TYPES, TYPES, (False, True))],
+    "layouts": [Case(9, n, k, element, element, constant, transposed, batch) for element, constant, transposed, (n, k), batch in itertools.product(
+        ("f32", "bf16"), (False, True), (False, True), ((37, 19), (48, 64)), (0, 3))],
+    "tiles": [Case(64, 96, 64, element, element, False, transposed) for element in TYPES for transposed in (False, True)],
+}
+
+
+@pytest.fixture(scope="module", params=SWEEPS)
+def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple]]:
+    """A folder with one module of all products of a sweep and its inputs, and what they are."""
+    folder = tmp_path_factory.mktemp(request.param)
+    rng = np.random.default_rng(len(request.param))
+    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
+    values = ", ".join(f"%r{i}" for i in range(len(parts)))
+    types = ", ".join(part[2].split()[0] for part in parts)
+    signature = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({', '.join(part[2] for part in parts)})"
+    (folder / "m.mlir").write_text(f"{signature} {{\n{''.join(part[0] for part in parts)}  return {values} : {types}\n}}\n")
+    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
+    return folder, parts
+
+
+@pytest.mark.parametrize("target", ["reference", *TARGETS, *({"x86-64-avx512bf16"} - set(TARGETS))])
+def test_sums(sweep: tuple[Path, list[tuple]], target: str) -> None:
+    """Within the rounding of sums, of numpy's f64."""
+    folder, parts = sweep
+    output = folder / f"{target}.npz"
+    command = [QUANT_RUN, folder / "m.mlir", "--entry", "main", "--inputs", folder / "in.npz", "--output", output, "--target", target]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "which this machine" in result.stderr:
+        pytest.skip(result.stderr)
+    assert result.returncode == 0, result.stderr
+    found = np.load(output)
+    wrong = [i for i, part in enumerate(parts) if not (np.abs(found[f"r{i}"] - part[4]) <= part[5]).all()]
+    assert not wrong, f"{[part[2] for part in (parts[i] for i in wrong)]} on {target}"
+
+
+def test_no_remark(sweep: tuple[Path, list[tuple]]) -> None:
+    """Every one of these has register tiles, with and without products of bf16."""
+    for target in ("x86-64-avx2", "x86-64-avx512bf16", "aarch64+dotprod"):
+        command = [QUANT_OPT, sweep[0] / "m.mlir", f"--pass-pipeline=builtin.module(lowbit-lower-contract{{target={target}}})", "--remarks-filter=lowbit"]
+        result = subprocess.run([*command, "-o", "/dev/null"], capture_output=True, text=True, check=False)
+        assert result.returncode == 0 and "[Missed]" not in result.stderr, result.stderr
