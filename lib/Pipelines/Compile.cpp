@@ -64,6 +64,7 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
     pm.addPass(createParallelizeLoopsPass(parallelize));
   }
   pm.addPass(createPlanWorkspacePass());
+  pm.addPass(createOutlineLoopsPass());
   if (threads > 1) {
     ConvertSCFToOpenMPPassOptions options;
     options.numThreads = threads;

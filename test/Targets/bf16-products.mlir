@@ -17,10 +17,10 @@
 // REDEFINE: %{check} = WIDE
 // RUN: %{run}
 
-// BF16-LABEL: f:
+// BF16-LABEL: {{^f(_loop_0)?:}}
 //   BF16-NOT: vfmadd
 //       BF16: vdpbf16ps {{.*}}%zmm
-// WIDE-LABEL: f:
+// WIDE-LABEL: {{^f(_loop_0)?:}}
 //       WIDE: vfmadd{{.*}}ps {{.*}}%zmm
 func.func @f(%a: tensor<8x64xbf16>, %b: tensor<64x48xbf16>) -> tensor<8x48xf32> {
   %init = tensor.empty() : tensor<8x48xf32>

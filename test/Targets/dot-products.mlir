@@ -42,21 +42,21 @@
 // REDEFINE: %{check} = RVV
 // RUN: %{run}
 
-// AVXVNNI-LABEL: signed:
+// AVXVNNI-LABEL: {{^}}signed{{(_loop_0)?:}}
 //   AVXVNNI-NOT: {{%zmm|vpmaddubsw}}
 //       AVXVNNI: {vex} vpdpbusd {{.*}}%ymm
-// INT8-LABEL: signed:
+// INT8-LABEL: {{^}}signed{{(_loop_0)?:}}
 //       INT8: vpdpbssd {{.*}}%ymm
-// AVX10-LABEL: signed:
+// AVX10-LABEL: {{^}}signed{{(_loop_0)?:}}
 //       AVX10: vpdpbssd {{.*}}%zmm
-// NEON-LABEL: signed:
+// NEON-LABEL: {{^}}signed{{(_loop_0)?:}}
 //       NEON: smull v{{[0-9]+}}.8h
 //       NEON: sadalp v{{[0-9]+}}.4s
-// DOTPROD-LABEL: signed:
+// DOTPROD-LABEL: {{^}}signed{{(_loop_0)?:}}
 //       DOTPROD: sdot v{{[0-9]+}}.4s
-// I8MM-LABEL: signed:
+// I8MM-LABEL: {{^}}signed{{(_loop_0)?:}}
 //       I8MM: sdot v{{[0-9]+}}.4s
-// RVV-LABEL: signed:
+// RVV-LABEL: {{^}}signed{{(_loop_0)?:}}
 //       RVV: {{vw?macc}}
 func.func @signed(%a: tensor<4x64xi8>, %b: tensor<64x32xi8>) -> tensor<4x32xi32> {
   %init = tensor.empty() : tensor<4x32xi32>
@@ -65,20 +65,20 @@ func.func @signed(%a: tensor<4x64xi8>, %b: tensor<64x32xi8>) -> tensor<4x32xi32>
   return %r : tensor<4x32xi32>
 }
 
-// AVXVNNI-LABEL: unsigned:
+// AVXVNNI-LABEL: {{^}}unsigned{{(_loop_0)?:}}
 //       AVXVNNI: {vex} vpdpbusd
-// INT8-LABEL: unsigned:
+// INT8-LABEL: {{^}}unsigned{{(_loop_0)?:}}
 //       INT8: vpdpbuud {{.*}}%ymm
-// AVX10-LABEL: unsigned:
+// AVX10-LABEL: {{^}}unsigned{{(_loop_0)?:}}
 //       AVX10: vpdpbuud {{.*}}%zmm
-// NEON-LABEL: unsigned:
+// NEON-LABEL: {{^}}unsigned{{(_loop_0)?:}}
 //       NEON: umull v{{[0-9]+}}.8h
 //       NEON: uadalp v{{[0-9]+}}.4s
-// DOTPROD-LABEL: unsigned:
+// DOTPROD-LABEL: {{^}}unsigned{{(_loop_0)?:}}
 //       DOTPROD: udot v{{[0-9]+}}.4s
-// I8MM-LABEL: unsigned:
+// I8MM-LABEL: {{^}}unsigned{{(_loop_0)?:}}
 //       I8MM: udot v{{[0-9]+}}.4s
-// RVV-LABEL: unsigned:
+// RVV-LABEL: {{^}}unsigned{{(_loop_0)?:}}
 //       RVV: {{vw?maccu?}}
 func.func @unsigned(%a: tensor<4x64xi8>, %b: tensor<64x32xi8>) -> tensor<4x32xi32> {
   %init = tensor.empty() : tensor<4x32xi32>
@@ -87,20 +87,20 @@ func.func @unsigned(%a: tensor<4x64xi8>, %b: tensor<64x32xi8>) -> tensor<4x32xi3
   return %r : tensor<4x32xi32>
 }
 
-// AVXVNNI-LABEL: mixed:
+// AVXVNNI-LABEL: {{^}}mixed{{(_loop_0)?:}}
 //       AVXVNNI: {vex} vpdpbusd
-// INT8-LABEL: mixed:
+// INT8-LABEL: {{^}}mixed{{(_loop_0)?:}}
 //       INT8: vpdpbusd {{.*}}%ymm
-// AVX10-LABEL: mixed:
+// AVX10-LABEL: {{^}}mixed{{(_loop_0)?:}}
 //       AVX10: vpdpbusd {{.*}}%zmm
-// NEON-LABEL: mixed:
+// NEON-LABEL: {{^}}mixed{{(_loop_0)?:}}
 //       NEON: smull v{{[0-9]+}}.8h
 //       NEON: sadalp v{{[0-9]+}}.4s
-// DOTPROD-LABEL: mixed:
+// DOTPROD-LABEL: {{^}}mixed{{(_loop_0)?:}}
 //       DOTPROD: sdot v{{[0-9]+}}.4s
-// I8MM-LABEL: mixed:
+// I8MM-LABEL: {{^}}mixed{{(_loop_0)?:}}
 //       I8MM: {{us|su}}dot v{{[0-9]+}}.4s
-// RVV-LABEL: mixed:
+// RVV-LABEL: {{^}}mixed{{(_loop_0)?:}}
 //       RVV: {{vw?macc}}
 func.func @mixed(%a: tensor<4x64xi8>, %b: tensor<64x32xi8>) -> tensor<4x32xi32> {
   %init = tensor.empty() : tensor<4x32xi32>

@@ -7,7 +7,7 @@
 // RUN: %llvm_bin/opt -O3 -mtriple=x86_64-unknown-linux-gnu -mcpu=x86-64-v3 %t.ll | %llvm_bin/llc -mtriple=x86_64-unknown-linux-gnu -mcpu=x86-64-v3 -o %t.s
 // RUN: FileCheck %s --check-prefix=AVX2 --implicit-check-not=vpmaddubsw < %t.s
 
-// VNNI-LABEL: main:
+// VNNI-LABEL: {{^main(_loop_0)?:}}
 //       VNNI: # =>{{.*}}Inner Loop
 //   VNNI-NOT: %rsp
 //       VNNI: vpbroadcastd {{.*}}(%r
@@ -16,7 +16,7 @@
 //   VNNI-NOT: %rsp
 //       VNNI: j{{n?e|b|l}}
 
-// AVX2-LABEL: main:
+// AVX2-LABEL: {{^main(_loop_0)?:}}
 //       AVX2: # =>{{.*}}Inner Loop
 //       AVX2: vpmovsxbw
 //       AVX2: vpmaddwd
