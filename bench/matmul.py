@@ -78,7 +78,12 @@ class FloatCase:
 
     def _values(self, seed: int, shape: tuple[int, int]) -> np.ndarray:
         values = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-        return (values.view(np.uint32) >> 16).astype(np.uint16) if self.bf16 else values
+        return narrow(values) if self.bf16 else values
+
+
+def narrow(values: np.ndarray) -> np.ndarray:
+    """bf16, truncated and held as uint16, out of f32."""
+    return (values.view(np.uint32) >> 16).astype(np.uint16)
 
 
 def widen(array: np.ndarray) -> np.ndarray:

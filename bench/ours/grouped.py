@@ -8,10 +8,11 @@ import numpy as np
 
 from bench.compare import Prepared
 from bench.grouped import GroupedCase
+from bench.matmul import narrow
 from bench.ours import MAPS, literal, prepare, require_kernel
 
 FORMS = {"int4": ("#lowbit.int<4>", "i4", 4), "ternary": ("#lowbit.ternary", "!lowbit.code<#lowbit.ternary>", 2)}
-INCLUDES = {"dynamic": "quantizes activations", "codes": "product only", "float": "float activations"}
+INCLUDES = {"dynamic": "quantizes activations", "codes": "product only", "f32": "f32 activations", "bf16": "bf16 activations"}
 LEFT = "<#lowbit.int<8>, block = [1, 0]>"
 
 
@@ -19,7 +20,8 @@ def _text(case: GroupedCase, form: str, lhs: str, weights: str, scales: str) -> 
     """C f32 = A W; `weights` of [k, n] and `scales` are literals."""
     format_text, element, _ = FORMS[form]
     block, scale_type = ("[0, 1]", "f32") if case.group == 0 else (f"[{case.group}, 1]", "f16")
-    real, codes, steps = (f"tensor<{case.m}x{size}>" for size in (f"{case.k}xf32", f"{case.k}xi8", "1xf32"))
+    element_type = lhs if lhs == "bf16" else "f32"
+    real, codes, steps = (f"tensor<{case.m}x{size}>" for size in (f"{case.k}x{element_type}", f"{case.k}xi8", "1xf32"))
     weight_type, scales_type = f"tensor<{case.k}x{case.n}x{element}>", f"tensor<{case.k // (case.group or case.k)}x{case.n}x{scale_type}>"
     out, given = f"tensor<{case.m}x{case.n}xf32>", f'%a: {codes if lhs == "codes" else real} {{lowbit.name = "a"}}'
     left, quantize = f"%a : {real}", ""
@@ -45,14 +47,14 @@ def _text(case: GroupedCase, form: str, lhs: str, weights: str, scales: str) -> 
 
 def grouped_matmul(case: GroupedCase, form: str, lhs: str) -> Prepared:
     """Weights of few bits in groups. lhs: activations are f32 quantized to s8 by token in the call (`dynamic`), s8 codes with their scales
-    (`codes`), or left in f32 (`float`)."""
+    (`codes`), or left in f32 or bf16."""
     small = replace(case, n=64, k=2 * max(case.group, 128))
     require_kernel(_text(small, form, lhs, f'dense<"0x{"01" * (small.n * small.k)}">', "dense<0.5>"))
     bits = FORMS[form][2]
     codes, scales = case.quantized(*((-1, 1) if form == "ternary" else (-8, 7)), np.float16 if case.group else np.float32)
     packed = (case.repeat(codes).T & (2**bits - 1)).astype(np.uint8)
     text = _text(case, form, lhs, literal(packed), literal(case.repeat(scales).T))
-    inputs = {"a": case.lhs}
+    inputs = {"a": narrow(case.lhs) if lhs == "bf16" else case.lhs}
     if lhs == "codes":
         steps = (np.abs(case.lhs).max(1, keepdims=True) / 127).astype(np.float32)
         inputs = {"a": np.rint(case.lhs / steps).astype(np.int8), "s": steps}

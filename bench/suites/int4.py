@@ -57,11 +57,15 @@ def _quantizing(case: GroupedCase) -> dict[str, Callable[[], Prepared]]:
 
 def _float(case: GroupedCase) -> dict[str, Callable[[], Prepared]]:
     return {
-        "lowbit": partial(ours.grouped_matmul, case, "int4", "float"),
+        "lowbit": partial(ours.grouped_matmul, case, "int4", "f32"),
         "openvino": partial(openvino.four_bit_matmul, case, False),
         "onnxruntime": partial(onnxruntime.four_bit_matmul, case, 0),
     }
 
 
 def _bfloat(case: GroupedCase) -> dict[str, Callable[[], Prepared]]:
-    return {"openvino": partial(openvino.four_bit_matmul, case, False, "bf16"), "torch": partial(torch.four_bit_matmul, case)}
+    return {
+        "lowbit": partial(ours.grouped_matmul, case, "int4", "bf16"),
+        "openvino": partial(openvino.four_bit_matmul, case, False, "bf16"),
+        "torch": partial(torch.four_bit_matmul, case),
+    }

@@ -97,13 +97,13 @@ struct LowerContractPass final : impl::LowerContractPassBase<LowerContractPass> 
 
   static LogicalResult lower(RewriterBase &rewriter, const TiledContract &contract, QuantTargetAttrInterface target) {
     ContractOp op = contract.op;
-    if (contract.form.numBits == 0 && isa<CodeType>(getElementTypeOrSelf(op.getRhs().getType()))) {
-      remark::missed(op.getLoc(), getRemarkOptions(op)) << remark::reason("right codes are not packed, and no integers in memory");
-      return success();
-    }
     remark::RemarkOpts options = getRemarkOptions(op);
     rewriter.setInsertionPoint(op);
     PackedMatmul matmul(rewriter, op, contract.form, target, contract.tile);
+    if (StringRef obstacle = matmul.getObstacle(); !obstacle.empty()) {
+      remark::missed(op.getLoc(), options) << remark::reason("{0}", obstacle);
+      return success();
+    }
     rewriter.replaceOp(op, matmul.build());
     if (failed(tileMatmul(rewriter, matmul, contract.tile.inTiles)))
       return emitError(matmul.getLoc()) << "contraction could not be tiled for the registers of `" << target.getName() << "`";

@@ -24,6 +24,7 @@ struct LowerDotProductsPass final : impl::LowerDotProductsPassBase<LowerDotProdu
     RewritePatternSet patterns(&getContext());
     resolved->populateDotProductPatterns(patterns);
     populatePortableDotProductPatterns(patterns, resolved->getDotProduct());
+    populateLowerDecodePatterns(patterns, *resolved);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

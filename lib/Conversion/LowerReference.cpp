@@ -78,7 +78,8 @@ struct LowerReferencePass final : impl::LowerReferencePassBase<LowerReferencePas
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       return signalPassFailure();
     WalkResult result = getOperation()->walk([&](Operation *op) {
-      if (!isa_and_nonnull<LowbitDialect>(op->getDialect()) || isa<ObserveOp>(op) || isa<ContractOp>(op->getParentOp()))
+      bool isLaneByLane = isa<DecodeOp>(op) && isa<VectorType>(op->getResult(0).getType()); // the target's
+      if (!isa_and_nonnull<LowbitDialect>(op->getDialect()) || isa<ObserveOp>(op) || isLaneByLane || isa<ContractOp>(op->getParentOp()))
         return WalkResult::advance();
       InFlightDiagnostic diagnostic = op->emitOpError("has no reference lowering");
       auto reason = listener.reasons.find(op->getLoc());

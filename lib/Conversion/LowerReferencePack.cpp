@@ -6,6 +6,7 @@
 
 #include "ScaleArithmetic.h"
 #include "lowbit/Conversion/LowerReference.h"
+#include "lowbit/Targets/DotProductPattern.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/PatternMatch.h"
@@ -23,6 +24,16 @@ struct Place {
     for (unsigned i = 0; i < map.getNumResults(); ++i)
       byte.push_back(affine::AffineApplyOp::create(b, loc, map.getSubMap({i}), index));
     bit = arith::IndexCastOp::create(b, loc, b.getI8Type(), byte.pop_back_val());
+  }
+};
+
+struct LowerDecode final : OpRewritePattern<DecodeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(DecodeOp op, PatternRewriter &rewriter) const override {
+    if (isa<VectorType>(op.getType()))
+      return rewriter.notifyMatchFailure(op, "vectors are left to the target");
+    rewriter.replaceOp(op, buildDecodeArithmetic(rewriter, op));
+    return success();
   }
 };
 
@@ -115,6 +126,8 @@ struct WidenConstant final : OpRewritePattern<arith::ConstantOp> {
 
 } // namespace
 
-void populateLowerPackPatterns(RewritePatternSet &patterns) { patterns.add<LowerPack, LowerUnpack, WidenConstant>(patterns.getContext()); }
+void populateLowerPackPatterns(RewritePatternSet &patterns) {
+  patterns.add<LowerDecode, LowerPack, LowerUnpack, WidenConstant>(patterns.getContext());
+}
 
 } // namespace mlir::lowbit

@@ -42,12 +42,28 @@ PackedMatmul::Operand PackedMatmul::prepareLhsFloats() {
 /// The right side, in panels where it is constant or where columns are not next to one another.
 PackedMatmul::Operand PackedMatmul::prepareRhsFloats() {
   SmallVector<AffineExpr> exprs = getRhsLoops();
+  if (packing)
+    return readPackedCodes(exprs);
   rhs = {op.getRhs(), op.getRhsMap()};
   if (std::optional<Operand> constant = packConstantFloats(exprs))
     return *constant;
   AffineMap map = op.getRhsMap();
   bool isPlain = !reduction.depth && map.getDimPosition(map.getNumResults() - 1) == form.n;
   return isPlain ? splitAxes(rhs) : transposeRhs(exprs);
+}
+
+/// Packed bytes; where a group is one code of a column, without the axis for its depth.
+PackedMatmul::Operand PackedMatmul::readPackedCodes(ArrayRef<AffineExpr> exprs) {
+  unsigned rank = exprs.size() + (reduction.depth ? 0 : 1);
+  Value packed = splitGroups(getUnpack().getPacked(), rank);
+  if (reduction.depth)
+    return {packed, makeMap(exprs)};
+  auto type = cast<RankedTensorType>(packed.getType());
+  SmallVector<ReassociationIndices> groups;
+  for (unsigned axis = 0; axis + 1 < rank; ++axis)
+    groups.push_back({axis});
+  groups.back().push_back(rank - 1);
+  return {tensor::CollapseShapeOp::create(rewriter, loc, type.clone(type.getShape().drop_back()), packed, groups), makeMap(exprs)};
 }
 
 /// A constant in panels, as `exprs` says; none when its elements are not known.
@@ -94,11 +110,22 @@ std::optional<PackedMatmul::Operand> PackedMatmul::packConstantFloats(ArrayRef<A
   return Operand{arith::ConstantOp::create(rewriter, loc, makeResource(packedType, name, packed)), makeMap(exprs)};
 }
 
+/// Zero, or what zero points that are not decoded with their codes take from a sum: each as often as the sum of the row.
 void PackedMatmul::buildFloatStart() {
   SmallVector<utils::IteratorType> blocks(form.block != 0 ? 1 : 0, utils::IteratorType::parallel);
-  start = buildGeneric({}, buildEmpty(rewriter.getF32Type(), form.block != 0), blocks, [](OpBuilder &b, Location at, ValueRange) {
-    return arith::ConstantOp::create(b, at, b.getF32FloatAttr(0)).getResult();
-  });
+  SmallVector<Operand> inputs;
+  if (Value zeros = op.getRhsZeros(); zeros && !getSplatZero()) {
+    inputs.push_back(getScaleLike(zeros, op.getRhsMap(), op.getRhsSchemeAttr()));
+    inputs.push_back(splitLikeResult(sumAlongReduction(lhs, /*isSigned=*/true, /*factor=*/1)));
+  }
+  bool isSigned = op.getRhsScheme() && op.getRhsScheme()->getFormat().isSigned();
+  auto body = [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
+    if (inputs.empty())
+      return arith::ConstantOp::create(b, at, b.getF32FloatAttr(0));
+    Value zero = buildZeroAsF32(b, at, elements[0], isSigned);
+    return arith::NegFOp::create(b, at, arith::MulFOp::create(b, at, zero, elements[1]));
+  };
+  start = buildGeneric(inputs, buildEmpty(rewriter.getF32Type(), form.block != 0), blocks, body);
 }
 
 void PackedMatmul::buildFloatDots() {
@@ -107,7 +134,10 @@ void PackedMatmul::buildFloatDots() {
   if (reduction.block)
     iterators.front() = utils::IteratorType::parallel;
   dots = buildGeneric({packedLhs, packedRhs}, sums, iterators, [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
-    Value left = buildAsF32(b, at, elements[0]), right = buildAsF32(b, at, elements[1]);
+    Value left = buildAsF32(b, at, elements[0]), right = elements[1];
+    if (SchemeAttr scheme = op.getRhsSchemeAttr())
+      right = DecodeOp::create(b, at, form.element, right, scheme.getFormat(), getSplatZero().value_or(0));
+    right = buildAsF32(b, at, right);
     if (!reduction.depth)
       return math::FmaOp::create(b, at, left, right, elements[2]);
     auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract | arith::FastMathFlags::reassoc);

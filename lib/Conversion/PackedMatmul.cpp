@@ -25,6 +25,13 @@ PackedMatmul::PackedMatmul(RewriterBase &rewriter, ContractOp op, const MatmulFo
   }
 }
 
+StringRef PackedMatmul::getObstacle() {
+  bool isDecoded = form.element && op.getRhsScheme();
+  if (form.numBits != 0 || packing || !(isDecoded || isa<CodeType>(getElementTypeOrSelf(op.getRhs().getType()))))
+    return {};
+  return "right codes are not packed, and no integers in memory";
+}
+
 void PackedMatmul::splitLoops() {
   SmallVector<int64_t> sizes = op.getLoopSizes();
   splits.assign(sizes.size(), {});

@@ -26,6 +26,9 @@ public:
   linalg::GenericOp blockSum; ///< The sum over blocks; null where there are none.
   linalg::GenericOp consumer; ///< Scales and epilogue.
 
+  /// Why the right codes cannot be read; empty when they can.
+  StringRef getObstacle();
+
   Location getLoc() const { return loc; }
   /// Tile sizes (0: whole) and order of the loops of `consumer`.
   SmallVector<OpFoldResult> getTileSizes() const;
@@ -75,6 +78,7 @@ private:
   Operand prepareRhsBits();
   Operand prepareLhsFloats();
   Operand prepareRhsFloats();
+  Operand readPackedCodes(ArrayRef<AffineExpr> exprs);
   std::optional<Operand> packConstantFloats(ArrayRef<AffineExpr> exprs);
   Operand decodeRhs();
   Operand prepareRhs();
@@ -86,6 +90,7 @@ private:
   bool isPackedAsSplit();
   /// The zero point that all right codes share, if it is one and known.
   std::optional<int64_t> getSplatZero();
+  /// `factor` times the sums of codes along the reduction, of each block, in i32; of floats, in f32.
   Operand sumAlongReduction(Operand codes, bool isSigned, int64_t factor);
   Operand sumColumns(int64_t factor);
   Operand sumConstantColumns(ArrayRef<int64_t> packedShape, ArrayRef<char> bytes, int64_t factor);

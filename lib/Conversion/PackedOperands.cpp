@@ -287,13 +287,21 @@ PackedMatmul::Operand PackedMatmul::sumAlongReduction(Operand codes, bool isSign
     type = type.clone(split);
     codes.value = tensor::ExpandShapeOp::create(rewriter, loc, type, codes.value, groups);
   }
-  Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
-  Value empty = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getI32Type());
+  Type sumType = form.element ? Type(rewriter.getF32Type()) : Type(rewriter.getI32Type());
+  Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(sumType));
+  Value empty = tensor::EmptyOp::create(rewriter, loc, shape, sumType);
   Value zeros = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
   SmallVector<AffineMap> maps{rewriter.getMultiDimIdentityMap(type.getRank()),
                               AffineMap::get(type.getRank(), 0, source, rewriter.getContext())};
   auto sums = linalg::GenericOp::create(rewriter, loc, zeros.getType(), codes.value, zeros, maps, iterators,
                                         [&](OpBuilder &b, Location at, ValueRange elements) {
+                                          if (form.element) {
+                                            auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::reassoc);
+                                            Value real = buildAsF32(b, at, elements[0]);
+                                            Value sum = arith::AddFOp::create(b, at, elements[1], real, flags);
+                                            linalg::YieldOp::create(b, at, sum);
+                                            return;
+                                          }
                                           Value code = buildResize(b, at, elements[0], 32, isSigned);
                                           if (factor != 1)
                                             code = arith::MulIOp::create(b, at, code, buildIntegerLike(b, at, factor, 32, code));

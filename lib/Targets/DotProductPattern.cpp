@@ -3,21 +3,21 @@
 
 #include "lowbit/Targets/DotProductPattern.h"
 #include "lowbit/Formats/Build.h"
+#include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
 
-/// `vector` in one row. What decodes codes, element by element, becomes flat as well: LLVM would take it apart row by row.
-static Value buildFlat(OpBuilder &builder, Location loc, Value vector) {
+Value buildFlat(OpBuilder &builder, Location loc, Value vector) {
   auto type = cast<VectorType>(vector.getType());
   auto flat = VectorType::get(type.getNumElements(), type.getElementType());
   Operation *op = vector.getDefiningOp();
   DenseElementsAttr constant;
   if (matchPattern(vector, m_Constant(&constant)) && constant.isSplat())
     return arith::ConstantOp::create(builder, loc, constant.resizeSplat(flat));
-  if (!isa_and_nonnull<arith::AndIOp, arith::ShRUIOp>(op))
+  if (!isa_and_nonnull<arith::AndIOp, arith::ShRUIOp, DecodeOp>(op))
     return vector::ShapeCastOp::create(builder, loc, flat, vector);
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())

@@ -24,6 +24,11 @@ std::optional<DotProduct> X86AVX512BF16TargetAttr::getBFloat16DotProduct() const
   return DotProduct{/*lhsWidth=*/16, Signs::Any, /*depth=*/2, /*lanes=*/16, /*temporaries=*/1};
 }
 
+Value X86AVX512BF16TargetAttr::buildTableLookup(OpBuilder &builder, Location loc, DenseFPElementsAttr table, Value indices) const {
+  return buildPermutedLookup(builder, loc, table, indices, getVectorBits(),
+                             {"llvm.x86.avx512.permvar.sf.512", "llvm.x86.avx512.permvar.hi.512"});
+}
+
 void X86AVX512BF16TargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   populateDotIntrinsicPatterns(patterns, getDotProduct(), {"", "", "llvm.x86.avx512.vpdpbusd.512"});
   populateBFloat16DotPattern(patterns, *getBFloat16DotProduct(), "llvm.x86.avx512bf16.dpbf16ps.512");

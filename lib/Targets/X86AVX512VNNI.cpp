@@ -21,6 +21,11 @@ DotProduct X86AVX512VNNITargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Opposite, /*depth=*/4, /*lanes=*/16, /*temporaries=*/1};
 }
 
+Value X86AVX512VNNITargetAttr::buildTableLookup(OpBuilder &builder, Location loc, DenseFPElementsAttr table, Value indices) const {
+  return buildPermutedLookup(builder, loc, table, indices, getVectorBits(),
+                             {"llvm.x86.avx512.permvar.sf.512", "llvm.x86.avx512.permvar.hi.512"});
+}
+
 void X86AVX512VNNITargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
   // Takes the unsigned codes first and does not saturate.
   populateDotIntrinsicPatterns(patterns, getDotProduct(), {"", "", "llvm.x86.avx512.vpdpbusd.512"});

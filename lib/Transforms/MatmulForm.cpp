@@ -3,6 +3,7 @@
 #include "lowbit/Transforms/MatmulForm.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Packings/HostPacking.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
@@ -30,6 +31,8 @@ static bool fitsByte(NumberFormatAttrInterface format) {
 }
 
 static bool isConstantCodes(Value codes) {
+  if (auto slice = codes.getDefiningOp<tensor::ExtractSliceOp>())
+    codes = slice.getSource(); // of padded codes
   auto unpack = codes.getDefiningOp<UnpackOp>();
   return matchPattern(unpack ? unpack.getPacked() : codes, m_Constant());
 }

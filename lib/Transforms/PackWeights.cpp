@@ -73,7 +73,12 @@ private:
     NumberFormatAttrInterface format = op.getRhsScheme()->getFormat();
     if (!codes)
       return std::nullopt;
-    if (format.getCodeType().isInteger(8) || !format.isInteger())
+    // What is no integer is decoded where it is multiplied.
+    bool fillsBytes = target.getWeightPacking(1, 1, /*transposed=*/false).getCodesPerByte(format.getWidth()) ==
+                      getCodesPerByte(target, form, format.getWidth());
+    if (!format.isInteger())
+      return fillsBytes ? std::optional(WeightCodes{std::move(*codes), format, 0}) : std::nullopt;
+    if (format.getCodeType().isInteger(8))
       return WeightCodes{std::move(*codes), format, 0};
     auto smallest = static_cast<int64_t>(format.getSmallest());
     uint64_t mask = llvm::maskTrailingOnes<uint64_t>(format.getWidth()), largest = 0;

@@ -53,6 +53,28 @@ def Lowbit_FromBitsOp : Lowbit_Op<"from_bits", [Pure]> {
   let hasFolder = 1;
 }
 
+def Lowbit_DecodeOp : Lowbit_Op<"decode", [Pure, Elementwise, Scalarizable, Vectorizable, Tensorizable,
+                                              VectorUnrollOpInterface]> {
+  let summary = "What a code stands for, element by element";
+  let description = [{
+    `real = decode(code) - zero`: the code is in the low bits of an i8, zeros above it (a code of 8 bits fills it). Exact in f32; in bf16 rounded
+    half to even. This is how contractions of floats read packed codes: on targets that look 16 floats up in one instruction, formats of up to 4
+    bits are a table; elsewhere the arithmetic of the format. Vectors of them are lowered by `lowbit-lower-dot-products`.
+
+    Example:
+    ```mlir
+    func.func @decode(%c: vector<16xi8>) -> vector<16xf32> {
+      %r = lowbit.decode %c as #lowbit.uint<4> zero 8 : vector<16xi8> to vector<16xf32>
+      return %r : vector<16xf32>
+    }
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[I8, VectorOfAnyRankOf<[I8]>]>:$code, NumberFormatAttrInterface:$format,
+                       DefaultValuedAttr<I64Attr, "0">:$zero);
+  let results = (outs AnyTypeOf<[F32, BF16, VectorOfAnyRankOf<[F32, BF16]>]>:$real);
+  let assemblyFormat = "$code `as` $format (`zero` $zero^)? attr-dict `:` type($code) `to` type($real)";
+}
+
 def Lowbit_PackOp : Lowbit_Op<"pack", [Pure]> {
   let summary = "Codes to bytes in a memory layout";
   let description = [{

@@ -2,7 +2,7 @@
 #ifndef LOWBIT_TARGETS_DOTPRODUCTPATTERN_H
 #define LOWBIT_TARGETS_DOTPRODUCTPATTERN_H
 
-#include "lowbit/Interfaces/AttrInterfaces.h"
+#include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::lowbit {
@@ -28,6 +28,23 @@ protected:
   DotProduct dot;
   bool isFloat;
 };
+
+/// `vector` in one row. What decodes codes, element by element, becomes flat as well: LLVM would take it apart row by row.
+Value buildFlat(OpBuilder &builder, Location loc, Value vector);
+
+/// What `op` decodes, by the arithmetic of its format.
+Value buildDecodeArithmetic(OpBuilder &builder, DecodeOp op);
+/// `lowbit.decode` as a lookup where the target has one, else as arithmetic.
+void populateLowerDecodePatterns(RewritePatternSet &patterns, QuantTargetAttrInterface target);
+
+/// Names of intrinsics `elements = f(table, indices)` on whole registers, which look at the low bits of an index alone; empty where there
+/// are none.
+struct PermuteIntrinsics {
+  StringRef words, halves;
+};
+/// QuantTargetAttrInterface::buildTableLookup by such an intrinsic.
+Value buildPermutedLookup(OpBuilder &builder, Location loc, DenseFPElementsAttr table, Value indices, int64_t vectorBits,
+                          PermuteIntrinsics intrinsics);
 
 /// The elements of `group` as one integer, in each of `lanes` lanes, and these again as elements.
 Value buildBroadcastGroup(OpBuilder &builder, Location loc, Value group, int64_t lanes);
