@@ -29,6 +29,7 @@ void buildVectorCleanupPipeline(OpPassManager &pm) {
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createPrefetchConstantsPass());
 }
 
 } // namespace mlir::lowbit

@@ -142,6 +142,26 @@ def LowerTransfersPass : Pass<"lowbit-lower-transfers"> {
   let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "memref::MemRefDialect", "vector::VectorDialect"];
 }
 
+def PrefetchConstantsPass : Pass<"lowbit-prefetch-constants"> {
+  let summary = "Ask memory early for the constants that a loop streams";
+  let description = [{
+    A loop that loads vectors from a constant larger than the target's second-level cache, at places that move with its counter, prefetches
+    what lies 8 KiB further on. Constants are packed in the order in which they are read, so that this is what comes next, beyond the end of a
+    panel, too. After transfers are loads.
+
+    ```text
+    scf.for %k … { %w = vector.load %weights[%n, %k, %c0] : memref<86x1024x512xi8>, vector<64xi8> … }
+    // ==>
+    scf.for %k … {
+      memref.prefetch %weights[%n, %k, %c8192], read, locality<3>, data : memref<86x1024x512xi8>
+      %w = vector.load %weights[%n, %k, %c0] : memref<86x1024x512xi8>, vector<64xi8> …
+    }
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target of the code; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["affine::AffineDialect", "memref::MemRefDialect"];
+}
+
 def ConvertQuantToLowbitPass : Pass<"convert-quant-to-lowbit"> {
   let summary = "Upstream's quantized types to codes, scales and zero points";
   let description = [{
