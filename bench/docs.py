@@ -50,6 +50,12 @@ def _peers(suite: str, rows: list[dict]) -> str:
     """Versions, and what a call does."""
     lines: dict[str, str] = {}
     for row in rows:
-        words = [row.get("version", ""), row.get("call", ""), f"{row['bits_per_weight']:g} bits a weight"]
+        # How weights are packed may depend on the case.
+        bits = sorted({other["bits_per_weight"] for other in rows if other["impl"] == row["impl"]})
+        words = [
+            row.get("version", ""),
+            row.get("call", ""),
+            f"{' to '.join(f'{some:g}' for some in (bits[0], bits[-1])[: len(bits)])} bits a weight",
+        ]
         lines.setdefault(row["impl"], ", ".join(word for word in words if word))
     return "\n".join(f"- {name}: {text}" for name, text in lines.items()) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 from pathlib import Path
@@ -44,6 +45,21 @@ def bind(function: Any, inputs: dict[str, np.ndarray], bits_per_weight: float, i
     bound = function.bind(**inputs)
     call = NativeCall(bound.function, bound.context, bound)
     return Prepared(call, bits_per_weight, lambda: bound.outputs[output], includes=includes)
+
+
+def count_packed_bytes(text: str) -> int:
+    """Bytes of the constants that the contractions of `text` read once they are packed for this machine."""
+    pipeline = "--pass-pipeline=builtin.module(lowbit-pack-weights{target=host})"
+    command = [
+        str(ROOT / "build/bin/quant-opt"),
+        "-",
+        pipeline,
+        "--mlir-elide-resource-strings-if-larger=16",
+        "--mlir-elide-elementsattrs-if-larger=16",
+    ]
+    result = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    shapes = re.findall(r"lowbit\.unpack %\S+ : tensor<([0-9x]+)xi8> ->", result.stdout)
+    return sum(math.prod(map(int, shape.split("x"))) for shape in shapes)
 
 
 def require_kernel(text: str) -> None:

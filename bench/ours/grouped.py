@@ -9,7 +9,7 @@ import numpy as np
 from bench.compare import Prepared
 from bench.grouped import GroupedCase
 from bench.matmul import narrow
-from bench.ours import MAPS, literal, prepare, require_kernel
+from bench.ours import MAPS, count_packed_bytes, literal, prepare, require_kernel
 
 FORMS = {"int4": ("#lowbit.int<4>", "i4", 4), "ternary": ("#lowbit.ternary", "!lowbit.code<#lowbit.ternary>", 2)}
 INCLUDES = {"dynamic": "quantizes activations", "codes": "product only", "f32": "f32 activations", "bf16": "bf16 activations"}
@@ -50,12 +50,12 @@ def grouped_matmul(case: GroupedCase, form: str, lhs: str) -> Prepared:
     (`codes`), or left in f32 or bf16."""
     small = replace(case, n=64, k=2 * max(case.group, 128))
     require_kernel(_text(small, form, lhs, f'dense<"0x{"01" * (small.n * small.k)}">', "dense<0.5>"))
-    bits = FORMS[form][2]
     codes, scales = case.quantized(*((-1, 1) if form == "ternary" else (-8, 7)), np.float16 if case.group else np.float32)
-    packed = (case.repeat(codes).T & (2**bits - 1)).astype(np.uint8)
+    packed = (case.repeat(codes).T & (2 ** FORMS[form][2] - 1)).astype(np.uint8)
     text = _text(case, form, lhs, literal(packed), literal(case.repeat(scales).T))
     inputs = {"a": narrow(case.lhs) if lhs == "bf16" else case.lhs}
     if lhs == "codes":
         steps = (np.abs(case.lhs).max(1, keepdims=True) / 127).astype(np.float32)
         inputs = {"a": np.rint(case.lhs / steps).astype(np.int8), "s": steps}
-    return prepare(text, inputs, bits + scales.nbytes * 8 / codes.size, INCLUDES[lhs])
+    num_bytes = count_packed_bytes(text) + scales.nbytes * case.n // len(scales)
+    return prepare(text, inputs, 8 * num_bytes / (case.n * case.k), INCLUDES[lhs])

@@ -30,6 +30,7 @@ def _compare(report: Report, options: Options, case: GroupedCase, cold: bool) ->
         "ggml tq1_0": partial(ggml.matmul, case, "tq1_0"),
         "ggml tq2_0": partial(ggml.matmul, case, "tq2_0"),
     }
-    fields, weight_bytes = {"M": case.m, "N": case.n, "K": case.k}, case.n * case.k * 2 / 8
+    # Five weights a byte are the fewest bits that any of these takes.
+    fields, weight_bytes = {"M": case.m, "N": case.n, "K": case.k}, case.n * case.k / 5
     types = "f32 as s8 x ternary -> f32"
     compare(report, options, fields, types, makers, case.operations, "vpdpbusd", weight_bytes, cold=cold, check=case.check)

@@ -1,6 +1,6 @@
 //===- LowerReference.cpp - the meaning of the dialect --------------------===//
 //
-// Invariant: after the pass no op or type of the dialect is left but `observe`, or it failed and said why.
+// Invariant: after the pass no op or type of the dialect is left but `observe` and `lookup` on vectors, or it failed and said why.
 //
 //===----------------------------------------------------------------------===//
 
@@ -78,8 +78,8 @@ struct LowerReferencePass final : impl::LowerReferencePassBase<LowerReferencePas
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       return signalPassFailure();
     WalkResult result = getOperation()->walk([&](Operation *op) {
-      bool isLaneByLane = isa<DecodeOp>(op) && isa<VectorType>(op->getResult(0).getType()); // the target's
-      if (!isa_and_nonnull<LowbitDialect>(op->getDialect()) || isa<ObserveOp>(op) || isLaneByLane || isa<ContractOp>(op->getParentOp()))
+      bool isForTarget = isa<DecodeOp, LookupOp>(op) && isa<VectorType>(op->getResultTypes().front());
+      if (!isa_and_nonnull<LowbitDialect>(op->getDialect()) || isa<ObserveOp>(op) || isForTarget || isa<ContractOp>(op->getParentOp()))
         return WalkResult::advance();
       InFlightDiagnostic diagnostic = op->emitOpError("has no reference lowering");
       auto reason = listener.reasons.find(op->getLoc());

@@ -1,6 +1,6 @@
 //===- LowerReferencePack.cpp - codes to packed bytes and back ------------===//
 //
-// Law: the packing's bit map is evaluated for every code, one at a time.
+// Law: the packing's map is evaluated for every code, one at a time, and a code is a digit of its byte.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,16 +15,57 @@
 namespace mlir::lowbit {
 namespace {
 
-/// The byte and the bit (as i8) that `map` gives for a code's index.
-struct Place {
-  SmallVector<Value> byte;
-  Value bit;
-
-  Place(OpBuilder &b, Location loc, AffineMap map, ValueRange index) {
+/// The byte where a packing puts the code at an index, and what the code is multiplied by there.
+class Place {
+public:
+  Place(OpBuilder &b, Location loc, PackingAttrInterface packing, ArrayRef<int64_t> shape, unsigned width, ValueRange index)
+      : b(b), loc(loc), base(packing.getBase(width)) {
+    AffineMap map = packing.getPlaceMap(shape, width);
     for (unsigned i = 0; i < map.getNumResults(); ++i)
       byte.push_back(affine::AffineApplyOp::create(b, loc, map.getSubMap({i}), index));
-    bit = arith::IndexCastOp::create(b, loc, b.getI8Type(), byte.pop_back_val());
+    buildWeight(byte.pop_back_val());
   }
+
+  /// `code`, an i8, where it lies in its byte.
+  Value buildScaled(Value code) {
+    if (llvm::isPowerOf2_64(base))
+      return arith::ShLIOp::create(b, loc, code, weight);
+    return arith::MulIOp::create(b, loc, arith::MinUIOp::create(b, loc, code, constant(base - 1)), weight);
+  }
+
+  /// The code that lies there in `number`, with what is above it where codes are fields of bits.
+  Value buildDigit(Value number) {
+    if (llvm::isPowerOf2_64(base))
+      return arith::ShRUIOp::create(b, loc, number, weight);
+    Value largest = constant(getDigitWeight(base, getDigitsPerByte(base)) - 1);
+    number = arith::DivUIOp::create(b, loc, arith::MinUIOp::create(b, loc, number, largest), weight);
+    return arith::RemUIOp::create(b, loc, number, constant(base));
+  }
+
+  SmallVector<Value> byte;
+
+private:
+  Value constant(int64_t value) { return arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(static_cast<int8_t>(value))); }
+
+  /// Of the digit at `place`: as a number of bits where it is a power of two.
+  void buildWeight(Value place) {
+    if (llvm::isPowerOf2_64(base)) {
+      Value code = arith::IndexCastOp::create(b, loc, b.getI8Type(), place);
+      weight = arith::MulIOp::create(b, loc, code, constant(llvm::Log2_64(base)));
+      return;
+    }
+    SmallVector<int8_t> weights;
+    for (int64_t i = 0; i < getDigitsPerByte(base); ++i)
+      weights.push_back(static_cast<int8_t>(getDigitWeight(base, i)));
+    auto type = RankedTensorType::get(weights.size(), b.getI8Type());
+    Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, ArrayRef(weights)));
+    weight = tensor::ExtractOp::create(b, loc, table, place);
+  }
+
+  OpBuilder &b;
+  Location loc;
+  int64_t base;
+  Value weight;
 };
 
 struct LowerDecode final : OpRewritePattern<DecodeOp> {
@@ -42,7 +83,6 @@ struct LowerPack final : OpRewritePattern<PackOp> {
   LogicalResult matchAndRewrite(PackOp op, PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     ArrayRef<int64_t> shape = getShape(op.getCodes());
-    AffineMap map = op.getPacking().getBitMap(shape, op.getFormat().getWidth());
     Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI8IntegerAttr(0));
     Value empty = tensor::EmptyOp::create(rewriter, loc, op.getType().getShape(), rewriter.getI8Type());
     Value bytes = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
@@ -54,22 +94,22 @@ struct LowerPack final : OpRewritePattern<PackOp> {
     }
     scf::LoopNest nest = scf::buildLoopNest(rewriter, loc, lower, upper, steps, bytes,
                                             [&](OpBuilder &b, Location nested, ValueRange index, ValueRange carried) -> scf::ValueVector {
-                                              return {buildInsert(b, nested, op.getCodes(), carried[0], map, index)};
+                                              return {buildInsert(b, nested, op, carried[0], index)};
                                             });
     rewriter.replaceOp(op, nest.results);
     return success();
   }
 
 private:
-  static Value buildInsert(OpBuilder &b, Location loc, Value codes, Value bytes, AffineMap map, ValueRange index) {
-    Place place(b, loc, map, index);
-    Value code = tensor::ExtractOp::create(b, loc, codes, index);
+  static Value buildInsert(OpBuilder &b, Location loc, PackOp op, Value bytes, ValueRange index) {
+    Place place(b, loc, op.getPacking(), getShape(op.getCodes()), op.getFormat().getWidth(), index);
+    Value code = tensor::ExtractOp::create(b, loc, op.getCodes(), index);
     unsigned storage = code.getType().getIntOrFloatBitWidth();
     if (!code.getType().isInteger())
       code = arith::BitcastOp::create(b, loc, b.getIntegerType(storage), code);
-    Value bits = arith::ShLIOp::create(b, loc, buildResize(b, loc, code, 8, /*isSigned=*/false), place.bit);
+    Value scaled = place.buildScaled(buildResize(b, loc, code, 8, /*isSigned=*/false));
     Value others = tensor::ExtractOp::create(b, loc, bytes, place.byte);
-    return tensor::InsertOp::create(b, loc, arith::OrIOp::create(b, loc, others, bits), bytes, place.byte);
+    return tensor::InsertOp::create(b, loc, arith::AddIOp::create(b, loc, others, scaled), bytes, place.byte);
   }
 };
 
@@ -80,22 +120,39 @@ struct LowerUnpack final : OpRewritePattern<UnpackOp> {
     NumberFormatAttrInterface format = op.getFormat();
     Type storage = format.getStorageType();
     auto type = cast<RankedTensorType>(op.getType());
-    AffineMap map = op.getPacking().getBitMap(type.getShape(), format.getWidth());
     Value init = tensor::EmptyOp::create(rewriter, loc, type.getShape(), storage);
     AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
     Value codes = buildGeneric(rewriter, loc, {}, init, identity, [&](OpBuilder &b, Location nested, ValueRange) -> Value {
       SmallVector<Value> index;
       for (int64_t axis = 0; axis < type.getRank(); ++axis)
         index.push_back(linalg::IndexOp::create(b, nested, axis));
-      Place place(b, nested, map, index);
+      Place place(b, nested, op.getPacking(), type.getShape(), format.getWidth(), index);
       Value byte = tensor::ExtractOp::create(b, nested, op.getPacked(), place.byte);
-      Value bits = arith::ShRUIOp::create(b, nested, byte, place.bit);
+      Value bits = place.buildDigit(byte);
       Value mask = buildIntegerLike(b, nested, llvm::maskTrailingOnes<uint64_t>(format.getWidth()), 8, bits);
       bits = arith::AndIOp::create(b, nested, bits, mask);
       Value narrow = buildResize(b, nested, bits, storage.getIntOrFloatBitWidth(), /*isSigned=*/false);
       return storage.isInteger() ? narrow : arith::BitcastOp::create(b, nested, storage, narrow).getResult();
     });
     rewriter.replaceOp(op, codes);
+    return success();
+  }
+};
+
+/// On scalars; on vectors it is for the target to say how.
+struct LowerLookup final : OpRewritePattern<LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(LookupOp op, PatternRewriter &rewriter) const override {
+    if (isa<VectorType>(op.getType()))
+      return rewriter.notifyMatchFailure(op, "looks up vectors");
+    Location loc = op.getLoc();
+    ArrayRef<int8_t> bytes = op.getTable();
+    auto type = RankedTensorType::get(bytes.size(), rewriter.getI8Type());
+    Value table = arith::ConstantOp::create(rewriter, loc, DenseElementsAttr::get(type, bytes));
+    Value mask = arith::ConstantOp::create(rewriter, loc, rewriter.getI8IntegerAttr(static_cast<int8_t>(bytes.size() - 1)));
+    Value low = arith::AndIOp::create(rewriter, loc, op.getIndex(), mask);
+    Value index = arith::IndexCastUIOp::create(rewriter, loc, rewriter.getIndexType(), low);
+    rewriter.replaceOpWithNewOp<tensor::ExtractOp>(op, table, index);
     return success();
   }
 };
@@ -127,7 +184,7 @@ struct WidenConstant final : OpRewritePattern<arith::ConstantOp> {
 } // namespace
 
 void populateLowerPackPatterns(RewritePatternSet &patterns) {
-  patterns.add<LowerDecode, LowerPack, LowerUnpack, WidenConstant>(patterns.getContext());
+  patterns.add<LowerDecode, LowerPack, LowerUnpack, LowerLookup, WidenConstant>(patterns.getContext());
 }
 
 } // namespace mlir::lowbit

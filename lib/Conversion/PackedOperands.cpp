@@ -167,7 +167,8 @@ UnpackOp PackedMatmul::getUnpack() {
     return {};
   bool isTransposed = op.getRhsMap().getDimPosition(rank - 1) == form.k;
   bool isLast = op.getRhsMap().getDimPosition(rank - (isTransposed ? 2 : 1)) == form.n;
-  return isLast && unpack.getPacking() == target.getWeightPacking(tile.columns, dot.depth, isTransposed) ? unpack : UnpackOp();
+  return isLast && unpack.getPacking() == target.getWeightPacking(tile.columns, dot.depth, isTransposed, form.rhsBase) ? unpack
+                                                                                                                       : UnpackOp();
 }
 
 bool PackedMatmul::isPackedAsSplit() {

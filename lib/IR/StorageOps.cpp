@@ -63,7 +63,15 @@ LogicalResult UnpackOp::verify() { return verifyPacked(*this, getCodes(), getPac
 OpFoldResult UnpackOp::fold(FoldAdaptor) {
   auto source = getPacked().getDefiningOp<PackOp>();
   bool isInverse = source && source.getFormat() == getFormat() && source.getPacking() == getPacking();
-  return isInverse ? source.getCodes() : Value();
+  // Where there are more codes than digits, packing changes some.
+  unsigned width = getFormat().getWidth();
+  return isInverse && getPacking().getBase(width) >> width != 0 ? source.getCodes() : Value();
+}
+
+LogicalResult LookupOp::verify() {
+  if (size_t size = getTable().size(); !llvm::isPowerOf2_64(size) || size > 256)
+    return emitOpError() << "(C1) table of " << size << " bytes; expected a power of two of at most 256";
+  return success();
 }
 
 } // namespace mlir::lowbit

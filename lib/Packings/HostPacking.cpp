@@ -3,6 +3,7 @@
 
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/IR/CodeConstants.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
@@ -65,13 +66,12 @@ static std::vector<std::vector<int64_t>> getPlaceTables(AffineMap map, ArrayRef<
   return tables;
 }
 
-/// Calls `visit(i, bit)` with the place, in bits, of the lowest bit of every code.
+/// Calls `visit(i, place)` with the place of every code, counted through all bytes.
 static void forEachPlace(ArrayRef<int64_t> shape, PackingAttrInterface packing, unsigned width,
                          function_ref<void(int64_t, int64_t)> visit) {
   SmallVector<int64_t> packedShape = packing.getPackedShape(shape, width);
-  AffineMap map = packing.getBitMap(shape, width);
-  // The last result is the bit within a byte; as an axis of eight, places count bits.
-  packedShape.push_back(8);
+  AffineMap map = packing.getPlaceMap(shape, width);
+  packedShape.push_back(packing.getCodesPerByte(width));
   std::vector<std::vector<int64_t>> tables = getPlaceTables(map, shape, packedShape);
   SmallVector<int64_t> point(shape.size(), 0);
   for (int64_t i = 0, count = ShapedType::getNumElements(shape); i < count; ++i) {
@@ -91,8 +91,14 @@ static void forEachPlace(ArrayRef<int64_t> shape, PackingAttrInterface packing, 
 
 std::vector<char> packOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, PackingAttrInterface packing, unsigned width) {
   std::vector<char> packed(ShapedType::getNumElements(packing.getPackedShape(shape, width)), 0);
-  forEachPlace(shape, packing, width,
-               [&](int64_t i, int64_t place) { packed[place / 8] |= static_cast<char>(static_cast<uint8_t>(codes[i]) << (place % 8)); });
+  int64_t base = packing.getBase(width), perByte = packing.getCodesPerByte(width);
+  SmallVector<int64_t> weights;
+  for (int64_t place = 0; place < perByte; ++place)
+    weights.push_back(getDigitWeight(base, place));
+  forEachPlace(shape, packing, width, [&](int64_t i, int64_t place) {
+    int64_t digit = std::min<int64_t>(static_cast<uint8_t>(codes[i]), base - 1);
+    packed[place / perByte] = static_cast<char>(packed[place / perByte] + digit * weights[place % perByte]);
+  });
   return packed;
 }
 
@@ -117,7 +123,29 @@ static std::optional<std::vector<char>> readConstantCodes(ElementsAttr constant)
   return codes;
 }
 
+/// The first elements along every axis: what padding left as it was.
+static std::vector<char> cropOnHost(ArrayRef<char> codes, ArrayRef<int64_t> paddedShape, ArrayRef<int64_t> shape) {
+  std::vector<char> cropped(ShapedType::getNumElements(shape));
+  SmallVector<int64_t> point(shape.size(), 0);
+  for (char &code : cropped) {
+    int64_t place = 0;
+    for (auto [index, size] : llvm::zip_equal(point, paddedShape))
+      place = place * size + index;
+    code = codes[place];
+    for (int64_t axis = shape.size() - 1; axis >= 0 && ++point[axis] == shape[axis]; --axis)
+      point[axis] = 0;
+  }
+  return cropped;
+}
+
 std::optional<std::vector<char>> readCodes(Value value) {
+  if (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>(); slice && slice.hasUnitStride() && slice.hasZeroOffset()) {
+    std::optional<std::vector<char>> codes = readCodes(slice.getSource());
+    RankedTensorType from = slice.getSourceType(), to = slice.getType();
+    if (!codes || from.getRank() != to.getRank() || !from.hasStaticShape() || !to.hasStaticShape())
+      return std::nullopt;
+    return codes->size() == 1 ? codes : cropOnHost(*codes, from.getShape(), to.getShape());
+  }
   ElementsAttr constant;
   auto unpack = value.getDefiningOp<UnpackOp>();
   if (!matchPattern(unpack ? unpack.getPacked() : value, m_Constant(&constant)))
@@ -130,8 +158,10 @@ std::optional<std::vector<char>> readCodes(Value value) {
   auto type = cast<RankedTensorType>(unpack.getCodes().getType());
   unsigned width = unpack.getFormat().getWidth();
   std::vector<char> codes(type.getNumElements());
+  int64_t perByte = unpack.getPacking().getCodesPerByte(width);
   forEachPlace(type.getShape(), unpack.getPacking(), width, [&](int64_t i, int64_t place) {
-    codes[i] = static_cast<char>((static_cast<uint8_t>((*packed)[place / 8]) >> (place % 8)) & llvm::maskTrailingOnes<unsigned>(width));
+    uint8_t code = unpack.getPacking().readCode(static_cast<uint8_t>((*packed)[place / perByte]), width, place % perByte);
+    codes[i] = static_cast<char>(code & llvm::maskTrailingOnes<unsigned>(width));
   });
   return codes;
 }

@@ -4,20 +4,26 @@
 
 namespace mlir::lowbit {
 
-PackingAttrInterface getPanelPacking(MLIRContext *context, int64_t columns, int64_t depth, bool transposed) {
-  return PanelPackingAttr::get(context, columns, depth, transposed);
+PackingAttrInterface getPanelPacking(MLIRContext *context, int64_t columns, int64_t depth, bool transposed, int64_t base) {
+  return PanelPackingAttr::get(context, columns, depth, transposed, base);
 }
 
-LogicalResult PanelPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t columns, int64_t depth, bool) {
+LogicalResult PanelPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t columns, int64_t depth, bool, int64_t base) {
   if (columns < 1 || depth < 1)
     return emitError() << "panel of " << columns << " columns and depth " << depth << "; expected positive sizes";
+  if (base != 0 && base != 3)
+    return emitError() << "panel of digits to base " << base << "; expected 3, or none for fields of bits";
   return success();
 }
+
+int64_t PanelPackingAttr::getBase(unsigned width) const { return getBase() != 0 ? getBase() : int64_t(1) << llvm::PowerOf2Ceil(width); }
 
 LogicalResult PanelPackingAttr::verifyPackable(ArrayRef<int64_t> shape, unsigned width,
                                                function_ref<InFlightDiagnostic()> emitError) const {
   if (width > 8)
     return emitError() << "codes of " << width << " bits in panels; expected at most 8";
+  if (getBase() != 0 && width != 2)
+    return emitError() << "codes of " << width << " bits as digits to base " << getBase() << "; expected 2";
   if (shape.size() < 2)
     return emitError() << "codes of rank " << shape.size() << " in panels; expected at least 2";
   int64_t columns = getTransposed() ? shape[shape.size() - 2] : shape.back();
@@ -37,7 +43,7 @@ SmallVector<int64_t> PanelPackingAttr::getPackedShape(ArrayRef<int64_t> shape, u
   return packed;
 }
 
-AffineMap PanelPackingAttr::getBitMap(ArrayRef<int64_t> shape, unsigned width) const {
+AffineMap PanelPackingAttr::getPlaceMap(ArrayRef<int64_t> shape, unsigned width) const {
   int64_t rank = shape.size();
   SmallVector<AffineExpr> results;
   for (int64_t axis = 0; axis + 2 < rank; ++axis)
@@ -45,9 +51,8 @@ AffineMap PanelPackingAttr::getBitMap(ArrayRef<int64_t> shape, unsigned width) c
   AffineExpr depth = getAffineDimExpr(getTransposed() ? rank - 1 : rank - 2, getContext());
   AffineExpr column = getAffineDimExpr(getTransposed() ? rank - 2 : rank - 1, getContext());
   int64_t codes = getCodesPerByte(width);
-  AffineExpr place = depth.floorDiv(getDepth()) % codes;
-  results.append(
-      {column.floorDiv(getColumns()), depth.floorDiv(getDepth() * codes), column % getColumns(), depth % getDepth(), place * (8 / codes)});
+  results.append({column.floorDiv(getColumns()), depth.floorDiv(getDepth() * codes), column % getColumns(), depth % getDepth(),
+                  depth.floorDiv(getDepth()) % codes});
   return AffineMap::get(rank, 0, results, getContext());
 }
 

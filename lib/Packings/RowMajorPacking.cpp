@@ -21,14 +21,14 @@ SmallVector<int64_t> RowMajorPackingAttr::getPackedShape(ArrayRef<int64_t> shape
   return packed;
 }
 
-AffineMap RowMajorPackingAttr::getBitMap(ArrayRef<int64_t> shape, unsigned width) const {
+AffineMap RowMajorPackingAttr::getPlaceMap(ArrayRef<int64_t> shape, unsigned width) const {
   int64_t perByte = getCodesPerByte(width), rank = shape.size();
   SmallVector<AffineExpr> results;
   for (int64_t axis = 0; axis + 1 < rank; ++axis)
     results.push_back(getAffineDimExpr(axis, getContext()));
   AffineExpr last = getAffineDimExpr(rank - 1, getContext());
   results.push_back(last.floorDiv(perByte));
-  results.push_back((last % perByte) * (8 / perByte));
+  results.push_back(last % perByte);
   return AffineMap::get(rank, 0, results, getContext());
 }
 

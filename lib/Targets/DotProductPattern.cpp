@@ -17,7 +17,11 @@ Value buildFlat(OpBuilder &builder, Location loc, Value vector) {
   DenseElementsAttr constant;
   if (matchPattern(vector, m_Constant(&constant)) && constant.isSplat())
     return arith::ConstantOp::create(builder, loc, constant.resizeSplat(flat));
-  if (!isa_and_nonnull<arith::AndIOp, arith::ShRUIOp, DecodeOp>(op))
+  auto isLikeResult = [&](Value operand) {
+    auto other = dyn_cast<VectorType>(operand.getType());
+    return other && other.getShape() == type.getShape();
+  };
+  if (!op || !OpTrait::hasElementwiseMappableTraits(op) || !llvm::all_of(op->getOperands(), isLikeResult))
     return vector::ShapeCastOp::create(builder, loc, flat, vector);
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())

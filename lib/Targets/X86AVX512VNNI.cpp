@@ -20,6 +20,10 @@ std::pair<int64_t, int64_t> X86AVX512VNNITargetAttr::getCacheBytes() const { ret
 DotProduct X86AVX512VNNITargetAttr::getDotProduct() const {
   return {/*lhsWidth=*/8, Signs::Opposite, /*depth=*/4, /*lanes=*/16, /*temporaries=*/1};
 }
+// To base 3: four lookups of 128 entries, and four and two for the top digit.
+std::optional<int64_t> X86AVX512VNNITargetAttr::getDigitInstructions(int64_t base) const {
+  return base == 3 ? std::optional<int64_t>(10) : std::nullopt;
+}
 
 Value X86AVX512VNNITargetAttr::buildTableLookup(OpBuilder &builder, Location loc, DenseFPElementsAttr table, Value indices) const {
   return buildPermutedLookup(builder, loc, table, indices, getVectorBits(),
@@ -27,6 +31,7 @@ Value X86AVX512VNNITargetAttr::buildTableLookup(OpBuilder &builder, Location loc
 }
 
 void X86AVX512VNNITargetAttr::populateDotProductPatterns(RewritePatternSet &patterns) const {
+  populateByteShufflePatterns(patterns);
   // Takes the unsigned codes first and does not saturate.
   populateDotIntrinsicPatterns(patterns, getDotProduct(), {"", "", "llvm.x86.avx512.vpdpbusd.512"});
 }

@@ -135,6 +135,7 @@ private:
       if (!fitsByte(scheme.getFormat()))
         return refuse("codes do not fit 8 bits");
     form.rhsWidth = getPackedWidth(schemes[1].getFormat());
+    form.rhsBase = getRhsBase(op, target, form);
     if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
       return refuse("sums of " + Twine(getDotLength(op)) + " products may overflow i32");
     if (isProductOfBits(op, form))
@@ -211,7 +212,7 @@ unsigned getPackedWidth(NumberFormatAttrInterface format) {
 
 int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form, unsigned width) {
   DotProduct dot = getDotProduct(target, form);
-  PackingAttrInterface packing = target.getWeightPacking(dot.lanes, dot.depth, /*transposed=*/false);
+  PackingAttrInterface packing = target.getWeightPacking(dot.lanes, dot.depth, /*transposed=*/false, form.rhsBase);
   int64_t codes = packing ? packing.getCodesPerByte(width) : 1;
   return form.block % (codes * dot.depth) == 0 ? codes : 1;
 }

@@ -56,8 +56,9 @@ private:
     WeightAxes axes{*map.getResultPosition(builder.getAffineDimExpr(contract.form.k)),
                     *map.getResultPosition(builder.getAffineDimExpr(contract.form.n))};
     int64_t depth = getDotProduct(target, contract.form).depth;
-    PackingAttrInterface packing = target.getWeightPacking(contract.tile.columns, depth, axes.isTransposed());
     std::optional<WeightCodes> weights = readWeights(op, contract.form, target);
+    int64_t base = weights && weights->format.getWidth() < 8 ? contract.form.rhsBase : 0;
+    PackingAttrInterface packing = target.getWeightPacking(contract.tile.columns, depth, axes.isTransposed(), base);
     if (!weights || !packing || !axes.areLast(type.getRank()) || !shiftZeros(builder, op, *weights))
       return;
     Value &codes = packed[{op.getRhs(), {packing, weights->format}}];
@@ -74,7 +75,7 @@ private:
     if (!codes)
       return std::nullopt;
     // What is no integer is decoded where it is multiplied.
-    bool fillsBytes = target.getWeightPacking(1, 1, /*transposed=*/false).getCodesPerByte(format.getWidth()) ==
+    bool fillsBytes = target.getWeightPacking(1, 1, /*transposed=*/false, /*base=*/0).getCodesPerByte(format.getWidth()) ==
                       getCodesPerByte(target, form, format.getWidth());
     if (!format.isInteger())
       return fillsBytes ? std::optional(WeightCodes{std::move(*codes), format, 0}) : std::nullopt;
@@ -89,7 +90,8 @@ private:
     }
     unsigned width = getPackedWidth(format);
     // A code that encoding never makes, or a block that whole bytes do not fill: a byte each.
-    if (largest > llvm::maskTrailingOnes<uint64_t>(width) || getCodesPerByte(target, form, width) == 1)
+    uint64_t most = form.rhsBase != 0 ? form.rhsBase - 1 : llvm::maskTrailingOnes<uint64_t>(width);
+    if (largest > most || getCodesPerByte(target, form, width) == 1)
       width = 8;
     return WeightCodes{std::move(*codes), getIntegerFormat(op.getContext(), width, /*isSigned=*/false), -smallest};
   }

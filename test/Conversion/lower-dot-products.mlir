@@ -43,6 +43,27 @@ func.func @signed_by_signed(%a: vector<4xi8>, %b: vector<16x4xi8>, %acc: vector<
   return %r : vector<16xi32>
 }
 
+// Codes that are looked up are flat before they meet a dot product. A table of one register needs one shuffle, of two another.
+// VNNI-LABEL: func @looked_up
+//  VNNI-SAME:   %{{.*}}: vector<4xi8>, %[[BYTES:.*]]: vector<16x4xi8>, %[[INDEX:.*]]: vector<64xi8>
+//   VNNI-DAG:   %[[TWO:.*]] = arith.constant dense<2> : vector<64xi8>
+//   VNNI-DAG:   %[[SHORT:.*]] = arith.constant dense<[1, 0, 2, 7, 1, 0, 2, 7, {{.*}}]> : vector<64xi8>
+//   VNNI-DAG:   %[[FLAT:.*]] = vector.shape_cast %[[BYTES]] : vector<16x4xi8> to vector<64xi8>
+//       VNNI:   %[[REST:.*]] = arith.subi %[[FLAT]], %[[TWO]] : vector<64xi8>
+//       VNNI:   %[[CODES:.*]] = llvm.call_intrinsic "llvm.x86.avx512.permvar.qi.512"(%[[SHORT]], %[[REST]])
+//       VNNI:   llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%{{.*}}, %[[CODES]], %{{.*}})
+//       VNNI:   llvm.call_intrinsic "llvm.x86.avx512.vpermi2var.qi.512"(%{{.*}}, %[[INDEX]], %{{.*}})
+func.func @looked_up(%a: vector<4xi8>, %b: vector<16x4xi8>, %i: vector<64xi8>, %acc: vector<16xi32>) -> (vector<16xi32>, vector<64xi8>) {
+  %two = arith.constant dense<2> : vector<16x4xi8>
+  %rest = arith.subi %b, %two : vector<16x4xi8>
+  %codes = lowbit.lookup %rest in [1, 0, 2, 7] : vector<16x4xi8>
+  %x = arith.extsi %a : vector<4xi8> to vector<4xi32>
+  %y = arith.extui %codes : vector<16x4xi8> to vector<16x4xi32>
+  %r = vector.contract #dot %x, %y, %acc : vector<4xi32>, vector<16x4xi32> into vector<16xi32>
+  %l = lowbit.lookup %i in [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21, 22, 22, 23, 23, 24, 24, 25, 25, 26, 26, 27, 27, 28, 28, 29, 29, 30, 30, 31, 31, 32, 32, 33, 33, 34, 34, 35, 35, 36, 36, 37, 37, 38, 38, 39, 39, 40, 40, 41, 41, 42, 42, 43, 43, 44, 44, 45, 45, 46, 46, 47, 47, 48, 48, 49, 49, 50, 50, 51, 51, 52, 52, 53, 53, 54, 54, 55, 55, 56, 56, 57, 57, 58, 58, 59, 59, 60, 60, 61, 61, 62, 62, 63, 63] : vector<64xi8>
+  return %r, %l : vector<16xi32>, vector<64xi8>
+}
+
 // Pairs of 16 bits: a sum of two products cannot saturate.
 // AVX2-LABEL: func @pairs
 //       AVX2:   arith.extui %{{.*}} : vector<16xi8> to vector<16xi16>

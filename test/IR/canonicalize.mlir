@@ -11,6 +11,16 @@ func.func @unpack_of_pack(%c: tensor<8x32xi4>) -> tensor<8x32xi4> {
 }
 
 // Another packing is another order of bytes: nothing folds.
+// Packing made a 3 a 2, so that unpacking does not give it back.
+// CHECK-LABEL: func @unpack_of_fewer_codes
+//       CHECK:   lowbit.pack
+//       CHECK:   lowbit.unpack
+func.func @unpack_of_fewer_codes(%c: tensor<20x16xi2>) -> tensor<20x16xi2> {
+  %p = lowbit.pack %c : tensor<20x16xi2> -> tensor<1x1x16x4xi8> of #lowbit.uint<2> as #lowbit.panel<columns = 16, depth = 4, base = 3>
+  %d = lowbit.unpack %p : tensor<1x1x16x4xi8> -> tensor<20x16xi2> of #lowbit.uint<2> as #lowbit.panel<columns = 16, depth = 4, base = 3>
+  return %d : tensor<20x16xi2>
+}
+
 // CHECK-LABEL: func @unpack_of_another_pack
 //       CHECK:   lowbit.pack
 //       CHECK:   lowbit.unpack

@@ -218,6 +218,30 @@ func.func @pack_panel_bytes(%c: tensor<12x16xi4>) {
 
 // -----
 
+func.func @pack_digits(%c: tensor<16x16xi2>) {
+  // expected-error @+1 {{(C2) 16 x 16 codes (depth x columns) do not divide into panels of 20 x 16; pad them first}}
+  %p = lowbit.pack %c : tensor<16x16xi2> -> tensor<1x1x16x4xi8> of #lowbit.uint<2> as #lowbit.panel<columns = 16, depth = 4, base = 3>
+  return
+}
+
+// -----
+
+func.func @pack_digits_width(%c: tensor<20x16xi4>) {
+  // expected-error @+1 {{(C2) codes of 4 bits as digits to base 3; expected 2}}
+  %p = lowbit.pack %c : tensor<20x16xi4> -> tensor<1x1x16x4xi8> of #lowbit.uint<4> as #lowbit.panel<columns = 16, depth = 4, base = 3>
+  return
+}
+
+// -----
+
+func.func @lookup_size(%i: vector<64xi8>) {
+  // expected-error @+1 {{(C1) table of 3 bytes; expected a power of two of at most 256}}
+  %r = lowbit.lookup %i in [1, 2, 3] : vector<64xi8>
+  return
+}
+
+// -----
+
 func.func @pack_shape(%c: tensor<8x32xi8>) {
   // expected-error @+2 {{(C3) packed type 'tensor<2x16x4xi8>' does not hold codes of type 'tensor<8x32xi8>' packed as #lowbit.panel}}
   // expected-note @+1 {{expected 'tensor<2x2x16x4xi8>'}}

@@ -77,6 +77,11 @@
 
 // -----
 
+// expected-error @+1 {{panel of digits to base 5; expected 3, or none for fields of bits}}
+#p = #lowbit.panel<columns = 16, depth = 4, base = 5>
+
+// -----
+
 func.func @observe_without_name(%x: tensor<4xf32>) {
   // expected-error @+1 {{(C1) site name is empty}}
   lowbit.observe "" %x : tensor<4xf32> with #lowbit.minmax

@@ -40,3 +40,17 @@ func.func @contract(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %sa: tensor<4x1xf32>
   } -> tensor<4x6xf32>
   return %r : tensor<4x6xf32>
 }
+
+// A table is bytes, an index a byte or a vector of them; digits are a parameter of panels that fields do not print.
+// CHECK-LABEL: func @lookup
+// CHECK: lowbit.lookup %{{.*}} in [0, -1, 1, 2] : i8
+// CHECK: lowbit.lookup %{{.*}} in [5] : vector<4x16xi8>
+// CHECK: as #lowbit.panel<columns = 16, depth = 4, base = 3>
+// CHECK: as #lowbit.panel<columns = 16, depth = 4>
+func.func @lookup(%i: i8, %v: vector<4x16xi8>, %c: tensor<80x16xi2>) {
+  %r = lowbit.lookup %i in [0, -1, 1, 2] : i8
+  %s = lowbit.lookup %v in [5] : vector<4x16xi8>
+  %p = lowbit.pack %c : tensor<80x16xi2> -> tensor<1x4x16x4xi8> of #lowbit.uint<2> as #lowbit.panel<columns = 16, depth = 4, base = 3>
+  %q = lowbit.pack %c : tensor<80x16xi2> -> tensor<1x5x16x4xi8> of #lowbit.uint<2> as #lowbit.panel<columns = 16, depth = 4>
+  return
+}

@@ -30,7 +30,7 @@ void populateLowerRequantizePatterns(RewritePatternSet &patterns);
 void populateLowerContractPatterns(RewritePatternSet &patterns);
 /// to_bits, from_bits.
 void populateLowerBitsPatterns(RewritePatternSet &patterns);
-/// pack, unpack, and constants of codes that no memory can hold.
+/// pack, unpack, lookup, and constants of codes that no memory can hold.
 void populateLowerPackPatterns(RewritePatternSet &patterns);
 /// All of the above.
 void populateLowerReferencePatterns(RewritePatternSet &patterns);

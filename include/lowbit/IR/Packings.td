@@ -6,8 +6,8 @@
 include "lowbit/IR/LowbitDialect.td"
 include "lowbit/Interfaces/AttrInterfaces.td"
 
-class Lowbit_Packing<string name, string mnemonicText> : Lowbit_Attr<name, mnemonicText,
-    [DeclareAttrInterfaceMethods<PackingAttrInterface>]>;
+class Lowbit_Packing<string name, string mnemonicText, list<string> overridden = []> : Lowbit_Attr<name, mnemonicText,
+    [DeclareAttrInterfaceMethods<PackingAttrInterface, overridden>]>;
 
 def Lowbit_RowMajorPackingAttr : Lowbit_Packing<"RowMajorPacking", "row_major"> {
   let summary = "Codes in row-major order, low bits first";
@@ -17,7 +17,7 @@ def Lowbit_RowMajorPackingAttr : Lowbit_Packing<"RowMajorPacking", "row_major"> 
   }];
 }
 
-def Lowbit_PanelPackingAttr : Lowbit_Packing<"PanelPacking", "panel"> {
+def Lowbit_PanelPackingAttr : Lowbit_Packing<"PanelPacking", "panel", ["getBase"]> {
   let summary = "Panels for dot-product instructions";
   let description = [{
     Codes `[…, K, N]` of 8 bits become `[…, N / columns, K / depth, columns, depth]`: a vector register holds `columns` times `depth`
@@ -27,9 +27,13 @@ def Lowbit_PanelPackingAttr : Lowbit_Packing<"PanelPacking", "panel"> {
     of 8-bit codes would hold there, `p` codes a byte, so that a shift and a mask of a register give a register of codes. K is divided by
     `depth * p` then.
 
-    Example: `#lowbit.panel<columns = 16, depth = 4>`
+    With `base = 3` the five codes of a byte are the digits of a number to base 3, in the same order, so that a code takes 1.6 bits. They have 2
+    bits each when unpacked.
+
+    Example: `#lowbit.panel<columns = 16, depth = 4>`, `#lowbit.panel<columns = 128, depth = 4, base = 3>`
   }];
-  let parameters = (ins "int64_t":$columns, "int64_t":$depth, DefaultValuedParameter<"bool", "false">:$transposed);
+  let parameters = (ins "int64_t":$columns, "int64_t":$depth, DefaultValuedParameter<"bool", "false">:$transposed,
+                        DefaultValuedParameter<"int64_t", "0">:$base);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

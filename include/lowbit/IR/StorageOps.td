@@ -78,7 +78,8 @@ def Lowbit_DecodeOp : Lowbit_Op<"decode", [Pure, Elementwise, Scalarizable, Vect
 def Lowbit_PackOp : Lowbit_Op<"pack", [Pure]> {
   let summary = "Codes to bytes in a memory layout";
   let description = [{
-    Puts each code where the packing's bit map says; bits that no code takes are zero.
+    Puts each code where the packing says; what no code takes of a byte is zero. Where a packing holds fewer codes than the format has, as
+    digits to base 3 do, a larger code is stored as the largest that there is room for.
 
     Constraints:
     - (C1) the element type of `codes` is the format's code type.
@@ -102,7 +103,7 @@ def Lowbit_PackOp : Lowbit_Op<"pack", [Pure]> {
 def Lowbit_UnpackOp : Lowbit_Op<"unpack", [Pure]> {
   let summary = "Bytes in a memory layout to codes";
   let description = [{
-    The inverse of `pack`.
+    The inverse of `pack`. A byte that `pack` never makes, such as 243 and above for digits to base 3, is read as the largest that it does make.
 
     Constraints:
     - (C1) the element type of `codes` is the format's code type.
@@ -122,6 +123,30 @@ def Lowbit_UnpackOp : Lowbit_Op<"unpack", [Pure]> {
   let assemblyFormat = "$packed `:` type($packed) `->` type($codes) `of` $format `as` $packing attr-dict";
   let hasVerifier = 1;
   let hasFolder = 1;
+}
+
+def Lowbit_LookupOp : Lowbit_Op<"lookup", [Pure, SameOperandsAndResultType,
+    DeclareOpInterfaceMethods<VectorUnrollOpInterface>] # ElementwiseMappable.traits> {
+  let summary = "Bytes of a table";
+  let description = [{
+    The byte of `table` at each `index`, which is unsigned. The table has a power of two of bytes, and the bits of an index above them do
+    not count, as in the instructions that this becomes: `result = table[index mod size]`.
+
+    Constraints:
+    - (C1) `table` has 1, 2, 4, … or 256 bytes.
+
+    Example:
+    ```mlir
+    func.func @lookup(%i: vector<64xi8>) -> vector<64xi8> {
+      %r = lowbit.lookup %i in [0, 1, 3, 7] : vector<64xi8>
+      return %r : vector<64xi8>
+    }
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[I8, VectorOfAnyRankOf<[I8]>]>:$index, DenseI8ArrayAttr:$table);
+  let results = (outs AnyTypeOf<[I8, VectorOfAnyRankOf<[I8]>]>:$result);
+  let assemblyFormat = "$index `in` $table attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 #endif

@@ -27,11 +27,11 @@ def Lowbit_X86AVX2TargetAttr : Lowbit_Target<"X86AVX2Target", "x86_64_avx2", ["g
   }];
 }
 
-def Lowbit_X86AVX512VNNITargetAttr : Lowbit_Target<"X86AVX512VNNITarget", "x86_64_avx512vnni", ["getDotProduct", "buildTableLookup", "populateDotProductPatterns"]> {
+def Lowbit_X86AVX512VNNITargetAttr : Lowbit_Target<"X86AVX512VNNITarget", "x86_64_avx512vnni", ["getDotProduct", "getDigitInstructions", "buildTableLookup", "populateDotProductPatterns"]> {
   let summary = "x86-64 with AVX-512 and VNNI";
 }
 
-def Lowbit_X86AVX512BF16TargetAttr : Lowbit_Target<"X86AVX512BF16Target", "x86_64_avx512bf16", ["getDotProduct", "getBFloat16DotProduct", "buildTableLookup", "populateDotProductPatterns"]> {
+def Lowbit_X86AVX512BF16TargetAttr : Lowbit_Target<"X86AVX512BF16Target", "x86_64_avx512bf16", ["getDotProduct", "getDigitInstructions", "getBFloat16DotProduct", "buildTableLookup", "populateDotProductPatterns"]> {
   let summary = "x86-64 with AVX-512, VNNI and BF16";
   let description = [{
     Besides what VNNI has, `vdpbf16ps`: pairs of bf16, summed in f32. It takes subnormal numbers as zero and rounds each of its two additions.

@@ -15,12 +15,18 @@
 
 namespace mlir::lowbit {
 
-/// See lowbit/Formats/Build.h.
-Value buildField(OpBuilder &builder, Location loc, Value bytes, unsigned low, unsigned width);
+/// Digits to `base`, 2 to 256, of the numbers that a byte holds.
+int64_t getDigitsPerByte(int64_t base);
+/// `base` to the power `place`.
+int64_t getDigitWeight(int64_t base, int64_t place);
+/// The digit at `place` (0 is the lowest) of a byte; a byte above the largest number is read as that.
+uint8_t readDigit(uint8_t byte, int64_t base, int64_t place);
+/// Builds the same for i8, or a vector of i8.
+Value buildDigit(OpBuilder &builder, Location loc, Value bytes, int64_t base, int64_t place);
 
 class PackingAttrInterface;
 /// `#lowbit.panel` with these parameters: what dot products read in whole registers.
-PackingAttrInterface getPanelPacking(MLIRContext *context, int64_t columns, int64_t depth, bool transposed);
+PackingAttrInterface getPanelPacking(MLIRContext *context, int64_t columns, int64_t depth, bool transposed, int64_t base);
 
 /// Which sides of a dot product may be signed: any of them, exactly one, or both or none.
 enum class Signs { Any, Opposite, Equal };

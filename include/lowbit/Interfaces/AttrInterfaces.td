@@ -56,8 +56,10 @@ def NumberFormatAttrInterface : AttrInterface<"NumberFormatAttrInterface"> {
 def PackingAttrInterface : AttrInterface<"PackingAttrInterface"> {
   let cppNamespace = "::mlir::lowbit";
   let description = [{
-    A packing is data, not code: an affine map from the index of a code to the place of its lowest bit.
-    Constants are packed on the host, and `lowbit.pack` and `lowbit.unpack` lower, by evaluating that map.
+    A packing is data, not code: an affine map from the index of a code to its byte and its place there. The codes of a byte are the digits of
+    a number, place 0 the least: to base 16, 4 or 2 a digit is a field of bits, to base 3 five digits share a byte. A code that is no digit
+    is stored as the largest one, and a byte above the largest number is read as that number.
+    Constants are packed on the host, and `lowbit.pack` and `lowbit.unpack` lower, by evaluating the map.
   }];
   let methods = [
     InterfaceMethod<[{
@@ -67,20 +69,22 @@ def PackingAttrInterface : AttrInterface<"PackingAttrInterface"> {
     InterfaceMethod<"The shape of the packed tensor of bytes (i8).", "::llvm::SmallVector<int64_t>", "getPackedShape",
       (ins "::llvm::ArrayRef<int64_t>":$shape, "unsigned":$width)>,
     InterfaceMethod<[{
-      The map from a code's index to (index of its byte in the packed shape…, bit of that byte where the code begins).
-      A code lies within one byte.
-    }], "::mlir::AffineMap", "getBitMap", (ins "::llvm::ArrayRef<int64_t>":$shape, "unsigned":$width)>,
-    InterfaceMethod<"Codes of `width` bits that share a byte: 1, 2, 4 or 8, each in a field of its own, by default.", "int64_t",
-      "getCodesPerByte", (ins "unsigned":$width), [{}], [{ return width > 8 ? 1 : 8 / ::llvm::PowerOf2Ceil(width); }]>,
-    InterfaceMethod<"The code at `place` (0 is the lowest) of a byte, its high bits zero.", "uint8_t", "readCode",
+      The map from a code's index to (index of its byte in the packed shape…, its place in that byte).
+    }], "::mlir::AffineMap", "getPlaceMap", (ins "::llvm::ArrayRef<int64_t>":$shape, "unsigned":$width)>,
+    InterfaceMethod<[{
+      The base of the number that a byte of codes of `width` bits is. By default 256, 16, 4 or 2: a field of bits for each code.
+    }], "int64_t", "getBase", (ins "unsigned":$width), [{}], [{
+      return width > 8 ? 256 : int64_t(1) << ::llvm::PowerOf2Ceil(width);
+    }]>,
+    InterfaceMethod<"Codes of `width` bits that share a byte: as many digits as there is room for.", "int64_t", "getCodesPerByte",
+      (ins "unsigned":$width), [{}], [{ return ::mlir::lowbit::getDigitsPerByte($_attr.getBase(width)); }]>,
+    InterfaceMethod<"The code at `place` of a byte.", "uint8_t", "readCode",
       (ins "uint8_t":$byte, "unsigned":$width, "int64_t":$place), [{}], [{
-        unsigned field = 8 / $_attr.getCodesPerByte(width);
-        return (byte >> (place * field)) & ((1u << field) - 1);
+        return ::mlir::lowbit::readDigit(byte, $_attr.getBase(width), place);
       }]>,
     InterfaceMethod<"Builds the same for i8, or a vector of i8.", "::mlir::Value", "buildReadCode",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$bytes, "unsigned":$width, "int64_t":$place), [{}], [{
-        unsigned field = 8 / $_attr.getCodesPerByte(width);
-        return ::mlir::lowbit::buildField(builder, loc, bytes, place * field, field);
+        return ::mlir::lowbit::buildDigit(builder, loc, bytes, $_attr.getBase(width), place);
       }]>,
   ];
 }
@@ -160,12 +164,20 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
     }], "std::optional<::mlir::lowbit::TileProduct>", "getTileProduct", (ins), [{}], [{ return std::nullopt; }]>,
     InterfaceMethod<[{
       The layout of weights `[…, K, N]` (`[…, N, K]` when `transposed`) for dot products of `depth`, in panels of `columns`; null when
-      they stay as they are. By default panels, for targets that have vectors.
+      they stay as they are. Codes of less than a byte are fields of bits, or, where `base` is not 0, digits to that base. By default panels, for
+      targets that have vectors.
     }], "::mlir::lowbit::PackingAttrInterface", "getWeightPacking",
-      (ins "int64_t":$columns, "int64_t":$depth, "bool":$transposed), [{}], [{
+      (ins "int64_t":$columns, "int64_t":$depth, "bool":$transposed, "int64_t":$base), [{}], [{
         return $_attr.getVectorBits() == 0 ? ::mlir::lowbit::PackingAttrInterface()
-                                           : ::mlir::lowbit::getPanelPacking($_attr.getContext(), columns, depth, transposed);
+                                           : ::mlir::lowbit::getPanelPacking($_attr.getContext(), columns, depth, transposed, base);
       }]>,
+    InterfaceMethod<[{
+      Instructions that take a register of bytes apart into all their digits to `base`, which is no power of two; none when the target
+      has no short way.
+    }], "std::optional<int64_t>", "getDigitInstructions", (ins "int64_t":$base), [{}], [{ return std::nullopt; }]>,
+    InterfaceMethod<"Bytes of the last-level cache that one core can count on.", "int64_t", "getLastCacheBytes", (ins), [{}], [{
+      return 2 << 20;
+    }]>,
     InterfaceMethod<[{
       Adds the patterns that turn a `vector.contract` of the native dot shape, over codes extended to i32, into the target's
       instructions. What no pattern takes is extended, multiplied and added lane by lane.

@@ -10,7 +10,8 @@ namespace mlir::lowbit {
 /// resource does not have the size of its type.
 std::optional<ArrayRef<char>> getConstantBytes(ElementsAttr attr);
 
-/// The codes of a constant, or of constant bytes that are unpacked: one a byte, zeros above, row-major. None when they are not known.
+/// The codes of a constant, or of constant bytes that are unpacked, or the first of these along each axis: one a byte, zeros above,
+/// row-major. None when they are not known.
 std::optional<std::vector<char>> readCodes(Value codes);
 
 /// Copies codes of 8 bits, row-major in `shape`, to a row-major tensor of `paddedShape`; the rest is zero.

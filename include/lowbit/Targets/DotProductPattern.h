@@ -58,6 +58,9 @@ void populateDotIntrinsicPatterns(RewritePatternSet &patterns, DotProduct dot, D
 /// The intrinsic `sum = f(sum, a, b)` of `dot`, which multiplies pairs of bf16.
 void populateBFloat16DotPattern(RewritePatternSet &patterns, DotProduct dot, StringRef intrinsic);
 
+/// `lowbit.lookup` on registers of 64 bytes: the byte shuffles of AVX512-VBMI, which read one register or two.
+void populateByteShufflePatterns(RewritePatternSet &patterns);
+
 /// Extends, multiplies and adds lane by lane: for targets without an instruction.
 void populatePortableDotProductPatterns(RewritePatternSet &patterns, DotProduct dot);
 

@@ -12,6 +12,7 @@ struct MatmulForm {
   unsigned m = 0, n = 0, k = 0;             ///< Loops: rows (left side only), columns (right side only), the reduction.
   int64_t rows = 0, columns = 0, depth = 0; ///< Their sizes.
   unsigned rhsWidth = 8;                    ///< Bits of a right code once packed, or of a right float.
+  int64_t rhsBase = 0;                      ///< Base to which the packed right codes of a byte are digits; 0 for fields of bits.
   int64_t block = 0;                        ///< Codes along the reduction that share all scales; 0 where they all do.
   int64_t numBits = 0;    ///< Where both sides are signs of one bit, their number along the reduction; 0 for dot products of bytes.
   FloatType element = {}; ///< What both sides are brought to where products are of floats, f32 or bf16; null where they are of integers.
@@ -29,6 +30,9 @@ unsigned getPackedWidth(NumberFormatAttrInterface format);
 
 /// What sums products of `form`: the target's own dot product of bytes or of bf16, or one word of bits, or one f32, a lane.
 DotProduct getDotProduct(QuantTargetAttrInterface target, const MatmulForm &form);
+
+/// The base for `MatmulForm::rhsBase`: that of packed codes, or the one that costs least.
+int64_t getRhsBase(ContractOp op, QuantTargetAttrInterface target, const MatmulForm &form);
 
 /// Codes of the right side that a byte holds once packed for `target`: one unless its scales and `width` let it be more.
 int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form, unsigned width);

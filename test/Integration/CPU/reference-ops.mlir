@@ -4,6 +4,7 @@
 // RUN: quant-run %s --entry contract --output %t.3.npz --target reference && %python %lowbit_src/test/Tools/Inputs/arrays.py --print %t.3.npz | FileCheck %s --check-prefix=CONTRACT
 // RUN: quant-run %s --entry bits --output %t.4.npz --target reference && %python %lowbit_src/test/Tools/Inputs/arrays.py --print %t.4.npz | FileCheck %s --check-prefix=BITS
 // RUN: quant-run %s --entry gradient --output %t.5.npz --target reference && %python %lowbit_src/test/Tools/Inputs/arrays.py --print %t.5.npz | FileCheck %s --check-prefix=GRADIENT
+// RUN: quant-run %s --entry digits --output %t.6.npz --target reference && %python %lowbit_src/test/Tools/Inputs/arrays.py --print %t.6.npz | FileCheck %s --check-prefix=DIGITS
 
 // The same with the host's target: equal to the bit.
 // RUN: quant-run %s --entry quantize --output %t.h0.npz && cmp %t.0.npz %t.h0.npz
@@ -12,6 +13,7 @@
 // RUN: quant-run %s --entry contract --output %t.h3.npz && cmp %t.3.npz %t.h3.npz
 // RUN: quant-run %s --entry bits --output %t.h4.npz && cmp %t.4.npz %t.h4.npz
 // RUN: quant-run %s --entry gradient --output %t.h5.npz && cmp %t.5.npz %t.h5.npz
+// RUN: quant-run %s --entry digits --output %t.h6.npz && cmp %t.6.npz %t.h6.npz
 
 // Halves go to even, saturation at both ends, NaN to the smallest; zero points are added after rounding.
 // QUANTIZE: codes int8 [2, 4] [0, 2, 2, 0, -2, 127, -128, -128]
@@ -96,6 +98,23 @@ func.func @bits() -> (tensor<2x1x1xi8> {lowbit.name = "planes"}, tensor<1x3x!low
   %b = arith.constant dense<49> : tensor<1x1xi8>
   %u = lowbit.unpack %b : tensor<1x1xi8> -> tensor<1x4x!lowbit.code<#lowbit.ternary>> of #lowbit.ternary as #lowbit.row_major
   return %p, %d, %k, %u : tensor<2x1x1xi8>, tensor<1x3x!lowbit.code<#lowbit.ternary>>, tensor<1x1xi8>, tensor<1x4x!lowbit.code<#lowbit.ternary>>
+}
+
+// 1 + 2 * 3 + 0 * 9 + 1 * 27 + 2 * 81 = 196; a 3 is stored as 2. Bytes from 243 on are read as 242, as the lookups of a dot product do it. An
+// index counts modulo the size of its table.
+// DIGITS: packed uint8 [1, 1, 2, 1] [196, 242]
+// DIGITS: unpacked int8 [5, 2] [1, 2, 2, 2, 0, 2, 1, 2, 2, 2]
+// DIGITS: entry int8 [] [-7]
+func.func @digits() -> (tensor<1x1x2x1xi8> {lowbit.name = "packed", lowbit.type = ui8}, tensor<5x2x!lowbit.code<#lowbit.ternary>> {lowbit.name = "unpacked"},
+                        tensor<i8> {lowbit.name = "entry"}) {
+  %c = arith.constant dense<"0x01030202000201020202"> : tensor<5x2x!lowbit.code<#lowbit.ternary>>
+  %p = lowbit.pack %c : tensor<5x2x!lowbit.code<#lowbit.ternary>> -> tensor<1x1x2x1xi8> of #lowbit.ternary as #lowbit.panel<columns = 2, depth = 1, base = 3>
+  %b = arith.constant dense<[[[[196], [250]]]]> : tensor<1x1x2x1xi8>
+  %u = lowbit.unpack %b : tensor<1x1x2x1xi8> -> tensor<5x2x!lowbit.code<#lowbit.ternary>> of #lowbit.ternary as #lowbit.panel<columns = 2, depth = 1, base = 3>
+  %i = arith.constant 14 : i8
+  %l = lowbit.lookup %i in [3, 5, -7, 1] : i8
+  %e = tensor.from_elements %l : tensor<i8>
+  return %p, %u, %e : tensor<1x1x2x1xi8>, tensor<5x2x!lowbit.code<#lowbit.ternary>>, tensor<i8>
 }
 
 // Inside the range the input's gradient passes and the scale's is rounded - scaled; outside it is the bound.
