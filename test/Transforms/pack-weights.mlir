@@ -1,4 +1,5 @@
 // RUN: quant-opt %s --pass-pipeline='builtin.module(lowbit-pack-weights{target=x86-64-avx2})' | FileCheck %s
+// RUN: quant-opt %s --pass-pipeline='builtin.module(lowbit-pack-weights{target=x86-64-avx512vnni})' | FileCheck %s --check-prefix=VNNI
 // RUN: quant-opt %s --pass-pipeline='builtin.module(lowbit-pack-weights{target=reference})' | FileCheck %s --check-prefix=REFERENCE
 
 #a = affine_map<(m, n, k) -> (m, k)>
@@ -56,6 +57,25 @@ func.func @shared(%a: tensor<3x2xi8>, %b: tensor<3x2xi8>, %init: tensor<3x8xi32>
   %s = lowbit.contract [#a, #b, #c] lhs(%b <#lowbit.int<8>> : tensor<3x2xi8>) rhs(%w <#lowbit.int<8>> : tensor<2x8xi8>)
     outs(%init : tensor<3x8xi32>) -> tensor<3x8xi32>
   return %r, %s : tensor<3x8xi32>, tensor<3x8xi32>
+}
+
+// Codes that were packed for one target are packed for another: five to a byte stay so where the target has a way to read them, and become
+// fields of bits elsewhere.
+// CHECK-LABEL: func @digits
+//       CHECK:   %[[ALL:.*]] = lowbit.unpack %{{.*}} : tensor<1x3x8x2xi8> -> tensor<24x8xi2> of #lowbit.uint<2> as #lowbit.panel<columns = 8, depth = 2>
+//       CHECK:   tensor.extract_slice %[[ALL]][0, 0] [19, 8] [1, 1]
+// VNNI-LABEL: func @digits
+//       VNNI:   %[[ALL:.*]] = lowbit.unpack %{{.*}} : tensor<1x1x16x4xi8> -> tensor<20x16xi2> of #lowbit.uint<2> as #lowbit.panel<columns = 16, depth = 4, base = 3>
+//       VNNI:   tensor.extract_slice %[[ALL]][0, 0] [19, 8] [1, 1]
+// REFERENCE-LABEL: func @digits
+//       REFERENCE:   lowbit.unpack {{.*}} as #lowbit.panel<columns = 8, depth = 4, base = 3>
+func.func @digits(%a: tensor<1x19xi8>, %init: tensor<1x8xi32>) -> tensor<1x8xi32> {
+  %p = arith.constant dense<"0x00070E151C232A31383F464D545B626970777E858C939AA1A8AFB6BDC4CBD2D9"> : tensor<1x1x8x4xi8>
+  %w = lowbit.unpack %p : tensor<1x1x8x4xi8> -> tensor<20x8xi2> of #lowbit.uint<2> as #lowbit.panel<columns = 8, depth = 4, base = 3>
+  %b = tensor.extract_slice %w[0, 0] [19, 8] [1, 1] : tensor<20x8xi2> to tensor<19x8xi2>
+  %r = lowbit.contract [#a, #b, #c] lhs(%a <#lowbit.int<8>> : tensor<1x19xi8>) rhs(%b <#lowbit.uint<2>> : tensor<19x8xi2>)
+    outs(%init : tensor<1x8xi32>) -> tensor<1x8xi32>
+  return %r : tensor<1x8xi32>
 }
 
 // Codes that are known only at run time stay.
