@@ -188,7 +188,7 @@ static bool updatesRegisters(scf::ForOp loop) {
                       [](Operation &op) { return op.getNumRegions() == 0 && isMemoryEffectFree(&op) && !isa<vector::ContractionOp>(op); });
 }
 
-/// Moves what several registers are computed from down to its first reader.
+/// Moves what several registers are computed from down to its first reader. What is yielded keeps its order, in which memory is read.
 static void sinkToReaders(Block *block) {
   SmallVector<Operation *> ops;
   for (Operation &op : block->without_terminator())
@@ -198,7 +198,7 @@ static void sinkToReaders(Block *block) {
     for (Operation *user : op->getUsers())
       if (Operation *reader = block->findAncestorOpInBlock(*user); reader && (!first || reader->isBeforeInBlock(first)))
         first = reader;
-    if (first)
+    if (first && first != block->getTerminator())
       op->moveBefore(first);
   }
 }

@@ -52,8 +52,10 @@ struct LowerToBits final : OpRewritePattern<ToBitsOp> {
     Location loc = op.getLoc();
     auto word = cast<IntegerType>(op.getType().getElementType());
     int64_t wordBits = word.getWidth(), rank = getShape(op.getCodes()).size();
-    Value bits = buildMapped(rewriter, loc, op.getCodes(), rewriter.getI16Type(),
-                             [](OpBuilder &b, Location nested, Value code) { return buildRawBits(b, nested, code, 16); });
+    unsigned rawBits = op.getFormat().getWidth() <= 8 ? 8 : 16;
+    Type rawType = rewriter.getIntegerType(rawBits);
+    Value bits = buildMapped(rewriter, loc, op.getCodes(), rawType,
+                             [&](OpBuilder &b, Location nested, Value code) { return buildRawBits(b, nested, code, rawBits); });
     Value filled = buildFilled(rewriter, loc, bits, wordBits);
     SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, filled);
     OpFoldResult words = tensor::getMixedSize(rewriter, loc, op.getCodes(), rank - 1);
@@ -63,9 +65,10 @@ struct LowerToBits final : OpRewritePattern<ToBitsOp> {
     SmallVector<int64_t> shape;
     SmallVector<Value> dynamicSizes;
     dispatchIndexOpFoldResults(sizes, dynamicSizes, shape);
-    Value split = tensor::ExpandShapeOp::create(rewriter, loc, RankedTensorType::get(shape, rewriter.getI16Type()), filled,
-                                                getLastAxisGroups(rank), sizes);
-    rewriter.replaceOp(op, castToShape(rewriter, loc, buildPlanes(rewriter, op, split, word), op.getType().getShape()));
+    Value split =
+        tensor::ExpandShapeOp::create(rewriter, loc, RankedTensorType::get(shape, rawType), filled, getLastAxisGroups(rank), sizes);
+    Value planes = op.getFormat().getWidth() == 1 ? buildPlane(rewriter, loc, split, word) : buildPlanes(rewriter, op, split, word);
+    rewriter.replaceOp(op, castToShape(rewriter, loc, planes, op.getType().getShape()));
     return success();
   }
 
@@ -98,6 +101,34 @@ private:
     return tensor::PadOp::create(b, loc, type.clone(shape), bits, low, high, zero);
   }
 
+  /// The only plane: without a loop over planes, what makes the codes can be fused with the loop over the bits of a word.
+  static Value buildPlane(OpBuilder &builder, Location loc, Value split, IntegerType word) {
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, split);
+    sizes.pop_back();
+    unsigned numLoops = sizes.size() + 1;
+    AffineMap identity = builder.getMultiDimIdentityMap(numLoops);
+    Value words =
+        buildGeneric(builder, loc, split, buildZeros(builder, loc, sizes, word), {identity, identity.getMajorSubMap(numLoops - 1)},
+                     [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
+                       Value bit = buildResize(b, nested, buildResize(b, nested, elements[0], 1, false), word.getWidth(), false);
+                       Value placed = arith::ShLIOp::create(b, nested, bit, buildIndexAs(b, nested, numLoops - 1, word));
+                       return arith::OrIOp::create(b, nested, placed, elements[1]);
+                     });
+    SmallVector<ReassociationIndices> groups{{0, 1}};
+    for (int64_t axis = 2, rank = sizes.size(); axis <= rank; ++axis)
+      groups.push_back({axis});
+    sizes.insert(sizes.begin(), builder.getIndexAttr(1));
+    SmallVector<int64_t> shape;
+    SmallVector<Value> dynamicSizes;
+    dispatchIndexOpFoldResults(sizes, dynamicSizes, shape);
+    return tensor::ExpandShapeOp::create(builder, loc, RankedTensorType::get(shape, word), words, groups, sizes);
+  }
+
+  static Value buildZeros(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes, IntegerType word) {
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(word));
+    return linalg::FillOp::create(b, loc, zero, tensor::EmptyOp::create(b, loc, sizes, word).getResult()).getResult(0);
+  }
+
   /// The loops are those of the planes, then the bits of a word.
   static Value buildPlanes(OpBuilder &builder, ToBitsOp op, Value split, IntegerType word) {
     Location loc = op.getLoc();
@@ -105,14 +136,13 @@ private:
     sizes.pop_back();
     sizes.insert(sizes.begin(), builder.getIndexAttr(op.getFormat().getWidth()));
     unsigned numLoops = sizes.size() + 1;
-    Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(word));
-    Value init = linalg::FillOp::create(builder, loc, zero, tensor::EmptyOp::create(builder, loc, sizes, word).getResult()).getResult(0);
+    Value init = buildZeros(builder, loc, sizes, word);
     AffineMap identity = builder.getMultiDimIdentityMap(numLoops);
     return buildGeneric(builder, loc, split, init, {identity.getMinorSubMap(numLoops - 1), identity.getMajorSubMap(numLoops - 1)},
                         [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
-                          Value plane = buildIndexAs(b, nested, 0, b.getI16Type());
-                          Value bit = arith::ShRUIOp::create(b, nested, elements[0], plane);
-                          bit = arith::AndIOp::create(b, nested, bit, buildIntegerLike(b, nested, 1, 16, bit));
+                          auto raw = cast<IntegerType>(elements[0].getType());
+                          Value bit = arith::ShRUIOp::create(b, nested, elements[0], buildIndexAs(b, nested, 0, raw));
+                          bit = arith::AndIOp::create(b, nested, bit, buildIntegerLike(b, nested, 1, raw.getWidth(), bit));
                           Value placed = buildResize(b, nested, bit, word.getWidth(), /*isSigned=*/false);
                           placed = arith::ShLIOp::create(b, nested, placed, buildIndexAs(b, nested, numLoops - 1, word));
                           return arith::OrIOp::create(b, nested, placed, elements[1]);

@@ -8,10 +8,60 @@
 
 namespace mlir::lowbit {
 
+/// What `codes` are unpacked from, where its bytes, one after the other, are their words: codes lie in order, and fill whole words.
+static Value getBytesOfWords(Value codes, NumberFormatAttrInterface format) {
+  auto unpack = codes.getDefiningOp<UnpackOp>();
+  if (!unpack)
+    return {};
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(codes.getType()).getShape();
+  MLIRContext *context = codes.getContext();
+  SmallVector<AffineExpr> inOrder;
+  for (int64_t axis = 0, rank = shape.size(); axis < rank; ++axis)
+    inOrder.push_back(getAffineDimExpr(axis, context));
+  AffineExpr last = inOrder.pop_back_val();
+  inOrder.append({last.floorDiv(8), last % 8});
+  bool isInOrder = unpack.getPacking().getBitMap(shape, format.getWidth()) == AffineMap::get(shape.size(), 0, inOrder, context);
+  return isInOrder && shape.back() % MatmulForm::bitsPerWord == 0 ? unpack.getPacked() : Value();
+}
+
+/// Four bytes a word, the first lowest.
+static Value buildWords(OpBuilder &builder, Location loc, Value bytes) {
+  auto type = cast<RankedTensorType>(bytes.getType());
+  constexpr int64_t perWord = MatmulForm::bitsPerWord / 8;
+  int64_t rank = type.getRank();
+  SmallVector<int64_t> shape(type.getShape());
+  shape.back() /= perWord;
+  auto wordsType = RankedTensorType::get(shape, builder.getI32Type());
+  shape.push_back(perWord);
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    groups.push_back({axis});
+  groups.back().push_back(rank);
+  Value split = tensor::ExpandShapeOp::create(builder, loc, type.clone(shape), bytes, groups);
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
+  Value empty = tensor::EmptyOp::create(builder, loc, wordsType.getShape(), wordsType.getElementType());
+  Value zeros = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+  AffineMap identity = builder.getMultiDimIdentityMap(rank + 1);
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  iterators.push_back(utils::IteratorType::reduction);
+  auto words =
+      linalg::GenericOp::create(builder, loc, wordsType, split, zeros, ArrayRef{identity, identity.getMajorSubMap(rank)}, iterators,
+                                [&](OpBuilder &b, Location at, ValueRange elements) {
+                                  Value byte = arith::ExtUIOp::create(b, at, b.getI32Type(), elements[0]);
+                                  Value place = arith::IndexCastOp::create(b, at, b.getI32Type(), linalg::IndexOp::create(b, at, rank));
+                                  place = arith::MulIOp::create(b, at, place, arith::ConstantOp::create(b, at, b.getI32IntegerAttr(8)));
+                                  Value placed = arith::ShLIOp::create(b, at, byte, place);
+                                  linalg::YieldOp::create(b, at, arith::OrIOp::create(b, at, placed, elements[1]).getResult());
+                                });
+  return words.getResult(0);
+}
+
 /// The left codes in words along the reduction, which is their last axis.
 PackedMatmul::Operand PackedMatmul::prepareLhsBits() {
   Value codes = op.getLhs();
   auto type = cast<RankedTensorType>(codes.getType());
+  if (Value bytes = getBytesOfWords(codes, op.getLhsScheme()->getFormat()))
+    return expandLikeResult(splitAxes({buildWords(rewriter, loc, bytes), op.getLhsMap()}));
   SmallVector<int64_t> shape{1};
   llvm::append_range(shape, type.getShape().drop_back());
   shape.push_back(form.getNumWords());

@@ -281,7 +281,7 @@ RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulFor
   constexpr int64_t inFlight = 12; // dot products that hide the latency of one another
   // Dot products in the body of the innermost loop, all codes of a byte. Measured on Zen 5: bodies of 64 ran at two thirds of the speed.
   constexpr int64_t inBody = 48;
-  int64_t places = form.rhsWidth <= 8 ? getCodesPerByte(target, form, form.rhsWidth) : 1;
+  int64_t places = form.numBits != 0 || form.rhsWidth > 8 ? 1 : getCodesPerByte(target, form, form.rhsWidth);
   // Dots of a block and the sum over blocks are alive together.
   int64_t sums = form.block != 0 ? 2 : 1;
   for (int64_t vectors = 1; vectors <= 8; ++vectors)

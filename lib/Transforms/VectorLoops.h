@@ -40,6 +40,15 @@ struct TransposePlan {
 FailureOr<TransposePlan> planTranspose(linalg::LinalgOp op, QuantTargetAttrInterface target);
 void buildTransposeLoops(RewriterBase &rewriter, linalg::LinalgOp op, const TransposePlan &plan);
 
+/// A sum over the last dimension that puts fields (bits, or bytes) side by side in words: `wordsPerStep` words are one register of fields.
+struct WordPlan {
+  Value field; ///< In the body, before it is shifted to its place.
+  int64_t wordsPerStep;
+};
+FailureOr<WordPlan> planWords(linalg::LinalgOp op, QuantTargetAttrInterface target);
+/// `start`, if not null, is what words hold before, instead of what their buffer does.
+void buildWordLoops(RewriterBase &rewriter, linalg::LinalgOp op, const WordPlan &plan, Value start);
+
 /// The operation of the body that combines the accumulator of output `i` with something; null when there is no single one.
 Operation *getCombiner(linalg::LinalgOp op, unsigned i);
 

@@ -104,6 +104,13 @@ struct VectorizePass final : impl::VectorizePassBase<VectorizePass> {
         rewriter.eraseOp(op);
         continue;
       }
+      if (FailureOr<WordPlan> words = planWords(op, target); succeeded(words)) {
+        VectorPlan plan;
+        takeStarts(rewriter, op, plan, erased);
+        buildWordLoops(rewriter, op, *words, plan.starts.front());
+        rewriter.eraseOp(op);
+        continue;
+      }
       std::string reason;
       FailureOr<VectorPlan> plan = planVectors(op, target, reason);
       if (failed(plan)) {

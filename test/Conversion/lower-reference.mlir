@@ -97,6 +97,23 @@ func.func @contract_wide(%a: tensor<4x8xi16>, %b: tensor<8x6xi16>, %s: tensor<f3
 
 // -----
 
+// One plane has no loop of its own: the sum over the bits of a word can take in what makes the codes. Past the last code are zeros.
+// CHECK-LABEL: func @to_bits
+//       CHECK:   %[[PADDED:.*]] = tensor.pad
+//       CHECK:   %[[SPLIT:.*]] = tensor.expand_shape %[[PADDED]] {{.*}} : tensor<4x64xi8> into tensor<4x2x32xi8>
+//       CHECK:   %[[WORDS:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]} ins(%[[SPLIT]] : tensor<4x2x32xi8>) outs(%{{.*}} : tensor<4x2xi32>)
+//       CHECK:     %[[BIT:.*]] = arith.trunci %{{.*}} : i8 to i1
+//       CHECK:     arith.extui %[[BIT]] : i1 to i32
+//       CHECK:     arith.shli
+//       CHECK:     arith.ori
+//       CHECK:   tensor.expand_shape %[[WORDS]] {{.*}} into tensor<1x4x2xi32>
+func.func @to_bits(%c: tensor<4x40x!lowbit.code<#lowbit.binary>>) -> tensor<1x4x2xi32> {
+  %p = lowbit.to_bits %c : tensor<4x40x!lowbit.code<#lowbit.binary>> -> tensor<1x4x2xi32> of #lowbit.binary
+  return %p : tensor<1x4x2xi32>
+}
+
+// -----
+
 // Codes without a builtin type are bytes everywhere: signatures, constants, empty tensors.
 // CHECK-LABEL: func @code_types
 //  CHECK-SAME:   tensor<3xi8>) -> (tensor<3xi8>, tensor<3xi8>)

@@ -160,4 +160,79 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     }
     return
   }
+
+  // Bits side by side in words: a register of comparisons is two words. The word that no second one follows takes half a register.
+  // CHECK-LABEL: func @words_of_bits
+  //  CHECK-SAME:   %[[X:.*]]: memref<4x3x32xf32>
+  //       CHECK:   %[[Y:.*]] = memref.alloc
+  //   CHECK-NOT:   vector.store
+  //       CHECK:   %[[RUNS:.*]] = memref.collapse_shape %[[X]] {{.*}} into memref<4x96xf32>
+  //       CHECK:   scf.for %[[I:.*]] = %c0 to %c4
+  //       CHECK:     %[[XS:.*]] = vector.load %[[RUNS]][%[[I]], %c0] : memref<4x96xf32>, vector<64xf32>
+  //       CHECK:     %[[BITS:.*]] = arith.cmpf ult, %[[XS]], %{{.*}} : vector<64xf32>
+  //       CHECK:     %[[WORDS:.*]] = vector.bitcast %[[BITS]] : vector<64xi1> to vector<2xi32>
+  //       CHECK:     vector.store %[[WORDS]], %[[Y]][%[[I]], %c0] : memref<4x3xi32>, vector<2xi32>
+  //       CHECK:     vector.load %[[RUNS]][%[[I]], %c64] : memref<4x96xf32>, vector<32xf32>
+  //       CHECK:     vector.bitcast %{{.*}} : vector<32xi1> to vector<1xi32>
+  func.func @words_of_bits(%x: memref<4x3x32xf32>) -> memref<4x3xi32> {
+    %y = memref.alloc() : memref<4x3xi32>
+    %zero = arith.constant 0 : i32
+    %limit = arith.constant 0.0 : f32
+    linalg.fill ins(%zero : i32) outs(%y : memref<4x3xi32>)
+    linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%x : memref<4x3x32xf32>) outs(%y : memref<4x3xi32>) {
+    ^bb0(%a: f32, %o: i32):
+      %isNegative = arith.cmpf ult, %a, %limit : f32
+      %bit = arith.extui %isNegative : i1 to i32
+      %k = linalg.index 2 : index
+      %place = arith.index_cast %k : index to i32
+      %placed = arith.shli %bit, %place : i32
+      %0 = arith.ori %placed, %o : i32
+      linalg.yield %0 : i32
+    }
+    return %y : memref<4x3xi32>
+  }
+
+  // Bytes in their order are words already; what the buffer holds before stays.
+  // CHECK-LABEL: func @words_of_bytes
+  //       CHECK:   %[[BYTES:.*]] = vector.load %{{.*}} : memref<64xi8>, vector<64xi8>
+  //       CHECK:   %[[WORDS:.*]] = vector.bitcast %[[BYTES]] : vector<64xi8> to vector<16xi32>
+  //       CHECK:   %[[BEFORE:.*]] = vector.load %{{.*}} : memref<16xi32>, vector<16xi32>
+  //       CHECK:   %[[ALL:.*]] = arith.ori %[[WORDS]], %[[BEFORE]]
+  //       CHECK:   vector.store %[[ALL]]
+  func.func @words_of_bytes(%x: memref<16x4xi8>, %y: memref<16xi32>) {
+    %eight = arith.constant 8 : i32
+    linalg.generic {indexing_maps = [#map, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<16x4xi8>) outs(%y : memref<16xi32>) {
+    ^bb0(%a: i8, %o: i32):
+      %byte = arith.extui %a : i8 to i32
+      %j = linalg.index 1 : index
+      %number = arith.index_cast %j : index to i32
+      %place = arith.muli %number, %eight : i32
+      %placed = arith.shli %byte, %place : i32
+      %0 = arith.ori %o, %placed : i32
+      linalg.yield %0 : i32
+    }
+    return
+  }
+
+  // The highest bit first is no register of lanes: a sum like any other.
+  // CHECK-LABEL: func @words_backwards
+  //   CHECK-NOT:   vector.bitcast
+  //       CHECK:   return
+  func.func @words_backwards(%x: memref<16x4xi8>, %y: memref<16xi32>) {
+    %eight = arith.constant 8 : i32
+    %last = arith.constant 24 : i32
+    linalg.generic {indexing_maps = [#map, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<16x4xi8>) outs(%y : memref<16xi32>) {
+    ^bb0(%a: i8, %o: i32):
+      %byte = arith.extui %a : i8 to i32
+      %j = linalg.index 1 : index
+      %number = arith.index_cast %j : index to i32
+      %offset = arith.muli %number, %eight : i32
+      %place = arith.subi %last, %offset : i32
+      %placed = arith.shli %byte, %place : i32
+      %0 = arith.ori %o, %placed : i32
+      linalg.yield %0 : i32
+    }
+    return
+  }
 }

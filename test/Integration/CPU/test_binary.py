@@ -30,10 +30,14 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     a, b = rng.choice([-1, 1], (m, k)), rng.choice([-1, 1], (k, n))
     bias = rng.integers(-99, 99, n)
     bits = (a < 0).astype(np.uint8)
+    reals = a.astype(np.float32) * rng.uniform(0.1, 9, (m, k)).astype(np.float32)
+    # The sign of zero is no sign, and NaN is the smallest value.
+    special = rng.random((m, k)) < 0.1
+    reals = np.where(special, np.where(a < 0, np.float32("nan"), rng.choice([0.0, -0.0], (m, k))), reals).astype(np.float32)
     lhs_type, rhs_type, element = f"tensor<{m}x{k}x{CODE}>", f"tensor<{f'{n}x{k}' if case.transposed else f'{k}x{n}'}x{CODE}>", "f32" if case.scaled else "i32"
     given, array, made = {
         "given": (lhs_type, bits.astype(np.int8), ""),
-        "real": (f"tensor<{m}x{k}xf32>", a.astype(np.float32) * rng.uniform(0.1, 9, (m, k)).astype(np.float32), f"lowbit.quantize %a{i}, %one{i} <#lowbit.binary> : (tensor<{m}x{k}xf32>, tensor<f32>) -> {lhs_type}"),
+        "real": (f"tensor<{m}x{k}xf32>", reals, f"lowbit.quantize %a{i}, %one{i} <#lowbit.binary> : (tensor<{m}x{k}xf32>, tensor<f32>) -> {lhs_type}"),
         "packed": (f"tensor<{m}x{k // 8}xi8>", np.packbits(bits, axis=-1, bitorder="little").view(np.int8), f"lowbit.unpack %a{i} : tensor<{m}x{k // 8}xi8> -> {lhs_type} of #lowbit.binary as #lowbit.row_major"),
     }[case.lhs]
     values = {f"a{i}": array, f"bias{i}": bias.astype({"f32": np.float32, "i32": np.int32}[element])}
@@ -72,7 +76,7 @@ SWEEPS = {
     "columns": [Case(3, n, 64) for n in (1, 15, 16, 17, 48, 63, 64, 65, 129)],
     "depth": [Case(5, 21, k) for k in (1, 2, 7, 31, 32, 33, 63, 64, 65, 97)],
     "scales": [Case(m, 21, k, True, transposed=t) for m, k in ((1, 31), (5, 32), (17, 97)) for t in (False, True)],
-    "activations": [Case(5, 21, k, lhs=lhs) for k in (8, 32, 40, 64, 96, 256) for lhs in ("real", "packed")],
+    "activations": [Case(5, 21, k, lhs=lhs) for k in (8, 32, 40, 64, 96, 256, 544, 1088) for lhs in ("real", "packed")],
 }
 
 
