@@ -66,7 +66,7 @@ PackedMatmul::Operand PackedMatmul::prepareLhsBits() {
   llvm::append_range(shape, type.getShape().drop_back());
   shape.push_back(form.getNumWords());
   auto planesType = RankedTensorType::get(shape, rewriter.getI32Type());
-  Value planes = ToBitsOp::create(rewriter, loc, planesType, codes, op.getLhsScheme()->getFormat());
+  Value planes = rewriter.createOrFold<ToBitsOp>(loc, planesType, codes, op.getLhsScheme()->getFormat());
   // The format has one plane.
   SmallVector<ReassociationIndices> groups{{0, 1}};
   for (int64_t axis = 2; axis <= type.getRank(); ++axis)

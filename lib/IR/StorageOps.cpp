@@ -33,6 +33,15 @@ LogicalResult FromBitsOp::verify() {
   return success();
 }
 
+OpFoldResult ToBitsOp::fold(FoldAdaptor) {
+  auto source = getCodes().getDefiningOp<FromBitsOp>();
+  int64_t last = cast<RankedTensorType>(getCodes().getType()).getShape().back();
+  // Where codes fill words, no bit of a plane is padding.
+  bool isInverse = source && source.getFormat() == getFormat() && source.getPlanes().getType() == getPlanes().getType() &&
+                   !ShapedType::isDynamic(last) && last % getElementTypeOrSelf(getPlanes().getType()).getIntOrFloatBitWidth() == 0;
+  return isInverse ? source.getPlanes() : Value();
+}
+
 OpFoldResult FromBitsOp::fold(FoldAdaptor) {
   auto source = getPlanes().getDefiningOp<ToBitsOp>();
   bool isInverse = source && source.getFormat() == getFormat() && source.getCodes().getType() == getCodes().getType();

@@ -24,6 +24,7 @@ static void buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(createLowerReferencePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createDuplicateFillsPass()); // one that two results share would be placed where one of them lies
   buildBufferizePipeline(pm);
   pm.addPass(createPlanWorkspacePass());
   buildLowerToLLVMPipeline(pm);

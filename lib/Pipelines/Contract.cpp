@@ -11,6 +11,7 @@
 namespace mlir::lowbit {
 
 void buildContractPipeline(OpPassManager &pm) {
+  pm.addPass(createGatherBitsPass());
   pm.addPass(createUnfoldWindowsPass());
   pm.addPass(createPackWeightsPass());
   pm.addPass(createLowerContractPass());

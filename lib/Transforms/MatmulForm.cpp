@@ -69,8 +69,7 @@ static FailureOr<int64_t> getBlock(ContractOp op, unsigned k, int64_t depth) {
   return block;
 }
 
-/// Whether the only bit of a code is its sign: 0 is 1 and 1 is -1.
-static bool isSign(NumberFormatAttrInterface format) {
+bool isSign(NumberFormatAttrInterface format) {
   return format.isInteger() && format.getWidth() == 1 && format.decode(0) == 1 && format.decode(1) == -1;
 }
 

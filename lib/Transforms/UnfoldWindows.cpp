@@ -3,6 +3,7 @@
 
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Constants.h"
+#include "lowbit/Transforms/MatmulForm.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -48,7 +49,7 @@ Value collapse(OpBuilder &builder, Value value, const Groups &groups) {
     return value;
   if (ElementsAttr constant = reshapeConstant(getConstantElements(value), type))
     return arith::ConstantOp::create(builder, value.getLoc(), cast<TypedAttr>(constant));
-  return tensor::CollapseShapeOp::create(builder, value.getLoc(), type, value, groups);
+  return builder.createOrFold<tensor::CollapseShapeOp>(value.getLoc(), type, value, groups);
 }
 
 /// A copy of one element of `source`, at the index `exprs`, to every index of `shape`.
@@ -156,7 +157,8 @@ StringRef Windows::sortRhs() {
 StringRef Windows::sortLoops() {
   if (llvm::is_contained(sizes, ShapedType::kDynamic) || llvm::is_contained(sizes, 0))
     return "a loop has a dynamic size, or none";
-  if (!getElementTypeOrSelf(op.getLhs().getType()).isInteger(8))
+  // Signs have no builtin type, but take a byte each until they are words.
+  if (!getElementTypeOrSelf(op.getLhs().getType()).isInteger(8) && !isSign(op.getLhsSchemeAttr().getFormat()))
     return "left codes do not take a byte each";
   SmallVector<AffineExpr> dims;
   for (auto [loop, size] : llvm::enumerate(sizes))
@@ -237,7 +239,7 @@ Value Windows::gather(OpBuilder &builder) {
   numLoops = copied.shape.size();
 
   Location loc = op.getLoc();
-  Value empty = tensor::EmptyOp::create(builder, loc, copied.shape, builder.getI8Type());
+  Value empty = tensor::EmptyOp::create(builder, loc, copied.shape, getElementTypeOrSelf(copied.source.getType()));
   SmallVector<AffineMap> maps{AffineMap::get(numLoops, 0, copied.exprs, builder.getContext()), builder.getMultiDimIdentityMap(numLoops)};
   SmallVector<utils::IteratorType> iterators(numLoops, utils::IteratorType::parallel);
   auto copy =
@@ -311,7 +313,8 @@ struct UnfoldWindowsPass final : impl::UnfoldWindowsPassBase<UnfoldWindowsPass> 
       return;
     SmallVector<ContractOp> convolutions;
     getOperation()->walk([&](ContractOp op) {
-      if (op.isInteger() && !op.getLhsMap().isProjectedPermutation())
+      bool hasOneReduction = llvm::count(op.getIteratorTypes(), utils::IteratorType::reduction) == 1;
+      if (op.isInteger() && !(op.getLhsMap().isProjectedPermutation() && hasOneReduction))
         convolutions.push_back(op);
     });
     IRRewriter rewriter(&getContext());

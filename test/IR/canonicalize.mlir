@@ -41,6 +41,19 @@ func.func @bits_of_codes(%c: tensor<4x20x!lowbit.code<#lowbit.ternary>>) -> tens
   return %d : tensor<4x20x!lowbit.code<#lowbit.ternary>>
 }
 
+// Planes come back where codes fill their words; else bits past the last code would have to become zero.
+// CHECK-LABEL: func @codes_of_planes
+//  CHECK-SAME:   %[[P:[^ ]*]]: tensor<2x4x1xi32>, %[[Q:[^ ]*]]: tensor<2x4x1xi32>
+//       CHECK:   %[[PADDED:.*]] = lowbit.to_bits
+//       CHECK:   return %[[P]], %[[PADDED]]
+func.func @codes_of_planes(%p: tensor<2x4x1xi32>, %q: tensor<2x4x1xi32>) -> (tensor<2x4x1xi32>, tensor<2x4x1xi32>) {
+  %c = lowbit.from_bits %p : tensor<2x4x1xi32> -> tensor<4x32x!lowbit.code<#lowbit.ternary>> of #lowbit.ternary
+  %r = lowbit.to_bits %c : tensor<4x32x!lowbit.code<#lowbit.ternary>> -> tensor<2x4x1xi32> of #lowbit.ternary
+  %d = lowbit.from_bits %q : tensor<2x4x1xi32> -> tensor<4x20x!lowbit.code<#lowbit.ternary>> of #lowbit.ternary
+  %s = lowbit.to_bits %d : tensor<4x20x!lowbit.code<#lowbit.ternary>> -> tensor<2x4x1xi32> of #lowbit.ternary
+  return %r, %s : tensor<2x4x1xi32>, tensor<2x4x1xi32>
+}
+
 // An operand that the epilogue does not read is dropped with its map.
 // CHECK-LABEL: func @unread_epilogue_operand
 //  CHECK-SAME:   %[[BIAS:[^ ]*]]: tensor<6xi32>, %[[UNREAD:[^ ]*]]: tensor<6xf32>

@@ -51,6 +51,26 @@ func.func @point(%x: tensor<6x8x3xi8>, %k: tensor<5x1x1x3xi8>, %init: tensor<6x8
   return %r : tensor<6x8x5xi32>
 }
 
+// A reduction of several loops is one of their product, whether or not anything is copied.
+// CHECK-LABEL: func @gathered
+//   CHECK-NOT:   linalg.generic
+//       CHECK:   %[[ROWS:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0, 1], [2, 3, 4]] : tensor<6x8x2x2x3xi8> into tensor<48x12xi8>
+//       CHECK:   lhs(%[[ROWS]] <#lowbit.int<8>> : tensor<48x12xi8>)
+func.func @gathered(%x: tensor<6x8x2x2x3xi8>, %k: tensor<2x2x3x5xi8>, %init: tensor<6x8x5xi32>) -> tensor<6x8x5xi32> {
+  %r = lowbit.contract [affine_map<(h, w, o, i, j, c) -> (h, w, i, j, c)>, #kernel, #image] lhs(%x <#lowbit.int<8>> : tensor<6x8x2x2x3xi8>)
+    rhs(%k <#lowbit.int<8>> : tensor<2x2x3x5xi8>) outs(%init : tensor<6x8x5xi32>) -> tensor<6x8x5xi32>
+  return %r : tensor<6x8x5xi32>
+}
+
+// Signs take a byte each.
+// CHECK-LABEL: func @signs
+//       CHECK:   linalg.generic {{.*}} ins(%{{.*}} : tensor<7x27x!lowbit.code<#lowbit.binary>>) outs(%{{.*}} : tensor<6x8x2x6x!lowbit.code<#lowbit.binary>>)
+func.func @signs(%x: tensor<7x9x3x!lowbit.code<#lowbit.binary>>, %k: tensor<2x2x3x5x!lowbit.code<#lowbit.binary>>, %init: tensor<6x8x5xi32>) -> tensor<6x8x5xi32> {
+  %r = lowbit.contract [#window, #kernel, #image] lhs(%x <#lowbit.binary> : tensor<7x9x3x!lowbit.code<#lowbit.binary>>)
+    rhs(%k <#lowbit.binary> : tensor<2x2x3x5x!lowbit.code<#lowbit.binary>>) outs(%init : tensor<6x8x5xi32>) -> tensor<6x8x5xi32>
+  return %r : tensor<6x8x5xi32>
+}
+
 // With a step, elements are left out.
 // CHECK-LABEL: func @step
 //       CHECK:   linalg.generic {{.*}} ins(%{{.*}} : tensor<11x15x3xi8>) outs(%{{.*}} : tensor<6x8x3xi8>)

@@ -64,6 +64,35 @@ def FormContractsPass : Pass<"lowbit-form-contracts"> {
   let dependentDialects = ["LowbitDialect", "arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def GatherBitsPass : Pass<"lowbit-gather-bits"> {
+  let summary = "Take the windows of convolutions of signs as words";
+  let description = [{
+    A contraction of codes of one bit, the sign, whose left codes are indexed by sums of loops: channels, the last axis of the left codes and
+    the innermost of the window, become words once, and windows are copied as words, a thirty-second of the codes. Reals that are padded
+    before they are quantized by one known scale are not: words are, with the code of the padding. No product changes. Runs before
+    `lowbit-unfold-windows`, which makes a matmul of the rest; `lowbit-lower-contract` takes the words as they are.
+
+    Left alone, with a remark that says why: channels that do not fill words or are not innermost, and dynamic sizes. For targets without
+    vectors nothing is done.
+
+    ```text
+    %x = tensor.pad %reals … : tensor<7x5x64xf32> to tensor<9x7x64xf32>
+    %q = lowbit.quantize %x, %one <#lowbit.binary> … -> tensor<9x7x64x!lowbit.code<#lowbit.binary>>
+    %r = lowbit.contract [affine_map<(h, w, o, i, j, c) -> (h + i, w + j, c)>, …] lhs(%q …) rhs(%w … : tensor<3x3x64x8x!lowbit.code<#lowbit.binary>>) …
+    // ==>
+    %codes = lowbit.quantize %reals, %one <#lowbit.binary> … -> tensor<7x5x64x!lowbit.code<#lowbit.binary>>
+    %planes = lowbit.to_bits %codes … -> tensor<1x7x5x2xi32>
+    %words = tensor.insert_slice … into %border[1, 1, 0] … : tensor<7x5x2xi32> into tensor<9x7x2xi32>
+    %windows = linalg.generic … ins(%image : tensor<9x14xi32>) outs(… : tensor<7x5x3x6xi32>) { … linalg.yield %in : i32 }
+    %flat = lowbit.from_bits … -> tensor<35x576x!lowbit.code<#lowbit.binary>>
+    %lhs = tensor.expand_shape %flat … into tensor<7x5x3x3x64x!lowbit.code<#lowbit.binary>>
+    %r = lowbit.contract [affine_map<(h, w, o, i, j, c) -> (h, w, i, j, c)>, …] lhs(%lhs …) rhs(%w …) …
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target to compile for; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect", "LowbitDialect"];
+}
+
 def LowerContractPass : Pass<"lowbit-lower-contract"> {
   let summary = "Cut integer contractions for the registers and caches of the target";
   let description = [{

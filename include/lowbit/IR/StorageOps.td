@@ -26,6 +26,7 @@ def Lowbit_ToBitsOp : Lowbit_Op<"to_bits", [Pure]> {
   let results = (outs RankedTensorOf<[I8, I16, I32, I64]>:$planes);
   let assemblyFormat = "$codes `:` type($codes) `->` type($planes) `of` $format attr-dict";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Lowbit_FromBitsOp : Lowbit_Op<"from_bits", [Pure]> {

@@ -25,6 +25,9 @@ struct MatmulForm {
 /// The matmul that `op` is, or failure with the reason why it is none that the target's dot products can do.
 FailureOr<MatmulForm> getMatmulForm(ContractOp op, QuantTargetAttrInterface target, std::string &reason);
 
+/// Whether the only bit of a code is its sign: 0 is 1 and 1 is -1.
+bool isSign(NumberFormatAttrInterface format);
+
 /// Bits of a constant code of an integer format once it is packed: as an unsigned integer from the smallest code on.
 unsigned getPackedWidth(NumberFormatAttrInterface format);
 

@@ -335,7 +335,7 @@ def FuseQDQPass : Pass<"lowbit-fuse-qdq"> {
 def UnfoldWindowsPass : Pass<"lowbit-unfold-windows"> {
   let summary = "Turn convolutions of codes into matmuls of their windows";
   let description = [{
-    An integer contraction whose left codes are indexed by sums of loops becomes a matmul: a row is a place of the result, the
+    An integer contraction whose left codes are indexed by sums of loops, or that sums over several, becomes a matmul: a row is a place of the result, the
     reduction is the window with its channels, in the order of the right codes. Left codes are copied window by window, unless windows do not
     overlap and leave nothing out (1 by 1, stride 1), where a reshape will do. A constant right side stays a constant. Sums are exact, so no
     bit changes.
