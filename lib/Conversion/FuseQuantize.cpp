@@ -23,10 +23,12 @@ static FailureOr<ContractOp> findContract(QuantizeOp op) {
   auto contract = op.getInput().getDefiningOp<ContractOp>();
   auto codes = dyn_cast<RankedTensorType>(op.getType());
   bool isConstant = op.getScheme().isPerTensor() && getSingleElement(op.getScales()) && (!op.getZeros() || getSingleElement(op.getZeros()));
-  // Narrower codes share bytes, which is a matter of packing.
-  if (!contract || !contract->hasOneUse() || !codes || !codes.hasStaticShape() || !codes.getElementType().isInteger(8) || !isConstant)
+  if (!contract || !contract->hasOneUse() || !codes || !codes.hasStaticShape() || !isConstant)
     return failure();
-  if (!contract.getSumType().isF32() || !getElementTypeOrSelf(contract.getResult().getType()).isF32())
+  // Narrower integers share bytes, which is a matter of packing; codes without a builtin type take a byte each.
+  if (!codes.getElementType().isInteger(8) && !isa<CodeType>(codes.getElementType()))
+    return failure();
+  if (!getElementTypeOrSelf(contract.getResult().getType()).isF32())
     return failure();
   return contract;
 }

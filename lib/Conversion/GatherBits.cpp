@@ -48,7 +48,8 @@ Value collapse(OpBuilder &builder, Value value, const Groups &groups) {
 struct PaddedCodes {
   QuantizeOp quantize;
   tensor::PadOp pad;
-  bool border; ///< The code of the padding.
+  tensor::ExpandShapeOp expand; ///< Adds axes of one after padding; may be null.
+  bool border;                  ///< The code of the padding.
 };
 
 std::optional<float> getSplatReal(Value value) {
@@ -60,7 +61,11 @@ std::optional<float> getSplatReal(Value value) {
 
 std::optional<PaddedCodes> getPaddedCodes(Value codes) {
   auto quantize = codes.getDefiningOp<QuantizeOp>();
-  auto pad = quantize ? quantize.getInput().getDefiningOp<tensor::PadOp>() : tensor::PadOp();
+  Value input = quantize ? quantize.getInput() : Value();
+  auto expand = input ? input.getDefiningOp<tensor::ExpandShapeOp>() : tensor::ExpandShapeOp();
+  if (expand)
+    input = expand.getSrc();
+  auto pad = input ? input.getDefiningOp<tensor::PadOp>() : tensor::PadOp();
   APFloat real(0.0f);
   if (!pad || !pad.getConstantPaddingValue() || !matchPattern(pad.getConstantPaddingValue(), m_ConstantFloat(&real)) ||
       !getElementTypeOrSelf(pad.getType()).isF32() || !pad.getSource().getType().hasStaticShape() || !pad.getType().hasStaticShape())
@@ -70,11 +75,12 @@ std::optional<PaddedCodes> getPaddedCodes(Value codes) {
   bool isShared = scale && cast<ShapedType>(quantize.getScales().getType()).getNumElements() == 1 && !quantize.getZeros();
   if (!isShared || (!scheme.isPerTensor() && !llvm::all_of(scheme.getBlock().asArrayRef(), [](int64_t block) { return block == 0; })))
     return std::nullopt;
-  if (getShape(pad.getSource()).back() != pad.getType().getShape().back())
+  int64_t channels = getShape(codes).back();
+  if (getShape(pad.getSource()).back() != channels || pad.getType().getShape().back() != channels || (expand && !scheme.isPerTensor()))
     return std::nullopt;
   float value = real.convertToFloat();
   float scaled = scheme.getScaling() == Scaling::Reciprocal ? value * (1.0f / *scale) : value / *scale;
-  return PaddedCodes{quantize, pad, (scheme.getFormat().encode(scaled, 0) & 1) != 0};
+  return PaddedCodes{quantize, pad, expand, (scheme.getFormat().encode(scaled, 0) & 1) != 0};
 }
 
 /// Bits of `codes` along their last axis.
@@ -82,18 +88,21 @@ Value buildWords(OpBuilder &builder, Value codes, NumberFormatAttrInterface form
   Location loc = codes.getLoc();
   Type word = builder.getIntegerType(MatmulForm::bitsPerWord);
   if (std::optional<PaddedCodes> padded = getPaddedCodes(codes)) {
-    auto [quantize, pad, border] = *padded;
+    auto [quantize, pad, expand, border] = *padded;
     Type type = cast<RankedTensorType>(codes.getType()).clone(getShape(pad.getSource()));
     Value inner = QuantizeOp::create(builder, loc, type, pad.getSource(), quantize.getScales(), Value(), quantize.getScheme());
     Value words = buildWords(builder, inner, format);
-    SmallVector<int64_t> shape(getShape(codes));
-    shape.back() = getShape(words).back();
+    SmallVector<int64_t> shape(pad.getType().getShape()), expanded(getShape(codes));
+    shape.back() = expanded.back() = getShape(words).back();
     Value filler = arith::ConstantOp::create(builder, loc, builder.getIntegerAttr(word, border ? -1 : 0));
     Value empty = tensor::EmptyOp::create(builder, loc, shape, word);
     Value filled = linalg::FillOp::create(builder, loc, filler, empty).getResult(0);
     SmallVector<OpFoldResult> strides(shape.size(), builder.getIndexAttr(1));
-    return tensor::InsertSliceOp::create(builder, loc, words, filled, pad.getMixedLowPad(),
-                                         getAsIndexOpFoldResult(builder.getContext(), getShape(words)), strides);
+    Value all = tensor::InsertSliceOp::create(builder, loc, words, filled, pad.getMixedLowPad(),
+                                              getAsIndexOpFoldResult(builder.getContext(), getShape(words)), strides);
+    if (!expand)
+      return all;
+    return tensor::ExpandShapeOp::create(builder, loc, RankedTensorType::get(expanded, word), all, expand.getReassociationIndices());
   }
   SmallVector<int64_t> shape{1};
   llvm::append_range(shape, getShape(codes));

@@ -225,7 +225,7 @@ Value PackedMatmul::buildElement(OpBuilder &b, Location at, ValueRange elements)
   for (unsigned i = 0; i < numWholeScales; ++i)
     sum = arith::MulFOp::create(b, at, sum, buildAsReal(b, at, elements[i]));
   elements = elements.drop_front(numWholeScales);
-  Type sumType = op.getSumType(), resultType = getElementTypeOrSelf(op.getResult().getType());
+  Type sumType = op.getSumType(), resultType = getResultElementType();
   if (sumType.isInteger(64))
     sum = arith::ExtSIOp::create(b, at, sumType, sum);
   if (!op.hasEpilogue())
@@ -256,8 +256,9 @@ void PackedMatmul::buildConsumer() {
   for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
     inputs.push_back(splitLikeResult({operand, op.getMap(3 + i)}));
   bool isPadded = splits[form.m].getPadded() != form.rows || splits[form.n].getPadded() != form.columns;
-  Type elementType = getElementTypeOrSelf(op.getResult().getType());
-  Operand init = isPadded ? buildEmpty(elementType, /*hasBlocks=*/false) : splitAxes({op.getInit(), op.getResultMap()});
+  Type elementType = getResultElementType();
+  bool isStored = elementType == getElementTypeOrSelf(op.getResult().getType());
+  Operand init = isPadded || !isStored ? buildEmpty(elementType, /*hasBlocks=*/false) : splitAxes({op.getInit(), op.getResultMap()});
   consumer = buildGeneric(inputs, init, {}, [&](OpBuilder &b, Location at, ValueRange elements) { return buildElement(b, at, elements); });
 }
 
@@ -275,6 +276,13 @@ void PackedMatmul::buildBytes() {
     buildBlockSum();
 }
 
+/// Codes without a builtin type are computed as what stores them.
+Type PackedMatmul::getResultElementType() {
+  Type type = getElementTypeOrSelf(op.getResult().getType());
+  auto code = dyn_cast<CodeType>(type);
+  return code ? code.getFormat().getStorageType() : type;
+}
+
 Value PackedMatmul::build() {
   if (form.numBits != 0) {
     packedLhs = prepareLhsBits();
@@ -288,7 +296,7 @@ Value PackedMatmul::build() {
   }
   buildConsumer();
 
-  auto type = cast<RankedTensorType>(op.getResult().getType());
+  auto type = cast<RankedTensorType>(op.getResult().getType()).clone(getResultElementType());
   SmallVector<int64_t> padded;
   SmallVector<ReassociationIndices> groups;
   for (AffineExpr expr : op.getResultMap().getResults()) {
@@ -296,12 +304,15 @@ Value PackedMatmul::build() {
     padded.push_back(split.getPadded());
     groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(split.first, split.first + split.sizes.size())));
   }
-  Value whole = tensor::CollapseShapeOp::create(rewriter, loc, type.clone(padded), consumer.getResult(0), groups);
-  if (type.getShape() == ArrayRef<int64_t>(padded))
-    return whole;
-  SmallVector<OpFoldResult> offsets(padded.size(), rewriter.getIndexAttr(0)), strides(padded.size(), rewriter.getIndexAttr(1));
-  return tensor::ExtractSliceOp::create(rewriter, loc, type, whole, offsets, getAsIndexOpFoldResult(rewriter.getContext(), type.getShape()),
-                                        strides);
+  Value result = tensor::CollapseShapeOp::create(rewriter, loc, type.clone(padded), consumer.getResult(0), groups);
+  if (type.getShape() != ArrayRef<int64_t>(padded)) {
+    SmallVector<OpFoldResult> offsets(padded.size(), rewriter.getIndexAttr(0)), strides(padded.size(), rewriter.getIndexAttr(1));
+    result = tensor::ExtractSliceOp::create(rewriter, loc, type, result, offsets,
+                                            getAsIndexOpFoldResult(rewriter.getContext(), type.getShape()), strides);
+  }
+  if (type == op.getResult().getType())
+    return result;
+  return UnrealizedConversionCastOp::create(rewriter, loc, op.getResult().getType(), result).getResult(0);
 }
 
 } // namespace mlir::lowbit

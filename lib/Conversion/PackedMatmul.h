@@ -111,6 +111,7 @@ private:
   void buildDifferences();
   void buildBlockSum();
   void buildConsumer();
+  Type getResultElementType();
   void appendScales(bool inBlocks, SmallVectorImpl<Operand> &inputs);
   Value buildElement(OpBuilder &b, Location at, ValueRange elements);
 

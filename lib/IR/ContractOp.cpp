@@ -123,12 +123,15 @@ LogicalResult ContractOp::verifyRegions() {
       return emitOpError() << "(C6) epilogue argument " << argument.getArgNumber() << " has type " << argument.getType() << "; expected "
                            << getElementTypeOrSelf(operand.getType());
   auto yield = cast<YieldOp>(body.getTerminator());
-  if (!yield.getValue() || yield.getValue().getType() != element) {
+  auto code = dyn_cast<CodeType>(element);
+  if (!yield.getValue() || yield.getValue().getType() != (code ? code.getFormat().getStorageType() : element)) {
     InFlightDiagnostic diagnostic = yield.emitOpError() << "(C6) yields ";
     if (yield.getValue())
       diagnostic << yield.getValue().getType();
     else
       diagnostic << "nothing";
+    if (code)
+      return diagnostic << "; expected " << code.getFormat().getStorageType() << ", which stores the result's element type " << element;
     return diagnostic << "; expected the result's element type " << element;
   }
   return success();

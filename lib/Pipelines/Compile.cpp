@@ -43,6 +43,7 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createLinalgFoldUnitExtentDimsPass());
   cleanUp(pm);
   pm.addPass(createFormContractsPass());
+  pm.addPass(createGatherBitsPass()); // takes borders off what a contraction then writes as codes
   pm.addPass(createFuseQuantizePass());
   buildContractPipeline(pm);
   pm.addPass(createLowerReferencePass());

@@ -11,7 +11,6 @@
 namespace mlir::lowbit {
 
 void buildContractPipeline(OpPassManager &pm) {
-  pm.addPass(createGatherBitsPass());
   pm.addPass(createUnfoldWindowsPass());
   pm.addPass(createPackWeightsPass());
   pm.addPass(createLowerContractPass());

@@ -48,6 +48,32 @@ func.func @reciprocal(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %s: tensor<f32>, %
 
 // -----
 
+// Codes without a builtin type are computed as what stores them; the sum of such codes may be an integer that the epilogue makes real.
+// CHECK-LABEL: func @signs
+//       CHECK:   lowbit.contract {{.*}} outs(%{{.*}} : tensor<4x6x!lowbit.code<#lowbit.binary>>)
+//       CHECK:     %[[REAL:.*]] = arith.sitofp %{{.*}} : i32 to f32
+//       CHECK:     %[[SCALED:.*]] = arith.divf %[[REAL]]
+//       CHECK:     %[[SIGN:.*]] = arith.cmpf ult, %[[SCALED]]
+//       CHECK:     %[[CODE:.*]] = arith.extui %[[SIGN]] : i1 to i8
+//       CHECK:     lowbit.yield %[[CODE]] : i8
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+!code = !lowbit.code<#lowbit.binary>
+func.func @signs(%a: tensor<4x8x!code>, %b: tensor<8x6x!code>, %e: tensor<4x6xf32>) -> tensor<4x6x!code> {
+  %scale = arith.constant dense<0.25> : tensor<f32>
+  %r = lowbit.contract [#lhs, #rhs, #out] lhs(%a <#lowbit.binary> : tensor<4x8x!code>) rhs(%b <#lowbit.binary> : tensor<8x6x!code>)
+    outs(%e : tensor<4x6xf32>) epilogue() {
+  ^bb0(%sum: i32):
+    %real = arith.sitofp %sum : i32 to f32
+    lowbit.yield %real : f32
+  } -> tensor<4x6xf32>
+  %c = lowbit.quantize %r, %scale <#lowbit.binary> : (tensor<4x6xf32>, tensor<f32>) -> tensor<4x6x!code>
+  return %c : tensor<4x6x!code>
+}
+
+// -----
+
 // Somebody else reads the reals; a scale comes from them; scales of rows; codes that share bytes.
 // CHECK-LABEL: func @stay
 // CHECK-COUNT-4: lowbit.quantize

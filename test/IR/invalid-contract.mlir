@@ -360,6 +360,21 @@ func.func @epilogue_yields_type(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %init: t
 
 // -----
 
+#mk = affine_map<(m, n, k) -> (m, k)>
+#kn = affine_map<(m, n, k) -> (k, n)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+func.func @epilogue_yields_code(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %init: tensor<4x6x!lowbit.code<#lowbit.binary>>) {
+  %r = lowbit.contract [#mk, #kn, #mn] lhs(%a <#lowbit.int<8>> : tensor<4x8xi8>) rhs(%b <#lowbit.int<8>> : tensor<8x6xi8>)
+    outs(%init : tensor<4x6x!lowbit.code<#lowbit.binary>>) epilogue() {
+  ^bb0(%sum: i32):
+    // expected-error @+1 {{(C6) yields 'i32'; expected 'i8', which stores the result's element type '!lowbit.code<#lowbit.binary>'}}
+    lowbit.yield %sum : i32
+  } -> tensor<4x6x!lowbit.code<#lowbit.binary>>
+  return
+}
+
+// -----
+
 func.func @yield_alone(%x: f32) {
   // expected-error @+1 {{'lowbit.yield' op expects parent op 'lowbit.contract'}}
   lowbit.yield %x : f32

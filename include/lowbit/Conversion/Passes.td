@@ -32,7 +32,7 @@ def FuseQuantizePass : Pass<"lowbit-fuse-quantize"> {
   let description = [{
     `lowbit.quantize` with one scale that is known now, as the only reader of a `lowbit.contract`, becomes the end of its epilogue: the reals
     never are in memory. Its arithmetic is that of the op's document, and is not relaxed with the model's own (run it after
-    `lowbit-relax-float`). Codes narrower than a byte, and scales of axes, stay with `quantize`.
+    `lowbit-relax-float`). Integers narrower than a byte, and scales of axes, stay with `quantize`.
 
     ```text
     %r = lowbit.contract … -> tensor<128x1536xf32>

@@ -35,7 +35,8 @@ def Lowbit_ContractOp : Lowbit_Op<"contract", [
     - (C3) a side without a scheme is float and has neither scales nor zero points.
     - (C4) along reductions, blocks of both sides divide one another.
     - (C5) without scales both formats are integer and the epilogue takes (or the result is) i32 or i64.
-    - (C6) the epilogue takes the sum and one scalar an operand, and yields the element type of the result.
+    - (C6) the epilogue takes the sum and one scalar an operand, and yields the element type of the result: for `!lowbit.code` what stores a
+      code.
 
     Example:
     ```mlir
