@@ -48,8 +48,9 @@ def convolution(case: ConvCase) -> Prepared:
     return prepared
 
 
-def binary_convolution(case: ConvCase, image: np.ndarray, codes: np.ndarray, factor: np.ndarray) -> Prepared:
-    """f32 to f32, channels last: signs taken and packed, borders of +1, sums normalized by a factor a channel."""
+def binary_convolution(case: ConvCase, image: np.ndarray, codes: np.ndarray, factor: np.ndarray, signs: bool = False) -> Prepared:
+    """f32 to f32, channels last: signs taken and packed, borders of +1, sums normalized by a factor a channel. With `signs` those of the result
+    are taken and packed again, eight a byte."""
 
     def text(case: ConvCase, kernel: str, factor: str) -> str:
         before, after = case.pad
@@ -60,8 +61,15 @@ def binary_convolution(case: ConvCase, image: np.ndarray, codes: np.ndarray, fac
             f"tensor<{case.window}x{case.window}x{case.channels}x{case.outputs}{code}",
             f"tensor<{case.size}x{case.size}x{case.outputs}xf32>",
         )
+        threshold, result, returned = "", "%r", out
+        if signs:
+            packed, returned = out.replace("xf32>", code), f"tensor<1x{case.size}x{case.size}x{case.outputs // 32}xi32>"
+            threshold = f"""  %t = lowbit.quantize %r, %one <#lowbit.binary> : ({out}, tensor<f32>) -> {packed}
+  %p = lowbit.to_bits %t : {packed} -> {returned} of #lowbit.binary
+"""
+            result = "%p"
         maps = ["(h + i, w + j, c)", "(i, j, c, o)", "(h, w, o)", "(o)"]
-        return f"""func.func @main(%a: {given}xf32> {{lowbit.name = "a"}}) -> ({out} {{lowbit.name = "out"}}) {{
+        return f"""func.func @main(%a: {given}xf32> {{lowbit.name = "a"}}) -> ({returned} {{lowbit.name = "out"}}) {{
   %border = arith.constant 1.0 : f32
   %one = arith.constant dense<1.0> : tensor<f32>
   %k = arith.constant {kernel} : {weights}
@@ -80,10 +88,10 @@ def binary_convolution(case: ConvCase, image: np.ndarray, codes: np.ndarray, fac
     %scaled = arith.mulf %real, %scale : f32
     lowbit.yield %scaled : f32
   }} -> {out}
-  return %r : {out}
+{threshold}  return {result} : {returned}
 }}
 """
 
-    small = ConvCase(8, 64, 16, case.window)
+    small = ConvCase(8, 64, 32, case.window)
     require_kernel(text(small, f'dense<"0x{"01" * small.weight_bytes}">', "dense<0.5>"))
-    return prepare(text(case, literal(codes), literal(factor)), {"a": image}, 1, "packs, normalizes")
+    return prepare(text(case, literal(codes), literal(factor)), {"a": image}, 1, "packs, normalizes" + (", packs" if signs else ""))

@@ -48,11 +48,11 @@ static bool leavesAlone(Operation &op, Value root) {
          });
 }
 
-/// The op before `op` that sets all of `buffer`, an allocation of its own, to one scalar; null when something else may come between.
+/// The op before `op` that sets all of `buffer` to one scalar; null when something else may come between. Of a buffer that is no allocation
+/// of its own, such as a result's, others may be views: then nothing that touches memory may.
 static linalg::LinalgOp findFill(linalg::LinalgOp op, Value buffer) {
   Value root = getRoot(buffer);
-  if (!root.getDefiningOp<memref::AllocOp>())
-    return {};
+  bool isOwn = root.getDefiningOp<memref::AllocOp>() != nullptr;
   for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
     auto fill = dyn_cast<linalg::LinalgOp>(before);
     if (fill && fill.getNumDpsInits() == 1 && fill.getDpsInits()[0] == buffer)
@@ -61,7 +61,7 @@ static linalg::LinalgOp findFill(linalg::LinalgOp op, Value buffer) {
                      llvm::none_of(fill.getDpsInputs(), [](Value input) { return isa<ShapedType>(input.getType()); })
                  ? fill
                  : linalg::LinalgOp();
-    if (!leavesAlone(*before, root))
+    if (isOwn ? !leavesAlone(*before, root) : !isMemoryEffectFree(before) && !isa<memref::AllocOp>(before))
       return {};
   }
   return {};

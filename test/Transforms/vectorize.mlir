@@ -49,6 +49,17 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
+  // So does one into a buffer that others may see, if nothing but itself comes after the fill.
+  // CHECK-LABEL: func @start_of_result
+  //   CHECK-NOT:   vector.load %{{.*}} : memref<16x96xf32>
+  //       CHECK:   return
+  func.func @start_of_result(%a: memref<16x5xf32>, %b: memref<5x96xf32>, %c: memref<16x96xf32>) {
+    %zero = arith.constant 0.0 : f32
+    linalg.fill ins(%zero : f32) outs(%c : memref<16x96xf32>)
+    linalg.matmul ins(%a, %b : memref<16x5xf32>, memref<5x96xf32>) outs(%c : memref<16x96xf32>)
+    return
+  }
+
   // Each step of the outer sum goes on from what the steps before it left in the buffer.
   // CHECK-LABEL: func @two_sums
   //       CHECK:   vector.store

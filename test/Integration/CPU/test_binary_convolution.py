@@ -45,10 +45,14 @@ def result_size(case: Case) -> tuple[int, int]:
     return tuple((n + 2 * case.pad - (w - 1) * case.dilation - 1) // case.stride + 1 for n, w in zip(case.size, case.window, strict=True))
 
 
-def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], str, np.ndarray]:
-    """The text of one convolution, its arguments, its result, the arrays, the weights, and what numpy says."""
+def write_case(
+    i: int, case: Case, rng: np.random.Generator, image: np.ndarray | None = None
+) -> tuple[str, str, str, dict[str, np.ndarray], str, np.ndarray]:
+    """The text of one convolution, its arguments, its result, the arrays, the weights, and what numpy says. A given `image` is the last result."""
     (height, width), (channels, outputs), pad, batch = case.size, case.channels, case.pad, case.batch
-    image = rng.normal(size=(batch, height, width, channels)).astype(np.float32)
+    source = f"%r{i - 1}"
+    if image is None:
+        image, source = rng.normal(size=(batch, height, width, channels)).astype(np.float32), f"%a{i}"
     kernel = rng.choice([-1, 1], (*case.window, channels, outputs))
     factor, bias = rng.uniform(0.5, 1, outputs).astype(np.float32), rng.normal(size=outputs).astype(np.float32)
     padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=case.border)
@@ -66,7 +70,7 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     text = f"""  %k{i} = arith.constant dense_resource<k{i}> : tensor<{shapes["weights"]}x{CODE}>
   %border{i} = arith.constant {case.border:.8e} : f32
   %scale{i} = arith.constant dense<{case.scale:.8e}> : tensor<f32>
-  %x{i} = tensor.pad %a{i} low[0, {pad}, {pad}, 0] high[0, {pad}, {pad}, 0] {{
+  %x{i} = tensor.pad {source} low[0, {pad}, {pad}, 0] high[0, {pad}, {pad}, 0] {{
   ^bb0(%n: index, %h: index, %w: index, %c: index):
     tensor.yield %border{i} : f32
   }} : tensor<{shapes["given"]}xf32> to tensor<{shapes["wide"]}xf32>
@@ -91,10 +95,12 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
         result = f"%p{i} : tensor<1x{shapes['out'].rpartition('x')[0]}x{-(-outputs // 32)}xi32>"
         bits = np.pad(expected < 0, ((0, 0),) * 3 + ((0, -outputs % 32),))
         expected = np.packbits(bits, axis=-1, bitorder="little").view(np.int32)[None]
-    arguments = f'%a{i}: tensor<{shapes["given"]}xf32> {{lowbit.name = "a{i}"}}' + "".join(
-        f', %{name}{i}: tensor<{outputs}xf32> {{lowbit.name = "{name}{i}"}}' for name in "fb"
-    )
     values = {f"a{i}": image, f"f{i}": factor, f"b{i}": bias}
+    if source != f"%a{i}":
+        del values[f"a{i}"]
+    arguments = ", ".join(
+        f'%{name}: tensor<{"x".join(map(str, array.shape))}xf32> {{lowbit.name = "{name}"}}' for name, array in values.items()
+    )
     return text, arguments, result, values, f'k{i}: "0x01000000{codes.tobytes().hex()}"', expected
 
 
@@ -134,6 +140,20 @@ def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
     results = run(folder, target)
     different = [name for name, array in expected.items() if results[name].tobytes() != array.tobytes()]
     assert not different, f"{different} differ on {target}"
+
+
+@pytest.mark.parametrize("target", ["reference", *TARGETS])
+@pytest.mark.parametrize("channels", [32, 40])
+def test_chain(tmp_path: Path, target: str, channels: int) -> None:
+    """Signs from one convolution to the next, with a border between them."""
+    rng = np.random.default_rng(channels)
+    first = write_case(0, Case((7, 6), (64, channels), (3, 3), pad=1), rng)
+    second = write_case(1, Case((7, 6), (channels, 33), (3, 3), 2, pad=1, border=-1.0), rng, first[5])
+    value, kind = second[2].split(" : ")
+    text = f"func.func @main({first[1]}, {second[1]}) -> ({kind} {{lowbit.name = \"r\"}}) {{\n{first[0]}{second[0]}  return {value} : {kind}\n}}\n"
+    (tmp_path / "m.mlir").write_text(text + "{-# dialect_resources: { builtin: {\n" + f"{first[4]},\n{second[4]}" + "\n} } #-}\n")
+    np.savez(tmp_path / "in.npz", **first[3], **second[3])
+    assert run(tmp_path, target)["r"].tobytes() == second[5].tobytes()
 
 
 @pytest.mark.parametrize("channels", [40, 64])
