@@ -142,18 +142,25 @@ def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
     assert not different, f"{different} differ on {target}"
 
 
-@pytest.mark.parametrize("target", ["reference", *TARGETS])
-@pytest.mark.parametrize("channels", [32, 40])
-def test_chain(tmp_path: Path, target: str, channels: int) -> None:
-    """Signs from one convolution to the next, with a border between them."""
+def write_chain(folder: Path, channels: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Two convolutions, signs from one to the next and a border between them: m.mlir and in.npz; the inputs, and what numpy says of `r`."""
     rng = np.random.default_rng(channels)
     first = write_case(0, Case((7, 6), (64, channels), (3, 3), pad=1), rng)
     second = write_case(1, Case((7, 6), (channels, 33), (3, 3), 2, pad=1, border=-1.0), rng, first[5])
     value, kind = second[2].split(" : ")
     text = f"func.func @main({first[1]}, {second[1]}) -> ({kind} {{lowbit.name = \"r\"}}) {{\n{first[0]}{second[0]}  return {value} : {kind}\n}}\n"
-    (tmp_path / "m.mlir").write_text(text + "{-# dialect_resources: { builtin: {\n" + f"{first[4]},\n{second[4]}" + "\n} } #-}\n")
-    np.savez(tmp_path / "in.npz", **first[3], **second[3])
-    assert run(tmp_path, target)["r"].tobytes() == second[5].tobytes()
+    (folder / "m.mlir").write_text(text + "{-# dialect_resources: { builtin: {\n" + f"{first[4]},\n{second[4]}" + "\n} } #-}\n")
+    inputs = first[3] | second[3]
+    np.savez(folder / "in.npz", **inputs)
+    return inputs, second[5]
+
+
+@pytest.mark.parametrize("target", ["reference", *TARGETS])
+@pytest.mark.parametrize("channels", [32, 40])
+def test_chain(tmp_path: Path, target: str, channels: int) -> None:
+    """What is left between two convolutions is signs."""
+    _, expected = write_chain(tmp_path, channels)
+    assert run(tmp_path, target)["r"].tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("channels", [40, 64])

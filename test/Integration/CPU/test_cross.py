@@ -9,6 +9,7 @@ import lowbit
 import numpy as np
 import pytest
 from c_program import build, call, write_program
+from test_binary_convolution import write_chain
 from test_contract import SWEEPS, TARGETS, write_sweep
 
 EMULATORS = {
@@ -122,6 +123,18 @@ def run_twin(folder: Path, target: str, name: str, sources: list[str], compiler:
 def test_bits(tmp_path: Path, target: str, name: str) -> None:
     compiler, emulator = get_tools(target)
     run_twin(tmp_path, target, name, [], compiler, emulator)
+
+
+@pytest.mark.parametrize("target", EMULATORS)
+def test_signs(tmp_path: Path, target: str) -> None:
+    """Convolutions of signs: words out of comparisons, and population counts."""
+    compiler, emulator = get_tools(target)
+    inputs, expected = write_chain(tmp_path, channels=32)
+    module = lowbit.load(tmp_path / "m.mlir")
+    module.export(tmp_path / "k.o", target=target, header=tmp_path / "k.h")
+    write_program(tmp_path, "k.h", "k_main", module)
+    build(tmp_path, "main.c", "k.o", "-lm", "-o", "program", compiler=compiler)
+    assert emulate(tmp_path, emulator, module, inputs)["r"] == expected.tobytes()
 
 
 @pytest.mark.parametrize("target", ["aarch64+dotprod", "riscv64+v"])
