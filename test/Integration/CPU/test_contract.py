@@ -178,3 +178,28 @@ def test_missing_features(tmp_path: Path, target: str) -> None:
     result = subprocess.run([QUANT_RUN, tmp_path / "m.mlir", "--target", target], capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert f"target `{target}` needs " in result.stderr and "which this machine" in result.stderr
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", ["binary", "ternary", "float3", "codebook<nf4>"])
+def test_codes_without_builtin_type(tmp_path: Path, target: str, name: str) -> None:
+    """Codes that a contraction writes itself are those that quantize makes of its reals."""
+    rng, code = np.random.default_rng(0), f"!lowbit.code<#lowbit.{name}>"
+    kernel = rng.integers(-128, 128, (40, 21)).astype(np.int8)
+    (tmp_path / "m.mlir").write_text(f"""
+func.func @main(%a: tensor<9x40xi8> {{lowbit.name = "a"}}) -> (tensor<9x21x{code}> {{lowbit.name = "codes"}}) {{
+  %b = arith.constant {literal(kernel)} : tensor<40x21xi8>
+  %scale = arith.constant dense<0.0001> : tensor<f32>
+  %step = arith.constant dense<1.5> : tensor<f32>
+  %init = tensor.empty() : tensor<9x21xf32>
+  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+    lhs(%a scales %scale <#lowbit.int<8>> : tensor<9x40xi8>, tensor<f32>)
+    rhs(%b <#lowbit.int<8>> : tensor<40x21xi8>) outs(%init : tensor<9x21xf32>) -> tensor<9x21xf32>
+  %codes = lowbit.quantize %r, %step <#lowbit.{name}> : (tensor<9x21xf32>, tensor<f32>) -> tensor<9x21x{code}>
+  return %codes : tensor<9x21x{code}>
+}}
+""")
+    np.savez(tmp_path / "in.npz", a=rng.integers(-128, 128, (9, 40)).astype(np.int8))
+    results, reference = run(tmp_path, target)["codes"], run(tmp_path, "reference")["codes"]
+    assert len(np.unique(reference)) > 1
+    assert results.tobytes() == reference.tobytes()
