@@ -156,10 +156,7 @@ PackedMatmul::Operand PackedMatmul::prepareLhs() {
 }
 
 UnpackOp PackedMatmul::getUnpack() {
-  Value codes = op.getRhs();
-  if (auto slice = codes.getDefiningOp<tensor::ExtractSliceOp>(); slice && slice.hasUnitStride() && slice.hasZeroOffset())
-    codes = slice.getSource();
-  auto unpack = codes.getDefiningOp<UnpackOp>();
+  UnpackOp unpack = findUnpack(op.getRhs());
   unsigned rank = op.getRhsMap().getNumResults();
   // Integer dot products extend codes of a part of a byte as unsigned ones.
   bool isUnfit = unpack && !form.element && unpack.getFormat().getWidth() != 8 && unpack.getFormat().isSigned();

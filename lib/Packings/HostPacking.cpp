@@ -123,47 +123,56 @@ static std::optional<std::vector<char>> readConstantCodes(ElementsAttr constant)
   return codes;
 }
 
-/// The first elements along every axis: what padding left as it was.
-static std::vector<char> cropOnHost(ArrayRef<char> codes, ArrayRef<int64_t> paddedShape, ArrayRef<int64_t> shape) {
-  std::vector<char> cropped(ShapedType::getNumElements(shape));
+UnpackOp findUnpack(Value codes) {
+  if (auto slice = codes.getDefiningOp<tensor::ExtractSliceOp>())
+    if (slice.hasUnitStride() && slice.hasZeroOffset() && slice.getType().getRank() == slice.getSourceType().getRank())
+      codes = slice.getSource();
+  return codes.getDefiningOp<UnpackOp>();
+}
+
+std::optional<StoredCodes> findStoredCodes(Value codes) {
+  UnpackOp unpack = findUnpack(codes);
+  Value constant = unpack ? Value(unpack.getPacked()) : codes;
+  return matchPattern(constant, m_Constant()) ? std::optional(StoredCodes{constant, unpack}) : std::nullopt;
+}
+
+/// The first codes along each axis, as many as `cut` says, of row-major ones.
+static std::vector<char> cutOnHost(ArrayRef<char> codes, ArrayRef<int64_t> shape, ArrayRef<int64_t> cut) {
+  std::vector<char> kept;
+  kept.reserve(ShapedType::getNumElements(cut));
   SmallVector<int64_t> point(shape.size(), 0);
-  for (char &code : cropped) {
-    int64_t place = 0;
-    for (auto [index, size] : llvm::zip_equal(point, paddedShape))
-      place = place * size + index;
-    code = codes[place];
+  for (char code : codes) {
+    if (llvm::all_of(llvm::zip_equal(point, cut), [](auto axis) { return std::get<0>(axis) < std::get<1>(axis); }))
+      kept.push_back(code);
     for (int64_t axis = shape.size() - 1; axis >= 0 && ++point[axis] == shape[axis]; --axis)
       point[axis] = 0;
   }
-  return cropped;
+  return kept;
 }
 
 std::optional<std::vector<char>> readCodes(Value value) {
-  if (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>(); slice && slice.hasUnitStride() && slice.hasZeroOffset()) {
-    std::optional<std::vector<char>> codes = readCodes(slice.getSource());
-    RankedTensorType from = slice.getSourceType(), to = slice.getType();
-    if (!codes || from.getRank() != to.getRank() || !from.hasStaticShape() || !to.hasStaticShape())
-      return std::nullopt;
-    return codes->size() == 1 ? codes : cropOnHost(*codes, from.getShape(), to.getShape());
-  }
+  std::optional<StoredCodes> stored = findStoredCodes(value);
   ElementsAttr constant;
-  auto unpack = value.getDefiningOp<UnpackOp>();
-  if (!matchPattern(unpack ? unpack.getPacked() : value, m_Constant(&constant)))
+  if (!stored || !matchPattern(stored->constant, m_Constant(&constant)))
     return std::nullopt;
+  UnpackOp unpack = stored->unpack;
   if (!unpack)
     return readConstantCodes(constant);
   std::optional<ArrayRef<char>> packed = getConstantBytes(constant);
-  if (!packed || static_cast<int64_t>(packed->size()) != constant.getNumElements())
+  if (!packed || (static_cast<int64_t>(packed->size()) != constant.getNumElements() && packed->size() != 1))
     return std::nullopt;
+  bool isSplat = packed->size() == 1;
   auto type = cast<RankedTensorType>(unpack.getCodes().getType());
   unsigned width = unpack.getFormat().getWidth();
   std::vector<char> codes(type.getNumElements());
   int64_t perByte = unpack.getPacking().getCodesPerByte(width);
   forEachPlace(type.getShape(), unpack.getPacking(), width, [&](int64_t i, int64_t place) {
-    uint8_t code = unpack.getPacking().readCode(static_cast<uint8_t>((*packed)[place / perByte]), width, place % perByte);
+    auto byte = static_cast<uint8_t>((*packed)[isSplat ? 0 : place / perByte]);
+    uint8_t code = unpack.getPacking().readCode(byte, width, place % perByte);
     codes[i] = static_cast<char>(code & llvm::maskTrailingOnes<unsigned>(width));
   });
-  return codes;
+  auto shape = cast<RankedTensorType>(value.getType()).getShape();
+  return type.getShape() == shape ? codes : cutOnHost(codes, type.getShape(), shape);
 }
 
 DenseResourceElementsAttr makeResource(ShapedType type, StringRef name, ArrayRef<char> data) {

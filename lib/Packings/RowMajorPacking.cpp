@@ -5,6 +5,8 @@
 
 namespace mlir::lowbit {
 
+PackingAttrInterface getStoragePacking(MLIRContext *context) { return RowMajorPackingAttr::get(context); }
+
 LogicalResult RowMajorPackingAttr::verifyPackable(ArrayRef<int64_t> shape, unsigned width,
                                                   function_ref<InFlightDiagnostic()> emitError) const {
   if (width > 8)

@@ -37,6 +37,7 @@ static void cleanUp(OpPassManager &pm) {
 
 /// Fused, in vector registers, on `threads` threads.
 static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
+  pm.addPass(createPackConstantsPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(createRelaxFloatPass());

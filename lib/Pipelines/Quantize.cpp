@@ -31,6 +31,7 @@ static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, 
   pm.addPass(createFuseQDQPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createPackConstantsPass());
 }
 
 namespace {

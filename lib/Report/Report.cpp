@@ -5,11 +5,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "lowbit/Report/Report.h"
+#include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/RegionGraphTraits.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -75,13 +77,25 @@ private:
   SmallPtrSet<Operation *, 8> seen;
 };
 
+/// How many codes a constant of codes, or of packed ones, holds.
+int64_t countCodes(Value constant) {
+  for (Operation *user : constant.getUsers()) {
+    if (!isa<UnpackOp>(user))
+      continue;
+    for (Operation *reader : user->getUsers())
+      if (auto slice = dyn_cast<tensor::ExtractSliceOp>(reader); slice && findUnpack(slice) == user)
+        return slice.getType().getNumElements();
+    return countCodes(user->getResult(0));
+  }
+  return cast<ShapedType>(constant.getType()).getNumElements();
+}
+
 Bytes getBytes(arith::ConstantOp constant, bool isCode) {
-  auto type = dyn_cast<ShapedType>(constant.getType());
-  if (!type)
+  if (!isa<ShapedType>(constant.getType()))
     return {};
   auto elements = dyn_cast<ElementsAttr>(constant.getValue());
-  auto stored = static_cast<int64_t>(elements ? getPackedBytes(elements) : 0);
-  return {stored, isCode ? type.getNumElements() * 4 : 0};
+  auto stored = static_cast<int64_t>(elements ? getStoredBytes(elements) : 0);
+  return {stored, isCode ? countCodes(constant) * 4 : 0};
 }
 
 class ReportBuilder {
@@ -154,8 +168,12 @@ private:
     row["macs"] = Object{{width, count}};
   }
 
-  void addWeight(Object &row, ConstantFinder &finder, ArrayRef<Value> codes) {
+  void addWeight(Object &row, ConstantFinder &finder, ArrayRef<Value> operands) {
     Bytes bytes;
+    SmallVector<Value> codes;
+    for (Value operand : operands)
+      if (std::optional<StoredCodes> stored = findStoredCodes(operand))
+        codes.push_back(stored->constant);
     for (arith::ConstantOp constant : finder.constants) {
       bool isCode = constant->hasAttr(kSQNRAttr) || llvm::is_contained(codes, constant.getResult());
       Bytes each = getBytes(constant, isCode);

@@ -152,7 +152,7 @@ uint64_t Model::getNumBytes() const {
   storage->module.get()->walk([&](Operation *op) {
     for (NamedAttribute attr : op->getAttrs())
       if (auto elements = dyn_cast<ElementsAttr>(attr.getValue()); elements && seen.insert(elements).second)
-        bytes += getPackedBytes(elements);
+        bytes += getStoredBytes(elements);
   });
   return bytes;
 }

@@ -4,6 +4,7 @@
 #include "lowbit/Transforms/Sites.h"
 #include "Context.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Report/Report.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Passes.h"
@@ -70,26 +71,39 @@ static json::Object makeHistogram(ArrayRef<float> values) {
   return json::Object{{"low", *low}, {"width", width}, {"counts", json::Array(counts)}};
 }
 
+/// Codes of any width, in their low bits; none when they are not constants.
+static std::vector<uint64_t> readWideCodes(Operation *op, Value codes) {
+  std::vector<uint64_t> wide;
+  if (std::optional<std::vector<char>> narrow = readCodes(codes)) {
+    for (char code : *narrow)
+      wide.push_back(static_cast<uint8_t>(code));
+  } else if (ElementsAttr constant = getConstantElements(codes); constant && constant.getElementType().isInteger()) {
+    if (auto integers = readIntegers(op, constant); succeeded(integers))
+      wide.assign(integers->begin(), integers->end());
+  }
+  return wide;
+}
+
 /// The real of every code; nothing where codes or scales are not constants.
-static std::vector<float> decode(Operation *op, ElementsAttr codes, ElementsAttr scales, ElementsAttr zeros, SchemeAttr scheme) {
-  if (!codes || !scales || !scheme || (scheme.getZero() && !zeros))
+static std::vector<float> decode(Operation *op, Value codes, ElementsAttr scales, ElementsAttr zeros, SchemeAttr scheme) {
+  if (!scales || !scheme || (scheme.getZero() && !zeros))
     return {};
-  auto codeValues = readIntegers(op, codes);
+  std::vector<uint64_t> codeValues = readWideCodes(op, codes);
   auto scaleValues = readReals(op, scales);
   FailureOr<std::vector<int64_t>> zeroValues = zeros ? readIntegers(op, zeros) : std::vector<int64_t>();
-  if (failed(codeValues) || failed(scaleValues) || failed(zeroValues))
+  if (failed(scaleValues) || failed(zeroValues))
     return {};
-  ArrayRef<int64_t> shape = codes.getShapedType().getShape(), scaleShape = scales.getShapedType().getShape();
+  ArrayRef<int64_t> shape = cast<ShapedType>(codes.getType()).getShape(), scaleShape = scales.getShapedType().getShape();
   uint64_t mask = llvm::maskTrailingOnes<uint64_t>(scheme.getFormat().getWidth());
   SmallVector<int64_t> index(shape.size(), 0);
   std::vector<float> reals;
-  reals.reserve(codeValues->size());
-  for (int64_t code : *codeValues) {
+  reals.reserve(codeValues.size());
+  for (uint64_t code : codeValues) {
     int64_t place = 0;
     for (size_t axis = 0; axis < scaleShape.size(); ++axis)
       place = place * scaleShape[axis] + index[axis] / (shape[axis] / scaleShape[axis]);
     double zero = zeros ? (*zeroValues)[place] : 0;
-    reals.push_back(static_cast<float>((scheme.getFormat().decode(static_cast<uint64_t>(code) & mask) - zero) * (*scaleValues)[place]));
+    reals.push_back(static_cast<float>((scheme.getFormat().decode(code & mask) - zero) * (*scaleValues)[place]));
     for (size_t axis = shape.size(); axis-- > 0 && ++index[axis] == shape[axis];)
       index[axis] = 0;
   }
@@ -100,8 +114,7 @@ static std::vector<float> decode(Operation *op, ElementsAttr codes, ElementsAttr
 static std::vector<float> getWeight(Operation *op) {
   auto constant = [](Value value) { return value ? getConstantElements(value) : ElementsAttr(); };
   if (auto contract = dyn_cast<ContractOp>(op))
-    return decode(op, constant(contract.getRhs()), constant(contract.getRhsScales()), constant(contract.getRhsZeros()),
-                  contract.getRhsSchemeAttr());
+    return decode(op, contract.getRhs(), constant(contract.getRhsScales()), constant(contract.getRhsZeros()), contract.getRhsSchemeAttr());
   auto quantizable = dyn_cast<QuantizableOpInterface>(op);
   std::string reason;
   if (quantizable)

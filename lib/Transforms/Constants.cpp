@@ -5,12 +5,8 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/Support/MathExtras.h"
 
 namespace mlir::lowbit {
-
-/// Constants below this many elements are written in place, where people read them.
-static constexpr int64_t kInlineElements = 64;
 
 ElementsAttr getConstantElements(Value value) {
   ElementsAttr elements;
@@ -104,15 +100,14 @@ ElementsAttr buildElements(RankedTensorType type, ArrayRef<char> bytes, StringRe
                                         HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, /*align=*/64, /*dataIsMutable=*/false));
 }
 
-uint64_t getPackedBytes(ElementsAttr elements) {
+bool isSplat(ElementsAttr elements) { return elements.isSplat() && !isa<DenseStringElementsAttr>(elements); }
+
+uint64_t getStoredBytes(ElementsAttr elements) {
   Type type = elements.getElementType();
-  unsigned bits = type.isIndex() ? 64 : 8;
   if (auto code = dyn_cast<CodeType>(type))
-    bits = code.getFormat().getWidth();
-  else if (type.isIntOrFloat())
-    bits = type.getIntOrFloatBitWidth();
-  uint64_t count = elements.isSplat() ? 1 : elements.getNumElements();
-  return llvm::divideCeil(count * bits, 8);
+    type = code.getFormat().getStorageType();
+  uint64_t width = type.isIntOrFloat() ? getByteWidth(type) : type.isIndex() ? 8 : 1;
+  return width * (isSplat(elements) ? 1 : elements.getNumElements());
 }
 
 StringRef getResourceKey(ElementsAttr elements, StringRef fallback) {

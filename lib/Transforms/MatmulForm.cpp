@@ -30,13 +30,6 @@ static bool fitsByte(NumberFormatAttrInterface format) {
   return interval.smallest >= -128 && interval.largest <= 127;
 }
 
-static bool isConstantCodes(Value codes) {
-  if (auto slice = codes.getDefiningOp<tensor::ExtractSliceOp>())
-    codes = slice.getSource(); // of padded codes
-  auto unpack = codes.getDefiningOp<UnpackOp>();
-  return matchPattern(unpack ? unpack.getPacked() : codes, m_Constant());
-}
-
 static FailureOr<unsigned> getOnlyLoop(ContractOp op, bool inLhs, bool inRhs, bool inResult) {
   FailureOr<unsigned> found = failure();
   for (AffineExpr expr : op.getResultMap().getResults()) {
@@ -141,7 +134,7 @@ private:
       form.numBits = form.depth;
     // Constants become integers when they are packed.
     bool isInteger = !isa<CodeType>(getElementTypeOrSelf(codes[0].getType()));
-    bool isRhsKnown = !isa<CodeType>(getElementTypeOrSelf(codes[1].getType())) || isConstantCodes(codes[1]);
+    bool isRhsKnown = !isa<CodeType>(getElementTypeOrSelf(codes[1].getType())) || findStoredCodes(codes[1]);
     if (form.numBits == 0 && !(isInteger && isRhsKnown))
       return refuse("codes of the format are no integers in memory, and are not constant");
     return true;
@@ -155,7 +148,7 @@ private:
     }
     if (schemes[0] && (op.getLhsZeros() || isa<CodeType>(getElementTypeOrSelf(codes[0].getType()))))
       return refuse("left codes that meet floats have zero points, or are no integers or floats in memory");
-    if (schemes[1] && !isConstantCodes(codes[1]))
+    if (schemes[1] && !findStoredCodes(codes[1]))
       return refuse("right codes that meet floats are not constant");
     bool isBF16 = target.getBFloat16DotProduct() && !schemes[0] && getElementTypeOrSelf(codes[0].getType()).isBF16() &&
                   (schemes[1] ? isExactInBF16(schemes[1].getFormat()) : getElementTypeOrSelf(codes[1].getType()).isBF16());

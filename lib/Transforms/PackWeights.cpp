@@ -142,10 +142,10 @@ private:
 
   /// The name of the source's resource, so that a saved module can be read.
   static std::string getName(Value weights) {
-    if (auto unpack = weights.getDefiningOp<UnpackOp>())
-      weights = unpack.getPacked();
     DenseResourceElementsAttr resource;
-    return matchPattern(weights, m_Constant(&resource)) ? (resource.getRawHandle().getKey() + ".packed").str() : "packed";
+    std::optional<StoredCodes> stored = findStoredCodes(weights);
+    return stored && matchPattern(stored->constant, m_Constant(&resource)) ? (resource.getRawHandle().getKey() + ".packed").str()
+                                                                           : "packed";
   }
 };
 } // namespace

@@ -1,6 +1,7 @@
 //===- UnfoldWindows.cpp - convolutions of codes as matmuls ----------------===//
 // Law: every product of the convolution is one of the matmul, and none besides; sums of integers have no order, so no bit changes.
 
+#include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/MatmulForm.h"
@@ -49,6 +50,9 @@ Value collapse(OpBuilder &builder, Value value, const Groups &groups) {
     return value;
   if (ElementsAttr constant = reshapeConstant(getConstantElements(value), type))
     return arith::ConstantOp::create(builder, value.getLoc(), cast<TypedAttr>(constant));
+  if (findUnpack(value))
+    if (std::optional<std::vector<char>> codes = readCodes(value))
+      return arith::ConstantOp::create(builder, value.getLoc(), makeResource(type, "codes", *codes));
   return builder.createOrFold<tensor::CollapseShapeOp>(value.getLoc(), type, value, groups);
 }
 

@@ -27,6 +27,8 @@ Value buildDigit(OpBuilder &builder, Location loc, Value bytes, int64_t base, in
 class PackingAttrInterface;
 /// `#lowbit.panel` with these parameters: what dot products read in whole registers.
 PackingAttrInterface getPanelPacking(MLIRContext *context, int64_t columns, int64_t depth, bool transposed, int64_t base);
+/// How saved modules hold codes of a few bits: in the order of their tensor.
+PackingAttrInterface getStoragePacking(MLIRContext *context);
 
 /// Which sides of a dot product may be signed: any of them, exactly one, or both or none.
 enum class Signs { Any, Opposite, Equal };

@@ -10,8 +10,17 @@ namespace mlir::lowbit {
 /// resource does not have the size of its type.
 std::optional<ArrayRef<char>> getConstantBytes(ElementsAttr attr);
 
-/// The codes of a constant, or of constant bytes that are unpacked, or the first of these along each axis: one a byte, zeros above,
-/// row-major. None when they are not known.
+/// A constant of codes: their tensor itself, or bytes that are unpacked and, where rows do not fill whole bytes, cut to size.
+struct StoredCodes {
+  Value constant;
+  UnpackOp unpack; ///< Null when the constant has an element for each code.
+};
+/// Where `codes` are stored; none when they are not a constant.
+std::optional<StoredCodes> findStoredCodes(Value codes);
+/// The unpacked codes of which `codes` are all, or the first ones along each axis; null when they are none.
+UnpackOp findUnpack(Value codes);
+
+/// The codes of a constant as it is stored: one a byte, zeros above, row-major. None when they are not known.
 std::optional<std::vector<char>> readCodes(Value codes);
 
 /// Copies codes of 8 bits, row-major in `shape`, to a row-major tensor of `paddedShape`; the rest is zero.

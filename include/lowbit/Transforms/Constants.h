@@ -20,8 +20,14 @@ FailureOr<std::vector<int64_t>> readIntegers(Operation *op, ElementsAttr element
 /// A constant of `type` whose elements take one byte each, or as many as their type has. Large ones become a resource named `key`.
 ElementsAttr buildElements(RankedTensorType type, ArrayRef<char> bytes, StringRef key);
 
-/// The bytes that a constant takes once codes are packed; a splat counts once.
-uint64_t getPackedBytes(ElementsAttr elements);
+/// Constants of at most this many elements are written in place, where people read them.
+constexpr int64_t kInlineElements = 64;
+
+/// Whether one element stands for all. The text that holds all codes of a constant does not.
+bool isSplat(ElementsAttr elements);
+
+/// The bytes that a constant takes where it is stored, whole ones for each element; a splat counts once.
+uint64_t getStoredBytes(ElementsAttr elements);
 
 /// The key of the resource that `elements` is, else `fallback`.
 StringRef getResourceKey(ElementsAttr elements, StringRef fallback);

@@ -5,6 +5,7 @@
 
 include "lowbit/Transforms/BufferPasses.td"
 include "mlir/Pass/PassBase.td"
+include "lowbit/Transforms/StoragePasses.td"
 
 def RelaxFloatPass : Pass<"lowbit-relax-float"> {
   let summary = "Let the model's own float arithmetic be reordered and contracted";

@@ -19,8 +19,9 @@ func.func @main(%x: tensor<7x64xf32> {lowbit.name = "x"}) -> (tensor<7x37xf32> {
 """
 
 
-@pytest.mark.parametrize(("recipe", "cosine", "bits"), [("w8a8-dynamic", 0.9999, 8 * 64 + 32), ("w4a8", 0.99, 4 * 64 + 2 * 16)])
-def test_linear(tmp_path: Path, recipe: str, cosine: float, bits: int) -> None:
+# Bytes of a row of codes, and of a column's scales.
+@pytest.mark.parametrize(("recipe", "cosine", "row", "scales"), [("w8a8-dynamic", 0.9999, 37, 4), ("w4a8", 0.99, 19, 2 * 2)])
+def test_linear(tmp_path: Path, recipe: str, cosine: float, row: int, scales: int) -> None:
     rng = np.random.default_rng(5)
     weight = rng.normal(size=(DEPTH, COLUMNS)).astype(np.float32)
     (tmp_path / "m.mlir").write_text(TEXT.replace("WEIGHT", str(weight.tolist())))
@@ -30,4 +31,4 @@ def test_linear(tmp_path: Path, recipe: str, cosine: float, bits: int) -> None:
     assert host.tobytes() == reference.tobytes()
     expected = x @ weight
     assert (host * expected).sum() / np.linalg.norm(host) / np.linalg.norm(expected) > cosine
-    assert module.nbytes == COLUMNS * bits // 8
+    assert module.nbytes == DEPTH * row + COLUMNS * scales
