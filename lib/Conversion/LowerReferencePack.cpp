@@ -6,6 +6,7 @@
 
 #include "ScaleArithmetic.h"
 #include "lowbit/Conversion/LowerReference.h"
+#include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/DotProductPattern.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -113,12 +114,46 @@ private:
   }
 };
 
+/// The code of `unpack` at `index`, from its byte.
+Value buildReadCode(OpBuilder &b, Location loc, UnpackOp unpack, ValueRange index) {
+  NumberFormatAttrInterface format = unpack.getFormat();
+  Type storage = format.getStorageType();
+  Place place(b, loc, unpack.getPacking(), getShape(unpack.getCodes()), format.getWidth(), index);
+  Value byte = tensor::ExtractOp::create(b, loc, unpack.getPacked(), place.byte);
+  Value bits = place.buildDigit(byte);
+  Value mask = buildIntegerLike(b, loc, llvm::maskTrailingOnes<uint64_t>(format.getWidth()), 8, bits);
+  bits = arith::AndIOp::create(b, loc, bits, mask);
+  Value narrow = buildResize(b, loc, bits, storage.getIntOrFloatBitWidth(), /*isSigned=*/false);
+  return storage.isInteger() ? narrow : arith::BitcastOp::create(b, loc, storage, narrow).getResult();
+}
+
+/// A single code that is read, as from a table: the others are not unpacked for it.
+struct LowerExtract final : OpRewritePattern<tensor::ExtractOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::ExtractOp op, PatternRewriter &rewriter) const override {
+    UnpackOp unpack = findUnpack(op.getTensor());
+    if (!unpack)
+      return rewriter.notifyMatchFailure(op, "does not read unpacked codes");
+    rewriter.replaceOp(op, buildReadCode(rewriter, op.getLoc(), unpack, op.getIndices()));
+    return success();
+  }
+};
+
+/// Whether single codes of `codes`, or of what is cut from them, are read.
+bool hasExtract(Value codes) {
+  return llvm::any_of(codes.getUsers(), [](Operation *user) {
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
+    return isa<tensor::ExtractOp>(user) || (slice && findUnpack(slice) && hasExtract(slice));
+  });
+}
+
 struct LowerUnpack final : OpRewritePattern<UnpackOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(UnpackOp op, PatternRewriter &rewriter) const override {
+    if (hasExtract(op))
+      return rewriter.notifyMatchFailure(op, "single codes are read from their bytes first");
     Location loc = op.getLoc();
-    NumberFormatAttrInterface format = op.getFormat();
-    Type storage = format.getStorageType();
+    Type storage = op.getFormat().getStorageType();
     auto type = cast<RankedTensorType>(op.getType());
     Value init = tensor::EmptyOp::create(rewriter, loc, type.getShape(), storage);
     AffineMap identity = rewriter.getMultiDimIdentityMap(type.getRank());
@@ -126,13 +161,7 @@ struct LowerUnpack final : OpRewritePattern<UnpackOp> {
       SmallVector<Value> index;
       for (int64_t axis = 0; axis < type.getRank(); ++axis)
         index.push_back(linalg::IndexOp::create(b, nested, axis));
-      Place place(b, nested, op.getPacking(), type.getShape(), format.getWidth(), index);
-      Value byte = tensor::ExtractOp::create(b, nested, op.getPacked(), place.byte);
-      Value bits = place.buildDigit(byte);
-      Value mask = buildIntegerLike(b, nested, llvm::maskTrailingOnes<uint64_t>(format.getWidth()), 8, bits);
-      bits = arith::AndIOp::create(b, nested, bits, mask);
-      Value narrow = buildResize(b, nested, bits, storage.getIntOrFloatBitWidth(), /*isSigned=*/false);
-      return storage.isInteger() ? narrow : arith::BitcastOp::create(b, nested, storage, narrow).getResult();
+      return buildReadCode(b, nested, op, index);
     });
     rewriter.replaceOp(op, codes);
     return success();
@@ -184,7 +213,7 @@ struct WidenConstant final : OpRewritePattern<arith::ConstantOp> {
 } // namespace
 
 void populateLowerPackPatterns(RewritePatternSet &patterns) {
-  patterns.add<LowerDecode, LowerPack, LowerUnpack, LowerLookup, WidenConstant>(patterns.getContext());
+  patterns.add<LowerDecode, LowerPack, LowerExtract, LowerUnpack, LowerLookup, WidenConstant>(patterns.getContext());
 }
 
 } // namespace mlir::lowbit

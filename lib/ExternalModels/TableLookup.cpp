@@ -1,7 +1,7 @@
 //===- TableLookup.cpp - rows of a constant table over codes --------------===//
 //
 // Invariant: dequantize(gather(codes), gather(scales)) == gather(dequantize(codes, scales)), because every looked-up row keeps
-// its own scales: the block is one row.
+// its own scales: a block is one row, or a part of it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -40,13 +40,13 @@ SmallVector<QuantizableOperand> getTableOperands(linalg::GenericOp op, std::stri
   return {{&extract.getTensorMutable(), OperandRole::Weight, "weight", rows, {rank - 1}}};
 }
 
-/// `op` again, reading `table` instead, with a result of that element type; column zero only if `firstColumnOnly`.
-static Value buildLookup(linalg::GenericOp op, RewriterBase &rewriter, Value table, bool firstColumnOnly) {
+/// `op` again, reading `table` instead, which has as many rows; `columns` of them where that is not what `op` reads.
+static Value buildLookup(linalg::GenericOp op, RewriterBase &rewriter, Value table, std::optional<int64_t> columns = std::nullopt) {
   Location loc = op.getLoc();
   Value init = op.getDpsInits()[0];
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, init);
-  if (firstColumnOnly)
-    sizes.back() = rewriter.getIndexAttr(1);
+  if (columns)
+    sizes.back() = rewriter.getIndexAttr(*columns);
   Value destination = tensor::EmptyOp::create(rewriter, loc, sizes, getElementTypeOrSelf(table.getType()));
   auto build = [&](OpBuilder &builder, Location loc, ValueRange arguments) {
     IRMapping mapping;
@@ -60,8 +60,6 @@ static Value buildLookup(linalg::GenericOp op, RewriterBase &rewriter, Value tab
       SmallVector<Value> indices;
       for (Value index : extract.getIndices())
         indices.push_back(mapping.lookupOrDefault(index));
-      if (firstColumnOnly)
-        indices.back() = arith::ConstantIndexOp::create(builder, loc, 0);
       Value element = tensor::ExtractOp::create(builder, loc, table, indices);
       linalg::YieldOp::create(builder, loc, element);
     }
@@ -71,25 +69,34 @@ static Value buildLookup(linalg::GenericOp op, RewriterBase &rewriter, Value tab
   return lookup.getResult(0);
 }
 
+/// Whether the scales of a row are its own, and stand in a row of theirs: one for all of it, or one for each block.
+static bool hasScalesByRow(SchemeAttr scheme) {
+  ArrayRef<int64_t> block = scheme.getBlock().asArrayRef();
+  return !block.empty() && llvm::all_of(block.drop_back(), [](int64_t size) { return size == 1; });
+}
+
+static int64_t getNumColumns(Value table) { return cast<RankedTensorType>(table.getType()).getShape().back(); }
+
 FailureOr<Value> buildQuantizedLookup(linalg::GenericOp op, RewriterBase &rewriter, DequantizeOp table) {
-  int64_t rank = cast<RankedTensorType>(table.getCodes().getType()).getRank();
   SchemeAttr scheme = table.getScheme();
-  SmallVector<int64_t> rowBlock(rank, 1);
-  rowBlock.back() = 0;
-  bool isPerRow = !scheme.isPerTensor() && scheme.getBlock().asArrayRef() == ArrayRef<int64_t>(rowBlock);
-  if (!isPerRow && !scheme.isPerTensor())
+  bool isByRow = !scheme.isPerTensor() && hasScalesByRow(scheme);
+  if (!isByRow && !scheme.isPerTensor())
     return failure();
   for (OpOperand *input : op.getDpsInputOperands())
     if (op.getMatchingIndexingMap(input).isFunctionOfDim(op.getNumLoops() - 1))
       return failure();
-  Value codes = buildLookup(op, rewriter, table.getCodes(), /*firstColumnOnly=*/false);
+  int64_t columns = getNumColumns(table.getCodes());
+  // Blocks of which only a part is read would need a scheme of their own.
+  if (isByRow && scheme.getBlock().asArrayRef().back() != 0 && op.getStaticLoopRanges().back() != columns)
+    return failure();
+  Value codes = buildLookup(op, rewriter, table.getCodes());
   Value scales = table.getScales(), zeros = table.getZeros();
-  if (isPerRow) {
-    scales = buildLookup(op, rewriter, scales, /*firstColumnOnly=*/true);
+  if (isByRow) {
+    scales = buildLookup(op, rewriter, scales, getNumColumns(scales));
     if (zeros)
-      zeros = buildLookup(op, rewriter, zeros, /*firstColumnOnly=*/true);
+      zeros = buildLookup(op, rewriter, zeros, getNumColumns(zeros));
     SmallVector<int64_t> block(op.getNumLoops(), 1);
-    block.back() = 0;
+    block.back() = scheme.getBlock().asArrayRef().back();
     scheme = SchemeAttr::get(rewriter.getContext(), scheme.getFormat(), rewriter.getDenseI64ArrayAttr(block), scheme.getScale(),
                              scheme.getZero(), scheme.getScaling());
   }

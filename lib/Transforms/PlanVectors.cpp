@@ -53,32 +53,84 @@ static bool hasWholeBytes(Type type) {
   return element.isIndex() || element.getIntOrFloatBitWidth() % 8 == 0;
 }
 
+static bool isLaneIndex(Value value, unsigned dim) {
+  auto index = value.getDefiningOp<linalg::IndexOp>();
+  return index && index.getDim() == dim;
+}
+
+/// Whether `value`, computed in `body`, differs from lane to lane.
+static bool dependsOnLanes(Value value, Block *body, unsigned dim) {
+  SetVector<Operation *> slice;
+  BackwardSliceOptions options;
+  options.inclusive = true;
+  options.filter = [&](Operation *other) { return other->getBlock() == body; };
+  (void)getBackwardSlice(value, &slice, options);
+  return llvm::any_of(
+      slice, [&](Operation *op) { return llvm::any_of(op->getResults(), [&](Value result) { return isLaneIndex(result, dim); }); });
+}
+
+FailureOr<LaneIndices> getLaneIndices(affine::AffineApplyOp apply, unsigned dim, int64_t lanes) {
+  AffineMap map = apply.getAffineMap();
+  MLIRContext *context = apply.getContext();
+  auto getAtLane = [&](int64_t lane) {
+    SmallVector<AffineExpr> dims, symbols;
+    for (auto [i, operand] : llvm::enumerate(apply.getMapOperands())) {
+      bool isDim = i < map.getNumDims();
+      AffineExpr expr = isDim ? getAffineDimExpr(i, context) : getAffineSymbolExpr(i - map.getNumDims(), context);
+      // Told that vectors begin at multiples, quotients and remainders by a divisor of `lanes` come apart.
+      (isDim ? dims : symbols).push_back(isLaneIndex(operand, dim) ? expr * lanes + lane : expr);
+    }
+    AffineExpr expr = map.getResult(0).replaceDimsAndSymbols(dims, symbols);
+    return simplifyAffineExpr(expr, map.getNumDims(), map.getNumSymbols());
+  };
+  for (Value operand : apply.getMapOperands())
+    if (!isLaneIndex(operand, dim) && dependsOnLanes(operand, apply->getBlock(), dim))
+      return failure();
+  LaneIndices indices{isa<AffineConstantExpr>(getAtLane(0)) ? getAtLane(0) : map.getResult(0), {}};
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    auto offset = dyn_cast<AffineConstantExpr>(simplifyAffineExpr(getAtLane(lane) - getAtLane(0), map.getNumDims(), map.getNumSymbols()));
+    if (!offset)
+      return failure();
+    indices.offsets.push_back(offset.getValue());
+  }
+  return indices;
+}
+
+/// Whether `index` takes the lanes through neighbours in memory, of which several may read one, as several codes do their byte.
+static bool runsAlongLanes(Value index, unsigned dim, int64_t lanes) {
+  if (isLaneIndex(index, dim))
+    return true;
+  auto apply = index.getDefiningOp<affine::AffineApplyOp>();
+  if (!apply || !dependsOnLanes(index, apply->getBlock(), dim))
+    return false;
+  FailureOr<LaneIndices> indices = getLaneIndices(apply, dim, lanes);
+  if (failed(indices))
+    return false;
+  for (int64_t lane = 1; lane < lanes; ++lane)
+    if (int64_t step = indices->offsets[lane] - indices->offsets[lane - 1]; step != 0 && step != 1)
+      return false;
+  return true;
+}
+
 /// Whether an op of the body has a vector form; `dim` is the dimension of lanes.
-static bool hasVectorForm(Operation &op, unsigned dim) {
+static bool hasVectorForm(Operation &op, unsigned dim, int64_t lanes) {
   if (isa<linalg::YieldOp, linalg::IndexOp>(op) || OpTrait::hasElementwiseMappableTraits(&op))
     return true;
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(op))
+    return succeeded(getLaneIndices(apply, dim, lanes));
   auto load = dyn_cast<memref::LoadOp>(op);
   if (!load || load.getIndices().empty())
     return false;
+  auto isUniform = [&](Value index) { return !dependsOnLanes(index, op.getBlock(), dim); };
+  if (llvm::all_of(load.getIndices(), isUniform))
+    return true;
   // A row of a table: only the last index runs along the lanes.
-  auto isLaneIndex = [&](Value value) {
-    auto index = value.getDefiningOp<linalg::IndexOp>();
-    return index && index.getDim() == dim;
-  };
-  auto dependsOnLanes = [&](Value value) {
-    SetVector<Operation *> slice;
-    BackwardSliceOptions options;
-    options.inclusive = true;
-    options.filter = [&](Operation *other) { return other->getBlock() == op.getBlock(); };
-    (void)getBackwardSlice(value, &slice, options);
-    return llvm::any_of(slice, [&](Operation *other) { return llvm::any_of(other->getResults(), isLaneIndex); });
-  };
-  return hasWholeBytes(load.getMemRefType()) && load.getMemRefType().isLastDimUnitStride() && isLaneIndex(load.getIndices().back()) &&
-         llvm::none_of(load.getIndices().drop_back(), dependsOnLanes);
+  return hasWholeBytes(load.getMemRefType()) && load.getMemRefType().isLastDimUnitStride() &&
+         runsAlongLanes(load.getIndices().back(), dim, lanes) && llvm::all_of(load.getIndices().drop_back(), isUniform);
 }
 
 /// Why lanes cannot run along `dim`; empty when they can.
-static StringRef refuse(linalg::LinalgOp op, unsigned dim) {
+static StringRef refuse(linalg::LinalgOp op, unsigned dim, int64_t lanes) {
   bool isReduction = op.getIteratorTypesArray()[dim] == utils::IteratorType::reduction;
   for (OpOperand &operand : op->getOpOperands())
     if (isa<MemRefType>(operand.get().getType()) && !isUnitStrideOrInvariant(op, operand, dim))
@@ -90,7 +142,7 @@ static StringRef refuse(linalg::LinalgOp op, unsigned dim) {
       return "a result does not depend on it";
   }
   for (Operation &bodyOp : *op.getBlock())
-    if (!hasVectorForm(bodyOp, dim))
+    if (!hasVectorForm(bodyOp, dim, lanes))
       return "an op of the body has no vector form";
   return {};
 }
@@ -166,20 +218,20 @@ FailureOr<VectorPlan> planVectors(linalg::LinalgOp op, QuantTargetAttrInterface 
     candidates.push_back(dim);
 
   VectorPlan plan;
-  plan.lanes = getLanes(op, target);
+  int64_t most = getLanes(op, target);
   reason = "it has one element";
   for (unsigned dim : candidates) {
     int64_t size = getLoopSize(op, dim);
     if (size == 1)
       continue;
-    if (StringRef why = refuse(op, dim); !why.empty()) {
+    plan.isReduction = op.getIteratorTypesArray()[dim] == utils::IteratorType::reduction;
+    bool isShort = plan.isReduction && !ShapedType::isDynamic(size) && size < most;
+    plan.lanes = isShort ? llvm::bit_floor<uint64_t>(size) : most;
+    if (StringRef why = refuse(op, dim, plan.lanes); !why.empty()) {
       reason = why.str();
       continue;
     }
     plan.vectorDim = dim;
-    plan.isReduction = op.getIteratorTypesArray()[dim] == utils::IteratorType::reduction;
-    if (plan.isReduction && !ShapedType::isDynamic(size) && size < plan.lanes)
-      plan.lanes = llvm::bit_floor<uint64_t>(size);
     if (plan.isReduction)
       plan.numVectors = ShapedType::isDynamic(size) ? 1 : std::clamp<int64_t>(size / plan.lanes, 1, 4);
     else if (op.getNumReductionLoops() != 0)

@@ -194,16 +194,49 @@ private:
     return it == values.end() ? value : it->second;
   }
 
-  /// An element (or `lanes` of them) of a table whose row the body has computed.
+  /// `apply` in the first lane, as `expr` of its operands.
+  Value buildFirst(affine::AffineApplyOp apply, AffineExpr expr, const ValueMap &values) {
+    SmallVector<OpFoldResult> operands;
+    for (Value operand : apply.getMapOperands()) {
+      auto index = operand.getDefiningOp<linalg::IndexOp>();
+      operands.push_back(index ? ivs[index.getDim()] : lookup(values, operand));
+    }
+    AffineMap map = AffineMap::get(apply.getAffineMap().getNumDims(), apply.getAffineMap().getNumSymbols(), expr);
+    return getValueOrCreateConstantIndexOp(b, loc, affine::makeComposedFoldedAffineApply(b, loc, map, operands));
+  }
+
+  Value buildApply(affine::AffineApplyOp apply, const ValueMap &values, int64_t lanes) {
+    if (lanes == 0)
+      return buildFirst(apply, apply.getAffineMap().getResult(0), values);
+    LaneIndices indices = *getLaneIndices(apply, plan.vectorDim, plan.lanes);
+    Value first = buildFirst(apply, indices.first, values);
+    ArrayRef<int64_t> offsets = ArrayRef(indices.offsets).take_front(lanes);
+    if (llvm::all_equal(offsets))
+      return first;
+    auto type = VectorType::get({lanes}, b.getIndexType());
+    Value steps = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, offsets));
+    return arith::AddIOp::create(b, loc, steps, toLanes(first, lanes));
+  }
+
+  /// An element, or one for each of `lanes`, of a table whose row the body has computed.
   Value buildTableLoad(memref::LoadOp load, const ValueMap &values, int64_t lanes) {
     Values indices;
     for (Value index : load.getIndices())
       indices.push_back(lookup(values, index));
-    if (lanes == 0)
+    if (llvm::none_of(indices, [](Value index) { return isa<VectorType>(index.getType()); }))
       return memref::LoadOp::create(b, loc, load.getMemRef(), indices);
-    if (isa<VectorType>(indices.back().getType()))
+    auto getType = [&](int64_t size) { return VectorType::get({size}, load.getMemRefType().getElementType()); };
+    auto apply = load.getIndices().back().getDefiningOp<affine::AffineApplyOp>();
+    if (!apply) {
       indices.back() = ivs[plan.vectorDim];
-    return vector::LoadOp::create(b, loc, VectorType::get({lanes}, load.getMemRefType().getElementType()), load.getMemRef(), indices);
+      return vector::LoadOp::create(b, loc, getType(lanes), load.getMemRef(), indices);
+    }
+    // Lanes may share an element: each is loaded once.
+    LaneIndices last = *getLaneIndices(apply, plan.vectorDim, plan.lanes);
+    indices.back() = buildFirst(apply, last.first, values);
+    ArrayRef<int64_t> offsets = ArrayRef(last.offsets).take_front(lanes);
+    Value loaded = vector::LoadOp::create(b, loc, getType(offsets.back() + 1), load.getMemRef(), indices);
+    return offsets.back() + 1 == lanes ? loaded : vector::ShuffleOp::create(b, loc, loaded, loaded, offsets).getResult();
   }
 
   /// Computes into `values` what does not depend on the lanes, before their loop.
@@ -212,8 +245,11 @@ private:
       if (!dependsOn(*input, plan.vectorDim))
         values[op.getMatchingBlockArgument(input)] = load(*input, 0);
     for (Operation &bodyOp : op.getBlock()->without_terminator()) {
-      if (isa<linalg::IndexOp, memref::LoadOp>(bodyOp))
+      if (auto index = dyn_cast<linalg::IndexOp>(bodyOp)) {
+        if (index.getDim() != plan.vectorDim)
+          values[index] = ivs[index.getDim()];
         continue;
+      }
       bool isUniform = llvm::all_of(bodyOp.getOperands(),
                                     [&](Value operand) { return values.contains(operand) || operand.getParentBlock() != op.getBlock(); });
       if (!isUniform)
@@ -250,6 +286,8 @@ private:
         operands.push_back(lookup(values, operand));
       if (auto index = dyn_cast<linalg::IndexOp>(bodyOp))
         values[index] = buildIndex(index.getDim(), lanes);
+      else if (auto apply = dyn_cast<affine::AffineApplyOp>(bodyOp))
+        values[apply] = buildApply(apply, values, lanes);
       else if (auto load = dyn_cast<memref::LoadOp>(bodyOp))
         values[load] = buildTableLoad(load, values, lanes);
       else

@@ -3,6 +3,7 @@
 #define LOWBIT_TRANSFORMS_VECTORLOOPS_H
 
 #include "lowbit/Targets/Resolve.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 namespace mlir::lowbit {
@@ -28,6 +29,15 @@ FailureOr<VectorPlan> planVectors(linalg::LinalgOp op, QuantTargetAttrInterface 
 
 /// Builds the loops before `op`. The plan must come from `planVectors`.
 void buildVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op, const VectorPlan &plan);
+
+/// An index of the body in the lanes of a vector that begins at a multiple of `lanes`: `first` (over the operands of the map), and for each
+/// lane a constant more than that.
+struct LaneIndices {
+  AffineExpr first;
+  SmallVector<int64_t> offsets;
+};
+/// What `apply` is in the lanes along `dim`; failure when the lanes' distances are not the same everywhere.
+FailureOr<LaneIndices> getLaneIndices(affine::AffineApplyOp apply, unsigned dim, int64_t lanes);
 
 /// A movement of elements whose neighbours lie along `fromDim` in its operand and along `toDim` in its result: tiles of `rows` steps of
 /// `toDim` by `lanes` steps of `fromDim`. Where both sides have a short last dimension in common, its `unit` elements move together.

@@ -123,3 +123,24 @@ func.func @code_types(%c: tensor<3x!lowbit.code<#lowbit.ternary>>) -> (tensor<3x
   %0 = arith.constant dense<"0x010003"> : tensor<3x!lowbit.code<#lowbit.ternary>>
   return %0, %c : tensor<3x!lowbit.code<#lowbit.ternary>>, tensor<3x!lowbit.code<#lowbit.ternary>>
 }
+
+// -----
+
+// A code of a packed table is read from its byte; the table itself is never unpacked.
+// CHECK-DAG:   #[[BYTE:.*]] = affine_map<()[s0] -> (s0 floordiv 2)>
+// CHECK-LABEL: func @read_packed
+//  CHECK-SAME:   %[[P:.*]]: tensor<5x8xi8>, %[[I:.*]]: index, %[[J:.*]]: index
+//   CHECK-NOT:   tensor<5x16xi4>
+//       CHECK:   %[[BYTE_INDEX:.*]] = affine.apply #[[BYTE]]()[%[[J]]]
+//       CHECK:   %[[BIT:.*]] = arith.index_cast %{{.*}} : index to i8
+//       CHECK:   %[[B:.*]] = tensor.extract %[[P]][%[[I]], %[[BYTE_INDEX]]] : tensor<5x8xi8>
+//       CHECK:   %[[SHIFTED:.*]] = arith.shrui %[[B]], %[[BIT]]
+//       CHECK:   arith.andi %[[SHIFTED]], %c15_i8
+//       CHECK:   arith.trunci %{{.*}} : i8 to i4
+//   CHECK-NOT:   tensor<5x16xi4>
+func.func @read_packed(%p: tensor<5x8xi8>, %i: index, %j: index) -> i4 {
+  %codes = lowbit.unpack %p : tensor<5x8xi8> -> tensor<5x16xi4> of #lowbit.int<4> as #lowbit.row_major
+  %rows = tensor.extract_slice %codes[0, 0] [5, 15] [1, 1] : tensor<5x16xi4> to tensor<5x15xi4>
+  %code = tensor.extract %rows[%i, %j] : tensor<5x15xi4>
+  return %code : i4
+}

@@ -132,3 +132,25 @@ func.func @broadcast_bias(%a: tensor<4x8xi8>, %s: tensor<f32>, %w: tensor<8x6xf3
   %0 = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%init : tensor<4x6xf32>) -> tensor<4x6xf32>
   return %0 : tensor<4x6xf32>
 }
+
+// -----
+
+// Blocks along a row come along: as many columns of scales as the table has.
+// CHECK-LABEL: func @table_blocks
+//       CHECK:   %[[CODES:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<3x8xi8>)
+//       CHECK:   %[[SCALES:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<3x2xf32>)
+//       CHECK:     tensor.extract %{{.*}} : tensor<5x2xf32>
+//       CHECK:   lowbit.dequantize %[[CODES]], %[[SCALES]] <#lowbit.int<8>, block = [1, 4]> : (tensor<3x8xi8>, tensor<3x2xf32>) -> tensor<3x8xf32>
+func.func @table_blocks(%ids: tensor<3xindex>, %scales: tensor<5x2xf32>) -> tensor<3x8xf32> {
+  %constant = arith.constant dense<1> : tensor<5x8xi8>
+  %table = lowbit.dequantize %constant, %scales <#lowbit.int<8>, block = [1, 4]> : (tensor<5x8xi8>, tensor<5x2xf32>) -> tensor<5x8xf32>
+  %empty = tensor.empty() : tensor<3x8xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%ids : tensor<3xindex>) outs(%empty : tensor<3x8xf32>) {
+  ^bb0(%id: index, %out: f32):
+    %j = linalg.index 1 : index
+    %element = tensor.extract %table[%id, %j] : tensor<5x8xf32>
+    linalg.yield %element : f32
+  } -> tensor<3x8xf32>
+  return %y : tensor<3x8xf32>
+}

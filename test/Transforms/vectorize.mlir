@@ -135,6 +135,54 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
+  // Codes that share bytes: sixteen lanes load their eight bytes once, and each shifts by its place. What is of the row is loaded before.
+  // CHECK-LABEL: func @gather_packed
+  //  CHECK-SAME:   %[[IDS:.*]]: memref<4xindex>, %[[TABLE:.*]]: memref<9x16xi8>, %[[SCALES:.*]]: memref<9x1xf32>
+  //       CHECK:   %[[SHIFTS:.*]] = arith.constant dense<[0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4]> : vector<16xi8>
+  //       CHECK:     %[[ID:.*]] = memref.load %[[IDS]]
+  //       CHECK:     memref.load %[[SCALES]][%[[ID]], %c0]
+  //       CHECK:     scf.for %[[J:.*]] = %c0 to %c32 step %c16
+  //       CHECK:       %[[BYTE:.*]] = affine.apply #{{.*}}()[%[[J]]]
+  //       CHECK:       %[[BYTES:.*]] = vector.load %[[TABLE]][%[[ID]], %[[BYTE]]] : memref<9x16xi8>, vector<8xi8>
+  //       CHECK:       %[[LANES:.*]] = vector.shuffle %[[BYTES]], %[[BYTES]] [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7]
+  //       CHECK:       arith.shrui %[[LANES]], %[[SHIFTS]] : vector<16xi8>
+  //   CHECK-NOT:       memref.load
+  //       CHECK:       vector.store
+  func.func @gather_packed(%ids: memref<4xindex>, %table: memref<9x16xi8>, %scales: memref<9x1xf32>, %y: memref<4x32xf32>) {
+    %zero = arith.constant 0 : index
+    %mask = arith.constant 15 : i8
+    linalg.generic {indexing_maps = [#row, #map], iterator_types = ["parallel", "parallel"]} ins(%ids : memref<4xindex>) outs(%y : memref<4x32xf32>) {
+    ^bb0(%i: index, %o: f32):
+      %j = linalg.index 1 : index
+      %byte = affine.apply affine_map<()[s0] -> (s0 floordiv 2)>()[%j]
+      %place = affine.apply affine_map<()[s0] -> ((s0 mod 2) * 4)>()[%j]
+      %shift = arith.index_cast %place : index to i8
+      %bits = memref.load %table[%i, %byte] : memref<9x16xi8>
+      %shifted = arith.shrui %bits, %shift : i8
+      %code = arith.andi %shifted, %mask : i8
+      %real = arith.uitofp %code : i8 to f32
+      %scale = memref.load %scales[%i, %zero] : memref<9x1xf32>
+      %0 = arith.mulf %real, %scale : f32
+      linalg.yield %0 : f32
+    }
+    return
+  }
+
+  // Sixteen lanes begin anywhere among 24 neighbours, so that which of them share an element differs from vector to vector.
+  // CHECK-LABEL: func @gather_torn
+  //   CHECK-NOT:   vector.load
+  func.func @gather_torn(%table: memref<9x2xi8>, %y: memref<4x40xi8>) {
+    linalg.generic {indexing_maps = [#map], iterator_types = ["parallel", "parallel"]} outs(%y : memref<4x40xi8>) {
+    ^bb0(%o: i8):
+      %i = linalg.index 0 : index
+      %j = linalg.index 1 : index
+      %byte = affine.apply affine_map<()[s0] -> (s0 floordiv 24)>()[%j]
+      %bits = memref.load %table[%i, %byte] : memref<9x2xi8>
+      linalg.yield %bits : i8
+    }
+    return
+  }
+
   // Rows become columns in registers, a tile at a time.
   // CHECK-LABEL: func @transpose
   //       CHECK:   scf.for %{{.*}} = %c0 to %c32 step %c16
