@@ -253,6 +253,20 @@ Value PackedMatmul::splitGroups(Value packed, unsigned rank) {
   return tensor::ExpandShapeOp::create(rewriter, loc, type.clone(shape), packed, groups);
 }
 
+static Value buildMultiple(OpBuilder &builder, Location loc, Value integers, int64_t factor) {
+  auto type = cast<RankedTensorType>(integers.getType());
+  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  SmallVector<AffineMap> maps(2, builder.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  auto multiple =
+      linalg::GenericOp::create(builder, loc, type, integers, empty, maps, iterators, [&](OpBuilder &b, Location at, ValueRange elements) {
+        Value constant = buildIntegerLike(b, at, factor, 32, elements[0]);
+        Value product = arith::MulIOp::create(b, at, elements[0], constant);
+        linalg::YieldOp::create(b, at, product);
+      });
+  return multiple.getResult(0);
+}
+
 PackedMatmul::Operand PackedMatmul::sumAlongReduction(Operand codes, bool isSigned, int64_t factor) {
   SmallVector<AffineExpr> source, kept;
   SmallVector<int64_t> shape, split;
@@ -301,11 +315,13 @@ PackedMatmul::Operand PackedMatmul::sumAlongReduction(Operand codes, bool isSign
                                             return;
                                           }
                                           Value code = buildResize(b, at, elements[0], 32, isSigned);
-                                          if (factor != 1)
-                                            code = arith::MulIOp::create(b, at, code, buildIntegerLike(b, at, factor, 32, code));
                                           linalg::YieldOp::create(b, at, arith::AddIOp::create(b, at, elements[1], code).getResult());
                                         });
-  return {sums.getResult(0), AffineMap::get(op.getNumLoops() + 1, 0, kept, rewriter.getContext())};
+  Value result = sums.getResult(0);
+  // Once a sum: in the loop, -1 would make a subtraction of it, which has no order of its own that lanes could take.
+  if (factor != 1)
+    result = buildMultiple(rewriter, loc, result, factor);
+  return {result, AffineMap::get(op.getNumLoops() + 1, 0, kept, rewriter.getContext())};
 }
 
 /// `factor` times the sum of each column of right codes, of each block.
