@@ -15,6 +15,7 @@ from linalg_runner import CompiledFunction, parse
 from onnx.reference import ReferenceEvaluator
 from onnx_models import run_python
 
+import lowbit
 from lowbit.frontends import import_onnx
 from lowbit.models import minilm, sentences
 from lowbit.models.minilm import build_minilm
@@ -211,6 +212,18 @@ class TestRealModel:
         pair = sentences.tokenize(["A man is eating food.", "A man is eating a piece of bread."], seq=16, batch=2)
         (embedding,) = session.run(None, {name: value[0] for name, value in pair.items()})
         assert embedding[0] @ embedding[1] == pytest.approx(0.7553, abs=1e-4)
+
+
+    def test_saved_models_are_as_small_as_their_codes(self, tmp_path: Path) -> None:
+        """22 million parameters: what each recipe leaves of them in a file, in bytes."""
+        (tmp_path / "minilm.onnx").write_bytes(build_minilm().SerializeToString())
+        model = lowbit.load(tmp_path / "minilm.onnx")
+        for recipe, most in (("w8a8-dynamic", 23_000_000), ("w4a8", 12_500_000), ("ternary", 9_000_000)):
+            module = model.quantize(recipe)
+            module.save(tmp_path / "q.mlir")
+            # The ops, names and alignment of the other constants.
+            assert module.nbytes < (tmp_path / "q.mlir").stat().st_size < module.nbytes + 60_000
+            assert (tmp_path / "q.mlir").stat().st_size <= most
 
 
 class TestSentences:

@@ -19,8 +19,11 @@ func.func @main(%x: tensor<7x64xf32> {lowbit.name = "x"}) -> (tensor<7x37xf32> {
 """
 
 
-# Bytes of a row of codes, and of a column's scales.
-@pytest.mark.parametrize(("recipe", "cosine", "row", "scales"), [("w8a8-dynamic", 0.9999, 37, 4), ("w4a8", 0.99, 19, 2 * 2)])
+# The cosine that is left, the bytes of a row of codes, and those of a column's scales and zero points.
+@pytest.mark.parametrize(
+    ("recipe", "cosine", "row", "scales"),
+    [("w8a8-dynamic", 0.9999, 37, 4), ("w4a8", 0.99, 19, 2 * 2), ("w2a8", 0.9, 10, 2 * 3), ("ternary", 0.5, 10, 2), ("binary", 0.5, 5, 2)],
+)
 def test_linear(tmp_path: Path, recipe: str, cosine: float, row: int, scales: int) -> None:
     rng = np.random.default_rng(5)
     weight = rng.normal(size=(DEPTH, COLUMNS)).astype(np.float32)
