@@ -206,6 +206,25 @@ static void planRegisterTile(linalg::LinalgOp op, QuantTargetAttrInterface targe
   }
 }
 
+/// Lets reductions that take one step each share it with their neighbours, so that their results are vectors, too.
+static void planRows(linalg::LinalgOp op, VectorPlan &plan) {
+  AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (getLoopSize(op, plan.vectorDim) != plan.numVectors * plan.lanes || op.getNumReductionLoops() != 1 || result.getNumResults() == 0)
+    return;
+  auto row = dyn_cast<AffineDimExpr>(result.getResults().back());
+  int64_t size = row ? getLoopSize(op, row.getPosition()) : ShapedType::kDynamic;
+  if (ShapedType::isDynamic(size))
+    return;
+  for (OpOperand &init : op.getDpsInitsMutable())
+    if (!op.getMatchingIndexingMap(&init).isFunctionOfDim(row.getPosition()) || !isUnitStrideOrInvariant(op, init, row.getPosition()))
+      return;
+  int64_t rows = int64_t(1) << llvm::countr_zero(static_cast<uint64_t>(size));
+  if (rows == 1)
+    return;
+  plan.rowDim = row.getPosition();
+  plan.numRows = std::min(rows, plan.lanes);
+}
+
 FailureOr<VectorPlan> planVectors(linalg::LinalgOp op, QuantTargetAttrInterface target, std::string &reason) {
   if (!isSupported(op, reason))
     return failure();
@@ -234,6 +253,8 @@ FailureOr<VectorPlan> planVectors(linalg::LinalgOp op, QuantTargetAttrInterface 
     plan.vectorDim = dim;
     if (plan.isReduction)
       plan.numVectors = ShapedType::isDynamic(size) ? 1 : std::clamp<int64_t>(size / plan.lanes, 1, 4);
+    if (plan.isReduction)
+      planRows(op, plan);
     else if (op.getNumReductionLoops() != 0)
       planRegisterTile(op, target, plan);
     return plan;

@@ -38,7 +38,9 @@ public:
       (isInner ? reductions : outer).push_back(dim);
     }
     buildNest(outer, {}, [&](ValueRange) {
-      if (plan.isReduction)
+      if (plan.isReduction && plan.rowDim)
+        buildShortReductions();
+      else if (plan.isReduction)
         buildLaneReduction();
       else if (reductions.empty())
         buildPointwise();
@@ -421,6 +423,64 @@ private:
           return next;
         });
     storeAll(finishLaneReduction(partial, uniform, {whole, size, 1, 0, 1, std::nullopt}), 0);
+  }
+
+  /// One vector of the sums of all lanes of each of `rows`, whose number is a power of two. Halves are combined as `reduceLanes` does,
+  /// but those of two vectors at once.
+  Value reduceRows(unsigned i, Values rows) {
+    int64_t width = plan.lanes;
+    for (int64_t part = plan.lanes; part > 1; part /= 2) {
+      bool isPaired = rows.size() > 1;
+      int64_t numParts = width / part * (isPaired ? 2 : 1);
+      SmallVector<int64_t> low, high;
+      for (int64_t lane = 0; lane < numParts * part; ++lane)
+        (lane % part < part / 2 ? low : high).push_back(lane);
+      Values next;
+      for (size_t row = 0; row < rows.size(); row += isPaired ? 2 : 1) {
+        Value first = rows[row], second = isPaired ? rows[row + 1] : rows[row];
+        next.push_back(combine(i, vector::ShuffleOp::create(b, loc, first, second, low),
+                               vector::ShuffleOp::create(b, loc, first, second, high), low.size()));
+      }
+      rows = next;
+      width = low.size();
+    }
+    return rows.front();
+  }
+
+  /// Reductions of one step each, whose results are neighbours: several of them become one vector.
+  void buildShortReductions() {
+    unsigned numOutputs = op.getNumDpsInits();
+    for (const Segment &segment : cut(*plan.rowDim, 1, plan.numRows, true))
+      buildLoop(segment, {}, [&](Value base, ValueRange) {
+        SmallVector<Values> rows(numOutputs);
+        for (int64_t row = 0; row < plan.numRows; ++row) {
+          ivs[*plan.rowDim] = row == 0 ? base : arith::AddIOp::create(b, loc, base, constant(row)).getResult();
+          ValueMap uniform;
+          buildUniform(uniform);
+          Values sums;
+          for (int64_t vector = 0; vector < plan.numVectors; ++vector) {
+            ivs[plan.vectorDim] = constant(vector * plan.lanes);
+            Values neutral;
+            for (unsigned i = 0; i < numOutputs; ++i)
+              neutral.push_back(getNeutral(i, plan.lanes));
+            Values partial = buildBody(uniform, neutral, plan.lanes);
+            for (unsigned i = 0; i < numOutputs; ++i)
+              partial[i] = vector == 0 ? partial[i] : combine(i, sums[i], partial[i], plan.lanes);
+            sums = partial;
+          }
+          for (unsigned i = 0; i < numOutputs; ++i)
+            rows[i].push_back(sums[i]);
+        }
+        ivs[*plan.rowDim] = base;
+        for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable())) {
+          auto type = VectorType::get({plan.numRows}, getElementTypeOrSelf(init.get().getType()));
+          bool isKnown = i < plan.starts.size() && plan.starts[i];
+          Value start = isKnown ? toLanes(plan.starts[i], plan.numRows)
+                                : vector::LoadOp::create(b, loc, type, init.get(), getIndices(init)).getResult();
+          vector::StoreOp::create(b, loc, combine(i, start, reduceRows(i, rows[i]), plan.numRows), init.get(), getIndices(init));
+        }
+        return Values();
+      });
   }
 
   RewriterBase &b;

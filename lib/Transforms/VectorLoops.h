@@ -16,7 +16,8 @@ struct VectorPlan {
   bool isReduction = false;
   /// Elements of one vector.
   int64_t lanes = 1;
-  /// Register tile of a reduction: vectors side by side, and steps of `rowDim` (a parallel dimension) that share them.
+  /// Register tile of a reduction: vectors side by side, and steps of `rowDim` (a parallel dimension) that share them. Where lanes are
+  /// partial results, the steps of `rowDim` whose results become one vector.
   int64_t numVectors = 1;
   std::optional<unsigned> rowDim;
   int64_t numRows = 1;

@@ -183,6 +183,29 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
+  // Sums of one vector each, whose results are neighbours: four are brought together half by half, and stored as one vector.
+  // CHECK-LABEL: func @short_sums
+  //  CHECK-SAME:   %[[X:.*]]: memref<3x12x16xi8>, %[[Y:.*]]: memref<3x12xi32>
+  //       CHECK:   scf.for %{{.*}} = %c0 to %c12 step %c4
+  //       CHECK-COUNT-4: vector.load %[[X]]{{.*}} vector<16xi8>
+  //       CHECK:     %[[START:.*]] = vector.load %[[Y]]{{.*}} vector<4xi32>
+  //       CHECK:     vector.shuffle {{.*}} [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23] : vector<16xi32>, vector<16xi32>
+  //       CHECK:     vector.shuffle {{.*}} [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31] : vector<16xi32>, vector<16xi32>
+  //       CHECK:     vector.shuffle {{.*}} [0, 2, 4, 6] : vector<8xi32>, vector<8xi32>
+  //       CHECK:     vector.shuffle {{.*}} [1, 3, 5, 7] : vector<8xi32>, vector<8xi32>
+  //       CHECK:     arith.addi %[[START]], %{{.*}} : vector<4xi32>
+  //       CHECK:     vector.store %{{.*}}, %[[Y]]{{.*}} vector<4xi32>
+  func.func @short_sums(%x: memref<3x12x16xi8>, %y: memref<3x12xi32>) {
+    linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%x : memref<3x12x16xi8>) outs(%y : memref<3x12xi32>) {
+    ^bb0(%in: i8, %out: i32):
+      %wide = arith.extsi %in : i8 to i32
+      %0 = arith.addi %out, %wide : i32
+      linalg.yield %0 : i32
+    }
+    return
+  }
+
   // Rows become columns in registers, a tile at a time.
   // CHECK-LABEL: func @transpose
   //       CHECK:   scf.for %{{.*}} = %c0 to %c32 step %c16
