@@ -22,7 +22,7 @@ static TypedAttr getSingleElement(Value constant) {
 static FailureOr<ContractOp> findContract(QuantizeOp op) {
   auto contract = op.getInput().getDefiningOp<ContractOp>();
   auto codes = dyn_cast<RankedTensorType>(op.getType());
-  bool isConstant = op.getScheme().isPerTensor() && getSingleElement(op.getScales()) && (!op.getZeros() || getSingleElement(op.getZeros()));
+  bool isConstant = getSingleElement(op.getScales()) && (!op.getZeros() || getSingleElement(op.getZeros()));
   if (!contract || !contract->hasOneUse() || !codes || !codes.hasStaticShape() || !isConstant)
     return failure();
   // Narrower integers share bytes, which is a matter of packing; codes without a builtin type take a byte each.

@@ -141,6 +141,33 @@ static void eraseOverwritten(Operation *root) {
   }
 }
 
+/// The vector of a part of the accumulators is read from all of them, and written to them: slices would hide which registers it is.
+static void foldPartsOfSums(RewriterBase &rewriter, Operation *root) {
+  root->walk([&](tensor::InsertSliceOp insert) {
+    auto write = insert.getSource().getDefiningOp<vector::TransferWriteOp>();
+    auto part = write ? write.getBase().getDefiningOp<tensor::ExtractSliceOp>() : tensor::ExtractSliceOp();
+    vector::TransferReadOp read;
+    if (!part || !llvm::hasNItems(part->getUsers(), 2))
+      return;
+    for (Operation *user : part->getUsers())
+      read = isa<vector::TransferReadOp>(user) ? cast<vector::TransferReadOp>(user) : read;
+    bool isWhole = read && part.getSource() == insert.getDest() && part.hasUnitStride() &&
+                   write.getVectorType().getShape() == part.getType().getShape() && read.getVectorType() == write.getVectorType() &&
+                   read.getPermutationMap().isIdentity() && write.getPermutationMap().isIdentity();
+    if (!isWhole)
+      return;
+    rewriter.setInsertionPoint(read);
+    SmallVector<Value> indices = getValueOrCreateConstantIndexOp(rewriter, read.getLoc(), part.getMixedOffsets());
+    rewriter.replaceOpWithNewOp<vector::TransferReadOp>(read, read.getVectorType(), part.getSource(), indices, read.getPermutationMapAttr(),
+                                                        read.getPadding(), read.getMask(), read.getInBoundsAttr());
+    rewriter.setInsertionPoint(insert);
+    rewriter.replaceOpWithNewOp<vector::TransferWriteOp>(insert, insert.getType(), write.getValueToStore(), insert.getDest(), indices,
+                                                         write.getPermutationMapAttr(), write.getMask(), write.getInBoundsAttr());
+    rewriter.eraseOp(write);
+    rewriter.eraseOp(part);
+  });
+}
+
 /// Accumulators go round the loop over the reduction as values.
 static void hoistAccumulators(RewriterBase &rewriter, Operation *root) {
   SmallVector<LoopLikeOpInterface> loops;
@@ -228,7 +255,10 @@ struct ConvertLowbitToVectorPass final : impl::ConvertLowbitToVectorPassBase<Con
     Operation *root = getOperation();
     FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(root, target);
     IRRewriter rewriter(&getContext());
-    if (failed(resolved) || failed(vectorizeMarked(rewriter, root)) || failed(unroll(root, resolved->getDotProduct())))
+    if (failed(resolved) || failed(vectorizeMarked(rewriter, root)))
+      return signalPassFailure();
+    foldPartsOfSums(rewriter, root);
+    if (failed(unroll(root, resolved->getDotProduct())))
       return signalPassFailure();
     eliminateCommonSubexpressions(rewriter, root);
     eraseOverwritten(root);

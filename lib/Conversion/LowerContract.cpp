@@ -82,7 +82,7 @@ struct LowerContractPass final : impl::LowerContractPassBase<LowerContractPass> 
     if (failed(resolved))
       return signalPassFailure();
     IRRewriter rewriter(&getContext());
-    SmallVector<TiledContract> matmuls = collectMatmuls(getOperation(), *resolved, [](ContractOp op, StringRef reason) {
+    std::vector<TiledContract> matmuls = collectMatmuls(getOperation(), *resolved, [](ContractOp op, StringRef reason) {
       remark::missed(op.getLoc(), getRemarkOptions(op)) << remark::reason("{0}", reason);
     });
     for (const TiledContract &matmul : matmuls)

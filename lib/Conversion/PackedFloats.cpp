@@ -55,7 +55,7 @@ PackedMatmul::Operand PackedMatmul::prepareRhsFloats() {
 /// Packed bytes; where a group is one code of a column, without the axis for its depth.
 PackedMatmul::Operand PackedMatmul::readPackedCodes(ArrayRef<AffineExpr> exprs) {
   unsigned rank = exprs.size() + (reduction.depth ? 0 : 1);
-  Value packed = splitGroups(getUnpack().getPacked(), rank);
+  Value packed = splitGroups(getUnpack().getPacked());
   if (reduction.depth)
     return {packed, makeMap(exprs)};
   auto type = cast<RankedTensorType>(packed.getType());

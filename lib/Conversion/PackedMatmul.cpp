@@ -66,7 +66,15 @@ void PackedMatmul::splitReduction(function_ref<void(unsigned, ArrayRef<int64_t>)
     parts.push_back(form.depth / form.block);
     reduction.block = next++;
   }
-  parts.push_back(llvm::divideCeil(form.block != 0 ? form.block : form.depth, dot.depth * places));
+  int64_t depth = form.block != 0 ? form.block : form.depth;
+  if (form.windows) {
+    parts.append(form.windows->taps);
+    reduction.tap = next;
+    reduction.numTaps = parts.size();
+    next += parts.size();
+    depth = form.windows->channels;
+  }
+  parts.push_back(llvm::divideCeil(depth, dot.depth * places));
   reduction.group = next++;
   if (places > 1) {
     parts.push_back(places);
@@ -131,7 +139,7 @@ PackedMatmul::Operand PackedMatmul::buildEmpty(Type elementType, bool hasBlocks)
 
 void PackedMatmul::buildStart() {
   SmallVector<Operand> inputs;
-  Value lhsZeros = op.getLhsZeros(), rhsZeros = op.getRhsZeros();
+  Value lhsZeros = getLhsZeros(), rhsZeros = op.getRhsZeros();
   std::optional<int64_t> splatZero = getSplatZero();
   bool hasColumnSums = lhsZeros || offset != 0;
   if (hasColumnSums)
@@ -267,8 +275,13 @@ void PackedMatmul::buildBytes() {
   rhs = packing ? Operand{op.getRhs(), op.getRhsMap()} : decodeRhs();
   NumberFormatAttrInterface rhsFormat = op.getRhsScheme()->getFormat();
   isRhsSigned = rhsFormat.isSigned() || (!packing && !rhsFormat.getCodeType().isInteger(8));
-  lhs = prepareLhs();
-  packedLhs = splitAxes(lhs);
+  chooseSigns();
+  if (form.windows) {
+    packedLhs = prepareWindows();
+  } else {
+    lhs = prepareLhs();
+    packedLhs = splitAxes(lhs);
+  }
   packedRhs = prepareRhs();
   buildStart();
   buildDots();

@@ -12,7 +12,8 @@ inline constexpr StringLiteral vectorizeAttrName = "lowbit.vectorize";
 
 /// Builds a matmul in the packed form. Its loops are those of the result in order, rows and columns split in two, then those that the
 /// reduction is split in: blocks that share scales (where scales change), groups, codes of a byte, depth of a dot product. Where an axis
-/// is padded, codes are zero. Where codes are bits, the reduction is one loop over words of them, and accumulators count those that differ.
+/// is padded, codes are zero. Where rows are windows of an image, the reduction is split by the loops over the window, too, and left codes
+/// stay in the image. Where codes are bits, the reduction is one loop over words of them, and accumulators count those that differ.
 /// Where products are of floats, one element of the reduction (two where the target multiplies bf16 in pairs) is a group.
 class PackedMatmul {
 public:
@@ -36,11 +37,24 @@ public:
   /// The loops of the reduction; none where it is not split so.
   struct ReductionLoops {
     std::optional<unsigned> block;
+    unsigned tap; ///< The first of `numTaps` loops over the window.
+    unsigned numTaps = 0;
     unsigned group;
     std::optional<unsigned> place;
     std::optional<unsigned> depth;
   };
   const ReductionLoops &getReduction() const { return reduction; }
+  /// Windows that are read from an image.
+  struct Windows {
+    WindowView view;
+    Value image;              ///< As dot products take it, its channels split as the reduction.
+    SmallVector<int64_t> low; ///< By axis: elements of the border, which adds nothing and is not in `image`, before it.
+    SmallVector<int64_t> high;
+    bool hasBorder(unsigned axis) const { return low[axis] != 0 || high[axis] != 0; }
+  };
+  const std::optional<Windows> &getWindows() const { return windows; }
+  /// The loop over the rows of a tile.
+  unsigned getRowLoop() const { return splits[form.m].first + 1; }
   /// How codes come out of a byte of right codes; null when a byte is a code.
   PackingAttrInterface getPacking() const { return reduction.place ? packing : PackingAttrInterface(); }
   unsigned getRhsWidth() const { return rhsWidth; }
@@ -73,7 +87,14 @@ private:
   Operand dropConstantAxes(Operand operand);
   Operand getScaleLike(Value scales, AffineMap codes, SchemeAttr scheme);
 
+  void chooseSigns();
+  /// Zero points of the left side, unless all are zero.
+  Value getLhsZeros();
+  /// Left codes with `axis`, the reduction, last, in the width and sign that the dot product takes.
+  Value prepareCodes(Value codes, int64_t axis);
   Operand prepareLhs();
+  Operand prepareWindows();
+  Value leaveOutBorder(Value image);
   Operand prepareLhsBits();
   Operand prepareRhsBits();
   Operand prepareLhsFloats();
@@ -96,7 +117,7 @@ private:
   Operand sumConstantColumns(ArrayRef<int64_t> packedShape, ArrayRef<char> bytes, int64_t factor);
   Operand buildPanels(Type elementType, StringRef name, ArrayRef<char> bytes);
   std::optional<Operand> buildScalePanels(Value scales, AffineMap codes);
-  Value splitGroups(Value packed, unsigned rank);
+  Value splitGroups(Value packed);
 
   /// A generic over the parallel loops and those of the reduction that `iterators` gives.
   linalg::GenericOp buildGeneric(ArrayRef<Operand> inputs, Operand init, ArrayRef<utils::IteratorType> reductions, BodyBuilder body);
@@ -129,6 +150,7 @@ private:
   unsigned numLoops = 0;
   unsigned numWholeScales = 0; ///< Scales that multiply whole sums.
   ReductionLoops reduction;
+  std::optional<Windows> windows;
   Operand lhs, rhs; ///< Prepared codes by loops of the contraction (right: null value when packed), then packed.
   Operand packedLhs, packedRhs;
   bool isLhsSigned = true, isRhsSigned = true; ///< How prepared codes extend.

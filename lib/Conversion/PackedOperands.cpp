@@ -121,38 +121,54 @@ PackedMatmul::Operand PackedMatmul::getScaleLike(Value scales, AffineMap codes, 
   return splitLikeResult({scales, map});
 }
 
-/// The left codes with the reduction last, in the width and sign that the dot product takes.
-PackedMatmul::Operand PackedMatmul::prepareLhs() {
-  AffineMap map = op.getLhsMap();
-  NumberFormatAttrInterface format = op.getLhsScheme()->getFormat();
-  bool isSigned = format.isSigned(), isByte = format.getCodeType().isInteger(8);
-  bool isFlipped = dot.needsFlip(isSigned, isRhsSigned);
+void PackedMatmul::chooseSigns() {
+  bool isSigned = op.getLhsScheme()->getFormat().isSigned(), isFlipped = dot.needsFlip(isSigned, isRhsSigned);
   isLhsSigned = dot.lhsWidth > 8 || isSigned != isFlipped;
   offset = !isFlipped ? 0 : isSigned ? 128 : -128;
-  unsigned rank = map.getNumResults(), last = *map.getResultPosition(rewriter.getAffineDimExpr(form.k));
-  if (!isFlipped && isByte && dot.lhsWidth == 8 && last == rank - 1)
-    return {op.getLhs(), map};
+}
+
+Value PackedMatmul::getLhsZeros() {
+  DenseIntElementsAttr zeros;
+  Value value = op.getLhsZeros();
+  bool isZero = value && matchPattern(value, m_Constant(&zeros)) && zeros.isSplat() && zeros.getSplatValue<APInt>().isZero();
+  return isZero ? Value() : value;
+}
+
+Value PackedMatmul::prepareCodes(Value codes, int64_t axis) {
+  NumberFormatAttrInterface format = op.getLhsScheme()->getFormat();
+  bool isByte = format.getCodeType().isInteger(8);
+  auto type = cast<RankedTensorType>(codes.getType());
+  int64_t rank = type.getRank();
+  if (offset == 0 && isByte && dot.lhsWidth == 8 && axis == rank - 1)
+    return codes;
 
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  order.erase(order.begin() + last);
-  order.push_back(last);
+  order.erase(order.begin() + axis);
+  order.push_back(axis);
   AffineMap source = inversePermutation(AffineMap::getPermutationMap(order, rewriter.getContext()));
-  SmallVector<int64_t> shape = applyPermutation(cast<ShapedType>(op.getLhs().getType()).getShape(), order);
-  SmallVector<AffineExpr> exprs = applyPermutation(map.getResults(), order);
-  Value empty = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getIntegerType(dot.lhsWidth));
+  Value empty = tensor::EmptyOp::create(rewriter, loc, applyPermutation(type.getShape(), order), rewriter.getIntegerType(dot.lhsWidth));
   SmallVector<AffineMap> maps{source, rewriter.getMultiDimIdentityMap(rank)};
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  auto prepared = linalg::GenericOp::create(rewriter, loc, empty.getType(), op.getLhs(), empty, maps, iterators,
+  auto prepared = linalg::GenericOp::create(rewriter, loc, empty.getType(), codes, empty, maps, iterators,
                                             [&](OpBuilder &b, Location at, ValueRange elements) {
                                               Value code = elements[0];
                                               if (!isByte)
                                                 code = format.buildDecodeInteger(b, at, code, 8);
-                                              if (isFlipped)
+                                              if (offset != 0)
                                                 code = arith::XOrIOp::create(b, at, code, buildIntegerLike(b, at, -128, 8, code));
-                                              code = buildResize(b, at, code, dot.lhsWidth, isSigned);
+                                              code = buildResize(b, at, code, dot.lhsWidth, format.isSigned());
                                               linalg::YieldOp::create(b, at, code);
                                             });
-  return {prepared.getResult(0), AffineMap::get(map.getNumDims(), 0, exprs, rewriter.getContext())};
+  return prepared.getResult(0);
+}
+
+PackedMatmul::Operand PackedMatmul::prepareLhs() {
+  AffineMap map = op.getLhsMap();
+  unsigned last = *map.getResultPosition(rewriter.getAffineDimExpr(form.k));
+  SmallVector<AffineExpr> exprs(map.getResults());
+  exprs.erase(exprs.begin() + last);
+  exprs.push_back(map.getResult(last));
+  return {prepareCodes(op.getLhs(), last), AffineMap::get(map.getNumDims(), 0, exprs, rewriter.getContext())};
 }
 
 UnpackOp PackedMatmul::getUnpack() {
@@ -208,6 +224,8 @@ SmallVector<AffineExpr> PackedMatmul::getRhsLoops() {
   exprs.push_back(rewriter.getAffineDimExpr(n.first));
   if (reduction.block)
     exprs.push_back(rewriter.getAffineDimExpr(*reduction.block));
+  for (unsigned tap = 0; tap < reduction.numTaps; ++tap)
+    exprs.push_back(rewriter.getAffineDimExpr(reduction.tap + tap));
   exprs.push_back(rewriter.getAffineDimExpr(reduction.group));
   exprs.push_back(rewriter.getAffineDimExpr(n.first + 1));
   if (reduction.depth)
@@ -218,7 +236,7 @@ SmallVector<AffineExpr> PackedMatmul::getRhsLoops() {
 PackedMatmul::Operand PackedMatmul::prepareRhs() {
   SmallVector<AffineExpr> exprs = getRhsLoops();
   if (packing)
-    return {splitGroups(getUnpack().getPacked(), exprs.size()), makeMap(exprs)};
+    return {splitGroups(getUnpack().getPacked()), makeMap(exprs)};
   return transposeRhs(exprs);
 }
 
@@ -233,22 +251,24 @@ PackedMatmul::Operand PackedMatmul::transposeRhs(ArrayRef<AffineExpr> exprs) {
   return {linalg::TransposeOp::create(rewriter, loc, split.value, empty, permutation)->getResult(0), makeMap(exprs)};
 }
 
-/// Packed bytes with the blocks as an axis before the groups of a block.
-Value PackedMatmul::splitGroups(Value packed, unsigned rank) {
+/// Packed bytes with the blocks, or the places of the window, as axes before the groups of each.
+Value PackedMatmul::splitGroups(Value packed) {
   auto type = cast<RankedTensorType>(packed.getType());
-  if (type.getRank() == rank)
+  ArrayRef<int64_t> outer = ArrayRef(splits[form.k].sizes).take_front((reduction.block ? 1 : 0) + reduction.numTaps);
+  if (outer.empty())
     return packed;
   SmallVector<ReassociationIndices> groups;
   SmallVector<int64_t> shape;
   for (auto [axis, size] : llvm::enumerate(type.getShape())) {
-    groups.push_back({static_cast<int64_t>(shape.size())});
-    if (axis + 3 == static_cast<size_t>(type.getRank())) {
-      int64_t blocks = splits[form.k].sizes.front();
-      groups.back().push_back(shape.size() + 1);
-      shape.append({blocks, size / blocks});
-    } else {
-      shape.push_back(size);
-    }
+    ReassociationIndices &group = groups.emplace_back();
+    auto append = [&](int64_t part) {
+      group.push_back(shape.size());
+      shape.push_back(part);
+    };
+    bool isGroups = axis + 3 == static_cast<size_t>(type.getRank());
+    if (isGroups)
+      llvm::for_each(outer, append);
+    append(isGroups ? size / ShapedType::getNumElements(outer) : size);
   }
   return tensor::ExpandShapeOp::create(rewriter, loc, type.clone(shape), packed, groups);
 }

@@ -2,6 +2,7 @@
 // Law: products are summed in the order of the reduction; a byte of codes is read once for all rows of the tile.
 
 #include "ReductionLoops.h"
+#include "WindowLoops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -24,7 +25,8 @@ public:
   void build() {
     if (!tile.blockSum) {
       rewriter.setInsertionPoint(tile.dots);
-      rewriter.replaceOp(tile.dots, buildGroups(getOperands(tile.dots), tile.start.getResult(0)));
+      Value start = tile.start.getResult(0);
+      rewriter.replaceOp(tile.dots, matmul.getWindows() ? buildTaps(start) : buildGroups(getOperands(tile.dots), start));
       return;
     }
     rewriter.setInsertionPoint(tile.blockSum);
@@ -48,8 +50,12 @@ private:
   }
 
   Value buildLoop(int64_t trips, Value init, function_ref<Value(Value, Value)> body) {
-    auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(rewriter, loc, value); };
-    auto loop = scf::ForOp::create(rewriter, loc, constant(0), constant(trips), constant(1), init);
+    return buildLoop(rewriter.getIndexAttr(0), rewriter.getIndexAttr(trips), init, body);
+  }
+
+  Value buildLoop(OpFoldResult first, OpFoldResult end, Value init, function_ref<Value(Value, Value)> body) {
+    auto getValue = [&](OpFoldResult value) { return getValueOrCreateConstantIndexOp(rewriter, loc, value); };
+    auto loop = scf::ForOp::create(rewriter, loc, getValue(first), getValue(end), getValue(rewriter.getIndexAttr(1)), init);
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointToStart(loop.getBody());
     Value result = body(loop.getInductionVar(), loop.getRegionIterArg(0));
@@ -60,7 +66,6 @@ private:
   /// The operand where `loop` is at `index`: its axis for the loop is gone, and the map takes one loop less.
   Operand at(Operand operand, unsigned loop, OpFoldResult index) {
     std::optional<unsigned> axis = operand.map.getResultPosition(rewriter.getAffineDimExpr(loop));
-    AffineMap map = operand.map;
     if (axis) {
       auto type = cast<RankedTensorType>(operand.value.getType());
       SmallVector<OpFoldResult> offsets(type.getRank(), rewriter.getIndexAttr(0)), strides(type.getRank(), rewriter.getIndexAttr(1));
@@ -74,12 +79,18 @@ private:
         operand.value = tensor::CollapseShapeOp::create(rewriter, loc, type.clone(shape), operand.value, getGroupsWithout(type, *axis));
       else
         operand.value = tensor::ExtractSliceOp::create(rewriter, loc, type.clone(shape), operand.value, offsets, sizes, strides);
-      map = map.dropResult(*axis);
     }
+    return {operand.value, getMapWithout(operand.map, loop)};
+  }
+
+  /// The map of an operand whose axis for `loop`, if it has one, is gone.
+  AffineMap getMapWithout(AffineMap map, unsigned loop) {
+    if (std::optional<unsigned> axis = map.getResultPosition(rewriter.getAffineDimExpr(loop)))
+      map = map.dropResult(*axis);
     SmallVector<AffineExpr> dims;
     for (unsigned i = 0; i < map.getNumDims(); ++i)
       dims.push_back(rewriter.getAffineDimExpr(i > loop ? i - 1 : i));
-    return {operand.value, map.replaceDimsAndSymbols(dims, {}, map.getNumDims() - 1, 0)};
+    return map.replaceDimsAndSymbols(dims, {}, map.getNumDims() - 1, 0);
   }
 
   /// How axes join where `axis`, of size one, goes: it joins its neighbour.
@@ -135,9 +146,43 @@ private:
     return tensor::EmptyOp::create(rewriter, loc, type.getShape(), type.getElementType());
   }
 
+  /// The loops over the window, the last of them around the loops over groups.
+  Value buildTaps(Value start) {
+    WindowTile window(rewriter, matmul, tile.dots);
+    return buildTap(window, getOperands(tile.dots), start);
+  }
+
+  /// The loop over the next place of the window; what is left of the border is known at each place, or in bounds of the loop.
+  Value buildTap(WindowTile &window, const SmallVector<Operand> &operands, Value start) {
+    if (window.isDone()) {
+      SmallVector<Operand> inWindow = operands;
+      inWindow[0].value = window.buildSlice();
+      rows = window.getRows();
+      return buildGroups(inWindow, start);
+    }
+    auto step = [&](OpFoldResult index, Value carried) {
+      SmallVector<Operand> next = operands;
+      next[0].map = getMapWithout(next[0].map, loops.tap);
+      for (Operand &operand : llvm::drop_begin(next))
+        operand = at(operand, loops.tap, index);
+      window.enter(index);
+      Value sum = buildTap(window, next, carried);
+      window.leave();
+      return sum;
+    };
+    if (!window.dependsOnPlace()) {
+      auto [first, end] = window.getBounds();
+      return buildLoop(first, end, start, [&](Value index, Value carried) { return step(index, carried); });
+    }
+    Value carried = start;
+    for (int64_t place : window.getPlaces())
+      carried = step(rewriter.getIndexAttr(place), carried);
+    return carried;
+  }
+
   /// The loop over groups: operands are the codes of both sides, without an axis for blocks, and accumulators.
   Value buildGroups(SmallVector<Operand> operands, Value start) {
-    unsigned gone = tile.blockSum ? 1 : 0, group = loops.group - gone;
+    unsigned gone = (tile.blockSum ? 1 : 0) + loops.numTaps, group = loops.group - gone;
     int64_t trips = tile.dots.getStaticLoopRanges()[loops.group];
     return buildLoop(trips, start, [&](Value index, Value carried) {
       SmallVector<Operand> step = allAt(operands, group, index);
@@ -154,12 +199,29 @@ private:
   }
 
   Value buildDots(MutableArrayRef<Operand> operands, Value carried) {
-    operands.back().value = carried;
+    bool isPart = rows && rows->second != tile.dots.getStaticLoopRanges()[matmul.getRowLoop()];
+    operands.back().value = isPart ? sliceRows(operands.back(), carried) : carried;
     unsigned numLoops = operands.back().map.getNumDims();
     SmallVector<utils::IteratorType> iterators(numLoops, utils::IteratorType::parallel);
     if (loops.depth)
       iterators.back() = utils::IteratorType::reduction;
-    return clone(tile.dots, operands, iterators);
+    Value sums = clone(tile.dots, operands, iterators);
+    if (!isPart)
+      return sums;
+    auto slice = operands.back().value.getDefiningOp<tensor::ExtractSliceOp>();
+    return tensor::InsertSliceOp::create(rewriter, loc, sums, carried, slice.getMixedOffsets(), slice.getMixedSizes(),
+                                         slice.getMixedStrides());
+  }
+
+  /// Accumulators of the rows that take part.
+  Value sliceRows(const Operand &operand, Value carried) {
+    unsigned axis = *operand.map.getResultPosition(rewriter.getAffineDimExpr(matmul.getRowLoop()));
+    auto type = cast<RankedTensorType>(carried.getType());
+    SmallVector<OpFoldResult> offsets(type.getRank(), rewriter.getIndexAttr(0)), strides(type.getRank(), rewriter.getIndexAttr(1));
+    SmallVector<OpFoldResult> sizes = getAsIndexOpFoldResult(rewriter.getContext(), type.getShape());
+    offsets[axis] = rewriter.getIndexAttr(rows->first);
+    sizes[axis] = rewriter.getIndexAttr(rows->second);
+    return tensor::ExtractSliceOp::create(rewriter, loc, carried, offsets, sizes, strides);
   }
 
   /// The codes at one place of each byte, a byte a code.
@@ -181,6 +243,7 @@ private:
   MatmulTile tile;
   Location loc;
   const PackedMatmul::ReductionLoops &loops;
+  std::optional<std::pair<int64_t, int64_t>> rows; ///< The first and the number of those that take part; all if there is none.
 };
 
 } // namespace

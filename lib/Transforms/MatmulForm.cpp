@@ -84,6 +84,8 @@ DotProduct getDotProduct(QuantTargetAttrInterface target, const MatmulForm &form
   return form.element.isBF16() ? *target.getBFloat16DotProduct() : DotProduct{32, Signs::Any, /*depth=*/1, lanes, /*temporaries=*/1};
 }
 
+static std::optional<WindowView> chooseWindows(ContractOp op, QuantTargetAttrInterface target, const MatmulForm &form);
+
 namespace {
 /// Finds the form of a contraction, or the first reason why it has none.
 class FormFinder {
@@ -94,6 +96,7 @@ public:
   FailureOr<MatmulForm> find() {
     if (!findLoops() || !(op.isInteger() ? findIntegers() : findFloats()) || !checkScales())
       return failure();
+    form.windows = chooseWindows(op, target, form);
     return form;
   }
 
@@ -209,9 +212,9 @@ int64_t getCodesPerByte(QuantTargetAttrInterface target, const MatmulForm &form,
   return form.block % (codes * dot.depth) == 0 ? codes : 1;
 }
 
-SmallVector<TiledContract> collectMatmuls(Operation *root, QuantTargetAttrInterface target,
+std::vector<TiledContract> collectMatmuls(Operation *root, QuantTargetAttrInterface target,
                                           function_ref<void(ContractOp, StringRef)> refused) {
-  SmallVector<TiledContract> matmuls;
+  std::vector<TiledContract> matmuls;
   if (target.getVectorBits() == 0)
     return matmuls;
   root->walk([&](ContractOp op) {
@@ -239,7 +242,8 @@ static bool isColumnsOutermostCheaper(QuantTargetAttrInterface target, const Mat
   bool isOfBits = form.numBits != 0;
   double lhsWidth = getDotProduct(target, form).lhsWidth / 8.0, rhsWidth = isOfBits ? lhsWidth : std::max(1.0, form.rhsWidth / 8.0);
   double depth = isOfBits ? form.getNumWords() : form.depth;
-  double lhs = form.rows * depth * lhsWidth, rhs = form.columns * depth * rhsWidth;
+  double lhsElements = form.windows ? cast<ShapedType>(form.windows->image.getType()).getNumElements() : form.rows * depth;
+  double lhs = lhsElements * lhsWidth, rhs = form.columns * depth * rhsWidth;
   double lhsTile = rows * depth * lhsWidth, rhsTile = columns * depth * rhsWidth;
   double rowTiles = llvm::divideCeil(form.rows, rows), columnTiles = llvm::divideCeil(form.columns, columns);
   double byColumns = 0, byRows = 0;
@@ -263,9 +267,8 @@ static std::optional<RegisterTile> chooseTiles(QuantTargetAttrInterface target, 
   return tile;
 }
 
-RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulForm &form) {
-  if (std::optional<RegisterTile> tiles = chooseTiles(target, form))
-    return *tiles;
+/// The tile and the steps that all of its tiles take. Where rows come in runs of `run`, tiles do not cross them.
+static std::pair<RegisterTile, double> findTile(QuantTargetAttrInterface target, const MatmulForm &form, int64_t run) {
   DotProduct dot = getDotProduct(target, form);
   int64_t registers = target.getNumVectorRegisters();
   RegisterTile best{1, dot.lanes, true};
@@ -280,6 +283,8 @@ RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulFor
     for (int64_t rows = 1; sums * rows * vectors + vectors + dot.temporaries <= registers; ++rows) {
       if (places > 1 && places * rows * vectors > inBody)
         break;
+      if (run % rows != 0)
+        continue;
       int64_t columns = vectors * dot.lanes;
       double tiles = static_cast<double>(llvm::divideCeil(form.rows, rows) * llvm::divideCeil(form.columns, columns));
       double compute = tiles * std::max({rows * vectors, rows + vectors, inFlight});
@@ -288,6 +293,26 @@ RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulFor
       if (cost < bestCost)
         std::tie(best.rows, best.columns, bestCost) = std::tuple(rows, columns, cost);
     }
+  return {best, bestCost.first};
+}
+
+/// Windows are read where they lie if dot products do not cross a place of the window and tiles need not be much smaller than of a copy.
+static std::optional<WindowView> chooseWindows(ContractOp op, QuantTargetAttrInterface target, const MatmulForm &form) {
+  // Zero points of the right side need the sums of rows.
+  if (form.block != 0 || form.numBits != 0 || form.element || form.rhsWidth != 8 || op.getRhsZeros() ||
+      op.getLhsMap().getNumResults() != 2 || chooseTiles(target, form))
+    return std::nullopt;
+  std::optional<WindowView> windows = getWindowView(op.getLhs());
+  if (!windows || windows->channels % target.getDotProduct().depth != 0)
+    return std::nullopt;
+  constexpr double worthACopy = 1.1;
+  return findTile(target, form, windows->getRun()).second <= worthACopy * findTile(target, form, 0).second ? windows : std::nullopt;
+}
+
+RegisterTile chooseRegisterTile(QuantTargetAttrInterface target, const MatmulForm &form) {
+  if (std::optional<RegisterTile> tiles = chooseTiles(target, form))
+    return *tiles;
+  RegisterTile best = findTile(target, form, form.windows ? form.windows->getRun() : 0).first;
   best.columnsOutermost = isColumnsOutermostCheaper(target, form, best.rows, best.columns);
   return best;
 }

@@ -97,3 +97,20 @@ func.func @stay(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %s: tensor<f32>, %e: ten
   %c3 = lowbit.quantize %r3, %scale <#lowbit.int<4>> : (tensor<4x6xf32>, tensor<f32>) -> tensor<4x6xi4>
   return %r, %c, %c1, %c2, %c3 : tensor<4x6xf32>, tensor<4x6xi8>, tensor<4x6xi8>, tensor<4x6xi8>, tensor<4x6xi4>
 }
+
+// -----
+
+// One scale for all, whatever blocks share it.
+// CHECK-LABEL: func @blocks
+//   CHECK-NOT:   lowbit.quantize
+//       CHECK:   return
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @blocks(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %s: tensor<f32>, %e: tensor<4x6xf32>) -> tensor<4x6xi8> {
+  %scale = arith.constant dense<0.25> : tensor<1x6xf32>
+  %r = lowbit.contract [#lhs, #rhs, #out] lhs(%a scales %s <#lowbit.int<8>> : tensor<4x8xi8>, tensor<f32>)
+    rhs(%b scales %s <#lowbit.int<8>> : tensor<8x6xi8>, tensor<f32>) outs(%e : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %c = lowbit.quantize %r, %scale <#lowbit.int<8>, block = [0, 1]> : (tensor<4x6xf32>, tensor<1x6xf32>) -> tensor<4x6xi8>
+  return %c : tensor<4x6xi8>
+}

@@ -32,7 +32,7 @@ def FuseQuantizePass : Pass<"lowbit-fuse-quantize"> {
   let description = [{
     `lowbit.quantize` with one scale that is known now, as the only reader of a `lowbit.contract`, becomes the end of its epilogue: the reals
     never are in memory. Its arithmetic is that of the op's document, and is not relaxed with the model's own (run it after
-    `lowbit-relax-float`). Integers narrower than a byte, and scales of axes, stay with `quantize`.
+    `lowbit-relax-float`). Integers narrower than a byte, and scales that differ, stay with `quantize`.
 
     ```text
     %r = lowbit.contract … -> tensor<128x1536xf32>
@@ -101,6 +101,10 @@ def LowerContractPass : Pass<"lowbit-lower-contract"> {
     with all three inside, so that accumulators stay in registers; `ko` is a loop around the dot products alone. The three carry
     `lowbit.vectorize` for `convert-lowbit-to-vector`. Where the target's instruction wants sides of opposite signs, the left codes are
     offset by 128 and the accumulators start from the column sums that take it back, as zero points do: exactly.
+
+    Rows that `lowbit-unfold-windows` would copy from an image are read where they lie, if channels fill dot products: the loops over the
+    window are around `ko`, and a tile is of rows side by side. A border of zeros is left out where the accumulators start from zero, by
+    the bounds of those loops and, where a tile has all rows of its axis, by letting only rows inside of the image take part.
 
     Contractions that are not such matmuls stay, with a remark that says why.
 

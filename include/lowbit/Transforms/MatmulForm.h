@@ -3,6 +3,7 @@
 #define LOWBIT_TRANSFORMS_MATMULFORM_H
 
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/Transforms/WindowView.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::lowbit {
@@ -16,6 +17,7 @@ struct MatmulForm {
   int64_t block = 0;                        ///< Codes along the reduction that share all scales; 0 where they all do.
   int64_t numBits = 0;    ///< Where both sides are signs of one bit, their number along the reduction; 0 for dot products of bytes.
   FloatType element = {}; ///< What both sides are brought to where products are of floats, f32 or bf16; null where they are of integers.
+  std::optional<WindowView> windows = std::nullopt; ///< Where rows are windows of an image that are read where they lie, not from a copy.
 
   /// Steps along the reduction: words where codes are bits.
   static constexpr int64_t bitsPerWord = 32;
@@ -57,7 +59,7 @@ struct TiledContract {
   RegisterTile tile;
 };
 /// The contractions below `root` that `target` has dot products for; `refused` is called with every other one and the reason.
-SmallVector<TiledContract> collectMatmuls(Operation *root, QuantTargetAttrInterface target,
+std::vector<TiledContract> collectMatmuls(Operation *root, QuantTargetAttrInterface target,
                                           function_ref<void(ContractOp, StringRef)> refused);
 
 } // namespace mlir::lowbit

@@ -119,6 +119,14 @@ SWEEPS = {
     "borders": [Case((5, 6), (3, 9), (3, 3), 1, 1, 2, lhs, 1, zero, first) for lhs, zero, first in
                 (("uint", 0, False), ("uint", 200, True), ("int", -7, False), ("int", 0, True))],
     "codes": [Case((6, 5), (7, 18), (3, 3), stride, 1, batch, "uint", 1, 9, codes=True) for stride, batch in ((1, 1), (2, 2))],
+    # Channels that dot products divide: read where they lie, borders left out where they are zero.
+    "in place": [Case((14, 14), (8, 32), (3, 3), pad=1), Case((9, 28), (4, 17), (3, 3), 1, 1, 2, pad=1), Case((7, 7), (8, 40), (5, 5), pad=2),
+                 Case((8, 7), (4, 16), (3, 3), 2, pad=1), Case((9, 13), (12, 33), (3, 2), 1, 2, pad=2), Case((6, 5), (4, 16), (1, 3), pad=1),
+                 Case((5, 5), (4, 16), (3, 3), pad=3), Case((8, 30), (64, 16), (3, 3), 2, 1, 3, pad=1, outputs_first=True, codes=True)],
+    "in place, zero points": [Case((7, 6), (8, 20), (3, 3), stride, dilation, 2, lhs, 1, zero, codes=codes, constant=constant)
+                              for stride, dilation, lhs, zero, codes, constant in
+                              ((1, 1, "uint", 200, True, True), (2, 1, "int", -7, False, True), (1, 2, "int", 0, False, False),
+                               (2, 2, "uint", 0, False, False), (1, 1, "uint", 3, False, False))],
     "weights": [Case((6, 5), (7, 18), (2, 3), 1, 1, 2, lhs, 1, 3, first, False, constant, zeros) for lhs, first, constant, zeros in
                 (("uint", False, False, True), ("int", True, False, False), ("uint", True, True, True))],
 }
@@ -145,3 +153,30 @@ def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
     results = run(folder, target)
     different = [name for name, array in expected.items() if results[name].tobytes() != array.tobytes()]
     assert not different, f"{different} differ on {target}"
+
+
+@pytest.mark.parametrize("target", ["reference", *TARGETS])
+@pytest.mark.parametrize(("stride", "lhs"), [(1, "uint"), (2, "uint"), (2, "int")])
+def test_one_axis(tmp_path: Path, target: str, stride: int, lhs: str) -> None:
+    """A row of places without an image around it."""
+    rng = np.random.default_rng(stride)
+    image, kernel = random_codes(rng, np.uint8 if lhs == "uint" else np.int8, (14, 8)), random_codes(rng, np.int8, (3, 8, 17))
+    size = (14 + 2 - 3) // stride + 1
+    (tmp_path / "m.mlir").write_text(f"""
+func.func @main(%a: tensor<14x8xi8> {{lowbit.name = "a"}}, %k: tensor<3x8x17xi8> {{lowbit.name = "k"}}) -> (tensor<{size}x17xi32> {{lowbit.name = "r"}}) {{
+  %zero = arith.constant 0 : i8
+  %x = tensor.pad %a low[1, 0] high[1, 0] {{
+  ^bb0(%w: index, %c: index):
+    tensor.yield %zero : i8
+  }} : tensor<14x8xi8> to tensor<16x8xi8>
+  %init = tensor.empty() : tensor<{size}x17xi32>
+  %r = lowbit.contract [affine_map<(w, o, j, c) -> (w * {stride} + j, c)>, affine_map<(w, o, j, c) -> (j, c, o)>, affine_map<(w, o, j, c) -> (w, o)>]
+    lhs(%x <#lowbit.{lhs}<8>> : tensor<16x8xi8>)
+    rhs(%k <#lowbit.int<8>> : tensor<3x8x17xi8>) outs(%init : tensor<{size}x17xi32>) -> tensor<{size}x17xi32>
+  return %r : tensor<{size}x17xi32>
+}}
+""")
+    np.savez(tmp_path / "in.npz", a=image, k=kernel)
+    padded = np.pad(image.astype(np.int64), ((1, 1), (0, 0)))
+    expected = sum(padded[j : j + (size - 1) * stride + 1 : stride] @ kernel[j].astype(np.int64) for j in range(3))
+    np.testing.assert_array_equal(run(tmp_path, target)["r"], expected)

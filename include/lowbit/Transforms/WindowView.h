@@ -1,0 +1,33 @@
+//===- WindowView.h - windows of an image that a copy would gather --------===//
+#ifndef LOWBIT_TRANSFORMS_WINDOWVIEW_H
+#define LOWBIT_TRANSFORMS_WINDOWVIEW_H
+
+#include "mlir/IR/Value.h"
+#include <optional>
+
+namespace mlir::lowbit {
+
+/// Rows of windows, as `lowbit-unfold-windows` gathers them, where they lie in the image: row and place within the window choose an
+/// element along each axis but the last, whose elements, the channels, are all in the window.
+struct WindowView {
+  /// The element is `row * step + tap * dilation`; a loop that is not there is at 0.
+  struct Axis {
+    std::optional<unsigned> row, tap;
+    int64_t step = 0, dilation = 0;
+  };
+  Value image;
+  SmallVector<int64_t> rows; ///< Sizes of the loops over rows of the matmul.
+  SmallVector<int64_t> taps; ///< Sizes of the loops over the window.
+  SmallVector<Axis> axes;    ///< Of the image, but for the channels.
+  int64_t channels;
+
+  /// Rows that are neighbours along one axis.
+  int64_t getRun() const { return rows.back(); }
+};
+
+/// What `windows` is a copy of; nothing where it is no such copy.
+std::optional<WindowView> getWindowView(Value windows);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_TRANSFORMS_WINDOWVIEW_H

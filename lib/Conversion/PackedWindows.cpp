@@ -1,0 +1,60 @@
+//===- PackedWindows.cpp - rows of a matmul that are windows of an image --===//
+// Law: a row is a window where it lies; what is left out of one is border, every product of which is zero.
+
+#include "PackedMatmul.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::lowbit {
+
+/// The border need not be read if its codes stand for zero and nothing is computed from sums over whole windows. Along the axis of the
+/// rows of a tile, what a place of the window adds to them then depends on the tile: known where one tile has all rows.
+Value PackedMatmul::leaveOutBorder(Value image) {
+  auto pad = image.getDefiningOp<tensor::PadOp>();
+  Value border = pad ? pad.getConstantPaddingValue() : Value();
+  if (!border || !matchPattern(border, m_Zero()) || getLhsZeros() || offset != 0 || !pad.getSourceType().hasStaticShape())
+    return image;
+  SmallVector<int64_t> low(pad.getStaticLow()), high(pad.getStaticHigh());
+  if (llvm::any_of(llvm::concat<int64_t>(low, high), [](int64_t size) { return size < 0; })) // cuts, or is not known
+    return image;
+  bool isOneTile = form.windows->getRun() == tile.rows;
+  for (auto [axis, along] : llvm::enumerate(form.windows->axes)) {
+    bool isTiled = along.row == form.windows->rows.size() - 1 && !isOneTile;
+    if (along.tap && !isTiled)
+      std::tie(windows->low[axis], windows->high[axis]) = std::pair(std::exchange(low[axis], 0), std::exchange(high[axis], 0));
+  }
+  bool isBare = llvm::all_of(llvm::concat<int64_t>(low, high), [](int64_t size) { return size == 0; });
+  if (isBare)
+    return pad.getSource();
+  SmallVector<int64_t> shape(pad.getSourceType().getShape());
+  for (auto [size, before, after] : llvm::zip_equal(shape, low, high))
+    size += before + after;
+  MLIRContext *context = rewriter.getContext();
+  return tensor::PadOp::create(rewriter, loc, pad.getSourceType().clone(shape), pad.getSource(), getAsIndexOpFoldResult(context, low),
+                               getAsIndexOpFoldResult(context, high), border);
+}
+
+PackedMatmul::Operand PackedMatmul::prepareWindows() {
+  const WindowView &view = *form.windows;
+  unsigned rank = view.axes.size();
+  windows = Windows{view, {}, SmallVector<int64_t>(rank, 0), SmallVector<int64_t>(rank, 0)};
+  Value image = prepareCodes(leaveOutBorder(view.image), rank);
+
+  // Channels as groups, codes of a byte, depth.
+  ArrayRef<int64_t> channels = ArrayRef(splits[form.k].sizes).drop_front(reduction.numTaps);
+  auto type = cast<RankedTensorType>(image.getType());
+  SmallVector<int64_t> shape(type.getShape().drop_back());
+  SmallVector<ReassociationIndices> groups;
+  for (unsigned axis = 0; axis < rank; ++axis)
+    groups.push_back({axis});
+  groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(rank, rank + channels.size())));
+  llvm::append_range(shape, channels);
+  windows->image = tensor::ExpandShapeOp::create(rewriter, loc, type.clone(shape), image, groups);
+
+  // Stands for the rows until tiles of them are slices of the image.
+  Value rows = tensor::EmptyOp::create(rewriter, loc, {form.rows, form.depth}, type.getElementType());
+  return splitAxes({rows, op.getLhsMap()});
+}
+
+} // namespace mlir::lowbit

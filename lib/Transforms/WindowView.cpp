@@ -1,0 +1,124 @@
+//===- WindowView.cpp - windows of an image that a copy would gather ------===//
+// Law: element by element, the view is what the copy holds.
+
+#include "lowbit/Transforms/WindowView.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::lowbit {
+
+/// The factors of loops in a sum of them; nothing for any other expression.
+static std::optional<SmallVector<int64_t>> getFactors(AffineExpr expr, unsigned numLoops) {
+  if (!expr.isPureAffine())
+    return std::nullopt;
+  auto evaluate = [&](std::optional<unsigned> loop) -> std::optional<int64_t> {
+    SmallVector<AffineExpr> dims;
+    for (unsigned i = 0; i < numLoops; ++i)
+      dims.push_back(getAffineConstantExpr(loop == i ? 1 : 0, expr.getContext()));
+    auto constant = dyn_cast<AffineConstantExpr>(simplifyAffineExpr(expr.replaceDimsAndSymbols(dims, {}), 0, 0));
+    return constant ? std::optional(constant.getValue()) : std::nullopt;
+  };
+  if (evaluate(std::nullopt) != 0)
+    return std::nullopt;
+  SmallVector<int64_t> factors;
+  AffineExpr sum = getAffineConstantExpr(0, expr.getContext());
+  for (unsigned loop = 0; loop < numLoops; ++loop) {
+    std::optional<int64_t> factor = evaluate(loop);
+    if (!factor || *factor < 0)
+      return std::nullopt;
+    factors.push_back(*factor);
+    sum = sum + getAffineDimExpr(loop, expr.getContext()) * *factor;
+  }
+  bool isSum = simplifyAffineExpr(expr - sum, numLoops, 0) == getAffineConstantExpr(0, expr.getContext());
+  return isSum ? std::optional(factors) : std::nullopt;
+}
+
+static bool isCopy(linalg::GenericOp op) {
+  auto yielded = dyn_cast<BlockArgument>(op.getBody()->getTerminator()->getOperand(0));
+  return op.getNumDpsInputs() == 1 && op.getNumDpsInits() == 1 && yielded && yielded.getArgNumber() == 0 &&
+         op.getNumParallelLoops() == op.getNumLoops() && op.getIndexingMapsArray()[1].isIdentity() && op->getNumResults() == 1;
+}
+
+namespace {
+/// A copy while it is understood: factors of its loops by axis of what it reads.
+struct Copied {
+  Value source;
+  SmallVector<int64_t> shape;
+  SmallVector<SmallVector<int64_t>> factors;
+};
+} // namespace
+
+/// Takes apart a run of neighbours with their channels, which the copy has in one loop and one axis.
+static bool splitRun(Copied &copied) {
+  auto run = copied.source.getDefiningOp<tensor::CollapseShapeOp>();
+  if (!run || copied.factors.back().back() != 1)
+    return false;
+  SmallVector<ReassociationIndices> groups = run.getReassociationIndices();
+  int64_t channels = run.getSrcType().getShape().back();
+  if (groups.back().size() != 2 || run.getSrcType().getRank() != run.getResultType().getRank() + 1 || copied.shape.back() % channels != 0)
+    return false;
+  copied.factors.back().back() = channels;
+  for (int64_t &factor : copied.factors.back()) {
+    if (factor % channels != 0)
+      return false;
+    factor /= channels;
+  }
+  copied.source = run.getSrc();
+  copied.shape.back() /= channels;
+  copied.shape.push_back(channels);
+  for (SmallVector<int64_t> &factors : copied.factors)
+    factors.push_back(0);
+  copied.factors.emplace_back(copied.shape.size(), 0).back() = 1;
+  return true;
+}
+
+/// Whether the last loop, and no other, goes along all of the last axis, and along no other.
+static bool endsInChannels(const Copied &copied) {
+  for (auto [axis, factors] : llvm::enumerate(copied.factors)) {
+    bool isLast = axis + 1 == copied.factors.size();
+    if (factors.back() != (isLast ? 1 : 0) || (isLast && llvm::any_of(ArrayRef(factors).drop_back(), [](int64_t f) { return f != 0; })))
+      return false;
+  }
+  return copied.shape.back() == cast<RankedTensorType>(copied.source.getType()).getShape().back();
+}
+
+std::optional<WindowView> getWindowView(Value windows) {
+  auto matrix = windows.getDefiningOp<tensor::CollapseShapeOp>();
+  Value elements = matrix ? matrix.getSrc() : windows;
+  auto copy = elements.getDefiningOp<linalg::GenericOp>();
+  if (!copy || !isCopy(copy) || cast<RankedTensorType>(windows.getType()).getRank() != 2)
+    return std::nullopt;
+  Copied copied{copy.getDpsInputs()[0], llvm::to_vector(cast<RankedTensorType>(elements.getType()).getShape()), {}};
+  for (AffineExpr expr : copy.getIndexingMapsArray()[0].getResults()) {
+    std::optional<SmallVector<int64_t>> factors = getFactors(expr, copied.shape.size());
+    if (!factors)
+      return std::nullopt;
+    copied.factors.push_back(*factors);
+  }
+  if (copied.factors.empty() || (!endsInChannels(copied) && !(splitRun(copied) && endsInChannels(copied))))
+    return std::nullopt;
+
+  unsigned numRows = matrix ? matrix.getReassociationIndices().front().size() : 1;
+  WindowView view{copied.source, {}, {}, {}, copied.shape.back()};
+  llvm::append_range(view.rows, ArrayRef(copied.shape).take_front(numRows));
+  llvm::append_range(view.taps, ArrayRef(copied.shape).drop_front(numRows).drop_back());
+  SmallVector<unsigned> uses(copied.shape.size(), 0);
+  for (ArrayRef<int64_t> factors : ArrayRef(copied.factors).drop_back()) {
+    WindowView::Axis &axis = view.axes.emplace_back();
+    for (auto [loop, factor] : llvm::enumerate(factors)) {
+      if (factor == 0)
+        continue;
+      bool isRow = loop < numRows;
+      std::optional<unsigned> &place = isRow ? axis.row : axis.tap;
+      if (place || ++uses[loop] > 1)
+        return std::nullopt;
+      place = isRow ? loop : loop - numRows;
+      (isRow ? axis.step : axis.dilation) = factor;
+    }
+  }
+  // Every loop but the channels' goes along one axis.
+  bool isWhole = llvm::all_of(ArrayRef(uses).drop_back(), [](unsigned count) { return count == 1; });
+  return isWhole ? std::optional(view) : std::nullopt;
+}
+
+} // namespace mlir::lowbit
