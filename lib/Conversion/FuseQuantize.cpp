@@ -47,6 +47,26 @@ static Value buildCode(OpBuilder &builder, QuantizeOp op, Value real) {
   return scheme.getFormat().buildEncode(builder, loc, buildScaled(builder, loc, real, scale, scheme), zero);
 }
 
+/// Quantizes what a border is put around, and the border on its own: bytes are padded, and what made the reals may make codes instead.
+static QuantizeOp moveBeforeBorder(RewriterBase &rewriter, QuantizeOp op) {
+  auto pad = op.getInput().getDefiningOp<tensor::PadOp>();
+  Value border = pad ? pad.getConstantPaddingValue() : Value();
+  auto codes = dyn_cast<RankedTensorType>(op.getType());
+  auto hasOne = [](Value scales) {
+    return !scales || (getSingleElement(scales) && cast<ShapedType>(scales.getType()).getNumElements() == 1);
+  };
+  if (!border || !codes || !codes.getElementType().isInteger(8) || !hasOne(op.getScales()) || !hasOne(op.getZeros()))
+    return op;
+  rewriter.setInsertionPoint(op);
+  auto inner = QuantizeOp::create(rewriter, op.getLoc(), codes.clone(pad.getSourceType().getShape()), pad.getSource(), op.getScales(),
+                                  op.getZeros(), op.getScheme());
+  Value code = buildCode(rewriter, op, border);
+  rewriter.replaceOpWithNewOp<tensor::PadOp>(op, codes, inner.getResult(), pad.getMixedLowPad(), pad.getMixedHighPad(), code);
+  if (pad->use_empty())
+    rewriter.eraseOp(pad);
+  return inner;
+}
+
 static void fuse(RewriterBase &rewriter, QuantizeOp op, ContractOp old) {
   Location loc = old.getLoc();
   rewriter.setInsertionPoint(op);
@@ -77,6 +97,8 @@ struct FuseQuantizePass final : impl::FuseQuantizePassBase<FuseQuantizePass> {
     IRRewriter rewriter(&getContext());
     SmallVector<QuantizeOp> ops;
     getOperation()->walk([&](QuantizeOp op) { ops.push_back(op); });
+    for (QuantizeOp &op : ops)
+      op = moveBeforeBorder(rewriter, op);
     for (QuantizeOp op : ops)
       if (FailureOr<ContractOp> contract = findContract(op); succeeded(contract))
         fuse(rewriter, op, *contract);

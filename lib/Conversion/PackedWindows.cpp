@@ -8,16 +8,49 @@
 
 namespace mlir::lowbit {
 
+namespace {
+/// An image with a border: axes of one that the pad does without are there, too.
+struct Bordered {
+  Value image, border;
+  SmallVector<int64_t> low, high;
+};
+} // namespace
+
+/// What `value` is, if its border is a constant of known sizes.
+static std::optional<Bordered> getBordered(OpBuilder &builder, Value value) {
+  auto expand = value.getDefiningOp<tensor::ExpandShapeOp>();
+  auto pad = (expand ? expand.getSrc() : value).getDefiningOp<tensor::PadOp>();
+  Value border = pad ? pad.getConstantPaddingValue() : Value();
+  if (!border || !pad.getSourceType().hasStaticShape())
+    return std::nullopt;
+  SmallVector<int64_t> low(pad.getStaticLow()), high(pad.getStaticHigh());
+  if (llvm::any_of(llvm::concat<int64_t>(low, high), [](int64_t size) { return size < 0; })) // cuts, or is not known
+    return std::nullopt;
+  if (!expand)
+    return Bordered{pad.getSource(), border, low, high};
+  ArrayRef<int64_t> whole = expand.getResultType().getShape();
+  Bordered result{{}, border, SmallVector<int64_t>(whole.size(), 0), SmallVector<int64_t>(whole.size(), 0)};
+  SmallVector<int64_t> shape(whole.size(), 1);
+  SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
+  for (auto [axis, group] : llvm::enumerate(groups)) {
+    int64_t place = group.front();
+    for (int64_t part : group)
+      place = whole[part] != 1 ? part : place;
+    if (whole[place] != pad.getResultType().getDimSize(axis))
+      return std::nullopt;
+    std::tie(shape[place], result.low[place], result.high[place]) = std::tuple(pad.getSourceType().getDimSize(axis), low[axis], high[axis]);
+  }
+  result.image = tensor::ExpandShapeOp::create(builder, value.getLoc(), pad.getSourceType().clone(shape), pad.getSource(), groups);
+  return result;
+}
+
 /// The border need not be read if its codes stand for zero and nothing is computed from sums over whole windows. Along the axis of the
 /// rows of a tile, what a place of the window adds to them then depends on the tile: known where one tile has all rows.
 Value PackedMatmul::leaveOutBorder(Value image) {
-  auto pad = image.getDefiningOp<tensor::PadOp>();
-  Value border = pad ? pad.getConstantPaddingValue() : Value();
-  if (!border || !matchPattern(border, m_Zero()) || getLhsZeros() || offset != 0 || !pad.getSourceType().hasStaticShape())
+  std::optional<Bordered> bordered = getBordered(rewriter, image);
+  if (!bordered || !matchPattern(bordered->border, m_Zero()) || getLhsZeros() || offset != 0)
     return image;
-  SmallVector<int64_t> low(pad.getStaticLow()), high(pad.getStaticHigh());
-  if (llvm::any_of(llvm::concat<int64_t>(low, high), [](int64_t size) { return size < 0; })) // cuts, or is not known
-    return image;
+  auto &[source, border, low, high] = *bordered;
   bool isOneTile = form.windows->getRun() == tile.rows;
   for (auto [axis, along] : llvm::enumerate(form.windows->axes)) {
     bool isTiled = along.row == form.windows->rows.size() - 1 && !isOneTile;
@@ -26,12 +59,13 @@ Value PackedMatmul::leaveOutBorder(Value image) {
   }
   bool isBare = llvm::all_of(llvm::concat<int64_t>(low, high), [](int64_t size) { return size == 0; });
   if (isBare)
-    return pad.getSource();
-  SmallVector<int64_t> shape(pad.getSourceType().getShape());
+    return source;
+  auto type = cast<RankedTensorType>(source.getType());
+  SmallVector<int64_t> shape(type.getShape());
   for (auto [size, before, after] : llvm::zip_equal(shape, low, high))
     size += before + after;
   MLIRContext *context = rewriter.getContext();
-  return tensor::PadOp::create(rewriter, loc, pad.getSourceType().clone(shape), pad.getSource(), getAsIndexOpFoldResult(context, low),
+  return tensor::PadOp::create(rewriter, loc, type.clone(shape), source, getAsIndexOpFoldResult(context, low),
                                getAsIndexOpFoldResult(context, high), border);
 }
 

@@ -41,10 +41,13 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   pm.addPass(createLowerObservePass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(createRelaxFloatPass());
+  pm.addPass(createGatherBitsPass()); // takes borders off what a contraction then writes as codes
+  // Borders and transpositions still have the shape that convolutions have.
+  pm.addPass(createFuseQuantizePass());
+  pm.addPass(createMoveChannelsLastPass());
   pm.addPass(createLinalgFoldUnitExtentDimsPass());
   cleanUp(pm);
   pm.addPass(createFormContractsPass());
-  pm.addPass(createGatherBitsPass()); // takes borders off what a contraction then writes as codes
   pm.addPass(createFuseQuantizePass());
   buildContractPipeline(pm);
   pm.addPass(createLowerReferencePass());

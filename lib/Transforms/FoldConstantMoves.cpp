@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "FoldConstantMoves.h"
+#include "lowbit/Transforms/FoldConstantMoves.h"
 #include "lowbit/Transforms/Constants.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -98,8 +98,10 @@ std::optional<WindowView> getWindowView(Value windows) {
   if (copied.factors.empty() || (!endsInChannels(copied) && !(splitRun(copied) && endsInChannels(copied))))
     return std::nullopt;
 
+  auto expand = copied.source.getDefiningOp<tensor::ExpandShapeOp>();
+  bool hasBorder = isa_and_present<tensor::PadOp>((expand ? expand.getSrc() : copied.source).getDefiningOp());
   unsigned numRows = matrix ? matrix.getReassociationIndices().front().size() : 1;
-  WindowView view{copied.source, {}, {}, {}, copied.shape.back()};
+  WindowView view{copied.source, {}, {}, {}, copied.shape.back(), hasBorder};
   llvm::append_range(view.rows, ArrayRef(copied.shape).take_front(numRows));
   llvm::append_range(view.taps, ArrayRef(copied.shape).drop_front(numRows).drop_back());
   SmallVector<unsigned> uses(copied.shape.size(), 0);

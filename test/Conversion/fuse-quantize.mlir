@@ -114,3 +114,31 @@ func.func @blocks(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %s: tensor<f32>, %e: t
   %c = lowbit.quantize %r, %scale <#lowbit.int<8>, block = [0, 1]> : (tensor<4x6xf32>, tensor<1x6xf32>) -> tensor<4x6xi8>
   return %c : tensor<4x6xi8>
 }
+
+// -----
+
+// The border is put around codes: its own is what zero would be quantized to, the zero point.
+// CHECK-LABEL: func @border
+//   CHECK-DAG:   %[[THREE:.*]] = arith.constant 3 : i8
+//       CHECK:   %[[CODES:.*]] = lowbit.contract
+//       CHECK:   %[[PADDED:.*]] = tensor.pad %[[CODES]] low[1, 0] high[0, 2] {
+//       CHECK:     tensor.yield %[[THREE]] : i8
+//       CHECK:   } : tensor<4x6xi8> to tensor<5x8xi8>
+//   CHECK-NOT:   lowbit.quantize
+//       CHECK:   return %[[PADDED]]
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @border(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %s: tensor<f32>, %e: tensor<4x6xf32>) -> tensor<5x8xi8> {
+  %scale = arith.constant dense<0.25> : tensor<f32>
+  %zero = arith.constant dense<3> : tensor<i8>
+  %border = arith.constant 0.0 : f32
+  %r = lowbit.contract [#lhs, #rhs, #out] lhs(%a scales %s <#lowbit.int<8>> : tensor<4x8xi8>, tensor<f32>)
+    rhs(%b scales %s <#lowbit.int<8>> : tensor<8x6xi8>, tensor<f32>) outs(%e : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %p = tensor.pad %r low[1, 0] high[0, 2] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %border : f32
+  } : tensor<4x6xf32> to tensor<5x8xf32>
+  %c = lowbit.quantize %p, %scale, %zero <#lowbit.uint<8>, zero = i8> : (tensor<5x8xf32>, tensor<f32>, tensor<i8>) -> tensor<5x8xi8>
+  return %c : tensor<5x8xi8>
+}

@@ -33,6 +33,7 @@ def FuseQuantizePass : Pass<"lowbit-fuse-quantize"> {
     `lowbit.quantize` with one scale that is known now, as the only reader of a `lowbit.contract`, becomes the end of its epilogue: the reals
     never are in memory. Its arithmetic is that of the op's document, and is not relaxed with the model's own (run it after
     `lowbit-relax-float`). Integers narrower than a byte, and scales that differ, stay with `quantize`.
+    A border of one value, known now, is put around the codes instead of the reals.
 
     ```text
     %r = lowbit.contract … -> tensor<128x1536xf32>
@@ -87,6 +88,24 @@ def GatherBitsPass : Pass<"lowbit-gather-bits"> {
     %flat = lowbit.from_bits … -> tensor<35x576x!lowbit.code<#lowbit.binary>>
     %lhs = tensor.expand_shape %flat … into tensor<7x5x3x3x64x!lowbit.code<#lowbit.binary>>
     %r = lowbit.contract [affine_map<(h, w, o, i, j, c) -> (h, w, i, j, c)>, …] lhs(%lhs …) rhs(%w …) …
+}
+
+def MoveChannelsLastPass : Pass<"lowbit-move-channels-last"> {
+  let summary = "Give convolutions of codes channels that are the last axis";
+  let description = [{
+    A convolution whose channels come before its places, in the image or in the result, is computed with the channels last. The image, operands of
+    the epilogue that are like the result, and the result are transposed; weights that are constants become other constants. Between two
+    convolutions, through borders and quantization for one scale, transpositions meet and cancel, so that a chain of them is transposed
+    once at either end. For targets without vectors nothing is done.
+
+    ```text
+    %r = lowbit.contract [affine_map<(n, o, h, w, c, i, j) -> (n, c, h + i, w + j)>, affine_map<(n, o, h, w, c, i, j) -> (o, c, i, j)>,
+                          affine_map<(n, o, h, w, c, i, j) -> (n, o, h, w)>] lhs(%x … : tensor<1x16x9x7xi8>) rhs(%w … : tensor<8x16x3x3xi8>) …
+    // ==>
+    %xt = linalg.transpose ins(%x : tensor<1x16x9x7xi8>) outs(%e : tensor<1x9x7x16xi8>) permutation = [0, 2, 3, 1]
+    %rt = lowbit.contract [affine_map<(n, o, h, w, c, i, j) -> (n, h + i, w + j, c)>, affine_map<(n, o, h, w, c, i, j) -> (o, i, j, c)>,
+                           affine_map<(n, o, h, w, c, i, j) -> (n, h, w, o)>] lhs(%xt … : tensor<1x9x7x16xi8>) rhs(%wt … : tensor<8x3x3x16xi8>) …
+    %r = linalg.transpose ins(%rt : tensor<1x7x5x8xi32>) outs(%f : tensor<1x8x7x5xi32>) permutation = [0, 3, 1, 2]
     ```
   }];
   let options = [Option<"target", "target", "std::string", "\"\"", "Target to compile for; without it the module's `lowbit.target`.">];

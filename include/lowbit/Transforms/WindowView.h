@@ -20,6 +20,7 @@ struct WindowView {
   SmallVector<int64_t> taps; ///< Sizes of the loops over the window.
   SmallVector<Axis> axes;    ///< Of the image, but for the channels.
   int64_t channels;
+  bool hasBorder = false; ///< Whether something is put around the image.
 
   /// Rows that are neighbours along one axis.
   int64_t getRun() const { return rows.back(); }

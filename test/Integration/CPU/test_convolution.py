@@ -25,6 +25,15 @@ class Case:
     codes: bool = False
     constant: bool = True
     right_zeros: bool = False
+    channels_first: bool = False
+
+    def arrange(self, array: np.ndarray) -> np.ndarray:
+        """An image or a result with its channels where the case has them; they are given last."""
+        return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if self.channels_first else array
+
+    def order(self, batch: object, height: object, width: object, channels: object) -> list:
+        """Anything there is for each axis, in the order of the axes."""
+        return [batch, channels, height, width] if self.channels_first else [batch, height, width, channels]
 
 
 def convolve(case: Case, image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -51,7 +60,7 @@ def tensor(array: np.ndarray) -> str:
 def write_epilogue(case: Case, i: int) -> tuple[str, str]:
     """The operands and the region: bias, and a second operand that is like the result."""
     height, width = result_size(case)
-    shape = f"{case.batch}x{height}x{width}x{case.channels[1]}"
+    shape = "x".join(map(str, case.order(case.batch, height, width, case.channels[1])))
     return shape, f"""epilogue(%bias{i}, %more{i} : tensor<{case.channels[1]}xf32>, tensor<{shape}xf32>) {{
   ^bb0(%sum: f32, %b: f32, %m: f32):
     %biased = arith.addf %sum, %b : f32
@@ -69,15 +78,18 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     scales = rng.uniform(0.0001, 0.001, (1, 1, 1, outputs)).astype(np.float32)
     right = rng.integers(-9, 9, (1, 1, 1, outputs)).astype(np.int8) if case.right_zeros else np.zeros((1, 1, 1, outputs), np.int8)
     shape, epilogue = write_epilogue(case, i)
-    values = {f"a{i}": image, f"bias{i}": rng.normal(size=outputs).astype(np.float32)}
+    values = {f"a{i}": case.arrange(image), f"bias{i}": rng.normal(size=outputs).astype(np.float32)}
     values[f"more{i}"] = rng.normal(size=tuple(map(int, shape.split("x")))).astype(np.float32)
     padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=case.zero)
     sums = convolve(case, padded.astype(np.int64) - case.zero, kernel.astype(np.int64) - right)
-    expected = (sums.astype(np.float32) * np.float32(0.5)) * scales.ravel() + values[f"bias{i}"] + values[f"more{i}"]
+    expected = case.arrange((sums.astype(np.float32) * np.float32(0.5)) * scales.ravel() + values[f"bias{i}"]) + values[f"more{i}"]
     axes, block = "(i, j, c, o)", "[0, 0, 0, 1]"
     if case.outputs_first:
         kernel, scales, right = (np.ascontiguousarray(array.transpose(3, 0, 1, 2)) for array in (kernel, scales, right))
         axes, block = "(o, i, j, c)", "[1, 0, 0, 0]"
+    if case.channels_first:
+        kernel, scales, right = (np.ascontiguousarray(array.transpose(3, 2, 0, 1)) for array in (kernel, scales, right))
+        axes, block = "(o, c, i, j)", "[1, 0, 0, 0]"
     values[f"sk{i}"] = scales
     weights = f"  %k{i} = arith.constant {literal(kernel)} : {tensor(kernel)}\n"
     if not case.constant:
@@ -86,14 +98,16 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
         values[f"zk{i}"] = right
     zeros = (f"zeros %zk{i} ", ", zero = i8", f", {tensor(right)}") if case.right_zeros else ("", "", "")
     arguments = ", ".join(f'%{name}: {tensor(array)} {{lowbit.name = "{name}"}}' for name, array in values.items())
-    place = ", ".join(f"{axis} * {case.stride} + {tap} * {case.dilation}" for axis, tap in (("h", "i"), ("w", "j")))
-    maps = [f"(n, {place}, c)", axes, "(n, h, w, o)", "(o)", "(n, h, w, o)"]
+    place = [f"{axis} * {case.stride} + {tap} * {case.dilation}" for axis, tap in (("h", "i"), ("w", "j"))]
+    result_axes = f"({', '.join(case.order('n', 'h', 'w', 'o'))})"
+    maps = [f"({', '.join(case.order('n', *place, 'c'))})", axes, result_axes, "(o)", result_axes]
+    border, padded = ", ".join(map(str, case.order(0, pad, pad, 0))), case.arrange(padded)
     code = np.array(case.zero).astype(dtype).view(np.int8)
     text = f"""{weights}  %border{i} = arith.constant {code} : i8
-  %x{i} = tensor.pad %a{i} low[0, {pad}, {pad}, 0] high[0, {pad}, {pad}, 0] {{
+  %x{i} = tensor.pad %a{i} low[{border}] high[{border}] {{
   ^bb0(%n: index, %h: index, %w: index, %c: index):
     tensor.yield %border{i} : i8
-  }} : {tensor(image)} to {tensor(padded)}
+  }} : {tensor(values[f"a{i}"])} to {tensor(padded)}
   %sx{i} = arith.constant dense<0.5> : tensor<1x1x1x1xf32>
   %zx{i} = arith.constant dense<{code}> : tensor<1x1x1x1xi8>
   %init{i} = tensor.empty() : tensor<{shape}xf32>
@@ -127,6 +141,10 @@ SWEEPS = {
                               for stride, dilation, lhs, zero, codes, constant in
                               ((1, 1, "uint", 200, True, True), (2, 1, "int", -7, False, True), (1, 2, "int", 0, False, False),
                                (2, 2, "uint", 0, False, False), (1, 1, "uint", 3, False, False))],
+    "channels first": [Case(size, channels, window, stride, dilation, batch, lhs, pad, zero, False, codes, constant, channels_first=True)
+                       for size, channels, window, stride, dilation, batch, lhs, pad, zero, codes, constant in
+                       (((14, 14), (8, 16), (3, 3), 1, 1, 1, "uint", 1, 0, True, True), ((7, 6), (4, 9), (3, 3), 2, 1, 2, "int", 1, -7, False, True),
+                        ((6, 5), (5, 7), (1, 1), 1, 1, 1, "uint", 0, 0, False, True), ((9, 8), (3, 18), (3, 2), 1, 2, 2, "uint", 2, 9, True, False))],
     "weights": [Case((6, 5), (7, 18), (2, 3), 1, 1, 2, lhs, 1, 3, first, False, constant, zeros) for lhs, first, constant, zeros in
                 (("uint", False, False, True), ("int", True, False, False), ("uint", True, True, True))],
 }

@@ -1,6 +1,6 @@
 //===- FoldConstantMoves.h - moved constants become constants -------------===//
-#ifndef LOWBIT_LIB_TRANSFORMS_FOLDCONSTANTMOVES_H
-#define LOWBIT_LIB_TRANSFORMS_FOLDCONSTANTMOVES_H
+#ifndef LOWBIT_TRANSFORMS_FOLDCONSTANTMOVES_H
+#define LOWBIT_TRANSFORMS_FOLDCONSTANTMOVES_H
 
 #include "mlir/IR/PatternMatch.h"
 
@@ -11,4 +11,4 @@ void populateFoldConstantMovesPatterns(RewritePatternSet &patterns);
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_LIB_TRANSFORMS_FOLDCONSTANTMOVES_H
+#endif // LOWBIT_TRANSFORMS_FOLDCONSTANTMOVES_H
