@@ -20,7 +20,7 @@ static Value getBytesOfWords(Value codes, NumberFormatAttrInterface format) {
     inOrder.push_back(getAffineDimExpr(axis, context));
   AffineExpr last = inOrder.pop_back_val();
   inOrder.append({last.floorDiv(8), last % 8});
-  bool isInOrder = unpack.getPacking().getBitMap(shape, format.getWidth()) == AffineMap::get(shape.size(), 0, inOrder, context);
+  bool isInOrder = unpack.getPacking().getPlaceMap(shape, format.getWidth()) == AffineMap::get(shape.size(), 0, inOrder, context);
   return isInOrder && shape.back() % MatmulForm::bitsPerWord == 0 ? unpack.getPacked() : Value();
 }
 

@@ -132,7 +132,8 @@ func.func @code_types(%c: tensor<3x!lowbit.code<#lowbit.ternary>>) -> (tensor<3x
 //  CHECK-SAME:   %[[P:.*]]: tensor<5x8xi8>, %[[I:.*]]: index, %[[J:.*]]: index
 //   CHECK-NOT:   tensor<5x16xi4>
 //       CHECK:   %[[BYTE_INDEX:.*]] = affine.apply #[[BYTE]]()[%[[J]]]
-//       CHECK:   %[[BIT:.*]] = arith.index_cast %{{.*}} : index to i8
+//       CHECK:   %[[PLACE:.*]] = arith.index_cast %{{.*}} : index to i8
+//       CHECK:   %[[BIT:.*]] = arith.muli %[[PLACE]], %c4_i8
 //       CHECK:   %[[B:.*]] = tensor.extract %[[P]][%[[I]], %[[BYTE_INDEX]]] : tensor<5x8xi8>
 //       CHECK:   %[[SHIFTED:.*]] = arith.shrui %[[B]], %[[BIT]]
 //       CHECK:   arith.andi %[[SHIFTED]], %c15_i8

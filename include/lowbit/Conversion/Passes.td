@@ -88,6 +88,10 @@ def GatherBitsPass : Pass<"lowbit-gather-bits"> {
     %flat = lowbit.from_bits … -> tensor<35x576x!lowbit.code<#lowbit.binary>>
     %lhs = tensor.expand_shape %flat … into tensor<7x5x3x3x64x!lowbit.code<#lowbit.binary>>
     %r = lowbit.contract [affine_map<(h, w, o, i, j, c) -> (h, w, i, j, c)>, …] lhs(%lhs …) rhs(%w …) …
+    ```
+  }];
+  let options = [Option<"target", "target", "std::string", "\"\"", "Target to compile for; without it the module's `lowbit.target`.">];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect", "LowbitDialect"];
 }
 
 def MoveChannelsLastPass : Pass<"lowbit-move-channels-last"> {
