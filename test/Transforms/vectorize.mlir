@@ -216,6 +216,31 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
+  // Two rows become pairs: each round of interleaving stores whole vectors.
+  // CHECK-LABEL: func @pairs
+  //   CHECK-DAG:   %[[FLAT:.*]] = memref.collapse_shape %{{.*}} {{\[}}[0], [1, 2]] : memref<8x64x2xbf16> into memref<8x128xbf16>
+  //       CHECK:   %[[A:.*]] = vector.load %{{.*}} : memref<8x2x64xbf16>, vector<32xbf16>
+  //       CHECK:   %[[B:.*]] = vector.load %{{.*}} : memref<8x2x64xbf16>, vector<32xbf16>
+  //       CHECK:   vector.shuffle %[[A]], %[[B]] [0, 32, 1, 33
+  //       CHECK:   vector.shuffle %[[A]], %[[B]] [16, 48, 17, 49
+  // CHECK-COUNT-2: vector.store %{{.*}}, %[[FLAT]]
+  func.func @pairs(%x: memref<8x2x64xbf16>, %y: memref<8x64x2xbf16>) {
+    linalg.transpose ins(%x : memref<8x2x64xbf16>) outs(%y : memref<8x64x2xbf16>) permutation = [0, 2, 1]
+    return
+  }
+
+  // What both sides have as their short last axis moves as one number.
+  // CHECK-LABEL: func @units
+  //       CHECK:   %[[ROW:.*]] = vector.load %{{.*}} : memref<16x64xbf16>, vector<32xbf16>
+  //       CHECK:   vector.bitcast %[[ROW]] : vector<32xbf16> to vector<16xi32>
+  //       CHECK:   vector.shuffle {{.*}} : vector<16xi32>, vector<16xi32>
+  //       CHECK:   %[[OUT:.*]] = vector.bitcast %{{.*}} : vector<16xi32> to vector<32xbf16>
+  //       CHECK:   vector.store %[[OUT]], %{{.*}} : memref<32x32xbf16>
+  func.func @units(%x: memref<16x32x2xbf16>, %y: memref<32x16x2xbf16>) {
+    linalg.transpose ins(%x : memref<16x32x2xbf16>) outs(%y : memref<32x16x2xbf16>) permutation = [1, 0, 2]
+    return
+  }
+
   // A size that is known at run time only ends in a scalar loop.
   // CHECK-LABEL: func @dynamic
   //       CHECK:   vector.load {{.*}} vector<16xf32>
