@@ -32,7 +32,7 @@ CASES: dict[str, tuple[Callable[[], Prepared], Callable[[np.ndarray], bool]]] = 
         f"float {case}": (lambda case=case: matmul.float_matmul(case), case.check)
         for case in (FloatCase(3, 16, 8, False), FloatCase(3, 16, 8, True, constant=False), FloatCase(3, 16, 8, False, False, True))
     },
-    **{f"int4 {lhs}": (lambda lhs=lhs: grouped.grouped_matmul(FEW, "int4", lhs), FEW.check) for lhs in ("dynamic", "codes", "float")},
+    **{f"int4 {lhs}": (lambda lhs=lhs: grouped.grouped_matmul(FEW, "int4", lhs), FEW.check) for lhs in ("dynamic", "codes", "f32", "bf16")},
     "ternary": (lambda: grouped.grouped_matmul(TERNARY, "ternary", "dynamic"), TERNARY.check),
     "bits": (lambda: matmul.binary_matmul(BITS), BITS.check),
     "signs": (lambda: matmul.binary_matmul(BITS, from_float=True), BITS.check),
