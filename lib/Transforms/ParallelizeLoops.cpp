@@ -125,7 +125,7 @@ static LogicalResult collectAccesses(scf::ForOp loop, SmallVectorImpl<Access> &a
       accesses.push_back({load.getBase(), load.getIndices(), getWidth(load.getType())});
     else if (auto store = dyn_cast<vector::StoreOp>(op))
       accesses.push_back({store.getBase(), store.getIndices(), getWidth(store.getVectorType()), true});
-    else if (isa<scf::ForOp, scf::IfOp, scf::YieldOp, memref::AllocOp, memref::DeallocOp>(op) || isMemoryEffectFree(op))
+    else if (isa<scf::ForOp, scf::IfOp, scf::YieldOp, memref::AllocOp, memref::DeallocOp, memref::PrefetchOp>(op) || isMemoryEffectFree(op))
       return WalkResult::advance();
     else if (isa<LLVM::CallIntrinsicOp>(op) && llvm::all_of(op->getOperandTypes(), llvm::IsaPred<VectorType>))
       return WalkResult::advance(); // arithmetic: the op has no way to say so

@@ -27,6 +27,22 @@ func.func @own_rows(%x: memref<16x4xf32>, %y: memref<16x4xf32>) {
   return
 }
 
+// Asking memory for what comes next touches nothing.
+// CHECK-LABEL: func @prefetch
+//       CHECK:   scf.parallel
+func.func @prefetch(%x: memref<16x4xf32>, %y: memref<16x4xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %c64 = arith.constant 64 : index
+  scf.for %i = %c0 to %c16 step %c1 {
+    memref.prefetch %x[%i, %c64], read, locality<3>, data : memref<16x4xf32>
+    %0 = vector.load %x[%i, %c0] : memref<16x4xf32>, vector<4xf32>
+    vector.store %0, %y[%i, %c0] : memref<16x4xf32>, vector<4xf32>
+  }
+  return
+}
+
 // Every iteration adds to the same row: only the loop over its columns is parallel.
 // CHECK-LABEL: func @shared_row
 //       CHECK:   scf.for
