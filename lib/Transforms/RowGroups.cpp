@@ -31,9 +31,27 @@ static bool isContraction(linalg::LinalgOp op) {
   return op.getNumReductionLoops() != 0 && op.getNumDpsInputs() > 1 && linalg::isaContractionOpInterface(op);
 }
 
+/// Whether the op sums products whose factors all lie along the last axis of the result, as windows of single channels do.
+static bool sumsAlongRows(linalg::LinalgOp op) {
+  if (op.getNumReductionLoops() == 0 || op.getNumDpsInputs() < 2)
+    return false;
+  AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  auto lane = result.getNumResults() == 0 ? AffineDimExpr(nullptr) : dyn_cast<AffineDimExpr>(result.getResults().back());
+  if (!lane)
+    return false;
+  return llvm::all_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+    AffineMap map = op.getMatchingIndexingMap(input);
+    return !map.isFunctionOfDim(lane.getPosition()) ||
+           (map.getResults().back() == lane &&
+            llvm::none_of(map.getResults().drop_back(), [&](AffineExpr expr) { return expr.isFunctionOfDim(lane.getPosition()); }));
+  });
+}
+
+static bool isProduct(linalg::LinalgOp op) { return isContraction(op) || sumsAlongRows(op); }
+
 int64_t RowGroup::getRowsAtOnce() const {
   // Rows of a product share the loads of its other side; rows of anything else only hide each other's latencies.
-  bool hasProduct = llvm::any_of(ops, [](const RowOp &member) { return isContraction(member.op); });
+  bool hasProduct = llvm::any_of(ops, [](const RowOp &member) { return isProduct(member.op); });
   int64_t numRows = llvm::product_of(sizes), rowBytes = 1;
   for (const RowOp &member : ops)
     rowBytes = std::max(rowBytes, getBytes(member.op->getResult(0).getType()) / numRows);
@@ -67,7 +85,7 @@ static bool isEligible(linalg::LinalgOp op) {
 
 /// Whether rows are few enough bytes apart from what all of them read.
 static bool sharesLittle(const RowOp &member) {
-  if (!isContraction(member.op))
+  if (!isProduct(member.op))
     return true;
   return llvm::all_of(member.op.getDpsInputOperands(), [&](OpOperand *input) {
     AffineMap map = member.op.getMatchingIndexingMap(input);
@@ -138,7 +156,7 @@ private:
   /// The loop along a row: the last axis of the result, or what is summed up where that leaves one number a row.
   static unsigned getLaneLoop(linalg::LinalgOp op) {
     unsigned last = op.getNumLoops() - 1;
-    if (op.getNumReductionLoops() != 0 && !isContraction(op))
+    if (op.getNumReductionLoops() != 0 && !isProduct(op))
       return last;
     AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
     return result.getNumResults() == 0 ? last : cast<AffineDimExpr>(result.getResults().back()).getPosition();
