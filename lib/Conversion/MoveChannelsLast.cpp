@@ -58,6 +58,20 @@ Value permute(OpBuilder &builder, Value value, ArrayRef<int64_t> order) {
   return buildTranspose(builder, value.getLoc(), value, order);
 }
 
+/// The same for scales: most have one long axis, and need not move.
+Value reshape(OpBuilder &builder, Value value, ArrayRef<int64_t> order) {
+  auto type = cast<RankedTensorType>(value.getType());
+  Order moved;
+  llvm::copy_if(order, std::back_inserter(moved), [&](int64_t axis) { return type.getDimSize(axis) != 1; });
+  if (type.getRank() == 0)
+    return value;
+  if (!llvm::is_sorted(moved))
+    return permute(builder, value, order);
+  SmallVector<ReassociationIndices> all{llvm::to_vector<2>(llvm::seq<int64_t>(0, type.getRank()))};
+  Value flat = builder.createOrFold<tensor::CollapseShapeOp>(value.getLoc(), type.clone({type.getNumElements()}), value, all);
+  return builder.createOrFold<tensor::ExpandShapeOp>(value.getLoc(), type.clone(applyPermutation(type.getShape(), order)), flat, all);
+}
+
 class Convolution {
 public:
   explicit Convolution(ContractOp op) : op(op) {}
@@ -85,9 +99,10 @@ public:
       bool hasAxes = value && cast<RankedTensorType>(value.getType()).getRank() != 0;
       return hasAxes ? mlir::lowbit::permute(rewriter, value, order) : value;
     };
-    auto moved = ContractOp::create(rewriter, op.getLoc(), init.getType(), permuted(op.getLhs(), lhs), permuted(op.getLhsScales(), lhs),
-                                    permuted(op.getLhsZeros(), lhs), permuted(op.getRhs(), rhs), permuted(op.getRhsScales(), rhs),
-                                    permuted(op.getRhsZeros(), rhs), init, operands, rewriter.getAffineMapArrayAttr(maps),
+    auto reshaped = [&](Value value, ArrayRef<int64_t> order) { return value ? reshape(rewriter, value, order) : value; };
+    auto moved = ContractOp::create(rewriter, op.getLoc(), init.getType(), permuted(op.getLhs(), lhs), reshaped(op.getLhsScales(), lhs),
+                                    reshaped(op.getLhsZeros(), lhs), permuted(op.getRhs(), rhs), reshaped(op.getRhsScales(), rhs),
+                                    reshaped(op.getRhsZeros(), rhs), init, operands, rewriter.getAffineMapArrayAttr(maps),
                                     getScheme(op.getLhsSchemeAttr(), lhs), getScheme(op.getRhsSchemeAttr(), rhs));
     moved->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.inlineRegionBefore(op.getEpilogue(), moved.getEpilogue(), moved.getEpilogue().end());
@@ -105,14 +120,26 @@ private:
     return false;
   }
 
-  /// Channels after the places of the window, where the two are neighbours; codes of less than a byte stay, since they are moved at run
-  /// time.
+  /// Whether each channel of the result is one of the image with a window of its own.
+  bool hasWindowPerChannel(ArrayRef<int64_t> axes, function_ref<bool(int64_t)> isReduced, function_ref<bool(int64_t)> isChannel) {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(op.getRhs().getType()).getShape();
+    auto isLong = [&](int64_t axis) { return shape[axis] != 1; };
+    bool hasChannels = llvm::any_of(axes, [&](int64_t axis) { return isLong(axis) && !isReduced(axis) && isChannel(axis); });
+    return hasChannels && llvm::all_of(axes, [&](int64_t axis) { return !isLong(axis) || isReduced(axis) != isChannel(axis); });
+  }
+
+  /// Windows of single channels: the places first. Else channels after the places of the window, where the two are neighbours; codes of
+  /// less than a byte stay, since they are moved at run time.
   Order getRhsOrder(AffineMap lhsMap, AffineMap rhsMap, AffineMap resultMap) {
     Order order = llvm::to_vector(llvm::seq<int64_t>(0, rhsMap.getNumResults()));
     if (!getElementTypeOrSelf(op.getRhs().getType()).isInteger(8))
       return order;
     auto isReduced = [&](int64_t axis) { return !usesAny(resultMap, rhsMap.getResult(axis)); };
     auto isChannel = [&](int64_t axis) { return llvm::is_contained(lhsMap.getResults(), rhsMap.getResult(axis)); };
+    if (hasWindowPerChannel(order, isReduced, isChannel)) {
+      llvm::sort(order, [&](int64_t a, int64_t b) { return std::pair(!isReduced(a), a) < std::pair(!isReduced(b), b); });
+      return order;
+    }
     int64_t first = 0, rank = order.size();
     while (first < rank && !isReduced(first))
       ++first;

@@ -104,6 +104,10 @@ struct FuseElementwise final : OpInterfaceRewritePattern<linalg::LinalgOp> {
 
     SmallVector<AffineMap> maps = llvm::to_vector(old.getIndexingMaps().getAsValueRange<AffineMapAttr>());
     maps[2] = op.getMatchingIndexingMap(op.getDpsInitOperand(0)).compose(use->toContractLoops);
+    // Windows become matmuls and vectors only with their channels last.
+    bool isConvolution = !old.getLhsMap().isProjectedPermutation();
+    if (isConvolution && maps[2].getNumResults() != 0 && maps[2].getResults().back() != old.getResultMap().getResults().back())
+      return rewriter.notifyMatchFailure(op, "puts another axis of a convolution last");
     SmallVector<Value> operands(old.getEpilogueOperands());
     for (OpOperand *input : op.getDpsInputOperands()) {
       if (llvm::is_contained(use->inputs, input->getOperandNumber()))

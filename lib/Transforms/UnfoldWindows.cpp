@@ -21,11 +21,6 @@ using Groups = SmallVector<ReassociationIndices>;
 
 ArrayRef<int64_t> getShape(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
-/// All axes up to `split`, and all others.
-Groups makeGroups(int64_t split, int64_t rank) {
-  return {llvm::to_vector<2>(llvm::seq<int64_t>(0, split)), llvm::to_vector<2>(llvm::seq<int64_t>(split, rank))};
-}
-
 /// A constant of another shape; null when it is of a kind that has no such.
 ElementsAttr reshapeConstant(ElementsAttr elements, RankedTensorType type) {
   if (auto resource = dyn_cast_or_null<DenseResourceElementsAttr>(elements))
@@ -92,27 +87,38 @@ class Windows {
 public:
   explicit Windows(ContractOp op) : op(op), sizes(op.getLoopSizes()) {}
 
-  /// Empty when the convolution is a matmul of its windows, else why not.
+  /// Empty when the convolution is a matmul of its windows, or one for each group of channels, or a sum along its channels; else why not.
   StringRef sortLoops();
-  Value rewrite(RewriterBase &rewriter);
+  Value rewrite(RewriterBase &rewriter) { return isAlongChannels() ? squeeze(rewriter) : unfold(rewriter); }
 
 private:
   bool isLong(AffineExpr expr) const { return isa<AffineDimExpr>(expr) && sizes[cast<AffineDimExpr>(expr).getPosition()] != 1; }
   SmallVector<unsigned> getLongLoops(AffineMap map) const;
-  std::optional<int64_t> findSplit(AffineMap map, ArrayRef<int64_t> shape, ArrayRef<unsigned> first, ArrayRef<unsigned> second) const;
+  using Loops = ArrayRef<unsigned>;
+  /// `first`, the groups of channels where there are some, and `second`; or the groups first of all.
+  SmallVector<Loops, 3> aroundGroups(Loops first, Loops second) const;
+  SmallVector<Loops, 3> afterGroups(Loops first, Loops second) const;
+  std::optional<Groups> findGroups(AffineMap map, ArrayRef<int64_t> shape, ArrayRef<Loops> parts) const;
+  std::optional<Groups> findResultGroups(AffineMap map, Value value) const;
+  bool isAlongChannels() const;
   StringRef sortRhs();
+  StringRef checkAlongChannels();
   StringRef checkScales();
   StringRef checkEpilogue();
   Value gather(OpBuilder &builder);
-  SchemeAttr getScheme(SchemeAttr scheme, Value scales, Value zeros) const;
+  SchemeAttr getScheme(SchemeAttr scheme, Value scales, Value zeros, ArrayRef<int64_t> perColumn) const;
   Value collapseScale(OpBuilder &builder, Value scales, const Groups &groups) const;
   std::pair<Value, AffineMap> collapseEpilogue(OpBuilder &builder, Value operand, AffineMap map);
+  Value unfold(RewriterBase &rewriter);
+  Value squeeze(RewriterBase &rewriter);
+  Value build(RewriterBase &rewriter, Value lhs, const Groups &rhsAxes, ArrayRef<int64_t> rhsBlock, const Groups &resultAxes,
+              ValueRange operands, ArrayRef<AffineMap> maps);
 
   ContractOp op;
   SmallVector<int64_t> sizes;
   AffineMap lhsMap; ///< Without the loops that run once.
-  SmallVector<unsigned> rows, columns, window;
-  int64_t resultSplit = 0, rhsSplit = 0;
+  SmallVector<unsigned> rows, groups, columns, window;
+  Groups resultGroups, rhsGroups;
   bool isTransposed = false; ///< Whether the window is last in the right codes.
 };
 
@@ -124,21 +130,41 @@ SmallVector<unsigned> Windows::getLongLoops(AffineMap map) const {
   return loops;
 }
 
-/// The axis at which the loops `second` begin, if those of `map` are `first` and `second`, in this order, and all axes are read whole.
-std::optional<int64_t> Windows::findSplit(AffineMap map, ArrayRef<int64_t> shape, ArrayRef<unsigned> first,
-                                          ArrayRef<unsigned> second) const {
+SmallVector<Windows::Loops, 3> Windows::aroundGroups(Loops first, Loops second) const {
+  return groups.empty() ? SmallVector<Loops, 3>{first, second} : SmallVector<Loops, 3>{first, groups, second};
+}
+
+SmallVector<Windows::Loops, 3> Windows::afterGroups(Loops first, Loops second) const {
+  return groups.empty() ? SmallVector<Loops, 3>{first, second} : SmallVector<Loops, 3>{groups, first, second};
+}
+
+/// The axes of each of `parts`, if the loops of `map` are theirs, in this order, and all axes are read whole.
+std::optional<Groups> Windows::findGroups(AffineMap map, ArrayRef<int64_t> shape, ArrayRef<Loops> parts) const {
   for (auto [expr, size] : llvm::zip_equal(map.getResults(), shape))
     if (!isLong(expr) && size != 1)
       return std::nullopt;
-  SmallVector<unsigned> expected(first);
-  llvm::append_range(expected, second);
+  SmallVector<unsigned> expected;
+  for (Loops part : parts)
+    llvm::append_range(expected, part);
   if (getLongLoops(map) != expected)
     return std::nullopt;
-  int64_t split = 1, rank = map.getNumResults();
-  for (unsigned loop : first)
-    split = *map.getResultPosition(getAffineDimExpr(loop, map.getContext())) + 1;
-  bool isWhole = first.empty() && rank > 0 && isLong(map.getResult(0));
-  return split < rank && !isWhole ? std::optional(split) : std::nullopt;
+  Groups found;
+  int64_t begin = 0, rank = map.getNumResults();
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    bool isLast = i + 1 == parts.size();
+    if (begin == rank || (!isLast && part.empty() && isLong(map.getResult(begin))))
+      return std::nullopt;
+    int64_t end = isLast ? rank : begin + 1;
+    if (!isLast && !part.empty())
+      end = *map.getResultPosition(getAffineDimExpr(part.back(), map.getContext())) + 1;
+    found.push_back(llvm::to_vector<2>(llvm::seq(begin, end)));
+    begin = end;
+  }
+  return found;
+}
+
+std::optional<Groups> Windows::findResultGroups(AffineMap map, Value value) const {
+  return findGroups(map, getShape(value), aroundGroups(rows, columns));
 }
 
 StringRef Windows::sortRhs() {
@@ -146,13 +172,15 @@ StringRef Windows::sortRhs() {
   if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
     return "right codes are not indexed by loops alone";
   for (unsigned loop : getLongLoops(map))
-    if (!llvm::is_contained(columns, loop))
+    if (!llvm::is_contained(columns, loop) && !llvm::is_contained(groups, loop))
       window.push_back(loop);
+  if (columns.empty() && !groups.empty())
+    return checkAlongChannels();
   for (bool transposed : {false, true})
-    if (std::optional<int64_t> split =
-            findSplit(map, getShape(op.getRhs()), transposed ? columns : window, transposed ? window : columns)) {
+    if (std::optional<Groups> found =
+            findGroups(map, getShape(op.getRhs()), afterGroups(transposed ? columns : window, transposed ? window : columns))) {
       isTransposed = transposed;
-      rhsSplit = *split;
+      rhsGroups = *found;
       return {};
     }
   return "axes of the window and of the result alternate in the right codes";
@@ -169,19 +197,18 @@ StringRef Windows::sortLoops() {
     dims.push_back(size == 1 ? getAffineConstantExpr(0, op.getContext()) : getAffineDimExpr(loop, op.getContext()));
   lhsMap = op.getLhsMap().replaceDimsAndSymbols(dims, {}, sizes.size(), 0);
   for (unsigned loop : getLongLoops(op.getResultMap()))
-    (op.getRhsMap().isFunctionOfDim(loop) ? columns : rows).push_back(loop);
+    (!op.getRhsMap().isFunctionOfDim(loop) ? rows : lhsMap.isFunctionOfDim(loop) ? groups : columns).push_back(loop);
   for (auto [loop, size] : llvm::enumerate(sizes)) {
     bool inLhs = lhsMap.isFunctionOfDim(loop), inRhs = op.getRhsMap().isFunctionOfDim(loop),
          inResult = op.getResultMap().isFunctionOfDim(loop);
-    if (size != 1 && inLhs && inRhs && inResult)
-      return "every group of channels has a window of its own";
-    if (size != 1 && inLhs + inRhs + inResult != 2)
+    if (size != 1 && inLhs + inRhs + inResult < 2)
       return "a loop belongs to one operand alone";
   }
-  std::optional<int64_t> split = findSplit(op.getResultMap(), getShape(op.getInit()), rows, columns);
-  if (!split)
+  std::optional<Groups> found = findResultGroups(op.getResultMap(), op.getInit());
+  bool areChannels = !groups.empty() && columns.empty() && getLongLoops(op.getResultMap()).back() == groups.back();
+  if (!found && !areChannels)
     return "channels are not the last axis of the result";
-  resultSplit = *split;
+  resultGroups = found.value_or(Groups());
   if (StringRef why = sortRhs(); !why.empty())
     return why;
   if (StringRef why = checkScales(); !why.empty())
@@ -198,8 +225,8 @@ StringRef Windows::checkScales() {
     if (!value || cast<ShapedType>(value.getType()).getNumElements() == 1)
       continue;
     for (auto [expr, share, size] : llvm::zip_equal(op.getRhsMap().getResults(), getShape(value), getShape(op.getRhs()))) {
-      bool isColumn = isLong(expr) && llvm::is_contained(columns, cast<AffineDimExpr>(expr).getPosition());
-      if (share != (isColumn ? size : 1))
+      bool isWindow = !isLong(expr) || llvm::is_contained(window, cast<AffineDimExpr>(expr).getPosition());
+      if (share != (isWindow ? 1 : size))
         return "right codes do not have one scale for each channel of the result";
     }
   }
@@ -207,10 +234,13 @@ StringRef Windows::checkScales() {
 }
 
 StringRef Windows::checkEpilogue() {
+  if (isAlongChannels())
+    return {};
   for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands())) {
     AffineMap map = op.getMap(3 + i);
     SmallVector<unsigned> loops = getLongLoops(map);
-    if (!loops.empty() && loops != columns && !findSplit(map, getShape(operand), rows, columns))
+    bool isPerChannel = groups.empty() ? loops == columns : findGroups(map, getShape(operand), {groups, columns}).has_value();
+    if (!loops.empty() && !isPerChannel && !findResultGroups(map, operand))
       return "an operand of the epilogue is neither like the result nor one value for each of its channels";
   }
   return {};
@@ -219,27 +249,31 @@ StringRef Windows::checkEpilogue() {
 /// The left codes as rows of windows.
 Value Windows::gather(OpBuilder &builder) {
   Value source = op.getLhs();
-  int64_t rank = lhsMap.getNumResults();
-  if (std::optional<int64_t> split = findSplit(lhsMap, getShape(source), rows, window))
-    return collapse(builder, source, makeGroups(*split, rank));
+  if (std::optional<Groups> found = findGroups(lhsMap, getShape(source), aroundGroups(rows, window)))
+    return collapse(builder, source, *found);
 
   // At least one loop for rows and one for the window.
   SmallVector<int64_t> shape;
   SmallVector<AffineExpr> dims(sizes.size(), builder.getAffineConstantExpr(0));
-  auto append = [&](ArrayRef<unsigned> loops) {
+  Groups parts;
+  auto append = [&](Loops loops) {
+    int64_t begin = shape.size();
     for (unsigned loop : loops) {
       dims[loop] = builder.getAffineDimExpr(shape.size());
       shape.push_back(sizes[loop]);
     }
     if (loops.empty())
       shape.push_back(1);
-    return static_cast<int64_t>(shape.size());
+    parts.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(begin, shape.size())));
   };
-  int64_t split = append(rows), numLoops = append(window);
+  llvm::for_each(aroundGroups(rows, window), append);
+  int64_t numLoops = shape.size();
   AffineMap map = lhsMap.replaceDimsAndSymbols(dims, {}, numLoops, 0);
   Copy copied{source, shape, llvm::to_vector(map.getResults())};
   if (window.size() > 1) // else the run would be of several rows
     mergeRun(builder, copied);
+  if (static_cast<int64_t>(copied.shape.size()) != numLoops)
+    parts.back().pop_back();
   numLoops = copied.shape.size();
 
   Location loc = op.getLoc();
@@ -249,13 +283,12 @@ Value Windows::gather(OpBuilder &builder) {
   auto copy =
       linalg::GenericOp::create(builder, loc, empty.getType(), copied.source, empty, maps, iterators,
                                 [](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, elements[0]); });
-  return collapse(builder, copy.getResult(0), makeGroups(split, numLoops));
+  return collapse(builder, copy.getResult(0), parts);
 }
 
 /// One scale for all codes, or one for each column.
-SchemeAttr Windows::getScheme(SchemeAttr scheme, Value scales, Value zeros) const {
+SchemeAttr Windows::getScheme(SchemeAttr scheme, Value scales, Value zeros, ArrayRef<int64_t> perColumn) const {
   Value scale = scales ? scales : zeros;
-  int64_t perColumn[] = {isTransposed, !isTransposed};
   DenseI64ArrayAttr block;
   if (scale && cast<ShapedType>(scale.getType()).getNumElements() != 1)
     block = DenseI64ArrayAttr::get(scheme.getContext(), perColumn);
@@ -270,40 +303,109 @@ Value Windows::collapseScale(OpBuilder &builder, Value scales, const Groups &gro
 
 std::pair<Value, AffineMap> Windows::collapseEpilogue(OpBuilder &builder, Value operand, AffineMap map) {
   SmallVector<unsigned> loops = getLongLoops(map);
-  auto makeMap = [&](ArrayRef<AffineExpr> exprs) { return AffineMap::get(3, 0, exprs, builder.getContext()); };
-  AffineExpr m = builder.getAffineDimExpr(0), n = builder.getAffineDimExpr(1);
+  SmallVector<AffineExpr> m{builder.getAffineDimExpr(0)}, n{builder.getAffineDimExpr(1)};
+  if (!groups.empty())
+    n.insert(n.begin(), builder.getAffineDimExpr(3));
+  auto makeMap = [&](ArrayRef<AffineExpr> exprs) { return AffineMap::get(groups.empty() ? 3 : 4, 0, exprs, builder.getContext()); };
   if (loops.empty())
     return {collapse(builder, operand, {}), makeMap({})};
-  int64_t rank = map.getNumResults();
-  if (loops == columns)
-    return {collapse(builder, operand, {llvm::to_vector<2>(llvm::seq<int64_t>(0, rank))}), makeMap({n})};
-  return {collapse(builder, operand, makeGroups(*findSplit(map, getShape(operand), rows, columns), rank)), makeMap({m, n})};
+  if (groups.empty() && loops == columns)
+    return {collapse(builder, operand, {llvm::to_vector<2>(llvm::seq<int64_t>(0, map.getNumResults()))}), makeMap(n)};
+  if (std::optional<Groups> found = groups.empty() ? std::nullopt : findGroups(map, getShape(operand), {groups, columns}))
+    return {collapse(builder, operand, *found), makeMap(n)};
+  llvm::append_range(m, n);
+  return {collapse(builder, operand, *findResultGroups(map, operand)), makeMap(m)};
 }
 
-Value Windows::rewrite(RewriterBase &rewriter) {
+Value Windows::unfold(RewriterBase &rewriter) {
   rewriter.setInsertionPoint(op);
-  Location loc = op.getLoc();
   AffineExpr m = rewriter.getAffineDimExpr(0), n = rewriter.getAffineDimExpr(1), k = rewriter.getAffineDimExpr(2);
-  auto makeMap = [&](AffineExpr first, AffineExpr second) { return AffineMap::get(3, 0, {first, second}, rewriter.getContext()); };
-  SmallVector<AffineMap> maps{makeMap(m, k), isTransposed ? makeMap(n, k) : makeMap(k, n), makeMap(m, n)};
-  Groups rhsGroups = makeGroups(rhsSplit, op.getRhsMap().getNumResults());
-  Groups resultGroups = makeGroups(resultSplit, op.getResultMap().getNumResults());
+  SmallVector<AffineExpr> lhs{m, k}, rhs{k, n}, result{m, n};
+  SmallVector<int64_t> block{isTransposed, !isTransposed};
+  if (isTransposed)
+    std::swap(rhs[0], rhs[1]);
+  if (!groups.empty()) {
+    AffineExpr g = rewriter.getAffineDimExpr(3);
+    lhs.insert(lhs.begin() + 1, g);
+    rhs.insert(rhs.begin(), g);
+    result.insert(result.begin() + 1, g);
+    block.insert(block.begin(), 1);
+  }
+  SmallVector<AffineMap> maps;
+  for (ArrayRef<AffineExpr> exprs : {ArrayRef(lhs), ArrayRef(rhs), ArrayRef(result)})
+    maps.push_back(AffineMap::get(groups.empty() ? 3 : 4, 0, exprs, rewriter.getContext()));
   SmallVector<Value> operands;
   for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands())) {
     auto [value, map] = collapseEpilogue(rewriter, operand, op.getMap(3 + i));
     operands.push_back(value);
     maps.push_back(map);
   }
-  Value init = collapse(rewriter, op.getInit(), resultGroups);
-  auto matmul = ContractOp::create(
-      rewriter, loc, init.getType(), gather(rewriter), collapseScale(rewriter, op.getLhsScales(), {}),
-      collapseScale(rewriter, op.getLhsZeros(), {}), collapse(rewriter, op.getRhs(), rhsGroups),
-      collapseScale(rewriter, op.getRhsScales(), rhsGroups), collapseScale(rewriter, op.getRhsZeros(), rhsGroups), init, operands,
-      rewriter.getAffineMapArrayAttr(maps), getScheme(op.getLhsSchemeAttr(), op.getLhsScales(), op.getLhsZeros()),
-      getScheme(op.getRhsSchemeAttr(), op.getRhsScales(), op.getRhsZeros()));
-  matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-  rewriter.inlineRegionBefore(op.getEpilogue(), matmul.getEpilogue(), matmul.getEpilogue().end());
-  return tensor::ExpandShapeOp::create(rewriter, loc, op.getResult().getType(), matmul.getResult(), resultGroups);
+  return build(rewriter, gather(rewriter), rhsGroups, block, resultGroups, operands, maps);
+}
+
+/// The contraction of other shapes in the place of `op`; its result has the shape of `op`'s.
+Value Windows::build(RewriterBase &rewriter, Value lhs, const Groups &rhsAxes, ArrayRef<int64_t> rhsBlock, const Groups &resultAxes,
+                     ValueRange operands, ArrayRef<AffineMap> maps) {
+  Location loc = op.getLoc();
+  Value init = collapse(rewriter, op.getInit(), resultAxes);
+  auto built = ContractOp::create(rewriter, loc, init.getType(), lhs, collapseScale(rewriter, op.getLhsScales(), {}),
+                                  collapseScale(rewriter, op.getLhsZeros(), {}), collapse(rewriter, op.getRhs(), rhsAxes),
+                                  collapseScale(rewriter, op.getRhsScales(), rhsAxes), collapseScale(rewriter, op.getRhsZeros(), rhsAxes),
+                                  init, operands, rewriter.getAffineMapArrayAttr(maps),
+                                  getScheme(op.getLhsSchemeAttr(), op.getLhsScales(), op.getLhsZeros(), {}),
+                                  getScheme(op.getRhsSchemeAttr(), op.getRhsScales(), op.getRhsZeros(), rhsBlock));
+  built->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  rewriter.inlineRegionBefore(op.getEpilogue(), built.getEpilogue(), built.getEpilogue().end());
+  return rewriter.createOrFold<tensor::ExpandShapeOp>(loc, op.getResult().getType(), built.getResult(), resultAxes);
+}
+
+bool Windows::isAlongChannels() const { return !groups.empty() && columns.empty(); }
+
+StringRef Windows::checkAlongChannels() {
+  auto isLast = [&](AffineMap map) {
+    SmallVector<unsigned> loops = getLongLoops(map);
+    return !loops.empty() && loops.back() == groups.back();
+  };
+  if (!isLast(op.getResultMap()) || !isLast(lhsMap) || !isLast(op.getRhsMap()))
+    return "channels, of which each has a window of its own, are not the last axis of all";
+  for (auto [expr, size] : llvm::zip_equal(lhsMap.getResults(), getShape(op.getLhs())))
+    if (isa<AffineConstantExpr>(expr) && size != 1)
+      return "an axis of the left codes is not read whole";
+  return {};
+}
+
+/// Without the loops that run once, and their axes: the last axis of all is that of the channels, along which vectors lie.
+Value Windows::squeeze(RewriterBase &rewriter) {
+  rewriter.setInsertionPoint(op);
+  SmallVector<AffineExpr> dims;
+  unsigned numLoops = 0;
+  for (int64_t size : sizes)
+    dims.push_back(size == 1 ? rewriter.getAffineConstantExpr(0) : rewriter.getAffineDimExpr(numLoops++));
+  SmallVector<AffineMap> maps;
+  auto squeezeMap = [&](AffineMap map) {
+    Groups axes;
+    SmallVector<AffineExpr> exprs;
+    for (auto [axis, expr] : llvm::enumerate(map.replaceDimsAndSymbols(dims, {}, numLoops, 0).getResults())) {
+      bool isKept = !isa<AffineConstantExpr>(expr);
+      // Axes of one element go with the next one, or the last.
+      if (axes.empty() || (isKept && axes.size() == exprs.size()))
+        axes.emplace_back();
+      axes.back().push_back(axis);
+      if (isKept)
+        exprs.push_back(expr);
+    }
+    maps.push_back(AffineMap::get(numLoops, 0, exprs, rewriter.getContext()));
+    return exprs.empty() ? Groups() : axes;
+  };
+  Value lhs = collapse(rewriter, op.getLhs(), squeezeMap(op.getLhsMap()));
+  Groups rhsAxes = squeezeMap(op.getRhsMap()), resultAxes = squeezeMap(op.getResultMap());
+  SmallVector<int64_t> block;
+  for (AffineExpr expr : maps[1].getResults())
+    block.push_back(maps[2].getResultPosition(expr).has_value());
+  SmallVector<Value> operands;
+  for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
+    operands.push_back(collapse(rewriter, operand, squeezeMap(op.getMap(3 + i))));
+  return build(rewriter, lhs, rhsAxes, block, resultAxes, operands, maps);
 }
 
 struct UnfoldWindowsPass final : impl::UnfoldWindowsPassBase<UnfoldWindowsPass> {

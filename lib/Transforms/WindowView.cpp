@@ -82,6 +82,19 @@ static bool endsInChannels(const Copied &copied) {
   return copied.shape.back() == cast<RankedTensorType>(copied.source.getType()).getShape().back();
 }
 
+bool isAlongChannels(ContractOp op) {
+  AffineMap maps[] = {op.getLhsMap(), op.getRhsMap(), op.getResultMap()};
+  if (!op.isInteger() || !getElementTypeOrSelf(op.getLhs().getType()).isInteger(8) ||
+      !getElementTypeOrSelf(op.getRhs().getType()).isInteger(8) || maps[2].getNumResults() == 0)
+    return false;
+  AffineExpr channel = maps[2].getResults().back();
+  unsigned loop = cast<AffineDimExpr>(channel).getPosition();
+  return llvm::all_of(maps, [&](AffineMap map) {
+    return map.getNumResults() != 0 && map.getResults().back() == channel &&
+           llvm::none_of(map.getResults().drop_back(), [&](AffineExpr expr) { return expr.isFunctionOfDim(loop); });
+  });
+}
+
 std::optional<WindowView> getWindowView(Value windows) {
   auto matrix = windows.getDefiningOp<tensor::CollapseShapeOp>();
   Value elements = matrix ? matrix.getSrc() : windows;

@@ -2,7 +2,7 @@
 #ifndef LOWBIT_TRANSFORMS_WINDOWVIEW_H
 #define LOWBIT_TRANSFORMS_WINDOWVIEW_H
 
-#include "mlir/IR/Value.h"
+#include "lowbit/IR/Lowbit.h"
 #include <optional>
 
 namespace mlir::lowbit {
@@ -25,6 +25,10 @@ struct WindowView {
   /// Rows that are neighbours along one axis.
   int64_t getRun() const { return rows.back(); }
 };
+
+/// Whether `op` sums products of bytes of which the channel, the last axis of both sides and of the result, is the same: vectors lie along
+/// it without any other order of the codes.
+bool isAlongChannels(ContractOp op);
 
 /// What `windows` is a copy of; nothing where it is no such copy.
 std::optional<WindowView> getWindowView(Value windows);

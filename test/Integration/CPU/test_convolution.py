@@ -150,11 +150,131 @@ SWEEPS = {
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
+@dataclass
+class Grouped:
+    """Groups of channels with windows of their own: image, groups, channels in and out of each, and the rest as for `Case`."""
+
+    size: tuple[int, int]
+    groups: int
+    channels: tuple[int, int] = (1, 1)
+    window: tuple[int, int] = (3, 3)
+    stride: int = 1
+    dilation: int = 1
+    batch: int = 1
+    lhs: str = "uint"
+    pad: int = 1
+    zero: int = 0
+    layout: str = "last"
+    codes: bool = False
+    constant: bool = True
+    right_zeros: bool = False
+
+
+# Names of the axes of image, weights and result. Those named `flat` have a channel a group and no axis for it.
+LAYOUTS = {"last": ("nhwgc", "gijco", "nhwgo"), "transposed": ("nhwgc", "gocij", "nhwgo"), "first": ("ngchw", "gocij", "ngohw"),
+           "flat": ("nhwg", "ijg", "nhwg"), "flat, first": ("nghw", "gij", "nghw"), "flat, kernels first": ("nhwg", "gij", "nhwg")}
+
+GROUPED = {
+    "single channels": [Grouped((7, 6), groups, (1, 1), window, layout="flat") for groups, window in
+                        ((1, (3, 3)), (3, (3, 3)), (16, (1, 1)), (21, (3, 3)), (64, (5, 4)), (100, (1, 3)), (33, (4, 1)))],
+    "single channels, steps": [Grouped((9, 8), 20, (1, 1), window, stride, dilation, 2, layout="flat") for window, stride, dilation in
+                               (((3, 3), 2, 1), ((3, 2), 1, 2), ((2, 3), 2, 2), ((3, 3), 3, 1))],
+    "single channels, zero points": [Grouped((8, 15), 19, (1, 1), (3, 3), stride, 1, batch, lhs, 1, zero, layout, codes, constant, right)
+                                     for stride, batch, lhs, zero, layout, codes, constant, right in
+                                     ((1, 1, "uint", 200, "flat", True, True, False), (2, 2, "int", -7, "flat", False, True, True),
+                                      (1, 1, "int", 0, "flat", True, False, True), (2, 1, "uint", 3, "flat", False, False, False))],
+    "single channels, layouts": [Grouped((6, 7), groups, (1, 1), (3, 3), stride, 1, batch, lhs, 1, zero, layout, codes, constant)
+                                 for layout in LAYOUTS for groups, stride, batch, lhs, zero, codes, constant in
+                                 ((18, 1, 1, "uint", 9, True, True), (16, 2, 2, "int", 0, False, False))],
+    "groups": [Grouped((6, 7), groups, channels, window, stride, dilation, batch, lhs, pad, zero, layout, codes, constant, right)
+               for groups, channels, window, stride, dilation, batch, lhs, pad, zero, layout, codes, constant, right in
+               ((3, (4, 16), (3, 3), 1, 1, 1, "uint", 1, 0, "last", True, True, False), (2, (5, 7), (3, 2), 2, 1, 2, "int", 1, -7, "last", False, True, True),
+                (4, (8, 8), (1, 1), 1, 1, 1, "uint", 0, 0, "last", False, True, False), (3, (3, 17), (2, 3), 1, 2, 2, "uint", 2, 200, "last", False, False, False),
+                (2, (4, 20), (3, 3), 1, 1, 1, "int", 1, 5, "transposed", True, True, True), (5, (1, 3), (3, 3), 1, 1, 1, "uint", 1, 0, "last", False, True, False),
+                (3, (6, 1), (3, 3), 1, 1, 1, "uint", 1, 4, "last", False, True, False), (1, (6, 9), (3, 3), 1, 1, 1, "uint", 1, 4, "last", False, True, False))],
+    "groups, channels first": [Grouped((6, 7), groups, channels, window, stride, 1, batch, lhs, 1, zero, "first", codes, constant)
+                               for groups, channels, window, stride, batch, lhs, zero, codes, constant in
+                               ((3, (4, 16), (3, 3), 1, 1, "uint", 0, True, True), (2, (8, 9), (3, 2), 2, 2, "int", -7, False, True),
+                                (4, (3, 2), (1, 3), 1, 1, "uint", 3, True, False))],
+}
+
+
+def write_grouped(i: int, case: Grouped, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray]:
+    """As `write_case`. Arrays are made with an axis for everything and then brought to the axes of the layout."""
+    (height, width), (channels, outputs), pad = case.size, case.channels, case.pad
+    dtype = np.uint8 if case.lhs == "uint" else np.int8
+    image_axes, weight_axes, result_axes = LAYOUTS[case.layout]
+
+    def arrange(array: np.ndarray, axes: str, wanted: str) -> np.ndarray:
+        array = array.squeeze(tuple(k for k, name in enumerate(axes) if name not in wanted))
+        kept = [name for name in axes if name in wanted]
+        return np.ascontiguousarray(array.transpose([kept.index(name) for name in wanted]))
+
+    image = random_codes(rng, dtype, (case.batch, height, width, case.groups, channels))
+    kernel = random_codes(rng, np.int8, (case.groups, *case.window, channels, outputs))
+    per_channel = (case.groups, 1, 1, 1, outputs)
+    scales = rng.uniform(0.0001, 0.001, per_channel).astype(np.float32)
+    right = rng.integers(-9, 9, per_channel).astype(np.int8) if case.right_zeros else np.zeros(per_channel, np.int8)
+    bias = rng.normal(size=(case.groups, outputs)).astype(np.float32)
+    border = np.pad(image, ((0, 0), (pad, pad), (pad, pad), (0, 0), (0, 0)), constant_values=case.zero)
+    each = Case(case.size, case.channels, case.window, case.stride, case.dilation, case.batch, pad=pad)
+    differences, taps = border.astype(np.int64) - case.zero, kernel.astype(np.int64) - right
+    sums = np.stack([convolve(each, differences[..., g, :], taps[g]) for g in range(case.groups)], axis=3)
+    more = rng.normal(size=sums.shape).astype(np.float32)
+    real = (sums.astype(np.float32) * np.float32(0.5)) * scales.reshape(case.groups, outputs) + bias + more
+    expected = arrange(real, "nhwgo", result_axes)
+
+    bias_axes = "".join(name for name in "go" if name in result_axes)
+    padded, image = arrange(border, "nhwgc", image_axes), arrange(image, "nhwgc", image_axes)
+    kernel, scales, right = (arrange(array, "gijco", weight_axes) for array in (kernel, scales, right))
+    values = {f"a{i}": image, f"sk{i}": scales, f"bias{i}": arrange(bias, "go", bias_axes), f"more{i}": arrange(more, "nhwgo", result_axes)}
+    weights = f"  %k{i} = arith.constant {literal(kernel)} : {tensor(kernel)}\n"
+    if not case.constant:
+        weights, values[f"k{i}"] = "", kernel
+    if case.right_zeros:
+        values[f"zk{i}"] = right
+    zeros = (f"zeros %zk{i} ", ", zero = i8", f", {tensor(right)}") if case.right_zeros else ("", "", "")
+    place = {axis: f"{axis} * {case.stride} + {tap} * {case.dilation}" for axis, tap in (("h", "i"), ("w", "j"))}
+    loops = ", ".join(name for name in "nhwgoijc" if name in image_axes + weight_axes + result_axes)
+    axes = [[place.get(name, name) for name in image_axes], weight_axes, result_axes, bias_axes, result_axes]
+    maps = ", ".join(f"affine_map<({loops}) -> ({', '.join(names)})>" for names in axes)
+    block = [int(name in "go") for name in weight_axes]
+    edges = ", ".join(str(pad if name in "hw" else 0) for name in image_axes)
+    code, one, shape = np.array(case.zero).astype(dtype).view(np.int8), "x".join("1" * len(image_axes)), "x".join(map(str, expected.shape))
+    arguments = ", ".join(f'%{name}: {tensor(array)} {{lowbit.name = "{name}"}}' for name, array in values.items())
+    text = f"""{weights}  %border{i} = arith.constant {code} : i8
+  %x{i} = tensor.pad %a{i} low[{edges}] high[{edges}] {{
+  ^bb0({", ".join(f"%{name}: index" for name in image_axes)}):
+    tensor.yield %border{i} : i8
+  }} : {tensor(image)} to {tensor(padded)}
+  %sx{i} = arith.constant dense<0.5> : tensor<{one}xf32>
+  %zx{i} = arith.constant dense<{code}> : tensor<{one}xi8>
+  %init{i} = tensor.empty() : tensor<{shape}xf32>
+  %r{i} = lowbit.contract [{maps}]
+    lhs(%x{i} scales %sx{i} zeros %zx{i} <#lowbit.{case.lhs}<8>, block = {[0] * len(image_axes)}, zero = i8>
+        : {tensor(padded)}, tensor<{one}xf32>, tensor<{one}xi8>)
+    rhs(%k{i} scales %sk{i} {zeros[0]}<#lowbit.int<8>, block = {block}{zeros[1]}> : {tensor(kernel)}, {tensor(scales)}{zeros[2]})
+    outs(%init{i} : tensor<{shape}xf32>) epilogue(%bias{i}, %more{i} : {tensor(values[f"bias{i}"])}, tensor<{shape}xf32>) {{
+  ^bb0(%sum: f32, %b: f32, %m: f32):
+    %biased = arith.addf %sum, %b : f32
+    %added = arith.addf %biased, %m : f32
+    lowbit.yield %added : f32
+  }} -> tensor<{shape}xf32>
+"""
+    if case.codes:
+        text += f"""  %one{i} = arith.constant dense<1.0> : tensor<f32>
+  %q{i} = lowbit.quantize %r{i}, %one{i} <#lowbit.int<8>> : (tensor<{shape}xf32>, tensor<f32>) -> tensor<{shape}xi8>
+"""
+        return text, arguments, f"%q{i} : tensor<{shape}xi8>", values, np.clip(np.rint(expected), -128, 127).astype(np.int8)
+    return text, arguments, f"%r{i} : tensor<{shape}xf32>", values, expected
+
+
+@pytest.fixture(scope="module", params=[*SWEEPS, *GROUPED])
 def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
     """A folder with one module of all convolutions of a sweep and its inputs, and the expected results."""
     rng = np.random.default_rng(len(request.param))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
+    write, cases = (write_case, SWEEPS[request.param]) if request.param in SWEEPS else (write_grouped, GROUPED[request.param])
+    parts = [write(i, case, rng) for i, case in enumerate(cases)]
     folder = tmp_path_factory.mktemp(request.param)
     values, types = zip(*(part[2].split(" : ") for part in parts), strict=True)
     results = ", ".join(f'{kind} {{lowbit.name = "r{i}"}}' for i, kind in enumerate(types))
