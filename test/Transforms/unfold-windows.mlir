@@ -89,13 +89,33 @@ func.func @channels_first(%x: tensor<7x9x3xi8>, %k: tensor<2x2x3x5xi8>, %init: t
   return %r : tensor<5x6x8xi32>
 }
 
-// REMARK: unfold-windows {{.*}}Function=groups{{.*}}Reason="every group of channels has a window of its own"
+// Every channel has a window of its own: only the loops that run once go.
+// CHECK-LABEL: func @single_channels
+//       CHECK:   %[[X:.*]] = tensor.collapse_shape %{{.*}} {{.*}} : tensor<1x7x9x3x1xi8> into tensor<7x9x3xi8>
+//       CHECK:   lowbit.contract {{.*}} lhs(%[[X]] {{.*}} rhs(%{{.*}} : tensor<2x2x3xi8>) outs(%{{.*}} : tensor<6x8x3xi32>)
+func.func @single_channels(%x: tensor<1x7x9x3x1xi8>, %k: tensor<2x2x1x3x1xi8>, %init: tensor<1x6x8x3x1xi32>) -> tensor<1x6x8x3x1xi32> {
+  %r = lowbit.contract [affine_map<(n, h, w, g, o, i, j, c) -> (n, h + i, w + j, g, c)>, affine_map<(n, h, w, g, o, i, j, c) -> (i, j, c, g, o)>,
+                        affine_map<(n, h, w, g, o, i, j, c) -> (n, h, w, g, o)>] lhs(%x <#lowbit.int<8>> : tensor<1x7x9x3x1xi8>)
+    rhs(%k <#lowbit.int<8>> : tensor<2x2x1x3x1xi8>) outs(%init : tensor<1x6x8x3x1xi32>) -> tensor<1x6x8x3x1xi32>
+  return %r : tensor<1x6x8x3x1xi32>
+}
+
+// A matmul for each group of channels.
 // CHECK-LABEL: func @groups
-//       CHECK:   lhs(%{{.*}} : tensor<7x9x3xi8>)
-func.func @groups(%x: tensor<7x9x3xi8>, %k: tensor<2x2x3xi8>, %init: tensor<6x8x3xi32>) -> tensor<6x8x3xi32> {
-  %r = lowbit.contract [affine_map<(h, w, g, i, j) -> (h + i, w + j, g)>, affine_map<(h, w, g, i, j) -> (i, j, g)>,
+//       CHECK:   %[[A:.*]] = tensor.collapse_shape %{{.*}} : tensor<6x8x3x2x2x4xi8> into tensor<48x3x16xi8>
+//       CHECK:   lowbit.contract {{.*}} lhs(%[[A]] {{.*}} rhs(%{{.*}} : tensor<3x16x5xi8>) outs(%{{.*}} : tensor<48x3x5xi32>)
+func.func @groups(%x: tensor<7x9x3x4xi8>, %k: tensor<3x2x2x4x5xi8>, %init: tensor<6x8x3x5xi32>) -> tensor<6x8x3x5xi32> {
+  %r = lowbit.contract [affine_map<(h, w, g, o, i, j, c) -> (h + i, w + j, g, c)>, affine_map<(h, w, g, o, i, j, c) -> (g, i, j, c, o)>,
+                        affine_map<(h, w, g, o, i, j, c) -> (h, w, g, o)>] lhs(%x <#lowbit.int<8>> : tensor<7x9x3x4xi8>)
+    rhs(%k <#lowbit.int<8>> : tensor<3x2x2x4x5xi8>) outs(%init : tensor<6x8x3x5xi32>) -> tensor<6x8x3x5xi32>
+  return %r : tensor<6x8x3x5xi32>
+}
+
+// REMARK: unfold-windows {{.*}}Function=channels_before{{.*}}Reason="channels, of which each has a window of its own, are not the last axis of all"
+func.func @channels_before(%x: tensor<7x9x3xi8>, %k: tensor<3x2x2xi8>, %init: tensor<6x8x3xi32>) -> tensor<6x8x3xi32> {
+  %r = lowbit.contract [affine_map<(h, w, g, i, j) -> (h + i, w + j, g)>, affine_map<(h, w, g, i, j) -> (g, i, j)>,
                         affine_map<(h, w, g, i, j) -> (h, w, g)>] lhs(%x <#lowbit.int<8>> : tensor<7x9x3xi8>)
-    rhs(%k <#lowbit.int<8>> : tensor<2x2x3xi8>) outs(%init : tensor<6x8x3xi32>) -> tensor<6x8x3xi32>
+    rhs(%k <#lowbit.int<8>> : tensor<3x2x2xi8>) outs(%init : tensor<6x8x3xi32>) -> tensor<6x8x3xi32>
   return %r : tensor<6x8x3xi32>
 }
 

@@ -339,9 +339,10 @@ def UnfoldWindowsPass : Pass<"lowbit-unfold-windows"> {
     An integer contraction whose left codes are indexed by sums of loops, or that sums over several, becomes a matmul: a row is a place of the result, the
     reduction is the window with its channels, in the order of the right codes. Left codes are copied window by window, unless windows do not
     overlap and leave nothing out (1 by 1, stride 1), where a reshape will do; `lowbit-lower-contract` looks through copies it can do without.
-    A constant right side stays a constant. Sums are exact, so no bit changes.
+    A constant right side stays a constant. Groups of channels have a matmul each. Where each channel has a window of its own, only the loops that run
+    once are left out: vectors lie along the channels. Sums are exact, so no bit changes.
 
-    Left alone, with a remark that says why: convolutions with groups, with channels before the places in the result, or with scales of
+    Left alone, with a remark that says why: convolutions with channels before the places in the result, or with scales of
     the left codes that are not one for all. For targets without vectors nothing is done.
 
     ```text
