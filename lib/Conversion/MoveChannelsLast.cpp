@@ -61,10 +61,10 @@ Value permute(OpBuilder &builder, Value value, ArrayRef<int64_t> order) {
 /// The same for scales: most have one long axis, and need not move.
 Value reshape(OpBuilder &builder, Value value, ArrayRef<int64_t> order) {
   auto type = cast<RankedTensorType>(value.getType());
-  Order moved;
-  llvm::copy_if(order, std::back_inserter(moved), [&](int64_t axis) { return type.getDimSize(axis) != 1; });
   if (type.getRank() == 0)
     return value;
+  Order moved;
+  llvm::copy_if(order, std::back_inserter(moved), [&](int64_t axis) { return type.getDimSize(axis) != 1; });
   if (!llvm::is_sorted(moved))
     return permute(builder, value, order);
   SmallVector<ReassociationIndices> all{llvm::to_vector<2>(llvm::seq<int64_t>(0, type.getRank()))};
