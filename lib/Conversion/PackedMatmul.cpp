@@ -29,7 +29,8 @@ StringRef PackedMatmul::getObstacle() {
   bool isDecoded = form.element && op.getRhsScheme();
   if (form.numBits != 0 || packing || !(isDecoded || isa<CodeType>(getElementTypeOrSelf(op.getRhs().getType()))))
     return {};
-  return "right codes are not packed, and no integers in memory";
+  return isDecoded ? "right codes are not packed: groups do not fill whole bytes, or reduction and columns are not the last axes"
+                   : "right codes are not packed, and no integers in memory";
 }
 
 void PackedMatmul::splitLoops() {

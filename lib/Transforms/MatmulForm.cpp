@@ -156,7 +156,10 @@ private:
     bool isBF16 = target.getBFloat16DotProduct() && !schemes[0] && getElementTypeOrSelf(codes[0].getType()).isBF16() &&
                   (schemes[1] ? isExactInBF16(schemes[1].getFormat()) : getElementTypeOrSelf(codes[1].getType()).isBF16());
     form.element = isBF16 ? FloatType(BFloat16Type::get(op.getContext())) : FloatType(Float32Type::get(op.getContext()));
-    form.rhsWidth = schemes[1] ? schemes[1].getFormat().getWidth() : form.element.getWidth();
+    form.rhsWidth = form.element.getWidth();
+    // Packing makes integers unsigned; the tile must not change with that.
+    if (schemes[1])
+      form.rhsWidth = schemes[1].getFormat().isInteger() ? getPackedWidth(schemes[1].getFormat()) : schemes[1].getFormat().getWidth();
     return true;
   }
 

@@ -74,10 +74,11 @@ private:
     NumberFormatAttrInterface format = op.getRhsScheme()->getFormat();
     if (!codes)
       return std::nullopt;
-    // What is no integer is decoded where it is multiplied.
+    // What is no integer is decoded where it is multiplied, and so is what has zero points of its own beside floats.
     bool fillsBytes = target.getWeightPacking(1, 1, /*transposed=*/false, /*base=*/0).getCodesPerByte(format.getWidth()) ==
                       getCodesPerByte(target, form, format.getWidth());
-    if (!format.isInteger())
+    bool isDecoded = !format.isInteger() || (form.element && op.getRhsZeros() && format.isSigned() && !format.getCodeType().isInteger(8));
+    if (isDecoded)
       return fillsBytes ? std::optional(WeightCodes{std::move(*codes), format, 0}) : std::nullopt;
     if (format.getCodeType().isInteger(8))
       return WeightCodes{std::move(*codes), format, 0};

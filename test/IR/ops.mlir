@@ -54,3 +54,13 @@ func.func @lookup(%i: i8, %v: vector<4x16xi8>, %c: tensor<80x16xi2>) {
   %q = lowbit.pack %c : tensor<80x16xi2> -> tensor<1x5x16x4xi8> of #lowbit.uint<2> as #lowbit.panel<columns = 16, depth = 4>
   return
 }
+
+// Without a zero point none is printed.
+// CHECK-LABEL: func @decode
+// CHECK: lowbit.decode %{{.*}} : vector<16xi8> -> vector<16xf32> of #lowbit.uint<4> zero 8
+// CHECK: lowbit.decode %{{.*}} : i8 -> bf16 of #lowbit.codebook<nf4>{{$}}
+func.func @decode(%c: vector<16xi8>, %d: i8) -> (vector<16xf32>, bf16) {
+  %r = lowbit.decode %c : vector<16xi8> -> vector<16xf32> of #lowbit.uint<4> zero 8
+  %s = lowbit.decode %d : i8 -> bf16 of #lowbit.codebook<nf4>
+  return %r, %s : vector<16xf32>, bf16
+}

@@ -65,7 +65,7 @@ def Lowbit_DecodeOp : Lowbit_Op<"decode", [Pure, Elementwise, Scalarizable, Vect
     Example:
     ```mlir
     func.func @decode(%c: vector<16xi8>) -> vector<16xf32> {
-      %r = lowbit.decode %c as #lowbit.uint<4> zero 8 : vector<16xi8> to vector<16xf32>
+      %r = lowbit.decode %c : vector<16xi8> -> vector<16xf32> of #lowbit.uint<4> zero 8
       return %r : vector<16xf32>
     }
     ```
@@ -73,7 +73,7 @@ def Lowbit_DecodeOp : Lowbit_Op<"decode", [Pure, Elementwise, Scalarizable, Vect
   let arguments = (ins AnyTypeOf<[I8, VectorOfAnyRankOf<[I8]>]>:$code, NumberFormatAttrInterface:$format,
                        DefaultValuedAttr<I64Attr, "0">:$zero);
   let results = (outs AnyTypeOf<[F32, BF16, VectorOfAnyRankOf<[F32, BF16]>]>:$real);
-  let assemblyFormat = "$code `as` $format (`zero` $zero^)? attr-dict `:` type($code) `to` type($real)";
+  let assemblyFormat = "$code `:` type($code) `->` type($real) `of` $format (`zero` $zero^)? attr-dict";
 }
 
 def Lowbit_PackOp : Lowbit_Op<"pack", [Pure]> {
