@@ -53,7 +53,7 @@ def _makers(size: Size, precision: str) -> dict[str, Callable[[], Prepared]]:
             "openvino": partial(_openvino, size, path, "f32"),
             "onnxruntime": partial(_onnxruntime, size, path),
         }
-    return {"openvino": partial(_openvino, size, path, "bf16")}
+    return {"lowbit bf16": partial(ours, size, "bf16"), "openvino": partial(_openvino, size, path, "bf16")}
 
 
 def _judge(size: Size, prepared: Prepared, inputs: dict[str, np.ndarray]) -> Prepared:

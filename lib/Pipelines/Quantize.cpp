@@ -24,6 +24,7 @@ static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, 
   options.stats = stats;
   pm.addPass(createAssignSchemesPass(options));
   pm.addPass(createInsertQDQPass());
+  pm.addPass(createRoundFloatsPass());
   // Sites that read one value by one scheme share its codes.
   pm.addPass(createCSEPass());
   pm.addPass(createFoldWeightsPass());

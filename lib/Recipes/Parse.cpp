@@ -9,6 +9,7 @@ namespace mlir::lowbit {
 namespace {
 
 constexpr StringLiteral kKinds[] = {"linear", "conv", "embedding", "attention"};
+constexpr StringLiteral kFloats[] = {"bf16", "f16"};
 
 InFlightDiagnostic listAllowed(InFlightDiagnostic diagnostic, ArrayRef<StringLiteral> allowed) {
   llvm::interleave(allowed, [&](StringRef text) { diagnostic << "`" << text << "`"; }, [&] { diagnostic << ", "; });
@@ -196,8 +197,20 @@ LogicalResult readKinds(const Node &node, RecipeRule &rule) {
   return success();
 }
 
+/// `"float": "bf16"`: what operands of sites that stay in float are rounded to.
+LogicalResult readFloat(const Node &node, RecipeRule &rule) {
+  if (!rule.keepReason)
+    return emitError(node.loc)
+           << "`float` says in which type sites stay in float, so the rule needs `keep` with a reason; add it, or remove `float`";
+  FailureOr<StringRef> choice = readChoice(node, "float", kFloats);
+  if (failed(choice))
+    return failure();
+  rule.floatType = cast<FloatType>(parseType(*choice, node.loc->getContext()));
+  return success();
+}
+
 FailureOr<RecipeRule> readRule(const Node &node) {
-  if (failed(checkKeys(node, "a rule", {"match", "kind", "weight", "activation", "keep"})))
+  if (failed(checkKeys(node, "a rule", {"match", "kind", "weight", "activation", "keep", "float"})))
     return failure();
   std::string pattern = "*";
   if (const Node *match = node.find("match")) {
@@ -209,9 +222,10 @@ FailureOr<RecipeRule> readRule(const Node &node) {
   // Refused here, so that matching cannot fail later.
   if (llvm::Expected<llvm::GlobPattern> glob = RecipeRule::compilePattern(pattern); !glob)
     return emitError(node.find("match")->loc) << "`match` is \"" << pattern << "\": " << llvm::toString(glob.takeError());
-  RecipeRule rule{node.find("match") ? node.find("match")->loc : node.loc, pattern, {}, {}, {}, {}};
+  RecipeRule rule{node.find("match") ? node.find("match")->loc : node.loc, pattern, {}, {}, {}, {}, {}};
 
   const Node *weight = node.find("weight"), *activation = node.find("activation"), *keep = node.find("keep");
+  const Node *floatType = node.find("float");
   if (const Node *kind = node.find("kind"); kind && failed(readKinds(*kind, rule)))
     return failure();
   if (keep && (weight || activation))
@@ -224,6 +238,8 @@ FailureOr<RecipeRule> readRule(const Node &node) {
       return failure();
     rule.keepReason = reason->str();
   }
+  if (floatType && failed(readFloat(*floatType, rule)))
+    return failure();
   if ((weight && failed(readWeight(*weight, rule))) || (activation && failed(readActivation(*activation, rule))))
     return failure();
   return rule;

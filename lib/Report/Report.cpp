@@ -217,8 +217,13 @@ private:
     Object row = buildRow(op, op->getName().getStringRef());
     auto reason = op->getAttrOfType<StringAttr>(kFloatReasonAttr);
     row["float_reason"] = reason ? reason.getValue().str() : std::string("no pass has looked at it");
-    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op); linalgOp && isContraction(op))
-      addMacs(row, 32, 32, linalgOp.getStaticLoopRanges());
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op); linalgOp && isContraction(op)) {
+      auto getWidth = [&](unsigned side) -> unsigned {
+        Type element = getElementTypeOrSelf(linalgOp.getDpsInputs()[side].getType());
+        return element.isIntOrFloat() ? element.getIntOrFloatBitWidth() : 32;
+      };
+      addMacs(row, getWidth(0), getWidth(1), linalgOp.getStaticLoopRanges());
+    }
     return row;
   }
 

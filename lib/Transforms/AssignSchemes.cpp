@@ -94,8 +94,11 @@ private:
     const RecipeRule *rule = recipe.findRule(site.name, site.op.getSiteKind());
     if (!rule)
       return reportLeftInFloat(site.op, "no rule of recipe `" + recipe.name + "` matches it"), success();
-    if (rule->keepReason)
+    if (rule->keepReason) {
+      if (rule->floatType)
+        site.op->setAttr(kFloatTypeAttr, TypeAttr::get(rule->floatType));
       return reportLeftInFloat(site.op, *rule->keepReason), success();
+    }
     NamedAttrList schemes;
     for (const QuantizableOperand &operand : operands) {
       const auto &chosen = operand.role == OperandRole::Weight ? rule->weight : rule->activation;

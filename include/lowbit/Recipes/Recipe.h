@@ -41,6 +41,8 @@ struct RecipeRule {
   std::optional<SchemeRecipe> weight, activation;
   /// Set when the sites stay float; the reason that users read.
   std::optional<std::string> keepReason;
+  /// What operands of sites that stay float are rounded to; null leaves them as they are.
+  FloatType floatType;
 
   /// Compiled anew: a GlobPattern refers to the text it was made of, and rules are moved about.
   bool matchesName(StringRef site) const { return llvm::cantFail(compilePattern(pattern)).match(site); }

@@ -206,7 +206,8 @@ def AssignSchemesPass : Pass<"lowbit-assign-schemes", "::mlir::ModuleOp"> {
   let summary = "Choose a scheme for each site from a recipe";
   let description = [{
     Puts `lowbit.schemes` on each site: for every operand that becomes codes, by name, its scheme, and for static activations the scale (and
-    zero point) that the statistics give. A site that stays float gets `lowbit.float_reason` and a remark with that reason. A pattern
+    zero point) that the statistics give. A site that stays float gets `lowbit.float_reason` and a remark with that reason, and
+    `lowbit.float_type` where the recipe says in which type. A pattern
     that matches no site, and statistics that lack one, are errors. docs/recipes.md describes recipes.
 
     ```mlir
@@ -252,6 +253,38 @@ def InsertQDQPass : Pass<"lowbit-insert-qdq"> {
     ```
   }];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect"];
+}
+
+def RoundFloatsPass : Pass<"lowbit-round-floats"> {
+  let summary = "Round the operands of sites that stay in a smaller float";
+  let description = [{
+    Operands of an op with `lowbit.float_type` that are wider than this type are rounded to it, half to even: weights and tables on the
+    host, so that the model takes the bytes of the smaller type, activations once behind what computes them, however many sites read
+    them. The body of the op extends what it reads, so that products, sums and the result keep their type. A finite weight that
+    would become infinite is an error.
+
+    ```mlir
+    func.func @before(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %w = arith.constant dense<1.001> : tensor<8x6xf32>
+      %r = linalg.matmul {lowbit.float_type = bf16} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
+    // ==>
+    func.func @after(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %w = arith.constant {lowbit.sqnr_db = 60.0 : f32} dense<1.0> : tensor<8x6xbf16>
+      %e = tensor.empty() : tensor<4x8xbf16>
+      %b = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+          ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xbf16>) {
+      ^bb0(%in: f32, %out: bf16):
+        %t = arith.truncf %in : f32 to bf16
+        linalg.yield %t : bf16
+      } -> tensor<4x8xbf16>
+      %r = linalg.matmul ins(%b, %w : tensor<4x8xbf16>, tensor<8x6xbf16>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def SinkDequantizePass : Pass<"lowbit-sink-dequantize"> {

@@ -2,7 +2,7 @@
 //
 // Between `lowbit-assign-schemes` and `lowbit-insert-qdq` an op carries `lowbit.schemes`: for each operand, by name, a dictionary with
 // `scheme`, and for static activations `scale` (f32) and, where the scheme has zero points, `zero`. An op that stays
-// float carries `lowbit.float_reason`, which reports read.
+// float carries `lowbit.float_reason`, which reports read, and until `lowbit-round-floats` the type that its operands are rounded to.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWBIT_TRANSFORMS_SITES_H
@@ -17,11 +17,12 @@ constexpr StringLiteral kSchemesAttr = "lowbit.schemes";
 constexpr StringLiteral kSmoothingAttr = "lowbit.smoothing";
 /// On constants of scales and zero points, which the float model does not have.
 constexpr StringLiteral kAddedAttr = "lowbit.added";
-/// On a constant of codes: signal to quantization noise in dB, f32; 999 where nothing was lost.
+/// On a constant of codes, or of floats rounded to fewer bits: signal to quantization noise in dB, f32; 999 where nothing was lost.
 constexpr StringLiteral kSQNRAttr = "lowbit.sqnr_db";
 /// On a linalg op whose arithmetic is defined to the bit by where it came from.
 constexpr StringLiteral kExactAttr = "lowbit.exact";
 constexpr StringLiteral kFloatReasonAttr = "lowbit.float_reason";
+constexpr StringLiteral kFloatTypeAttr = "lowbit.float_type";
 
 /// Says, as a remark and as an attribute, why `op` stays float.
 void reportLeftInFloat(Operation *op, const Twine &reason);
