@@ -199,9 +199,6 @@ LogicalResult readKinds(const Node &node, RecipeRule &rule) {
 
 /// `"float": "bf16"`: what operands of sites that stay in float are rounded to.
 LogicalResult readFloat(const Node &node, RecipeRule &rule) {
-  if (!rule.keepReason)
-    return emitError(node.loc)
-           << "`float` says in which type sites stay in float, so the rule needs `keep` with a reason; add it, or remove `float`";
   FailureOr<StringRef> choice = readChoice(node, "float", kFloats);
   if (failed(choice))
     return failure();
@@ -230,6 +227,10 @@ FailureOr<RecipeRule> readRule(const Node &node) {
     return failure();
   if (keep && (weight || activation))
     return emitError(keep->loc) << "`keep` leaves sites in float, so the rule cannot have `weight` or `activation` too; remove one";
+  if (floatType && !keep)
+    return emitError(floatType->loc)
+           << "`float` says in which type sites stay in float, so the rule needs `keep` with a reason; add it, or "
+              "remove `float`";
   if (!keep && !weight && !activation)
     return emitError(node.loc) << "the rule says nothing to do; add `weight`, `activation`, or `keep` with a reason";
   if (keep) {
