@@ -11,7 +11,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_FORMCONTRACTSPASS
@@ -59,12 +58,8 @@ struct FormContractsPass final : PassWithModels<impl::FormContractsPassBase<Form
     for (QuantizableOpInterface op : ops)
       if (ContractOp contract = formContract(rewriter, op, *resolved))
         rewriter.replaceOp(op, contract.getResult());
-    RewritePatternSet patterns(&getContext());
-    populateFuseEpiloguePatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
-      getOperation()->emitError("fusing epilogues does not come to an end");
+    if (failed(fuseEpilogues(getOperation())))
       signalPassFailure();
-    }
   }
 };
 } // namespace

@@ -2,11 +2,11 @@
 // Law: a model never changes; whatever is made of it is a new one.
 
 #include "Context.h"
-#include "lowbit/Transforms/Constants.h"
 #include "lowbit/Execution/AOT.h"
 #include "lowbit/Execution/Executable.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Pipelines/RecordSignatures.h"
+#include "lowbit/Transforms/Constants.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinTypes.h"

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
 namespace {
@@ -164,6 +165,12 @@ struct ReadBroadcastInput final : OpRewritePattern<ContractOp> {
 };
 } // namespace
 
-void populateFuseEpiloguePatterns(RewritePatternSet &patterns) { patterns.add<FuseElementwise, ReadBroadcastInput>(patterns.getContext()); }
+LogicalResult fuseEpilogues(Operation *root) {
+  RewritePatternSet patterns(root->getContext());
+  patterns.add<FuseElementwise, ReadBroadcastInput>(patterns.getContext());
+  if (succeeded(applyPatternsGreedily(root, std::move(patterns))))
+    return success();
+  return root->emitError("fusing epilogues does not come to an end");
+}
 
 } // namespace mlir::lowbit

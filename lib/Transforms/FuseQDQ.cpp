@@ -5,13 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowbit/Transforms/FuseEpilogue.h"
 #include "lowbit/ExternalModels/Register.h"
+#include "lowbit/Transforms/FuseEpilogue.h"
 #include "lowbit/Transforms/Passes.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_FUSEQDQPASS
@@ -43,12 +42,8 @@ struct FuseQDQPass final : PassWithModels<impl::FuseQDQPassBase<FuseQDQPass>> {
     IRRewriter rewriter(&getContext());
     for (QuantizableOpInterface op : ops)
       fuseDequantize(op, rewriter);
-    RewritePatternSet patterns(&getContext());
-    populateFuseEpiloguePatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
-      getOperation()->emitError("fusing epilogues does not come to an end");
+    if (failed(fuseEpilogues(getOperation())))
       signalPassFailure();
-    }
   }
 };
 } // namespace

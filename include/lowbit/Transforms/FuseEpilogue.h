@@ -2,12 +2,12 @@
 #ifndef LOWBIT_TRANSFORMS_FUSEEPILOGUE_H
 #define LOWBIT_TRANSFORMS_FUSEEPILOGUE_H
 
-#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Operation.h"
 
 namespace mlir::lowbit {
 
-/// Elementwise ops that are the only reader of a `lowbit.contract` move into its epilogue.
-void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
+/// Moves elementwise ops below `root` that are the only reader of a `lowbit.contract` into its epilogue; failure after an error.
+LogicalResult fuseEpilogues(Operation *root);
 
 } // namespace mlir::lowbit
 
