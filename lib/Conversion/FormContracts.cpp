@@ -6,6 +6,7 @@
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/FuseEpilogue.h"
 #include "lowbit/Transforms/MatmulForm.h"
+#include "lowbit/Transforms/RowSharing.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -15,9 +16,6 @@
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_FORMCONTRACTSPASS
 #include "lowbit/Conversion/Passes.h.inc"
-
-/// Bytes of a right side that changes with the outer loops, below which rows share it in the second-level cache.
-static constexpr int64_t mostSharedBytes = 128 << 10;
 
 /// Whether the product is one of many small ones of two activations.
 static bool staysWithRows(ContractOp op, const MatmulForm &form) {

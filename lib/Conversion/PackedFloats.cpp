@@ -14,29 +14,17 @@ namespace mlir::lowbit {
 
 /// The left side in the type of the products, with the reduction last.
 PackedMatmul::Operand PackedMatmul::prepareLhsFloats() {
-  AffineMap map = op.getLhsMap();
   auto type = cast<RankedTensorType>(op.getLhs().getType());
-  unsigned rank = map.getNumResults(), last = *map.getResultPosition(rewriter.getAffineDimExpr(form.k));
-  if (type.getElementType() == form.element && last == rank - 1)
-    return {op.getLhs(), map};
-  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  order.erase(order.begin() + last);
-  order.push_back(last);
-  AffineMap source = inversePermutation(AffineMap::getPermutationMap(order, rewriter.getContext()));
-  SmallVector<AffineExpr> exprs = applyPermutation(map.getResults(), order);
-  Value empty = tensor::EmptyOp::create(rewriter, loc, applyPermutation(type.getShape(), order), form.element);
-  SmallVector<AffineMap> maps{source, rewriter.getMultiDimIdentityMap(rank)};
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  auto prepared = linalg::GenericOp::create(rewriter, loc, empty.getType(), op.getLhs(), empty, maps, iterators,
-                                            [&](OpBuilder &b, Location at, ValueRange elements) {
-                                              Value real = elements[0];
-                                              if (SchemeAttr scheme = op.getLhsSchemeAttr())
-                                                real = scheme.getFormat().buildDecode(b, at, real);
-                                              if (real.getType() != form.element)
-                                                real = buildFromF32(b, at, buildAsF32(b, at, real), form.element);
-                                              linalg::YieldOp::create(b, at, real);
-                                            });
-  return {prepared.getResult(0), AffineMap::get(map.getNumDims(), 0, exprs, rewriter.getContext())};
+  unsigned last = *op.getLhsMap().getResultPosition(rewriter.getAffineDimExpr(form.k));
+  if (type.getElementType() == form.element && last == type.getRank() - 1)
+    return {op.getLhs(), op.getLhsMap()};
+  Value prepared = buildWithLast(op.getLhs(), last, form.element, [&](OpBuilder &b, Location at, ValueRange elements) {
+    Value real = elements[0];
+    if (SchemeAttr scheme = op.getLhsSchemeAttr())
+      real = scheme.getFormat().buildDecode(b, at, real);
+    return real.getType() == form.element ? real : buildFromF32(b, at, buildAsF32(b, at, real), form.element);
+  });
+  return {prepared, getLhsMapReductionLast()};
 }
 
 /// The right side, in panels where it is constant or where columns are not next to one another.

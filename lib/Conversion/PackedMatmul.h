@@ -93,6 +93,10 @@ private:
   /// Left codes with `axis`, the reduction, last, in the width and sign that the dot product takes.
   Value prepareCodes(Value codes, int64_t axis);
   Operand prepareLhs();
+  /// `value` with `axis` last and each element as `body` makes it.
+  Value buildWithLast(Value value, int64_t axis, Type elementType, BodyBuilder body);
+  /// The map of the left side with the reduction last.
+  AffineMap getLhsMapReductionLast();
   Operand prepareWindows();
   Value leaveOutBorder(Value image);
   Operand prepareLhsBits();

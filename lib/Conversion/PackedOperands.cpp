@@ -134,41 +134,44 @@ Value PackedMatmul::getLhsZeros() {
   return isZero ? Value() : value;
 }
 
-Value PackedMatmul::prepareCodes(Value codes, int64_t axis) {
-  NumberFormatAttrInterface format = op.getLhsScheme()->getFormat();
-  bool isByte = format.getCodeType().isInteger(8);
-  auto type = cast<RankedTensorType>(codes.getType());
+Value PackedMatmul::buildWithLast(Value value, int64_t axis, Type elementType, BodyBuilder body) {
+  auto type = cast<RankedTensorType>(value.getType());
   int64_t rank = type.getRank();
-  if (offset == 0 && isByte && dot.lhsWidth == 8 && axis == rank - 1)
-    return codes;
-
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   order.erase(order.begin() + axis);
   order.push_back(axis);
   AffineMap source = inversePermutation(AffineMap::getPermutationMap(order, rewriter.getContext()));
-  Value empty = tensor::EmptyOp::create(rewriter, loc, applyPermutation(type.getShape(), order), rewriter.getIntegerType(dot.lhsWidth));
+  Value empty = tensor::EmptyOp::create(rewriter, loc, applyPermutation(type.getShape(), order), elementType);
   SmallVector<AffineMap> maps{source, rewriter.getMultiDimIdentityMap(rank)};
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  auto prepared = linalg::GenericOp::create(rewriter, loc, empty.getType(), codes, empty, maps, iterators,
-                                            [&](OpBuilder &b, Location at, ValueRange elements) {
-                                              Value code = elements[0];
-                                              if (!isByte)
-                                                code = format.buildDecodeInteger(b, at, code, 8);
-                                              if (offset != 0)
-                                                code = arith::XOrIOp::create(b, at, code, buildIntegerLike(b, at, -128, 8, code));
-                                              code = buildResize(b, at, code, dot.lhsWidth, format.isSigned());
-                                              linalg::YieldOp::create(b, at, code);
-                                            });
-  return prepared.getResult(0);
+  auto build = [&](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, body(b, at, elements)); };
+  return linalg::GenericOp::create(rewriter, loc, empty.getType(), value, empty, maps, iterators, build).getResult(0);
+}
+
+Value PackedMatmul::prepareCodes(Value codes, int64_t axis) {
+  NumberFormatAttrInterface format = op.getLhsScheme()->getFormat();
+  bool isByte = format.getCodeType().isInteger(8);
+  if (offset == 0 && isByte && dot.lhsWidth == 8 && axis == cast<RankedTensorType>(codes.getType()).getRank() - 1)
+    return codes;
+  return buildWithLast(codes, axis, rewriter.getIntegerType(dot.lhsWidth), [&](OpBuilder &b, Location at, ValueRange elements) {
+    Value code = elements[0];
+    if (!isByte)
+      code = format.buildDecodeInteger(b, at, code, 8);
+    if (offset != 0)
+      code = arith::XOrIOp::create(b, at, code, buildIntegerLike(b, at, -128, 8, code));
+    return buildResize(b, at, code, dot.lhsWidth, format.isSigned());
+  });
+}
+
+AffineMap PackedMatmul::getLhsMapReductionLast() {
+  AffineMap map = op.getLhsMap();
+  unsigned last = *map.getResultPosition(rewriter.getAffineDimExpr(form.k));
+  return map.dropResult(last).insertResult(map.getResult(last), map.getNumResults() - 1);
 }
 
 PackedMatmul::Operand PackedMatmul::prepareLhs() {
-  AffineMap map = op.getLhsMap();
-  unsigned last = *map.getResultPosition(rewriter.getAffineDimExpr(form.k));
-  SmallVector<AffineExpr> exprs(map.getResults());
-  exprs.erase(exprs.begin() + last);
-  exprs.push_back(map.getResult(last));
-  return {prepareCodes(op.getLhs(), last), AffineMap::get(map.getNumDims(), 0, exprs, rewriter.getContext())};
+  unsigned last = *op.getLhsMap().getResultPosition(rewriter.getAffineDimExpr(form.k));
+  return {prepareCodes(op.getLhs(), last), getLhsMapReductionLast()};
 }
 
 UnpackOp PackedMatmul::getUnpack() {

@@ -2,14 +2,13 @@
 // Law: a row of a member depends on no other row of another member, and the group can run where it stands as a whole.
 
 #include "RowGroups.h"
+#include "lowbit/Transforms/RowSharing.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::lowbit {
 
-/// What a member may read again for every few rows: half of a usual second-level cache's share of one operand.
-static constexpr int64_t mostSharedBytes = 128 << 10;
 /// What one result of the rows that are taken at once may take of a first-level cache.
 static constexpr int64_t mostTileBytes = 16 << 10;
 

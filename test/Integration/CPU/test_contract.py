@@ -16,6 +16,7 @@ FLAGS = {
     "x86-64-avxvnni": {"avx_vnni", "fma", "bmi2"},
     "x86-64-avxvnniint8": {"avx_vnni_int8", "fma", "bmi2"},
     "x86-64-avx512vnni": {"avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg", "avx512_vbmi2"},
+    "x86-64-avx512bf16": {"avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg", "avx512_vbmi2", "avx512_bf16"},
     "x86-64-avx10.2": {"avx10_2"},
     "x86-64-amx-int8": {"amx_int8", "avx512_vnni"},
 }
