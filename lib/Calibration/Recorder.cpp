@@ -42,8 +42,35 @@ void Recorder::observe(uint64_t index, ArrayRef<float> values, ArrayRef<int64_t>
   failure = findError(site, values, shape);
   if (!failure.empty())
     return;
+  SmallVector<int64_t> keptShape(shape);
+  SmallVector<int64_t> axes = site.axes;
+  bool dropped = dropMaskedRows(site, values, keptShape);
+  if (values.empty())
+    return;
   site.histogram.observe(values);
-  observeStates(site, values, shape);
+  if (site.moments)
+    site.moments->add(values);
+  // Rows have become one axis, and the last axis is the second.
+  if (dropped && !axes.empty())
+    site.axes = {1};
+  observeStates(site, values, keptShape);
+  site.axes = axes;
+}
+
+/// Keeps the rows that count, as a tensor of two axes.
+bool Recorder::dropMaskedRows(const SiteStatistics &site, ArrayRef<float> &values, SmallVectorImpl<int64_t> &shape) {
+  int64_t last = shape.size() - 1;
+  if (rowMask.empty() || shape.empty() || shape.back() == 0 || values.size() / shape.back() != rowMask.size() ||
+      llvm::any_of(site.axes, [&](int64_t axis) { return axis != last; }))
+    return false;
+  int64_t width = shape.back();
+  keptRows.clear();
+  for (auto [row, counts] : llvm::enumerate(rowMask))
+    if (counts)
+      keptRows.insert(keptRows.end(), values.begin() + row * width, values.begin() + (row + 1) * width);
+  values = keptRows;
+  shape.assign({static_cast<int64_t>(keptRows.size()) / width, width});
+  return true;
 }
 
 /// Columns of a row-major matrix one after the other, in blocks that stay in the cache.

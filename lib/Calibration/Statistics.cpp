@@ -39,6 +39,7 @@ static FailureOr<int64_t> countStates(ObserveOp op) {
 FailureOr<Statistics> Statistics::create(ModuleOp module) {
   Statistics statistics;
   llvm::StringSet<> names;
+  llvm::DenseMap<Value, std::string> momentsOf;
   WalkResult result = module.walk([&](ObserveOp op) -> WalkResult {
     if (!names.insert(op.getSite()).second)
       return op.emitOpError() << "records site \"" << op.getSite() << "\", which another op records too";
@@ -52,6 +53,11 @@ FailureOr<Statistics> Statistics::create(ModuleOp module) {
     site.axes = llvm::to_vector(op.getAxes().value_or(ArrayRef<int64_t>()));
     for (int64_t i = 0; i < *numStates; ++i)
       site.states.push_back(site.observer.createState());
+    if (op.getMoments()) {
+      site.momentsOf = momentsOf.try_emplace(op.getInput(), site.name).first->second;
+      if (site.momentsOf == site.name)
+        site.moments = std::make_unique<SecondMoments>(site.shape.back());
+    }
     statistics.sites.push_back(std::move(site));
     return success();
   });
@@ -74,6 +80,9 @@ Statistics Statistics::cloneEmpty() const {
     empty.axes = site.axes;
     for (size_t i = 0; i < site.states.size(); ++i)
       empty.states.push_back(site.observer.createState());
+    empty.momentsOf = site.momentsOf;
+    if (site.moments)
+      empty.moments = std::make_unique<SecondMoments>(site.moments->getNumChannels());
   }
   return clone;
 }
@@ -94,6 +103,8 @@ static std::string findDifference(const SiteStatistics &site, const SiteStatisti
     return "site `" + site.name + "` is observed by " + ours + " and by " + theirs;
   if (site.axes != other.axes || site.shape != other.shape || site.states.size() != other.states.size())
     return "site `" + site.name + "` has other axes or another shape";
+  if (site.momentsOf != other.momentsOf)
+    return "site `" + site.name + "` has second moments in one of them only";
   return "";
 }
 
@@ -112,6 +123,8 @@ llvm::Error Statistics::merge(const Statistics &other) {
     for (auto [state, addedState] : llvm::zip_equal(site.states, added.states))
       llvm::cantFail(state->merge(*addedState)); // checked above
     llvm::cantFail(site.histogram.merge(added.histogram));
+    if (site.moments)
+      site.moments->merge(*added.moments);
   }
   runs += other.runs;
   return llvm::Error::success();

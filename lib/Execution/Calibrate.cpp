@@ -2,7 +2,7 @@
 // Law: statistics come from every sample or not at all.
 
 #include "lowbit/Execution/Calibrate.h"
-#include "lowbit/Execution/Npy.h"
+#include "lowbit/Arrays/Npy.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "runtime/Observe.h"
@@ -16,6 +16,7 @@ static LogicalResult insertObservers(ModuleOp module, const CalibrateOptions &op
   insert.observer = options.observer;
   insert.axes = options.axes;
   insert.sites.assign(options.sites.begin(), options.sites.end());
+  insert.moments.assign(options.moments.begin(), options.moments.end());
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   // As `lowbit-quantize` does: statistics know a model by its sites.
   pm.addPass(createNormalizeLinearsPass());
@@ -40,7 +41,26 @@ FailureOr<std::unique_ptr<Calibrator>> Calibrator::create(ModuleOp module, const
   std::unique_ptr<Calibrator> calibrator(new Calibrator(std::move(*empty)));
   calibrator->executable = std::move(*executable);
   calibrator->entry = *entry;
+  if (!options.mask.empty()) {
+    auto found = llvm::find_if((*entry)->inputs, [&](const Port &port) { return port.name == options.mask; });
+    if (found == (*entry)->inputs.end()) {
+      InFlightDiagnostic diagnostic = emitError(module.getLoc()) << "mask `" << options.mask << "` is no input; inputs are";
+      for (const Port &port : (*entry)->inputs)
+        diagnostic << " `" << port.name << "`";
+      return diagnostic;
+    }
+    calibrator->maskInput = found - (*entry)->inputs.begin();
+  }
   return calibrator;
+}
+
+/// Which elements are not zero, whatever their type: a number is zero when all its bytes are.
+static SmallVector<bool> getMask(const Buffer &buffer) {
+  SmallVector<bool> mask;
+  auto *bytes = static_cast<const char *>(buffer.data);
+  for (uint64_t i = 0, count = countElements(buffer.shape).value_or(0); i < count; ++i, bytes += buffer.type.bytes)
+    mask.push_back(llvm::any_of(ArrayRef<char>(bytes, buffer.type.bytes), [](char byte) { return byte != 0; }));
+  return mask;
 }
 
 llvm::Error Calibrator::run(Recorder &recorder, ArrayRef<Buffer> inputs) const {
@@ -48,6 +68,7 @@ llvm::Error Calibrator::run(Recorder &recorder, ArrayRef<Buffer> inputs) const {
   if (!outputs)
     return outputs.takeError();
   auto buffers = llvm::map_to_vector(*outputs, [](NamedArray &output) { return output.array.getBuffer(); });
+  recorder.beginRun(maskInput ? getMask(inputs[*maskInput]) : SmallVector<bool>());
   RecordingScope scope(recorder);
   if (llvm::Error error = executable->run(*entry, inputs, buffers))
     return error;
@@ -59,9 +80,10 @@ FailureOr<Statistics> calibrate(ModuleOp module, const CalibrateOptions &options
   FailureOr<std::unique_ptr<Calibrator>> calibrator = Calibrator::create(module, options);
   if (failed(calibrator))
     return failure();
-  Recorder recorder = (*calibrator)->createRecorder();
+  Statistics total = (*calibrator)->createRecorder().takeStatistics();
   auto runAll = [&]() -> llvm::Error {
     SmallVector<Buffer> inputs;
+    Recorder recorder = (*calibrator)->createRecorder();
     while (true) {
       inputs.clear();
       llvm::Expected<bool> more = getBatch((*calibrator)->getEntry(), inputs);
@@ -69,16 +91,21 @@ FailureOr<Statistics> calibrate(ModuleOp module, const CalibrateOptions &options
         return more.takeError();
       if (!*more)
         break;
+      if (recorder.getStatistics().getRuns() == kCalibrationShard) {
+        if (llvm::Error error = total.merge(recorder.takeStatistics()))
+          return error;
+        recorder = (*calibrator)->createRecorder();
+      }
       if (llvm::Error error = (*calibrator)->run(recorder, inputs))
         return error;
     }
     if (recorder.getStatistics().getRuns() == 0)
       return llvm::createStringError("no data to calibrate on; expected at least one sample");
-    return llvm::Error::success();
+    return total.merge(recorder.takeStatistics());
   };
   if (llvm::Error error = runAll())
     return emitError(module.getLoc()) << llvm::toString(std::move(error));
-  return recorder.takeStatistics();
+  return total;
 }
 
 //===----------------------------------------------------------------------===//

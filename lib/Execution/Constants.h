@@ -2,7 +2,7 @@
 #ifndef LOWBIT_LIB_EXECUTION_CONSTANTS_H
 #define LOWBIT_LIB_EXECUTION_CONSTANTS_H
 
-#include "lowbit/Execution/Array.h"
+#include "lowbit/Arrays/Array.h"
 #include "lowbit/Execution/Executable.h"
 #include "mlir/IR/BuiltinOps.h"
 

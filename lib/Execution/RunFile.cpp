@@ -2,9 +2,9 @@
 // Law: nothing is written before everything has succeeded.
 
 #include "lowbit/Execution/RunFile.h"
+#include "lowbit/Arrays/Npy.h"
 #include "lowbit/Execution/Calibrate.h"
 #include "lowbit/Execution/Executable.h"
-#include "lowbit/Execution/Npy.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/Format.h"
@@ -47,11 +47,14 @@ static LogicalResult observeFile(ModuleOp module, const RunFileOptions &options)
     return emitError(module.getLoc()) << "--observe writes statistics only; leave --output and --time out";
   if (options.inputPath.empty())
     return emitError(module.getLoc()) << "--observe needs data; give it as --inputs";
-  CalibrateOptions calibration{options.observer, options.observedAxes, options.observedSites, options.entry, options.compile};
+  CalibrateOptions calibration{options.observer,     options.observedAxes, options.observedSites, options.observedMoments,
+                               options.observedMask, options.entry,        options.compile};
   FailureOr<Statistics> statistics = calibrateOnFile(module, calibration, options.inputPath);
   if (failed(statistics))
     return failure();
   if (llvm::Error error = statistics->save(options.observePath))
+    return emitError(module.getLoc()) << llvm::toString(std::move(error));
+  if (llvm::Error error = saveMoments(options.observePath, *statistics))
     return emitError(module.getLoc()) << llvm::toString(std::move(error));
   return success();
 }

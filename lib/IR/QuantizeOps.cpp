@@ -9,6 +9,9 @@ namespace mlir::lowbit {
 LogicalResult ObserveOp::verify() {
   if (getSite().empty())
     return emitOpError("(C1) site name is empty; expected the name of the observed value");
+  ArrayRef<int64_t> shape = getInput().getType().getShape();
+  if (getMoments() && (shape.empty() || ShapedType::isDynamic(shape.back())))
+    return emitOpError() << "(C3) keeps moments of a tensor of type " << getInput().getType() << "; expected a last axis of static size";
   if (!getAxes())
     return success();
   int64_t rank = getInput().getType().getRank(), last = -1;

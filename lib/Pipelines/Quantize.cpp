@@ -1,7 +1,7 @@
 //===- Quantize.cpp - from a float model to one that computes on codes ----===//
 
 #include "lowbit/ExternalModels/Register.h"
-#include "lowbit/PTQ/Passes.h"
+#include "lowbit/PTQ/Algorithm.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -12,7 +12,8 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_QUANTIZEPASS
 #include "lowbit/Pipelines/Passes.h.inc"
 
-static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats) {
+/// `loaded` is what `recipe` says; without it, no algorithm is added. Failure after an error: an algorithm that is not there.
+static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, const Recipe *loaded) {
   pm.addPass(createNormalizeLinearsPass());
   pm.addPass(createNameSitesPass());
   SmoothQuantPassOptions smooth;
@@ -24,6 +25,8 @@ static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, 
   options.stats = stats;
   pm.addPass(createAssignSchemesPass(options));
   pm.addPass(createInsertQDQPass());
+  if (loaded && failed(addAlgorithms(pm, *loaded, stats)))
+    return failure();
   pm.addPass(createRoundFloatsPass());
   // Sites that read one value by one scheme share its codes.
   pm.addPass(createCSEPass());
@@ -33,6 +36,7 @@ static void buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, 
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createPackConstantsPass());
+  return success();
 }
 
 namespace {
@@ -42,14 +46,14 @@ struct QuantizePass final : PassWithModels<impl::QuantizePassBase<QuantizePass>>
   void getDependentDialects(DialectRegistry &registry) const override {
     PassWithModels::getDependentDialects(registry);
     OpPassManager pm(ModuleOp::getOperationName());
-    buildQuantizePipeline(pm, recipe, stats);
+    (void)buildQuantizePipeline(pm, recipe, stats, nullptr); // algorithms use the dialects of the passes around them
     pm.getDependentDialects(registry);
   }
 
   void runOnOperation() override {
     OpPassManager pm(ModuleOp::getOperationName());
-    buildQuantizePipeline(pm, recipe, stats);
-    if (failed(runPipeline(pm, getOperation())))
+    FailureOr<Recipe> loaded = Recipe::load(recipe, getOperation().getLoc());
+    if (failed(loaded) || failed(buildQuantizePipeline(pm, recipe, stats, &*loaded)) || failed(runPipeline(pm, getOperation())))
       signalPassFailure();
   }
 };

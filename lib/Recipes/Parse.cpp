@@ -206,20 +206,26 @@ LogicalResult readFloat(const Node &node, RecipeRule &rule) {
   return success();
 }
 
+/// The glob of `match`; refused here, so that matching cannot fail later.
+FailureOr<std::string> readMatch(const Node &node) {
+  const Node *match = node.find("match");
+  if (!match)
+    return std::string("*");
+  FailureOr<StringRef> text = readText(*match, "match");
+  if (failed(text))
+    return failure();
+  if (llvm::Expected<llvm::GlobPattern> glob = RecipeRule::compilePattern(*text); !glob)
+    return emitError(match->loc) << "`match` is \"" << *text << "\": " << llvm::toString(glob.takeError());
+  return text->str();
+}
+
 FailureOr<RecipeRule> readRule(const Node &node) {
   if (failed(checkKeys(node, "a rule", {"match", "kind", "weight", "activation", "keep", "float"})))
     return failure();
-  std::string pattern = "*";
-  if (const Node *match = node.find("match")) {
-    FailureOr<StringRef> text = readText(*match, "match");
-    if (failed(text))
-      return failure();
-    pattern = text->str();
-  }
-  // Refused here, so that matching cannot fail later.
-  if (llvm::Expected<llvm::GlobPattern> glob = RecipeRule::compilePattern(pattern); !glob)
-    return emitError(node.find("match")->loc) << "`match` is \"" << pattern << "\": " << llvm::toString(glob.takeError());
-  RecipeRule rule{node.find("match") ? node.find("match")->loc : node.loc, pattern, {}, {}, {}, {}, {}};
+  FailureOr<std::string> pattern = readMatch(node);
+  if (failed(pattern))
+    return failure();
+  RecipeRule rule{node.find("match") ? node.find("match")->loc : node.loc, *pattern, {}, {}, {}, {}, {}};
 
   const Node *weight = node.find("weight"), *activation = node.find("activation"), *keep = node.find("keep");
   const Node *floatType = node.find("float");
@@ -246,6 +252,43 @@ FailureOr<RecipeRule> readRule(const Node &node) {
   return rule;
 }
 
+/// `"gptq"`, or `{"use": "gptq", "match": "encoder.*", "damping": 0.01}`: keys besides `use` and `match` are options of the algorithm.
+FailureOr<AlgorithmRecipe> readAlgorithm(const Node &node) {
+  AlgorithmRecipe algorithm{node.loc, {}, "*", {}};
+  const Node *use = node.kind == Node::Mapping ? node.find("use") : &node;
+  if (!use)
+    return emitError(node.loc) << "the algorithm has no `use`; add its name, such as \"gptq\"";
+  FailureOr<StringRef> name = readText(*use, "use");
+  FailureOr<std::string> pattern = node.kind == Node::Mapping ? readMatch(node) : std::string("*");
+  if (failed(name) || failed(pattern))
+    return failure();
+  algorithm.name = name->str();
+  algorithm.pattern = *pattern;
+  for (const auto &[key, value] : node.fields) {
+    if (key.text == "use" || key.text == "match")
+      continue;
+    // These come from the recipe's own place in a pipeline.
+    if (key.text == "sites" || key.text == "stats")
+      return emitError(key.loc) << "`" << key.text << "` is no option that a recipe gives; sites are chosen by `match`";
+    if (!value.isText() || value.text.empty() || StringRef(value.text).find_first_of(" {}\"'") != StringRef::npos)
+      return emitError(value.loc) << "`" << key.text << "` is " << value.describe() << "; expected a number or a word";
+    algorithm.options += (algorithm.options.empty() ? "" : " ") + key.text + "=" + value.text;
+  }
+  return algorithm;
+}
+
+LogicalResult readAlgorithms(const Node &node, Recipe &recipe) {
+  if (node.kind != Node::Sequence)
+    return emitError(node.loc) << "`algorithms` is " << node.describe() << "; expected a list of algorithms in the order in which they run";
+  for (const Node &item : node.items) {
+    FailureOr<AlgorithmRecipe> algorithm = readAlgorithm(item);
+    if (failed(algorithm))
+      return failure();
+    recipe.algorithms.push_back(std::move(*algorithm));
+  }
+  return success();
+}
+
 LogicalResult readVersion(const Node &root) {
   const Node *version = root.find("version");
   if (!version)
@@ -263,7 +306,8 @@ LogicalResult readVersion(const Node &root) {
 FailureOr<Recipe> Recipe::parse(StringRef text, StringRef source, MLIRContext *context) {
   context->getOrLoadDialect<LowbitDialect>();
   FailureOr<Node> root = parseDocument(text, source, context);
-  if (failed(root) || failed(checkKeys(*root, "a recipe", {"version", "name", "description", "rules"})) || failed(readVersion(*root)))
+  if (failed(root) || failed(checkKeys(*root, "a recipe", {"version", "name", "description", "algorithms", "rules"})) ||
+      failed(readVersion(*root)))
     return failure();
   Recipe recipe;
   for (auto [key, field] : {std::pair(StringRef("name"), &recipe.name), std::pair(StringRef("description"), &recipe.description)}) {
@@ -277,6 +321,8 @@ FailureOr<Recipe> Recipe::parse(StringRef text, StringRef source, MLIRContext *c
   }
   if (recipe.name.empty())
     return emitError(root->loc) << "the recipe has no `name`; add one, by which reports know it";
+  if (const Node *algorithms = root->find("algorithms"); algorithms && failed(readAlgorithms(*algorithms, recipe)))
+    return failure();
   const Node *rules = root->find("rules");
   if (!rules)
     return emitError(root->loc) << "the recipe has no `rules`; add a list of rules";

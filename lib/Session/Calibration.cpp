@@ -3,6 +3,7 @@
 #include "Context.h"
 #include "lowbit/Calibration/Statistics.h"
 #include "lowbit/Execution/Calibrate.h"
+#include "lowbit/PTQ/Algorithm.h"
 #include "lowbit/Recipes/Recipe.h"
 
 namespace mlir::lowbit {
@@ -22,6 +23,8 @@ static ModelStatistics wrap(std::shared_ptr<SessionContext> session, Statistics 
   return ModelStatistics(std::make_shared<ModelStatistics::Storage>(ModelStatistics::Storage{std::move(session), std::move(statistics)}));
 }
 
+const unsigned ModelStatistics::kShard = kCalibrationShard;
+
 llvm::Expected<ModelStatistics> ModelStatistics::load(const std::string &path) {
   auto session = SessionContext::get();
   Work work(session);
@@ -29,12 +32,16 @@ llvm::Expected<ModelStatistics> ModelStatistics::load(const std::string &path) {
   llvm::Expected<Statistics> statistics = Statistics::load(path, &work.getContext());
   if (!statistics)
     return statistics.takeError();
+  if (llvm::Error error = loadMoments(path, *statistics))
+    return std::move(error);
   return wrap(session, std::move(*statistics));
 }
 
 llvm::Error ModelStatistics::save(const std::string &path) const {
   Work work(storage->session);
-  return storage->statistics.save(path);
+  if (llvm::Error error = storage->statistics.save(path))
+    return error;
+  return saveMoments(path, storage->statistics);
 }
 
 std::string ModelStatistics::getText() const {
@@ -47,10 +54,10 @@ std::string ModelStatistics::getText() const {
 
 llvm::Expected<ModelStatistics> ModelStatistics::clone() const {
   Work work(storage->session);
-  llvm::Expected<Statistics> copy = Statistics::parse(getText(), &work.getContext());
-  if (!copy)
-    return copy.takeError();
-  return wrap(storage->session, std::move(*copy));
+  Statistics copy = storage->statistics.cloneEmpty();
+  if (llvm::Error error = copy.merge(storage->statistics))
+    return std::move(error);
+  return wrap(storage->session, std::move(copy));
 }
 
 llvm::Error ModelStatistics::merge(const ModelStatistics &other) {
@@ -70,15 +77,9 @@ std::vector<std::string> ModelStatistics::getSites() const {
 const Statistics &getStatistics(const ModelStatistics &statistics) { return statistics.storage->statistics; }
 
 /// The one observer that the rules of `recipe` name; `minmax` where they name none. Failure has been reported.
-static FailureOr<std::string> getObserver(const std::string &recipe, MLIRContext &context) {
+static FailureOr<std::string> getObserver(const Recipe &recipe) {
   std::string observer;
-  if (recipe.empty())
-    return std::string("minmax");
-  Location loc = NameLoc::get(StringAttr::get(&context, "recipe"));
-  FailureOr<Recipe> loaded = Recipe::load(recipe, loc);
-  if (failed(loaded))
-    return failure();
-  for (const RecipeRule &rule : loaded->rules) {
+  for (const RecipeRule &rule : recipe.rules) {
     if (!rule.activation || !rule.activation->observer)
       continue;
     std::string text;
@@ -92,19 +93,35 @@ static FailureOr<std::string> getObserver(const std::string &recipe, MLIRContext
   return observer.empty() ? "minmax" : observer;
 }
 
-llvm::Expected<Calibration> Model::calibrate(const std::string &observer, const std::string &axes, const std::vector<std::string> &sites,
-                                             const std::string &recipe, const std::string &entry, unsigned threads) const {
+/// What the rules and algorithms of the recipe ask for, where the request does not say.
+static LogicalResult applyRecipe(const std::string &text, MLIRContext &context, CalibrateOptions &options) {
+  FailureOr<Recipe> recipe = Recipe::load(text, NameLoc::get(StringAttr::get(&context, "recipe")));
+  if (failed(recipe))
+    return failure();
+  if (options.observer.empty()) {
+    FailureOr<std::string> observer = getObserver(*recipe);
+    if (failed(observer))
+      return failure();
+    options.observer = *observer;
+  }
+  return collectMomentPatterns(*recipe, options.moments);
+}
+
+llvm::Expected<Calibration> Model::calibrate(const CalibrationRequest &request) const {
   Work work(storage->session);
   work.getContext().getOrLoadDialect<LowbitDialect>();
   CalibrateOptions options;
-  FailureOr<std::string> chosen = observer.empty() ? getObserver(recipe, work.getContext()) : observer;
-  if (failed(chosen))
+  options.observer = request.observer;
+  options.axes = request.axes;
+  options.sites = request.sites;
+  options.moments = request.moments;
+  options.mask = request.mask;
+  options.entry = request.entry;
+  options.compile.threads = request.threads;
+  if (!request.recipe.empty() && failed(applyRecipe(request.recipe, work.getContext(), options)))
     return work.takeError("the recipe could not be read");
-  options.observer = *chosen;
-  options.axes = axes;
-  options.sites = sites;
-  options.entry = entry;
-  options.compile.threads = threads;
+  if (options.observer.empty())
+    options.observer = "minmax";
   auto calibrator = Calibrator::create(*storage->module, options);
   if (failed(calibrator))
     return work.takeError("the model could not be prepared for calibration");

@@ -6,6 +6,7 @@
 
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Transforms/Constants.h"
+#include "lowbit/Transforms/HostQuantize.h"
 #include "lowbit/Transforms/Passes.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -44,16 +45,6 @@ template <typename Visit> void forEachRun(ArrayRef<int64_t> shape, SchemeAttr sc
       ++index[axis - 1];
     }
   }
-}
-
-/// Rounds a scale to the scheme's type, as `compute_scales` says.
-APFloat roundScale(float scale, FloatType type) {
-  APFloat rounded(scale);
-  bool losesInfo;
-  // Powers of two round up, so that nothing saturates.
-  auto mode = APFloat::semanticsHasSignedRepr(type.getFloatSemantics()) ? APFloat::rmNearestTiesToEven : APFloat::rmTowardPositive;
-  rounded.convert(type.getFloatSemantics(), mode, &losesInfo);
-  return rounded;
 }
 
 template <typename T> void appendBytes(std::vector<char> &bytes, T value, unsigned width) {
@@ -95,21 +86,19 @@ public:
       }
     });
     std::vector<char> scaleBytes, zeroBytes;
+    HostQuantizer quantizer(scheme);
     auto scaleType = cast<FloatType>(scheme.getScaleType());
-    float smallest = scheme.getFormat().getSmallest(), largest = scheme.getFormat().getLargest();
     for (auto [i, range] : llvm::enumerate(ranges)) {
-      float extent = scheme.getZero() ? range.high - range.low : std::max(-range.low, range.high);
-      float steps = scheme.getZero() ? largest - smallest : largest;
-      float scale = extent == 0 ? 1 : extent / steps;
-      if (scheme.getZero()) {
-        float zero = std::nearbyint(smallest - range.low / scale);
-        appendBytes(zeroBytes, static_cast<int64_t>(std::clamp(zero, smallest, largest)), (scheme.getZero().getWidth() + 7) / 8);
-      }
-      APFloat rounded = roundScale(scale, scaleType);
-      if (!rounded.isFinite() || rounded.isZero())
-        return op.emitError() << "scale " << i << " of `" << key << "` is " << scale << ", which " << scaleType
-                              << " cannot hold; choose a wider scale type";
-      appendBytes(scaleBytes, rounded.bitcastToAPInt().getZExtValue(), (scaleType.getWidth() + 7) / 8);
+      HostScale scale = quantizer.computeScale(range.low, range.high);
+      if (!quantizer.isUsable(scale.scale))
+        return op.emitError() << "scale " << i << " of `" << key << "`, whose values lie from " << range.low << " to " << range.high
+                              << ", is beyond what " << scaleType << " can hold; choose a wider scale type";
+      APFloat stored(scale.scale);
+      bool losesInfo;
+      stored.convert(scaleType.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
+      appendBytes(scaleBytes, stored.bitcastToAPInt().getZExtValue(), (scaleType.getWidth() + 7) / 8);
+      if (scheme.getZero())
+        appendBytes(zeroBytes, scale.zero, (scheme.getZero().getWidth() + 7) / 8);
     }
     markAdded(replace(op.getScales(), buildElements(type, scaleBytes, (key + ".scales").str())));
     if (op.getZeros())
@@ -132,18 +121,16 @@ public:
     NumberFormatAttrInterface format = scheme.getFormat();
     uint64_t zeroMask =
         scheme.getZero() && !format.isSigned() ? llvm::maskTrailingOnes<uint64_t>(scheme.getZero().getWidth()) : ~uint64_t(0);
-    bool isReciprocal = scheme.getScaling() == Scaling::Reciprocal;
+    HostQuantizer quantizer(scheme);
     unsigned width = (format.getWidth() + 7) / 8;
     std::vector<char> bytes(reals->size() * width);
     double signal = 0, noise = 0;
     forEachRun(shape, scheme, [&](int64_t first, int64_t count, int64_t index) {
-      float scale = (*scales)[index], reciprocal = 1.0f / scale;
-      auto zero = static_cast<int64_t>(static_cast<uint64_t>((*zeros)[index]) & zeroMask);
+      HostScale scale{(*scales)[index], static_cast<int64_t>(static_cast<uint64_t>((*zeros)[index]) & zeroMask)};
       for (int64_t i = first; i < first + count; ++i) {
-        float real = isReciprocal ? (*reals)[i] * reciprocal : (*reals)[i] / scale;
-        uint64_t code = format.encode(real, zero);
+        uint64_t code = quantizer.encode((*reals)[i], scale);
         std::memcpy(&bytes[i * width], &code, width);
-        double error = (*reals)[i] - (format.decode(code) - static_cast<double>(zero)) * scale;
+        double error = (*reals)[i] - quantizer.decode(code, scale);
         signal += static_cast<double>((*reals)[i]) * (*reals)[i];
         noise += error * error;
       }
@@ -187,6 +174,7 @@ struct FoldWeightsPass final : impl::FoldWeightsPassBase<FoldWeightsPass> {
     });
     if (result.wasInterrupted())
       return signalPassFailure();
+    getOperation()->walk([](Operation *op) { op->removeAttr(kOriginalAttr); });
     eraseDead();
   }
 

@@ -66,11 +66,15 @@ private:
     if (!parsed)
       return emitError(loc) << "unknown axes `" << axes << "`; expected `tensor`, `channel`, `token` or `auto`";
     stateAxes = *parsed;
-    for (const std::string &text : sites) {
-      llvm::Expected<llvm::GlobPattern> glob = llvm::GlobPattern::create(text);
+    return success(succeeded(parsePatterns(sites, patterns)) && succeeded(parsePatterns(moments, momentPatterns)));
+  }
+
+  LogicalResult parsePatterns(ArrayRef<std::string> texts, SmallVectorImpl<SitePattern> &result) {
+    for (const std::string &text : texts) {
+      llvm::Expected<llvm::GlobPattern> glob = llvm::GlobPattern::create(text, /*MaxSubPatterns=*/64);
       if (!glob)
-        return emitError(loc) << "pattern `" << text << "` is not a glob: " << llvm::toString(glob.takeError());
-      patterns.push_back({text, std::move(*glob)});
+        return emitError(getOperation().getLoc()) << "pattern `" << text << "` is not a glob: " << llvm::toString(glob.takeError());
+      result.push_back({text, std::move(*glob)});
     }
     return success();
   }
@@ -89,7 +93,7 @@ private:
       std::string name = getObservedName(site, operand);
       if (operand.role != OperandRole::Activation || !isWanted(site, name))
         continue;
-      if (failed(insert(op, operand, name)))
+      if (failed(insert(op, operand, name, keepsMoments(operands, operand, site))))
         return failure();
     }
     return success();
@@ -103,7 +107,21 @@ private:
     return wanted;
   }
 
-  LogicalResult insert(Operation *op, const QuantizableOperand &operand, StringRef name) {
+  /// Whether a weight meets rows of this activation, and they are asked for.
+  bool keepsMoments(ArrayRef<QuantizableOperand> operands, const QuantizableOperand &operand, StringRef site) {
+    auto type = cast<RankedTensorType>(operand.operand->get().getType());
+    bool hasWeight = llvm::any_of(operands, [](const QuantizableOperand &each) { return each.role == OperandRole::Weight; });
+    if (!hasWeight || operand.reducedAxes.size() != 1 || operand.reducedAxes.front() != type.getRank() - 1 ||
+        type.isDynamicDim(type.getRank() - 1))
+      return false;
+    bool wanted = false;
+    for (SitePattern &pattern : momentPatterns)
+      if (pattern.glob.match(site))
+        wanted = pattern.matched = true;
+    return wanted;
+  }
+
+  LogicalResult insert(Operation *op, const QuantizableOperand &operand, StringRef name, bool keepsMoments) {
     OpBuilder builder(op);
     Value value = operand.operand->get();
     auto type = cast<RankedTensorType>(value.getType());
@@ -117,7 +135,7 @@ private:
     SmallVector<int64_t> sorted = llvm::to_vector(kept);
     llvm::sort(sorted);
     DenseI64ArrayAttr perAxes = sorted.empty() ? DenseI64ArrayAttr() : builder.getDenseI64ArrayAttr(sorted);
-    ObserveOp::create(builder, op->getLoc(), builder.getStringAttr(name), value, policy, perAxes);
+    ObserveOp::create(builder, op->getLoc(), builder.getStringAttr(name), value, policy, perAxes, keepsMoments);
     return success();
   }
 
@@ -125,10 +143,13 @@ private:
     Location loc = getOperation().getLoc();
     if (names.empty())
       return emitError(loc) << "module has no site to observe; expected ops that can be quantized";
-    for (const SitePattern &pattern : patterns) {
+    for (const SitePattern &pattern : llvm::concat<SitePattern>(patterns, momentPatterns)) {
       if (pattern.matched)
         continue;
-      InFlightDiagnostic diagnostic = emitError(loc) << "pattern `" << pattern.text << "` matches no activation";
+      InFlightDiagnostic diagnostic = emitError(loc) << "pattern `" << pattern.text << "` matches no activation"
+                                                     << (&pattern >= momentPatterns.begin() && &pattern < momentPatterns.end()
+                                                             ? " of rows that meet a weight, which second moments are kept of"
+                                                             : "");
       Diagnostic &note = diagnostic.attachNote() << "sites are named";
       for (StringRef name : names.take_front(8))
         note << " `" << name << "`";
@@ -141,7 +162,7 @@ private:
 
   ObserverAttrInterface policy;
   StateAxes stateAxes = StateAxes::Tensor;
-  SmallVector<SitePattern> patterns;
+  SmallVector<SitePattern> patterns, momentPatterns;
 };
 } // namespace
 } // namespace mlir::lowbit

@@ -104,6 +104,8 @@ class Module:
         *,
         axes: str = "auto",
         sites: Iterable[str] = (),
+        moments: Iterable[str] = (),
+        mask: str | None = None,
         recipe: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         threads: int = 1,
     ) -> Statistics:
@@ -111,20 +113,25 @@ class Module:
 
         observer: such as "minmax" or "percentile<99.9>"; by default what `recipe` asks for. executor: runs batches side by side (a pool
         of threads: compiled code does not hold Python's lock). axes: what keeps statistics of its own, "tensor", "channel" or "token".
-        sites: patterns of the sites to record; all by default.
+        sites: patterns of the sites to record; all by default. moments: those that keep second moments, besides those that the algorithms
+        of `recipe` need. mask: an input whose zeros mark rows that do not count, such as padding.
         """
-        run = self._native.calibrate(observer or "", axes, list(sites), _recipe_text(recipe), self._entry, threads)
+        run = self._native.calibrate(
+            observer or "", axes, list(sites), list(moments), mask or "", _recipe_text(recipe), self._entry, threads
+        )
         shown = show_progress(batches, "calibrating", progress)
+        # Shards are contiguous, of one size, and merged in order: the result depends neither on who is first nor on how many there are.
+        shards = _split(shown)
         if executor is None:
-            return Statistics(_calibrate_shard(run, shown))
-        # Shards are contiguous and merged in order, so that the result does not depend on who is first.
-        samples = list(shown)
-        size = -(-len(samples) // (os.cpu_count() or 1)) or 1
-        shards = [samples[start : start + size] for start in range(0, len(samples), size)] or [[]]
-        results = [executor.submit(_calibrate_shard, run.fork(), shard) for shard in shards]
-        total = Statistics(results[0].result())
-        for result in results[1:]:
-            total = total + Statistics(result.result())
+            results = (_calibrate_shard(run.fork(), shard) for shard in shards)
+        else:
+            futures = [executor.submit(_calibrate_shard, run.fork(), shard) for shard in shards]
+            results = (future.result() for future in futures)
+        total = None
+        for result in results:
+            total = Statistics(result) if total is None else total + Statistics(result)
+        if total is None:
+            raise Error("calibration has no data; expected at least one batch")
         return total
 
     def quantize(self, recipe: str | os.PathLike[str] | Mapping[str, Any], stats: Statistics | None = None) -> Module:
@@ -183,16 +190,25 @@ def _port(port: _native.Port) -> Port:
     return Port(port.name, tuple(None if size < 0 else size for size in port.shape), port.dtype, port.type)
 
 
-def _calibrate_shard(run: _native.Calibration, batches: Iterable[Mapping[str, Any]]) -> _native.Statistics:
-    inputs, count = run.entry.inputs, 0
-    for batch in batches:
+def _split(batches: Iterable[Mapping[str, Any]]) -> Iterable[list[tuple[int, Mapping[str, Any]]]]:
+    """Batches with their numbers, as many at a time as are recorded together; none is read before it is needed."""
+    shard: list[tuple[int, Mapping[str, Any]]] = []
+    for numbered in enumerate(batches):
+        shard.append(numbered)
+        if len(shard) == _native.CALIBRATION_SHARD:
+            yield shard
+            shard = []
+    if shard:
+        yield shard
+
+
+def _calibrate_shard(run: _native.Calibration, batches: Iterable[tuple[int, Mapping[str, Any]]]) -> _native.Statistics:
+    inputs = run.entry.inputs
+    for number, batch in batches:
         try:
             run.run(bind(inputs, (), batch))
         except Error as failure:
-            raise Error(f"batch {count}: {failure.message}", failure.location) from None
-        count += 1
-    if count == 0:
-        raise Error("calibration has no data; expected at least one batch")
+            raise Error(f"batch {number}: {failure.message}", failure.location) from None
     return run.finish()
 
 

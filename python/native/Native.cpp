@@ -59,11 +59,14 @@ static void bindModel(nb::module_ &module) {
           nb::arg("target"), nb::arg("threads"), nb::arg("output_path"), nb::arg("header_path"))
       .def(
           "calibrate",
-          [](const Model &model, const std::string &observer, const std::string &axes, const std::vector<std::string> &sites,
-             const std::string &recipe, const std::string &entry, unsigned threads) {
-            return take(withoutLock([&] { return model.calibrate(observer, axes, sites, recipe, entry, threads); }));
+          [](const Model &model, std::string observer, std::string axes, std::vector<std::string> sites, std::vector<std::string> moments,
+             std::string mask, std::string recipe, std::string entry, unsigned threads) {
+            CalibrationRequest request{std::move(observer), std::move(axes),   std::move(sites), std::move(moments),
+                                       std::move(mask),     std::move(recipe), std::move(entry), threads};
+            return take(withoutLock([&] { return model.calibrate(request); }));
           },
-          nb::arg("observer"), nb::arg("axes"), nb::arg("sites"), nb::arg("recipe"), nb::arg("entry"), nb::arg("threads"))
+          nb::arg("observer"), nb::arg("axes"), nb::arg("sites"), nb::arg("moments"), nb::arg("mask"), nb::arg("recipe"), nb::arg("entry"),
+          nb::arg("threads"))
       .def(
           "save",
           [](const Model &model, const std::string &path, bool text) { check(withoutLock([&] { return model.save(path, text); })); },
@@ -101,6 +104,7 @@ static void bindStatistics(nb::module_ &module) {
 
 NB_MODULE(_native, module) {
   module.doc() = "The compiler. Use the package `lowbit`; this module may change with any version.";
+  module.attr("CALIBRATION_SHARD") = ModelStatistics::kShard;
   lowbit_python::bindPrograms(module);
   lowbit_python::bindModel(module);
   lowbit_python::bindStatistics(module);

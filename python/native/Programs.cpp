@@ -2,7 +2,7 @@
 // Law: arrays are used where they lie; the caller keeps them alive for the time of a call.
 
 #include "Native.h"
-#include "lowbit/Execution/Npy.h"
+#include "lowbit/Arrays/Npy.h"
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>

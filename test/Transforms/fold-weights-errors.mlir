@@ -19,10 +19,10 @@ func.func @infinity(%x: tensor<4xf32>) -> tensor<4xi8> {
 
 // -----
 
-// 1e-30 / 127 is zero in f16, and codes would be infinite.
+// 1e8 / 127 is infinite in f16. Below its range the smallest scale serves, as the op says.
 func.func @scale_type() -> tensor<f16> {
-  %w = arith.constant dense<1.0e-30> : tensor<4xf32>
-  // expected-error-re @+1 {{scale 0 of `constant` is {{.*}}, which 'f16' cannot hold; choose a wider scale type}}
+  %w = arith.constant dense<1.0e8> : tensor<4xf32>
+  // expected-error-re @+1 {{scale 0 of `constant`, whose values lie from 0{{.*}} to 1{{.*}}, is beyond what 'f16' can hold; choose a wider scale type}}
   %s = lowbit.compute_scales %w <#lowbit.int<8>, scale = f16> : (tensor<4xf32>) -> tensor<f16>
   return %s : tensor<f16>
 }

@@ -28,6 +28,11 @@ int main(int argc, char **argv) {
                                   cl::location(options.observedAxes));
   cl::list<std::string, std::vector<std::string>> sites("observe-sites", cl::CommaSeparated, cl::desc("patterns of the sites to observe"),
                                                         cl::location(options.observedSites));
+  cl::list<std::string, std::vector<std::string>> moments("observe-moments", cl::CommaSeparated,
+                                                          cl::desc("patterns of the sites that keep second moments"),
+                                                          cl::location(options.observedMoments));
+  cl::opt<std::string, true> mask("observe-mask", cl::desc("input whose zeros mark rows that do not count"),
+                                  cl::location(options.observedMask));
   cl::ParseCommandLineOptions(argc, argv, "Compiles a module and calls one of its functions with arrays from files\n");
 
   mlir::DialectRegistry registry;

@@ -14,6 +14,9 @@ class Recorder {
 public:
   explicit Recorder(Statistics statistics) : statistics(std::move(statistics)) {}
 
+  /// Rows that do not count in this run: where a tensor has as many rows (all axes but the last) as `mask`, those with false are left
+  /// out of everything that does not keep a state for each row. Empty: all count.
+  void beginRun(ArrayRef<bool> mask) { rowMask.assign(mask.begin(), mask.end()); }
   /// Takes the values of a site (its index in the statistics) in row-major order. After an error nothing more is taken.
   void observe(uint64_t site, ArrayRef<float> values, ArrayRef<int64_t> shape);
   /// Ends a run: the first error since the last one, which leaves the statistics of no use, or success.
@@ -25,10 +28,12 @@ public:
 private:
   std::string findError(const SiteStatistics &site, ArrayRef<float> values, ArrayRef<int64_t> shape) const;
   void observeStates(SiteStatistics &site, ArrayRef<float> values, ArrayRef<int64_t> shape);
+  bool dropMaskedRows(const SiteStatistics &site, ArrayRef<float> &values, SmallVectorImpl<int64_t> &shape);
 
   Statistics statistics;
   std::string failure;
-  std::vector<float> scratch;
+  std::vector<float> scratch, keptRows;
+  std::vector<char> rowMask;
 };
 
 } // namespace mlir::lowbit

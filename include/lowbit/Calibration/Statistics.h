@@ -7,6 +7,7 @@
 #ifndef LOWBIT_CALIBRATION_STATISTICS_H
 #define LOWBIT_CALIBRATION_STATISTICS_H
 
+#include "lowbit/Calibration/SecondMoments.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -32,6 +33,10 @@ struct SiteStatistics {
   std::vector<std::unique_ptr<ObserverState>> states;
   /// Of all values, whatever the observer.
   Histogram histogram{kReportBins};
+  /// Where they are wanted: the site whose moments are also those of this one, for both read one activation; else empty.
+  std::string momentsOf;
+  /// Of rows along the last axis, when `momentsOf` is this site.
+  std::unique_ptr<SecondMoments> moments;
 
   uint64_t getCount() const { return histogram.getCount(); }
   /// The range for one scale for the whole tensor: that of the states merged in order.
@@ -64,6 +69,8 @@ public:
 
   ArrayRef<SiteStatistics> getSites() const { return sites; }
   MutableArrayRef<SiteStatistics> getSites() { return sites; }
+  /// The fingerprint of the model.
+  StringRef getModel() const { return model; }
   /// The statistics of `site` or null.
   const SiteStatistics *lookup(StringRef site) const;
   /// Runs of the model that were recorded.

@@ -7,7 +7,7 @@
 #ifndef LOWBIT_EXECUTION_BOUNDCALL_H
 #define LOWBIT_EXECUTION_BOUNDCALL_H
 
-#include "lowbit/Execution/Array.h"
+#include "lowbit/Arrays/Array.h"
 #include <memory>
 #include <vector>
 

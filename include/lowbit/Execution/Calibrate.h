@@ -15,9 +15,17 @@ struct CalibrateOptions {
   /// As `lowbit-insert-observers` takes them; not used where the module has observe ops already.
   std::string observer = "minmax", axes = "auto";
   std::vector<std::string> sites;
+  /// Patterns of the sites that keep second moments.
+  std::vector<std::string> moments;
+  /// An input whose zeros mark rows (tokens) that do not count, such as an attention mask; empty: all count.
+  std::string mask;
   std::string entry = "main";
   CompileOptions compile;
 };
+
+/// Runs that are recorded together before they are merged with those before. Sums of products depend on it in their last bits, so it is
+/// part of what calibration means.
+constexpr unsigned kCalibrationShard = 16;
 
 class Calibrator {
 public:
@@ -35,6 +43,7 @@ private:
   Calibrator(Statistics empty) : empty(std::move(empty)) {}
 
   Statistics empty;
+  std::optional<size_t> maskInput;
   std::unique_ptr<Executable> executable;
   const Entry *entry = nullptr;
 };

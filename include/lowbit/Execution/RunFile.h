@@ -16,7 +16,8 @@ struct RunFileOptions {
   std::string observePath;
   /// As `lowbit-insert-observers` takes them.
   std::string observer = "minmax", observedAxes = "auto";
-  std::vector<std::string> observedSites;
+  std::vector<std::string> observedSites, observedMoments;
+  std::string observedMask;
 };
 
 /// Compiles a file, calls a function with arrays from a file and writes what it gives. Errors go to stderr with a location;

@@ -6,7 +6,7 @@
 #ifndef LOWBIT_EXECUTION_SIGNATURE_H
 #define LOWBIT_EXECUTION_SIGNATURE_H
 
-#include "lowbit/Execution/Array.h"
+#include "lowbit/Arrays/Array.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::lowbit {

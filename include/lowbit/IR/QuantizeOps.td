@@ -9,24 +9,27 @@ def Lowbit_ObserveOp : Lowbit_Op<"observe", [MemoryEffects<[MemWrite]>]> {
   let summary = "Record statistics of a tensor at a named site";
   let description = [{
     Feeds every element of `input` to the statistics of `site`. `axes` are those that keep a state each (one a
-    channel, one a token); without them there is one state for the tensor. NaN and infinity stop the run with an error.
+    channel, one a token); without them there is one state for the tensor. With `moments`, sums of products of the channels along the
+    last axis are kept besides, which algorithms such as GPTQ read. NaN and infinity stop the run with an error.
 
     Constraints:
     - (C1) `site` is not empty.
     - (C2) `axes` are distinct axes of `input`, in increasing order.
+    - (C3) with `moments`, the last axis of `input` has a static size.
 
     Example:
     ```mlir
     func.func @observe(%x: tensor<4x8xf32>) {
       lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax
       lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax per [1]
+      lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax moments
       return
     }
     ```
   }];
   let arguments = (ins StrAttr:$site, RankedTensorOf<[F32]>:$input, ObserverAttrInterface:$observer,
-                       OptionalAttr<DenseI64ArrayAttr>:$axes);
-  let assemblyFormat = "$site $input `:` type($input) `with` $observer (`per` $axes^)? attr-dict";
+                       OptionalAttr<DenseI64ArrayAttr>:$axes, UnitAttr:$moments);
+  let assemblyFormat = "$site $input `:` type($input) `with` $observer (`per` $axes^)? (`moments` $moments^)? attr-dict";
   let hasVerifier = 1;
 }
 

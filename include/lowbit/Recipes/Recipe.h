@@ -50,8 +50,20 @@ struct RecipeRule {
   bool matches(StringRef site, StringRef kind) const { return matchesName(site) && (kinds.empty() || llvm::is_contained(kinds, kind)); }
 };
 
+/// An algorithm of post-training quantization that a recipe lists.
+struct AlgorithmRecipe {
+  Location loc;
+  std::string name;
+  /// Of the sites that it works on.
+  std::string pattern = "*";
+  /// Options of its pass, as a pipeline has them: `damping=0.01 block=64`.
+  std::string options;
+};
+
 struct Recipe {
   std::string name, description;
+  /// In the order in which they run.
+  SmallVector<AlgorithmRecipe, 0> algorithms;
   SmallVector<RecipeRule, 0> rules;
 
   /// The first rule that matches, or null.

@@ -75,6 +75,8 @@ private:
 /// What calibration has learned; belongs to the models of one session.
 class ModelStatistics {
 public:
+  /// Runs that are recorded together (lowbit/Execution/Calibrate.h).
+  static const unsigned kShard;
   static llvm::Expected<ModelStatistics> load(const std::string &path);
   llvm::Error save(const std::string &path) const;
   std::string getText() const;
@@ -107,6 +109,19 @@ private:
   std::shared_ptr<Storage> storage;
 };
 
+/// What calibration is to record.
+struct CalibrationRequest {
+  /// An observer, or empty for the one that the recipe names, else `minmax`; axes that keep a state each.
+  std::string observer, axes = "auto";
+  /// Patterns of sites, all by default, and of those that keep second moments; those that the recipe's algorithms need are added.
+  std::vector<std::string> sites, moments;
+  /// An input whose zeros mark rows that do not count; empty: all count.
+  std::string mask;
+  std::string recipe;
+  std::string entry = "main";
+  unsigned threads = 1;
+};
+
 class Model {
 public:
   /// Reads text or bytecode.
@@ -122,9 +137,8 @@ public:
   /// Writes an object or a shared library with all public functions, and a C header where `headerPath` is not empty. All or nothing.
   llvm::Error compileToFile(const std::string &target, unsigned threads, const std::string &outputPath,
                             const std::string &headerPath) const;
-  /// Instruments a copy, as `lowbit-insert-observers` does with these options. Without an observer, that of the recipe, if it names one.
-  llvm::Expected<Calibration> calibrate(const std::string &observer, const std::string &axes, const std::vector<std::string> &sites,
-                                        const std::string &recipe, const std::string &entry, unsigned threads) const;
+  /// Instruments a copy, as `lowbit-insert-observers` does.
+  llvm::Expected<Calibration> calibrate(const CalibrationRequest &request) const;
 
   /// Writes bytecode, or text. Whole or not at all.
   llvm::Error save(const std::string &path, bool text) const;

@@ -125,7 +125,8 @@ def InsertObserversPass : Pass<"lowbit-insert-observers", "::mlir::ModuleOp"> {
     Puts `lowbit.observe` before the activation operands of sites whose name matches one of the patterns (globs; all sites where there
     is none). A pattern that matches no site is an error. `axes` is `tensor` for one state, `channel` for one for each index of
     the axes that the op sums over, or `token` for the axes that it keeps; `auto` is `channel` where a state takes at most 1 KiB (the
-    range of the tensor follows from those of channels), else `tensor`. Values of f16 and bf16 are widened first.
+    range of the tensor follows from those of channels), else `tensor`. Values of f16 and bf16 are widened first. `moments` are the
+    patterns of sites that keep second moments, too: those with one constant weight, whose activation is summed over its last axis.
 
     ```mlir
     func.func @f(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
@@ -144,6 +145,7 @@ def InsertObserversPass : Pass<"lowbit-insert-observers", "::mlir::ModuleOp"> {
     Option<"observer", "observer", "std::string", /*default=*/"\"minmax\"", "An observer, such as `minmax` or `percentile<99.9>`">,
     ListOption<"sites", "sites", "std::string", "Patterns of site names, such as `encoder.*.query`">,
     Option<"axes", "axes", "std::string", /*default=*/"\"auto\"", "`tensor`, `channel`, `token` or `auto`">,
+    ListOption<"moments", "moments", "std::string", "Patterns of the sites that keep second moments">,
   ];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect"];
 }

@@ -15,6 +15,8 @@ namespace mlir::lowbit {
 constexpr StringLiteral kSchemesAttr = "lowbit.schemes";
 /// What `lowbit-ptq-smooth-quant` has multiplied each channel of the activation by; ranges of statistics follow.
 constexpr StringLiteral kSmoothingAttr = "lowbit.smoothing";
+/// On a site whose codes an algorithm has chosen: the floats they stand for. `lowbit-fold-weights` removes it.
+constexpr StringLiteral kOriginalAttr = "lowbit.original_weight";
 /// On constants of scales and zero points, which the float model does not have.
 constexpr StringLiteral kAddedAttr = "lowbit.added";
 /// On a constant of codes, or of floats rounded to fewer bits: signal to quantization noise in dB, f32; 999 where nothing was lost.

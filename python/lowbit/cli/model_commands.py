@@ -28,6 +28,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     data.add_argument("--stats", metavar="s.json", help="statistics of a calibration before")
     quantize.add_argument("--save-stats", metavar="s.json", help="keep the statistics of --calib")
     quantize.add_argument("--observer", help="such as minmax or percentile<99.9>; by default the recipe's")
+    quantize.add_argument("--mask", metavar="INPUT", help="input whose zeros mark rows that calibration leaves out, such as padding")
     quantize.add_argument("-o", "--output", required=True, metavar="q.mlir")
     quantize.add_argument("--report", metavar="r.html", help="write a report, .html or .json")
     quantize.add_argument("--text", action="store_true", help="write text, not bytecode")
@@ -48,13 +49,15 @@ def _quantize(options: argparse.Namespace) -> None:
         raise Error(f"{options.report}: a report is .html or .json")
     if options.save_stats and not options.calib:
         raise Error("--save-stats needs --calib")
+    if options.mask and not options.calib:
+        raise Error("--mask needs --calib")
     model = load_model(options.model, parse_dims(options.dim))
     stats = None
     if options.stats:
         stats = Statistics.load(options.stats)
     elif options.calib:
         samples, _ = split_samples(read_arrays(options.calib), model.inputs)
-        stats = model.calibrate(samples, options.observer, recipe=options.recipe)
+        stats = model.calibrate(samples, options.observer, recipe=options.recipe, mask=options.mask)
     quantized = model.quantize(options.recipe, stats)
     quantized.save(options.output, text=options.text)
     if options.save_stats and stats:

@@ -3,10 +3,10 @@
 // Row-major, little-endian, whole bytes per element (ElementType.h). `Buffer` borrows its bytes, `Array` owns them.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LOWBIT_EXECUTION_ARRAY_H
-#define LOWBIT_EXECUTION_ARRAY_H
+#ifndef LOWBIT_ARRAYS_ARRAY_H
+#define LOWBIT_ARRAYS_ARRAY_H
 
-#include "lowbit/Execution/ElementType.h"
+#include "lowbit/Arrays/ElementType.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/AlignOf.h"
 #include "llvm/Support/Alignment.h"
@@ -57,4 +57,4 @@ std::string formatShape(ArrayRef<int64_t> shape);
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_EXECUTION_ARRAY_H
+#endif // LOWBIT_ARRAYS_ARRAY_H

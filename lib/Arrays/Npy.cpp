@@ -2,7 +2,7 @@
 // Law: every number of a header is checked against the bytes that are there before it is used.
 // The form is numpy's NEP 1: magic, version, length, a Python dict literal of three keys, the bytes.
 
-#include "lowbit/Execution/Npy.h"
+#include "lowbit/Arrays/Npy.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"

@@ -4,10 +4,10 @@
 // inside an archive are names only, never paths. Writing is atomic: a file appears whole, or the old one stays.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LOWBIT_EXECUTION_NPY_H
-#define LOWBIT_EXECUTION_NPY_H
+#ifndef LOWBIT_ARRAYS_NPY_H
+#define LOWBIT_ARRAYS_NPY_H
 
-#include "lowbit/Execution/Array.h"
+#include "lowbit/Arrays/Array.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <vector>
 
@@ -15,6 +15,10 @@ namespace mlir::lowbit {
 
 /// The arrays of the .npz at `path`, in the archive's order; of a .npy, one array with an empty name.
 llvm::Expected<std::vector<NamedArray>> readArrays(StringRef path);
+
+/// The array `name` of the .npz at `path`, without reading the others; and whether there is one.
+llvm::Expected<Array> readArray(StringRef path, StringRef name);
+llvm::Expected<bool> hasArray(StringRef path, StringRef name);
 
 /// Writes a .npy when `path` ends so, and then `arrays` must be one; else a .npz. Same arrays, same bytes.
 llvm::Error writeArrays(StringRef path, ArrayRef<NamedArray> arrays);
@@ -27,4 +31,4 @@ std::string formatNpyHeader(StorageType type, ArrayRef<int64_t> shape);
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_EXECUTION_NPY_H
+#endif // LOWBIT_ARRAYS_NPY_H

@@ -1,7 +1,7 @@
 //===- ElementType.cpp - element types of arrays, and what numpy calls them ===//
 // Law: a value that passes the border keeps every bit; one that the type cannot hold is refused, never wrapped.
 
-#include "lowbit/Execution/ElementType.h"
+#include "lowbit/Arrays/ElementType.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/Support/MathExtras.h"
 

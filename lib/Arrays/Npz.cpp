@@ -1,7 +1,7 @@
 //===- Npz.cpp - files of named arrays: a zip of .npy members -------------===//
 // Law: an archive that claims more than its bytes can hold costs no memory; a name in it is never a path.
 
-#include "lowbit/Execution/Npy.h"
+#include "lowbit/Arrays/Npy.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
@@ -115,6 +115,36 @@ llvm::Expected<std::vector<NamedArray>> readArrays(StringRef path) {
   std::vector<NamedArray> arrays;
   arrays.push_back({"", std::move(*array)});
   return arrays;
+}
+
+/// Opens the file itself: members that nobody asks for stay on disk.
+static llvm::Expected<ArchivePtr> openArchive(StringRef path) {
+  int code = 0;
+  ArchivePtr archive(zip_open(path.str().c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
+  if (archive)
+    return archive;
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  return llvm::createStringError(path + ": is not a whole .npz: " + takeText(&error));
+}
+
+llvm::Expected<bool> hasArray(StringRef path, StringRef name) {
+  llvm::Expected<ArchivePtr> archive = openArchive(path);
+  if (!archive)
+    return archive.takeError();
+  return zip_name_locate(archive->get(), (name + ".npy").str().c_str(), 0) >= 0;
+}
+
+llvm::Expected<Array> readArray(StringRef path, StringRef name) {
+  llvm::Expected<ArchivePtr> archive = openArchive(path);
+  if (!archive)
+    return archive.takeError();
+  zip_int64_t index = zip_name_locate(archive->get(), (name + ".npy").str().c_str(), 0);
+  zip_stat_t stat;
+  if (index < 0 || zip_stat_index(archive->get(), index, 0, &stat) != 0)
+    return llvm::createStringError(path + ": has no array `" + name + "`");
+  llvm::Expected<Array> array = readMemberArray(archive->get(), index, stat);
+  return array ? std::move(array) : annotate(path + ": array `" + name + "`", array.takeError());
 }
 
 /// Adds one stored (not compressed) member whose bytes stay the caller's.

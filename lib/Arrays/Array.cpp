@@ -1,6 +1,6 @@
 //===- Array.cpp - dense arrays outside the compiler ----------------------===//
 
-#include "lowbit/Execution/Array.h"
+#include "lowbit/Arrays/Array.h"
 #include "mlir/IR/BuiltinTypeInterfaces.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"

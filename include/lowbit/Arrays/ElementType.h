@@ -4,8 +4,8 @@
 // bits. What the compiler calls `i8`, numpy calls `int8` or `uint8`; an ElementType knows which arrays fit which type.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LOWBIT_EXECUTION_ELEMENTTYPE_H
-#define LOWBIT_EXECUTION_ELEMENTTYPE_H
+#ifndef LOWBIT_ARRAYS_ELEMENTTYPE_H
+#define LOWBIT_ARRAYS_ELEMENTTYPE_H
 
 #include "mlir/IR/Types.h"
 #include <optional>
@@ -54,4 +54,4 @@ private:
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_EXECUTION_ELEMENTTYPE_H
+#endif // LOWBIT_ARRAYS_ELEMENTTYPE_H

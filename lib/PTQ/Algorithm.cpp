@@ -1,0 +1,148 @@
+//===- Algorithm.cpp - what algorithms of post-training quantization share -===//
+
+#include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/Transforms/Sites.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "llvm/Support/GlobPattern.h"
+
+namespace mlir::lowbit {
+
+LogicalResult Algorithm::runOnSites(ModuleOp module, StringRef pattern, StringRef path) {
+  statisticsPath = path.str();
+  statistics.reset();
+  llvm::Expected<llvm::GlobPattern> glob = RecipeRule::compilePattern(pattern);
+  if (!glob)
+    return emitError(module.getLoc()) << "`sites` is \"" << pattern << "\": " << llvm::toString(glob.takeError());
+  SmallVector<WeightSite, 0> sites = WeightSite::collect(module);
+  // A table that is looked up meets no activation.
+  if (needsMoments())
+    llvm::erase_if(sites, [](const WeightSite &site) { return !site.getActivation(); });
+  SmallVector<WeightSite, 0> wanted;
+  for (WeightSite &site : sites)
+    if (glob->match(site.getName()))
+      wanted.push_back(site);
+  if (!wanted.empty() || pattern == "*")
+    return improveAll(wanted);
+  InFlightDiagnostic diagnostic = emitError(module.getLoc())
+                                  << getAlgorithmName() << ": pattern \"" << pattern << "\" matches no site whose weight becomes codes";
+  Diagnostic &note = diagnostic.attachNote() << (sites.empty() ? "there is none" : "they are named");
+  for (WeightSite &site : MutableArrayRef<WeightSite>(sites).take_front(8))
+    note << " `" << site.getName() << "`";
+  return diagnostic;
+}
+
+LogicalResult Algorithm::improveAll(MutableArrayRef<WeightSite> sites) {
+  for (WeightSite &site : sites)
+    if (failed(improve(site)))
+      return failure();
+  return success();
+}
+
+const Statistics *Algorithm::getStatistics(WeightSite &site) {
+  if (statistics)
+    return statistics.get();
+  Operation *op = site.getOp();
+  if (statisticsPath.empty()) {
+    op->emitOpError() << getAlgorithmName() << " needs statistics of site `" << site.getName()
+                      << "`; calibrate with this recipe (`lowbit quantize --calib data.npz`, or `m.calibrate(batches, recipe=…)`), "
+                         "and give them as `stats`";
+    return nullptr;
+  }
+  llvm::Expected<Statistics> loaded = Statistics::load(statisticsPath, op->getContext());
+  if (!loaded) {
+    op->emitOpError() << llvm::toString(loaded.takeError());
+    return nullptr;
+  }
+  statistics = std::make_shared<Statistics>(std::move(*loaded));
+  if (failed(statistics->verifyModel(op->getParentOfType<ModuleOp>(), [&] { return emitError(op->getLoc()); })))
+    statistics.reset();
+  return statistics.get();
+}
+
+FailureOr<SecondMoments> Algorithm::readMoments(WeightSite &site) {
+  const Statistics *loaded = getStatistics(site);
+  if (!loaded)
+    return failure();
+  Operation *op = site.getOp();
+  llvm::Expected<SecondMoments> moments = lowbit::readMoments(statisticsPath, *loaded, site.getObservedName());
+  if (!moments)
+    return op->emitOpError() << getAlgorithmName() << " needs second moments of site `" << site.getName()
+                             << "`: " << llvm::toString(moments.takeError())
+                             << "; calibrate with this recipe (`lowbit quantize --calib data.npz`, or `m.calibrate(batches, recipe=…)`, "
+                                "or `quant-run --observe s.json --observe-moments '"
+                             << site.getName() << "'`)";
+  if (moments->getNumChannels() != site.getNumInputs())
+    return op->emitOpError() << "second moments of site `" << site.getName() << "` are of " << moments->getNumChannels()
+                             << " channels, but its weight has " << site.getNumInputs() << " inputs; calibrate this model";
+  if (moments->getNumRows() == 0)
+    return op->emitOpError() << "second moments of site `" << site.getName() << "` have seen no row; calibrate on more data";
+  if (auto factors = op->getAttrOfType<DenseF32ArrayAttr>(kSmoothingAttr))
+    moments->scale(factors);
+  return std::move(*moments);
+}
+
+static remark::RemarkOpts getOptions(WeightSite &site) {
+  auto function = site.getOp()->getParentOfType<FunctionOpInterface>();
+  return remark::RemarkOpts::name("ptq").category("lowbit").function(function ? function.getName() : "module");
+}
+
+void Algorithm::reportImprovement(WeightSite &site, StringRef measure, double before, double after) {
+  remark::passed(site.getOp()->getLoc(), getOptions(site))
+      << remark::add("{0}: `{1}`: {2} {3} -> {4}", getAlgorithmName(), site.getName(), measure, before, after);
+}
+
+void Algorithm::reportUnchanged(WeightSite &site, const Twine &reason) {
+  remark::missed(site.getOp()->getLoc(), getOptions(site))
+      << remark::add("{0}: `{1}` stays as it was", getAlgorithmName(), site.getName()) << remark::reason("{0}", reason.str());
+}
+
+//===----------------------------------------------------------------------===//
+// Recipes
+//===----------------------------------------------------------------------===//
+
+/// Adds the pass of `algorithm` to `pm`; null after an error.
+static Algorithm *addAlgorithm(OpPassManager &pm, const AlgorithmRecipe &algorithm) {
+  static const bool registered = (registerLowbitPTQPasses(), true);
+  (void)registered;
+  std::string argument = "lowbit-ptq-" + algorithm.name;
+  const PassInfo *info = PassInfo::lookup(argument);
+  if (!info) {
+    emitError(algorithm.loc) << "there is no algorithm `" << algorithm.name
+                             << "`; expected the NAME of a pass `lowbit-ptq-NAME` (docs/Passes.md), "
+                             << "such as `gptq`";
+    return nullptr;
+  }
+  auto report = [&](const Twine &message) { return emitError(algorithm.loc) << "algorithm `" << algorithm.name << "`: " << message; };
+  if (failed(info->addToPipeline(pm, algorithm.options, report)))
+    return nullptr;
+  auto *added = dynamic_cast<Algorithm *>(&*std::prev(pm.end()));
+  if (!added)
+    emitError(algorithm.loc) << "`" << argument << "` is no algorithm that recipes can list";
+  return added;
+}
+
+LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath) {
+  for (const AlgorithmRecipe &algorithm : recipe.algorithms) {
+    Algorithm *added = addAlgorithm(pm, algorithm);
+    if (!added)
+      return failure();
+    added->setInputs(algorithm.pattern, statisticsPath);
+  }
+  return success();
+}
+
+LogicalResult collectMomentPatterns(const Recipe &recipe, std::vector<std::string> &patterns) {
+  for (const AlgorithmRecipe &algorithm : recipe.algorithms) {
+    OpPassManager pm(ModuleOp::getOperationName());
+    Algorithm *added = addAlgorithm(pm, algorithm);
+    if (!added)
+      return failure();
+    if (added->needsMoments() && !llvm::is_contained(patterns, algorithm.pattern))
+      patterns.push_back(algorithm.pattern);
+  }
+  return success();
+}
+
+} // namespace mlir::lowbit

@@ -1,0 +1,134 @@
+//===- GPTQ.cpp - codes that make up for one another's errors -------------===//
+//
+// Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2023, arXiv:2210.17323.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/PTQ/LinearAlgebra.h"
+#include "mlir/IR/Threading.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+#include <numeric>
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_GPTQPASS
+#include "lowbit/PTQ/Passes.h.inc"
+
+namespace {
+
+/// Rows of weights are worked on in blocks: what a block's errors mean for all rows behind it is one product of matrices.
+struct Codes {
+  std::vector<uint64_t> codes;
+  std::vector<float> reals;
+};
+
+struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
+  using AlgorithmPass::AlgorithmPass;
+
+  bool needsMoments() const override { return true; }
+
+  LogicalResult improve(WeightSite &site) override {
+    if (!(damping > 0) || !std::isfinite(damping) || block < 1)
+      return site.getOp()->emitOpError() << "gptq: damping is " << damping << " and block " << block << "; expected positive numbers";
+    FailureOr<std::vector<float>> weight = site.readWeight();
+    FailureOr<std::vector<HostScale>> scales = site.readScales();
+    FailureOr<SecondMoments> moments = readMoments(site);
+    if (failed(weight) || failed(scales) || failed(moments))
+      return failure();
+    SmallVector<int64_t> order = getOrder(*moments);
+    FailureOr<std::vector<float>> factor = factorMoments(site, *moments, order);
+    if (failed(factor))
+      return failure();
+    Codes found = quantize(site, *weight, *scales, *factor, order);
+    double before = measure(*moments, *weight, *site.readRounded()), after = measure(*moments, *weight, found.reals);
+    if (!(after < before))
+      return reportUnchanged(site, llvm::formatv("its output error would be {0}, not {1}", after, before).str()), success();
+    site.setCodes(found.codes, *scales);
+    reportImprovement(site, "output error", before, after);
+    return success();
+  }
+
+private:
+  /// Inputs in the order in which they are rounded.
+  SmallVector<int64_t> getOrder(const SecondMoments &moments) const {
+    int64_t size = moments.getNumChannels();
+    SmallVector<int64_t> order(size);
+    std::iota(order.begin(), order.end(), 0);
+    if (activationOrder)
+      llvm::sort(order, [&](int64_t a, int64_t b) {
+        double ofA = moments.getProducts()[a * size + a], ofB = moments.getProducts()[b * size + b];
+        return ofA != ofB ? ofA > ofB : a < b;
+      });
+    return order;
+  }
+
+  /// `U` with `inverse(H) = U^T U`, rows and columns in `order`. Inputs that are always zero get a diagonal of one.
+  FailureOr<std::vector<float>> factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order) {
+    int64_t size = moments.getNumChannels();
+    ArrayRef<double> products = moments.getProducts();
+    double mean = 0;
+    for (int64_t i = 0; i < size; ++i)
+      mean += products[i * size + i] / size;
+    std::vector<double> matrix(products.size());
+    for (int64_t i = 0; i < size; ++i) {
+      for (int64_t j = 0; j < size; ++j)
+        matrix[i * size + j] = products[order[i] * size + order[j]];
+      double &diagonal = matrix[i * size + i];
+      diagonal = diagonal == 0 ? 1 : diagonal + damping * mean;
+    }
+    if (!factorInverse(matrix, size))
+      return site.getOp()->emitOpError() << "gptq: second moments of site `" << site.getName() << "` are singular even with damping "
+                                         << damping << "; use more data, or a larger `damping`";
+    return std::vector<float>(matrix.begin(), matrix.end());
+  }
+
+  /// Rounds row after row of the weight, and moves what the others can make up for of the error to the rows behind.
+  Codes quantize(WeightSite &site, ArrayRef<float> weight, ArrayRef<HostScale> scales, ArrayRef<float> factor, ArrayRef<int64_t> order) {
+    int64_t size = site.getNumInputs(), columns = site.getNumOutputs();
+    Codes found{std::vector<uint64_t>(weight.size()), std::vector<float>(weight.size())};
+    std::vector<float> rows(weight.size()), errors(block * columns);
+    for (int64_t i = 0; i < size; ++i)
+      llvm::copy(weight.slice(order[i] * columns, columns), rows.begin() + i * columns);
+    for (int64_t first = 0; first < size; first += block) {
+      int64_t last = std::min<int64_t>(first + block, size);
+      parallelFor(&getContext(), 0, llvm::divideCeil(columns, kColumns), [&](size_t part) {
+        int64_t from = part * kColumns, to = std::min<int64_t>(from + kColumns, columns);
+        for (int64_t i = first; i < last; ++i) {
+          float *row = &rows[i * columns], *error = &errors[(i - first) * columns], diagonal = factor[i * size + i];
+          int64_t k = order[i];
+          for (int64_t n = from; n < to; ++n) {
+            HostScale scale = scales[site.getScaleIndex(k, n)];
+            uint64_t code = site.getQuantizer().encode(row[n], scale);
+            auto real = static_cast<float>(site.getQuantizer().decode(code, scale));
+            found.codes[k * columns + n] = code;
+            found.reals[k * columns + n] = real;
+            error[n] = (row[n] - real) / diagonal;
+          }
+          for (int64_t j = i + 1; j < last; ++j) {
+            float share = factor[i * size + j], *behind = &rows[j * columns];
+            for (int64_t n = from; n < to; ++n)
+              behind[n] -= share * error[n];
+          }
+        }
+      });
+      // rows behind the block -= U[block, behind]^T errors
+      if (last < size)
+        addProduct(true, size - last, columns, last - first, -1, &factor[first * size + last], size, errors.data(), columns,
+                   &rows[last * columns], columns);
+    }
+    return found;
+  }
+
+  static double measure(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals) {
+    std::vector<float> errors(weight.size());
+    for (auto [error, real, rounded] : llvm::zip_equal(errors, weight, reals))
+      error = real - rounded;
+    return measureError(moments.getProducts(), errors, moments.getNumChannels()) / moments.getNumRows();
+  }
+
+  /// Outputs that one task works on: a few lines of the cache of every row of a block.
+  static constexpr int64_t kColumns = 64;
+};
+} // namespace
+} // namespace mlir::lowbit

@@ -1,0 +1,49 @@
+//===- HostQuantize.cpp - scales and codes of constants on the host -------===//
+
+#include "lowbit/Transforms/HostQuantize.h"
+#include "llvm/Support/MathExtras.h"
+#include <cmath>
+
+namespace mlir::lowbit {
+
+HostQuantizer::HostQuantizer(SchemeAttr scheme)
+    : scheme(scheme), format(scheme.getFormat()), scaleType(cast<FloatType>(scheme.getScaleType())),
+      isReciprocal(scheme.getScaling() == Scaling::Reciprocal), smallest(static_cast<float>(format.getSmallest())),
+      largest(static_cast<float>(format.getLargest())) {
+  tiniest = std::max(APFloat::getSmallest(scaleType.getFloatSemantics()).convertToDouble(), std::ldexp(1.0, -126));
+  if (IntegerType zero = scheme.getZero()) {
+    unsigned width = std::min<unsigned>(zero.getWidth(), 32);
+    double first = format.isSigned() ? llvm::minIntN(width) : 0, last = format.isSigned() ? llvm::maxIntN(width) : llvm::maxUIntN(width);
+    firstZero = std::max<double>(first, smallest);
+    lastZero = std::min<double>(last, largest);
+  }
+}
+
+float HostQuantizer::roundScale(float scale) const {
+  if (scaleType.isF32())
+    return scale;
+  APFloat rounded(scale);
+  bool losesInfo;
+  auto mode = APFloat::semanticsPrecision(scaleType.getFloatSemantics()) == 1 ? APFloat::rmTowardPositive : APFloat::rmNearestTiesToEven;
+  rounded.convert(scaleType.getFloatSemantics(), mode, &losesInfo);
+  return rounded.convertToFloat();
+}
+
+bool HostQuantizer::isUsable(float scale) const { return std::isfinite(scale) && scale > 0; }
+
+HostScale HostQuantizer::computeScale(float low, float high) const {
+  low = std::min(low, 0.0f);
+  high = std::max(high, 0.0f);
+  bool hasZero = static_cast<bool>(scheme.getZero());
+  float extent = hasZero ? high - low : std::max(-low, high);
+  float scale = extent / (hasZero ? largest - smallest : largest);
+  scale = roundScale(extent == 0 ? 1 : std::max(scale, tiniest));
+  return {scale, hasZero ? computeZero(low, scale) : 0};
+}
+
+int64_t HostQuantizer::computeZero(float low, float scale) const {
+  float shift = smallest - std::min(low, 0.0f) / scale;
+  return static_cast<int64_t>(std::clamp<double>(std::nearbyint(shift), firstZero, lastZero));
+}
+
+} // namespace mlir::lowbit
