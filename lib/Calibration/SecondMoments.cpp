@@ -38,6 +38,14 @@ void SecondMoments::merge(const SecondMoments &other) {
   numRows += other.numRows;
 }
 
+void SecondMoments::center() {
+  int64_t channels = getNumChannels();
+  for (int64_t i = 0; i < channels && numRows > 0; ++i)
+    for (int64_t j = 0; j < channels; ++j)
+      products[i * channels + j] -= sums[i] / numRows * sums[j];
+  std::fill(sums.begin(), sums.end(), 0.0);
+}
+
 void SecondMoments::scale(llvm::ArrayRef<float> factors) {
   int64_t channels = getNumChannels();
   for (int64_t i = 0; i < channels; ++i) {

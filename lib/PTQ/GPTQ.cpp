@@ -4,12 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Moments.h"
 #include "lowbit/PTQ/Algorithm.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "mlir/IR/Threading.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
-#include <numeric>
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_GPTQPASS
@@ -36,7 +36,9 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
     FailureOr<SecondMoments> moments = readMoments(site);
     if (failed(weight) || failed(scales) || failed(moments))
       return failure();
-    SmallVector<int64_t> order = getOrder(*moments);
+    if (centered)
+      moments->center();
+    std::vector<int64_t> order = getOrder(*moments);
     FailureOr<std::vector<float>> factor = factorMoments(site, *moments, order);
     if (failed(factor))
       return failure();
@@ -51,10 +53,9 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
 
 private:
   /// Inputs in the order in which they are rounded.
-  SmallVector<int64_t> getOrder(const SecondMoments &moments) const {
+  std::vector<int64_t> getOrder(const SecondMoments &moments) const {
     int64_t size = moments.getNumChannels();
-    SmallVector<int64_t> order(size);
-    std::iota(order.begin(), order.end(), 0);
+    std::vector<int64_t> order = getIdentityOrder(size);
     if (activationOrder)
       llvm::sort(order, [&](int64_t a, int64_t b) {
         double ofA = moments.getProducts()[a * size + a], ofB = moments.getProducts()[b * size + b];
@@ -63,21 +64,10 @@ private:
     return order;
   }
 
-  /// `U` with `inverse(H) = U^T U`, rows and columns in `order`. Inputs that are always zero get a diagonal of one.
+  /// `U` with `inverse(H) = U^T U`, rows and columns in `order`.
   FailureOr<std::vector<float>> factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order) {
-    int64_t size = moments.getNumChannels();
-    ArrayRef<double> products = moments.getProducts();
-    double mean = 0;
-    for (int64_t i = 0; i < size; ++i)
-      mean += products[i * size + i] / size;
-    std::vector<double> matrix(products.size());
-    for (int64_t i = 0; i < size; ++i) {
-      for (int64_t j = 0; j < size; ++j)
-        matrix[i * size + j] = products[order[i] * size + order[j]];
-      double &diagonal = matrix[i * size + i];
-      diagonal = diagonal == 0 ? 1 : diagonal + damping * mean;
-    }
-    if (!factorInverse(matrix, size))
+    std::vector<double> matrix = getDamped(moments, damping, order);
+    if (!factorInverse(matrix, moments.getNumChannels()))
       return site.getOp()->emitOpError() << "gptq: second moments of site `" << site.getName() << "` are singular even with damping "
                                          << damping << "; use more data, or a larger `damping`";
     return std::vector<float>(matrix.begin(), matrix.end());

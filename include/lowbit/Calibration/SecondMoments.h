@@ -32,6 +32,8 @@ public:
   /// Adds rows of `K` values each, row-major.
   void add(llvm::ArrayRef<float> rows);
   void merge(const SecondMoments &other);
+  /// Takes the mean off every row: sums become zero, products those of what is left.
+  void center();
   /// As if channel `i` of every row had been multiplied by `factors[i]`.
   void scale(llvm::ArrayRef<float> factors);
 

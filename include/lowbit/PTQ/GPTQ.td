@@ -9,6 +9,7 @@ def GPTQPass : Algorithm<"gptq", [
     Option<"damping", "damping", "double", /*default=*/"0.01", "Added to the diagonal of the second moments, as a share of its mean">,
     Option<"block", "block", "int64_t", /*default=*/"128", "Inputs that are rounded before their errors reach all inputs behind them">,
     Option<"activationOrder", "activation-order", "bool", /*default=*/"true", "Round the inputs with the largest activations first">,
+    Option<"centered", "centered", "bool", /*default=*/"false", "Take the mean off the data; `lowbit-ptq-bias-correction` makes up for it">,
   ]> {
   let summary = "Choose codes that make up for one another's errors";
   let description = [{

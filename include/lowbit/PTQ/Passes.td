@@ -3,7 +3,9 @@
 #ifndef LOWBIT_PTQ_PASSES_TD
 #define LOWBIT_PTQ_PASSES_TD
 
+include "lowbit/PTQ/BiasCorrection.td"
 include "lowbit/PTQ/GPTQ.td"
+include "lowbit/PTQ/ScaleSearch.td"
 include "lowbit/PTQ/SmoothQuant.td"
 
 #endif

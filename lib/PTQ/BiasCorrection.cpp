@@ -1,0 +1,113 @@
+//===- BiasCorrection.cpp - the mean error goes into the bias -------------===//
+
+#include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/Transforms/Constants.h"
+#include "lowbit/Transforms/Sites.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_BIASCORRECTIONPASS
+#include "lowbit/PTQ/Passes.h.inc"
+
+namespace {
+
+/// The operand of `user` that is a constant of one number for each index of the last axis of `result`, added to it; null when there is
+/// none.
+OpOperand *findBias(linalg::GenericOp user, OpOperand &result) {
+  auto type = cast<RankedTensorType>(result.get().getType());
+  BlockArgument element = user.getMatchingBlockArgument(&result);
+  if (!element.hasOneUse() || user.getMatchingIndexingMap(&result).getNumResults() != type.getRank())
+    return nullptr;
+  auto add = dyn_cast<arith::AddFOp>(*element.user_begin());
+  if (!add)
+    return nullptr;
+  Value other = add.getLhs() == element ? add.getRhs() : add.getLhs();
+  auto argument = dyn_cast<BlockArgument>(other);
+  if (!argument || argument.getOwner() != user.getBody() || argument.getArgNumber() >= user.getNumDpsInputs())
+    return nullptr;
+  OpOperand *bias = user.getDpsInputOperand(argument.getArgNumber());
+  AffineMap map = user.getMatchingIndexingMap(bias);
+  bool isAlongLast = map.getNumResults() == 1 && map.getResult(0) == user.getMatchingIndexingMap(&result).getResult(type.getRank() - 1);
+  auto biasType = dyn_cast<RankedTensorType>(bias->get().getType());
+  return isAlongLast && biasType && biasType.getElementType().isF32() && getConstantElements(bias->get()) ? bias : nullptr;
+}
+
+struct BiasCorrectionPass final : AlgorithmPass<impl::BiasCorrectionPassBase<BiasCorrectionPass>> {
+  using AlgorithmPass::AlgorithmPass;
+
+  bool needsMoments() const override { return true; }
+
+  LogicalResult improve(WeightSite &site) override {
+    auto type = dyn_cast<RankedTensorType>(site.getOp()->getResult(0).getType());
+    if (!type || type.getRank() == 0 || type.getShape().back() != site.getNumOutputs() || !type.getElementType().isF32())
+      return reportUnchanged(site, "its outputs do not lie along the last axis of an f32 result"), success();
+    FailureOr<std::vector<float>> weight = site.readWeight(), reals = site.readRounded();
+    FailureOr<SecondMoments> moments = readMoments(site);
+    if (failed(weight) || failed(reals) || failed(moments))
+      return failure();
+    int64_t columns = site.getNumOutputs();
+    std::vector<double> shift(columns);
+    for (int64_t k = 0; k < site.getNumInputs(); ++k) {
+      double mean = moments->getSums()[k] / moments->getNumRows();
+      for (int64_t n = 0; n < columns; ++n)
+        shift[n] += mean * ((*weight)[k * columns + n] - static_cast<double>((*reals)[k * columns + n]));
+    }
+    double before = 0;
+    for (double each : shift)
+      before += each * each;
+    if (before == 0)
+      return reportUnchanged(site, "its mean error is zero"), success();
+    if (failed(add(site.getOp(), std::vector<float>(shift.begin(), shift.end()))))
+      return failure();
+    reportImprovement(site, "squared mean error", before, 0);
+    return success();
+  }
+
+private:
+  LogicalResult add(Operation *op, std::vector<float> shift) {
+    Value result = op->getResult(0);
+    if (result.hasOneUse())
+      if (auto user = dyn_cast<linalg::GenericOp>(*result.user_begin()))
+        if (OpOperand *bias = findBias(user, *result.use_begin())) {
+          FailureOr<std::vector<float>> old = readReals(op, getConstantElements(bias->get()));
+          if (failed(old))
+            return failure();
+          for (auto [each, given] : llvm::zip_equal(shift, *old))
+            each += given;
+          OpBuilder builder(user);
+          bias->set(buildBias(builder, op, shift, getResourceKey(getConstantElements(bias->get()), "bias")).getResult());
+          return success();
+        }
+    insertAddition(op, shift);
+    return success();
+  }
+
+  static arith::ConstantOp buildBias(OpBuilder &builder, Operation *op, ArrayRef<float> values, StringRef key) {
+    auto type = RankedTensorType::get({static_cast<int64_t>(values.size())}, builder.getF32Type());
+    ArrayRef<char> bytes(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
+    return arith::ConstantOp::create(builder, op->getLoc(), type, cast<TypedAttr>(buildElements(type, bytes, (key + ".corrected").str())));
+  }
+
+  static void insertAddition(Operation *op, ArrayRef<float> shift) {
+    Value result = op->getResult(0);
+    OpBuilder builder(op->getContext());
+    builder.setInsertionPointAfter(op);
+    Location loc = op->getLoc();
+    arith::ConstantOp bias = buildBias(builder, op, shift, op->getAttrOfType<StringAttr>(kSiteAttr).getValue());
+    bias->setAttr(kAddedAttr, builder.getUnitAttr());
+    auto type = cast<RankedTensorType>(result.getType());
+    Value init = tensor::EmptyOp::create(builder, loc, tensor::getMixedSizes(builder, loc, result), type.getElementType());
+    AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+    AffineMap along = AffineMap::get(type.getRank(), 0, builder.getAffineDimExpr(type.getRank() - 1));
+    SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+    auto sum = linalg::GenericOp::create(
+        builder, loc, type, ValueRange{result, bias.getResult()}, init, ArrayRef<AffineMap>{identity, along, identity}, iterators,
+        [](OpBuilder &b, Location l, ValueRange arguments) {
+          linalg::YieldOp::create(b, l, arith::AddFOp::create(b, l, arguments[0], arguments[1]).getResult());
+        });
+    result.replaceAllUsesExcept(sum.getResult(0), sum);
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

@@ -1,0 +1,140 @@
+//===- ScaleSearch.cpp - scales that clip where it pays -------------------===//
+
+#include "Moments.h"
+#include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/PTQ/LinearAlgebra.h"
+#include "mlir/IR/Threading.h"
+#include <cmath>
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_SCALESEARCHPASS
+#include "lowbit/PTQ/Passes.h.inc"
+
+namespace {
+
+/// The weights that share a scale, and what the error of each counts.
+struct Block {
+  std::vector<float> reals, importance;
+};
+
+struct ScaleSearchPass final : AlgorithmPass<impl::ScaleSearchPassBase<ScaleSearchPass>> {
+  using AlgorithmPass::AlgorithmPass;
+
+  bool needsMoments() const override { return weighting != "none"; }
+
+  LogicalResult improve(WeightSite &site) override {
+    if (!(smallest > 0 && smallest <= 1) || steps < 1 || refine < 0 || !(damping > 0))
+      return site.getOp()->emitOpError() << "scale-search: smallest is " << smallest << ", steps " << steps << ", refine " << refine
+                                         << ", damping " << damping
+                                         << "; expected smallest above 0 and at most 1, steps of at least 1, refine of at least 0, and a "
+                                            "positive damping";
+    if (site.hasCodes())
+      return site.getOp()->emitOpError() << "scale-search: the weight of site `" << site.getName()
+                                         << "` is codes already; list `scale-search` before the algorithm that chooses codes";
+    FailureOr<std::vector<float>> weight = site.readWeight();
+    FailureOr<std::vector<HostScale>> scales = site.readScales();
+    FailureOr<std::vector<float>> importance = getImportance(site);
+    if (failed(weight) || failed(scales) || failed(importance))
+      return failure();
+    std::vector<Block> blocks(site.getNumScales());
+    for (int64_t k = 0, i = 0; k < site.getNumInputs(); ++k)
+      for (int64_t n = 0; n < site.getNumOutputs(); ++n, ++i) {
+        Block &block = blocks[site.getScaleIndex(k, n)];
+        block.reals.push_back((*weight)[i]);
+        block.importance.push_back((*importance)[k]);
+      }
+    std::vector<double> before(blocks.size()), after(blocks.size());
+    parallelFor(&getContext(), 0, blocks.size(), [&](size_t i) {
+      HostScale &scale = (*scales)[i];
+      before[i] = measure(site, blocks[i], scale);
+      std::tie(scale, after[i]) = search(site, blocks[i], scale, before[i]);
+    });
+    double errorBefore = 0, errorAfter = 0;
+    for (auto [first, second] : llvm::zip_equal(before, after)) {
+      errorBefore += first;
+      errorAfter += second;
+    }
+    if (!(errorAfter < errorBefore))
+      return reportUnchanged(site, "no other range has a smaller error"), success();
+    site.setScales(*scales);
+    reportImprovement(site, "weighted error", errorBefore, errorAfter);
+    return success();
+  }
+
+private:
+  /// What the error of each input counts.
+  FailureOr<std::vector<float>> getImportance(WeightSite &site) {
+    int64_t size = site.getNumInputs();
+    if (weighting == "none")
+      return std::vector<float>(size, 1.0f);
+    if (weighting != "diagonal" && weighting != "inverse")
+      return site.getOp()->emitOpError() << "scale-search: weighting is `" << weighting << "`; expected `none`, `diagonal` or `inverse`";
+    FailureOr<SecondMoments> moments = readMoments(site);
+    if (failed(moments))
+      return failure();
+    if (centered)
+      moments->center();
+    std::vector<double> matrix = getDamped(*moments, damping, getIdentityOrder(size));
+    std::vector<float> importance(size);
+    if (weighting == "inverse" && !factorInverse(matrix, size))
+      return site.getOp()->emitOpError() << "scale-search: second moments of site `" << site.getName()
+                                         << "` are singular even with damping " << damping << "; use more data, or a larger `damping`";
+    for (int64_t k = 0; k < size; ++k) {
+      double diagonal = matrix[k * size + k];
+      if (weighting == "inverse") {
+        // inverse(H)[k, k] is the square of column k of its factor.
+        diagonal = 0;
+        for (int64_t i = 0; i <= k; ++i)
+          diagonal += matrix[i * size + k] * matrix[i * size + k];
+        diagonal = 1 / diagonal;
+      }
+      importance[k] = static_cast<float>(diagonal);
+    }
+    return importance;
+  }
+
+  static double measure(const WeightSite &site, const Block &block, HostScale scale) {
+    double sum = 0;
+    for (auto [real, counts] : llvm::zip_equal(block.reals, block.importance)) {
+      double error = real - site.getQuantizer().round(real, scale);
+      sum += counts * error * error;
+    }
+    return sum;
+  }
+
+  std::pair<HostScale, double> search(const WeightSite &site, const Block &block, HostScale best, double leastError) const {
+    const HostQuantizer &quantizer = site.getQuantizer();
+    auto [low, high] = std::minmax_element(block.reals.begin(), block.reals.end());
+    auto consider = [&](HostScale scale) {
+      if (!quantizer.isUsable(scale.scale))
+        return false;
+      double error = measure(site, block, scale);
+      if (!(error < leastError))
+        return false;
+      leastError = error;
+      best = scale;
+      return true;
+    };
+    for (int64_t step = 0; step <= steps; ++step) {
+      float share = static_cast<float>(smallest + (1 - smallest) * step / steps);
+      consider(quantizer.computeScale(*low * share, *high * share));
+    }
+    for (int64_t round = 0; round < refine; ++round)
+      if (!consider(fit(quantizer, block, best)))
+        break;
+    return {best, leastError};
+  }
+
+  /// The scale with the least weighted error for the codes that `scale` gives.
+  static HostScale fit(const HostQuantizer &quantizer, const Block &block, HostScale scale) {
+    double product = 0, square = 0;
+    for (auto [real, counts] : llvm::zip_equal(block.reals, block.importance)) {
+      double level = quantizer.round(real, scale) / scale.scale;
+      product += counts * level * real;
+      square += counts * level * level;
+    }
+    return {square > 0 ? quantizer.roundScale(static_cast<float>(product / square)) : scale.scale, scale.zero};
+  }
+};
+} // namespace
+} // namespace mlir::lowbit
