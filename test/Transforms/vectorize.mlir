@@ -206,13 +206,39 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
-  // Rows become columns in registers, a tile at a time.
+  // Rows become columns in registers, a tile at a time: within pieces of 128 bits first, then piece by piece.
   // CHECK-LABEL: func @transpose
   //       CHECK:   scf.for %{{.*}} = %c0 to %c32 step %c16
-  //       CHECK-COUNT-64: vector.shuffle
+  //       CHECK:   vector.shuffle {{.*}} [0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29] : vector<16xf32>, vector<16xf32>
+  //       CHECK-COUNT-31: vector.shuffle
+  //       CHECK:   vector.shuffle {{.*}} [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27] : vector<16xf32>, vector<16xf32>
+  //       CHECK:   vector.shuffle {{.*}} [4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31] : vector<16xf32>, vector<16xf32>
+  //       CHECK-COUNT-30: vector.shuffle
+  //   CHECK-NOT:   vector.shuffle
   //   CHECK-NOT:   memref.load
+  //       CHECK:   return
   func.func @transpose(%x: memref<16x32xf32>, %y: memref<32x16xf32>) {
     linalg.transpose ins(%x : memref<16x32xf32>) outs(%y : memref<32x16xf32>) permutation = [1, 0]
+    return
+  }
+
+  // The innermost loop goes along the longer rows, those that are read.
+  // CHECK-LABEL: func @transpose_panel
+  //       CHECK:   scf.for %[[ROW:.*]] = %c0 to %c48 step %c16
+  //       CHECK:     scf.for %[[COLUMN:.*]] = %c0 to %c64 step %c16
+  //       CHECK:       vector.load %{{.*}}[%[[ROW]], %[[COLUMN]]] : memref<48x64xf32>, vector<16xf32>
+  func.func @transpose_panel(%x: memref<48x64xf32>, %y: memref<64x48xf32>) {
+    linalg.transpose ins(%x : memref<48x64xf32>) outs(%y : memref<64x48xf32>) permutation = [1, 0]
+    return
+  }
+
+  // Or those that are written.
+  // CHECK-LABEL: func @transpose_wide
+  //       CHECK:   scf.for %[[COLUMN:.*]] = %c0 to %c32 step %c16
+  //       CHECK:     scf.for %[[ROW:.*]] = %c0 to %c64 step %c16
+  //       CHECK:       vector.load %{{.*}}[%[[ROW]], %[[COLUMN]]] : memref<64x32xf32>, vector<16xf32>
+  func.func @transpose_wide(%x: memref<64x32xf32>, %y: memref<32x64xf32>) {
+    linalg.transpose ins(%x : memref<64x32xf32>) outs(%y : memref<32x64xf32>) permutation = [1, 0]
     return
   }
 
