@@ -31,6 +31,57 @@ static FailureOr<MatmulTile> getTile(const PackedMatmul &matmul, linalg::Generic
   return tile;
 }
 
+/// Puts the transposition that `rhs` is, or is a view of, into the loop over columns if that is outside of the loop over rows: a panel is
+/// read while it is in the caches.
+static void sinkTransposition(RewriterBase &rewriter, Value rhs) {
+  auto expand = rhs.getDefiningOp<tensor::ExpandShapeOp>();
+  auto transpose = (expand ? expand.getSrc() : rhs).getDefiningOp<linalg::TransposeOp>();
+  if (!transpose || !rhs.hasOneUse() || (expand && !transpose->hasOneUse()))
+    return;
+  auto slice = dyn_cast<tensor::ExtractSliceOp>(*rhs.user_begin());
+  if (!slice)
+    return;
+  // It may go inside of loops that all have panels of their own, so that nothing is transposed twice.
+  DenseSet<Value> variables;
+  for (Value offset : slice.getOffsets())
+    variables.insert(offset);
+  SmallVector<scf::ForOp> loops;
+  for (auto loop = slice->getParentOfType<scf::ForOp>(); loop; loop = loop->getParentOfType<scf::ForOp>())
+    loops.insert(loops.begin(), loop);
+  auto *varied = llvm::find_if(loops, [&](scf::ForOp loop) { return !variables.contains(loop.getInductionVar()); });
+  if (varied == loops.begin() || variables.size() != static_cast<size_t>(varied - loops.begin()))
+    return;
+
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPointToStart((*std::prev(varied)).getBody());
+  Location loc = transpose.getLoc();
+  SmallVector<OpFoldResult> offsets = slice.getMixedOffsets(), sizes = slice.getMixedSizes();
+  if (expand) {
+    SmallVector<OpFoldResult> sourceOffsets, sourceSizes;
+    for (const ReassociationIndices &group : expand.getReassociationIndices()) {
+      // Of a group, one axis at most is longer than one.
+      auto *axis = llvm::find_if(group, [&](int64_t i) { return expand.getType().getDimSize(i) != 1; });
+      axis = axis == group.end() ? std::prev(group.end()) : axis;
+      sourceOffsets.push_back(offsets[*axis]);
+      sourceSizes.push_back(sizes[*axis]);
+    }
+    offsets = sourceOffsets;
+    sizes = sourceSizes;
+  }
+  SmallVector<OpFoldResult> strides(offsets.size(), rewriter.getIndexAttr(1));
+  ArrayRef<int64_t> permutation = transpose.getPermutation();
+  auto inverse = [&](ArrayRef<OpFoldResult> values) { return applyPermutation(values, invertPermutationVector(permutation)); };
+  Value part = tensor::ExtractSliceOp::create(rewriter, loc, transpose.getInput(), inverse(offsets), inverse(sizes), strides);
+  Value empty = tensor::EmptyOp::create(rewriter, loc, sizes, getElementTypeOrSelf(part.getType()));
+  Value tiled = linalg::TransposeOp::create(rewriter, loc, part, empty, permutation)->getResult(0);
+  if (expand)
+    tiled = tensor::ExpandShapeOp::create(rewriter, loc, slice.getType(), tiled, expand.getReassociationIndices());
+  rewriter.replaceOp(slice, tiled);
+  if (expand)
+    rewriter.eraseOp(expand);
+  rewriter.eraseOp(transpose);
+}
+
 /// Tiles the consumer and computes what it reads inside of its loops, then puts loops around the dot products.
 static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul, bool inTiles) {
   scf::SCFTileAndFuseOptions options;
@@ -45,7 +96,7 @@ static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul, bo
           return scf::SCFTileAndFuseOptions::ControlFnResult{};
         return std::nullopt;
       });
-  Value result = matmul.consumer.getResult(0);
+  Value result = matmul.consumer.getResult(0), rhs = matmul.dots.getDpsInputs()[1];
   FailureOr<scf::SCFTileAndFuseResult> tiled =
       scf::tileConsumerAndFuseProducersUsingSCF(rewriter, cast<TilingInterface>(matmul.consumer.getOperation()), options);
   if (failed(tiled))
@@ -70,6 +121,7 @@ static LogicalResult tileMatmul(RewriterBase &rewriter, PackedMatmul &matmul, bo
       return failure();
     rewriter.eraseOp(op);
   }
+  sinkTransposition(rewriter, rhs);
   return success();
 }
 

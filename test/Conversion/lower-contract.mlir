@@ -140,3 +140,32 @@ func.func @signs(%bytes: tensor<16x8xi8>) -> tensor<16x32xi32> {
     outs(%init : tensor<16x32xi32>) -> tensor<16x32xi32>
   return %r : tensor<16x32xi32>
 }
+
+// A right side that comes at run time is transposed panel by panel, each just before the rows that it meets.
+// CHECK-LABEL: func @panels
+//       CHECK:   scf.for %[[PANEL:.*]] = %c0 to %c2
+//       CHECK:     %[[PART:.*]] = tensor.extract_slice %{{.*}}[%[[PANEL]], 0, 0] [1, 48, 64] [1, 1, 1]
+//       CHECK:     %[[EMPTY:.*]] = tensor.empty() : tensor<1x64x48xf32>
+//       CHECK:     linalg.transpose ins(%[[PART]] : tensor<1x48x64xf32>) outs(%[[EMPTY]] : tensor<1x64x48xf32>)
+//       CHECK:     scf.for
+//   CHECK-NOT:       linalg.transpose
+//       CHECK:       math.fma
+func.func @panels(%a: tensor<16x64xf32>, %b: tensor<96x64xf32>) -> tensor<16x96xf32> {
+  %init = tensor.empty() : tensor<16x96xf32>
+  %r = lowbit.contract [#a, affine_map<(m, n, k) -> (n, k)>, #c]
+    lhs(%a : tensor<16x64xf32>) rhs(%b : tensor<96x64xf32>) outs(%init : tensor<16x96xf32>) -> tensor<16x96xf32>
+  return %r : tensor<16x96xf32>
+}
+
+// What is the same for all steps of an outer loop is transposed once.
+// CHECK-LABEL: func @shared_panels
+//       CHECK:   linalg.transpose {{.*}} outs(%{{.*}} : tensor<2x64x48xf32>)
+//       CHECK:   scf.for {{.*}} to %c5
+//   CHECK-NOT:     linalg.transpose
+//       CHECK:   return
+func.func @shared_panels(%a: tensor<5x16x64xf32>, %b: tensor<96x64xf32>) -> tensor<5x16x96xf32> {
+  %init = tensor.empty() : tensor<5x16x96xf32>
+  %r = lowbit.contract [affine_map<(g, m, n, k) -> (g, m, k)>, affine_map<(g, m, n, k) -> (n, k)>, affine_map<(g, m, n, k) -> (g, m, n)>]
+    lhs(%a : tensor<5x16x64xf32>) rhs(%b : tensor<96x64xf32>) outs(%init : tensor<5x16x96xf32>) -> tensor<5x16x96xf32>
+  return %r : tensor<5x16x96xf32>
+}

@@ -129,6 +129,9 @@ def LowerContractPass : Pass<"lowbit-lower-contract"> {
     window are around `ko`, and a tile is of rows side by side. A border of zeros is left out where the accumulators start from zero, by
     the bounds of those loops and, where a tile has all rows of its axis, by letting only rows inside of the image take part.
 
+    A right side that is not packed is transposed into panels; where the loop over columns is the outermost, a panel at a time, just before the
+    rows that it meets, so that it is read from the caches and one panel is all the memory that is needed.
+
     Contractions that are not such matmuls stay, with a remark that says why.
 
     ```text
