@@ -1,5 +1,6 @@
 //===- FormContracts.cpp - products of floats become contractions ---------===//
-// Law: the same products are summed; only the order of the sum, which is the model's own arithmetic, is left to the target.
+// Law: the same products are summed, of either side first; only the order of the sum, which is the model's own arithmetic, is left to the
+// target.
 
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/ExternalModels/Register.h"
@@ -42,6 +43,43 @@ static ContractOp formContract(RewriterBase &rewriter, QuantizableOpInterface op
   return {};
 }
 
+/// Whether it is worth to swap the sides of a product of two activations that both lie along the reduction. The right side is transposed at
+/// run time; that is cheap where the left side is small, and so is the result, which is transposed, too.
+static bool isBetterSwapped(ContractOp op, QuantTargetAttrInterface target) {
+  std::string reason;
+  FailureOr<MatmulForm> form = getMatmulForm(op, target, reason);
+  if (failed(form) || !form->element || op.getNumLoops() != 3 || op.getLhsSchemeAttr() || op.getRhsSchemeAttr() ||
+      matchPattern(op.getRhs(), m_Constant()))
+    return false;
+  AffineMap lhs = op.getLhsMap(), rhs = op.getRhsMap();
+  bool isAlongReduction = lhs.getDimPosition(1) == form->k && rhs.getDimPosition(1) == form->k;
+  bool isSameType = getElementTypeOrSelf(op.getLhs().getType()) == getElementTypeOrSelf(op.getRhs().getType());
+  // Rows become lanes: none are padded. What moves half the bytes is worth another pass over the result.
+  bool fillsLanes = form->rows % getDotProduct(target, *form).lanes == 0;
+  int64_t resultWidth = getElementTypeOrSelf(op.getResult().getType()).getIntOrFloatBitWidth();
+  int64_t bits = form->rows * (form->depth * form->rhsWidth + form->columns * resultWidth);
+  return isAlongReduction && isSameType && fillsLanes && 2 * bits <= form->columns * form->depth * form->rhsWidth;
+}
+
+/// The transposed product of the sides in the other order, transposed.
+static void swapSides(RewriterBase &rewriter, ContractOp op) {
+  rewriter.setInsertionPoint(op);
+  Location loc = op.getLoc();
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  SmallVector<int64_t> order{1, 0}, shape = applyPermutation(type.getShape(), order);
+  Value init = tensor::EmptyOp::create(rewriter, loc, shape, type.getElementType());
+  SmallVector<AffineMap> maps = llvm::to_vector(op.getIndexingMaps().getAsValueRange<AffineMapAttr>());
+  std::swap(maps[0], maps[1]);
+  maps[2] = AffineMap::get(3, 0, {maps[2].getResult(1), maps[2].getResult(0)}, op.getContext());
+  auto swapped = ContractOp::create(rewriter, loc, init.getType(), op.getRhs(), Value(), Value(), op.getLhs(), Value(), Value(), init,
+                                    op.getEpilogueOperands(), rewriter.getAffineMapArrayAttr(maps), SchemeAttr(), SchemeAttr());
+  swapped->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  if (op.hasEpilogue())
+    rewriter.inlineRegionBefore(op.getEpilogue(), swapped.getEpilogue(), swapped.getEpilogue().end());
+  Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), type.getElementType());
+  rewriter.replaceOp(op, linalg::TransposeOp::create(rewriter, loc, swapped.getResult(), empty, order)->getResult(0));
+}
+
 namespace {
 struct FormContractsPass final : PassWithModels<impl::FormContractsPassBase<FormContractsPass>> {
   using PassWithModels::PassWithModels;
@@ -57,7 +95,12 @@ struct FormContractsPass final : PassWithModels<impl::FormContractsPassBase<Form
       if (ContractOp contract = formContract(rewriter, op, *resolved))
         rewriter.replaceOp(op, contract.getResult());
     if (failed(fuseEpilogues(getOperation())))
-      signalPassFailure();
+      return signalPassFailure();
+    SmallVector<ContractOp> contracts;
+    getOperation()->walk([&](ContractOp op) { contracts.push_back(op); });
+    for (ContractOp op : contracts)
+      if (isBetterSwapped(op, *resolved))
+        swapSides(rewriter, op);
   }
 };
 } // namespace

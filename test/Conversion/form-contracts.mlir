@@ -61,3 +61,35 @@ func.func @dynamic(%x: tensor<?x8xf32>, %w: tensor<8x6xf32>, %acc: tensor<?x6xf3
   %y = linalg.matmul ins(%x, %w : tensor<?x8xf32>, tensor<8x6xf32>) outs(%acc : tensor<?x6xf32>) -> tensor<?x6xf32>
   return %y : tensor<?x6xf32>
 }
+
+// Of two activations that lie along the reduction, the smaller one is what is transposed later: rows become columns.
+// CHECK-LABEL: func @swapped
+//  CHECK-SAME:   %[[X:.*]]: tensor<16x128xf32>, %[[Y:.*]]: tensor<96x128xf32>, %[[BIAS:.*]]: tensor<96xf32>
+//       CHECK:   %[[T:.*]] = lowbit.contract [#[[NK:.*]], #[[MK:.*]], #[[NM:.*]], #[[N:.*]]] lhs(%[[Y]] : tensor<96x128xf32>) rhs(%[[X]] : tensor<16x128xf32>) outs(%{{.*}} : tensor<96x16xf32>) epilogue(%[[BIAS]] : tensor<96xf32>)
+//       CHECK:     arith.addf
+//       CHECK:   linalg.transpose ins(%[[T]] : tensor<96x16xf32>) outs(%{{.*}} : tensor<16x96xf32>) permutation = [1, 0]
+func.func @swapped(%x: tensor<16x128xf32>, %y: tensor<96x128xf32>, %bias: tensor<96xf32>) -> tensor<16x96xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<16x96xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<16x96xf32>) -> tensor<16x96xf32>
+  %p = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %y : tensor<16x128xf32>, tensor<96x128xf32>) outs(%init : tensor<16x96xf32>) -> tensor<16x96xf32>
+  %r = linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %bias : tensor<16x96xf32>, tensor<96xf32>) outs(%e : tensor<16x96xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<16x96xf32>
+  return %r : tensor<16x96xf32>
+}
+
+// Not where rows would leave lanes empty, nor where the left side is as large as the right.
+// CHECK-LABEL: func @not_swapped
+//       CHECK:   lowbit.contract {{.*}} lhs(%{{.*}} : tensor<15x128xf32>)
+//       CHECK:   lowbit.contract {{.*}} lhs(%{{.*}} : tensor<64x128xf32>)
+//   CHECK-NOT:   linalg.transpose
+//       CHECK:   return
+func.func @not_swapped(%x: tensor<15x128xf32>, %v: tensor<64x128xf32>, %y: tensor<96x128xf32>, %a: tensor<15x96xf32>, %b: tensor<64x96xf32>) -> (tensor<15x96xf32>, tensor<64x96xf32>) {
+  %0 = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%x, %y : tensor<15x128xf32>, tensor<96x128xf32>) outs(%a : tensor<15x96xf32>) -> tensor<15x96xf32>
+  %1 = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%v, %y : tensor<64x128xf32>, tensor<96x128xf32>) outs(%b : tensor<64x96xf32>) -> tensor<64x96xf32>
+  return %0, %1 : tensor<15x96xf32>, tensor<64x96xf32>
+}

@@ -49,7 +49,9 @@ def FormContractsPass : Pass<"lowbit-form-contracts"> {
   let summary = "Turn products of floats into lowbit.contract, so that they are cut for the target as products of codes are";
   let description = [{
     A matmul of f32, f16 or bf16 (a named op or a generic of that form) that the target has register tiles for becomes `lowbit.contract` without
-    schemes, and what reads it elementwise becomes its epilogue. Constant right sides are packed when the contraction is cut.
+    schemes, and what reads it elementwise becomes its epilogue. Constant right sides are packed when the contraction is cut; others are
+    transposed at run time. Where both sides lie along the reduction and there are few rows, the sides are swapped and the result is transposed,
+    so that less moves.
 
     Left as they are: what is marked `lowbit.exact`; convolutions; and products of two activations whose right side is small for each step
     of the outer loops, as in attention: `lowbit-fuse-rows` computes them row by row with the softmax between them.
@@ -59,6 +61,13 @@ def FormContractsPass : Pass<"lowbit-form-contracts"> {
     %1 = linalg.generic … ins(%0, %bias : tensor<128x1536xf32>, tensor<1536xf32>) … arith.addf
     // ==>
     %1 = lowbit.contract … lhs(%x : tensor<128x384xf32>) rhs(%w : tensor<384x1536xf32>) … epilogue(%bias : tensor<1536xf32>) { … arith.addf }
+    ```
+
+    ```text
+    %0 = linalg.generic {… (m, k), (n, k), (m, n) …} ins(%x, %y : tensor<64x384xf32>, tensor<1536x384xf32>) …
+    // ==>
+    %t = lowbit.contract [… (n, k), (m, k), (n, m) …] lhs(%y : tensor<1536x384xf32>) rhs(%x : tensor<64x384xf32>) … -> tensor<1536x64xf32>
+    %0 = linalg.transpose ins(%t : tensor<1536x64xf32>) outs(… : tensor<64x1536xf32>) permutation = [1, 0]
     ```
   }];
   let options = [Option<"target", "target", "std::string", "\"\"", "Target to form them for; without it the module's `lowbit.target`.">];

@@ -79,6 +79,7 @@ SWEEPS = {
     "types": [Case(9, 37, 19, lhs, rhs, constant) for lhs, rhs, constant in itertools.product(TYPES, TYPES, (False, True))],
     "layouts": [Case(9, n, k, element, element, constant, transposed, batch) for element, constant, transposed, (n, k), batch in itertools.product(
         ("f32", "bf16"), (False, True), (False, True), ((37, 19), (48, 64)), (0, 3))],
+    "swapped": [Case(m, n, k, element, element, False, True) for element in TYPES for m, n, k in ((16, 96, 128), (64, 400, 384), (32, 131, 257))],
     "tiles": [Case(64, 96, 64, element, element, False, transposed) for element in TYPES for transposed in (False, True)],
 }
 
