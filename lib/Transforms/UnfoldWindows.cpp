@@ -1,6 +1,7 @@
 //===- UnfoldWindows.cpp - convolutions of codes as matmuls ----------------===//
 // Law: every product of the convolution is one of the matmul, and none besides; sums of integers have no order, so no bit changes.
 
+#include "WindowRuns.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Constants.h"
@@ -16,13 +17,8 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_UNFOLDWINDOWSPASS
 #include "lowbit/Transforms/Passes.h.inc"
 
-namespace {
-using Groups = SmallVector<ReassociationIndices>;
-
-ArrayRef<int64_t> getShape(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
-
 /// A constant of another shape; null when it is of a kind that has no such.
-ElementsAttr reshapeConstant(ElementsAttr elements, RankedTensorType type) {
+static ElementsAttr reshapeConstant(ElementsAttr elements, RankedTensorType type) {
   if (auto resource = dyn_cast_or_null<DenseResourceElementsAttr>(elements))
     return DenseResourceElementsAttr::get(type, resource.getRawHandle());
   if (auto text = dyn_cast_or_null<DenseStringElementsAttr>(elements))
@@ -32,13 +28,12 @@ ElementsAttr reshapeConstant(ElementsAttr elements, RankedTensorType type) {
   return {};
 }
 
-/// `value` with the axes of each group as one. Constants stay constants.
-Value collapse(OpBuilder &builder, Value value, const Groups &groups) {
+Value collapseAxes(OpBuilder &builder, Value value, ArrayRef<ReassociationIndices> groups) {
   SmallVector<int64_t> shape;
   for (const ReassociationIndices &group : groups) {
     int64_t &size = shape.emplace_back(1);
     for (int64_t axis : group)
-      size *= getShape(value)[axis];
+      size *= cast<RankedTensorType>(value.getType()).getDimSize(axis);
   }
   auto type = cast<RankedTensorType>(value.getType()).clone(shape);
   if (type == value.getType())
@@ -50,6 +45,11 @@ Value collapse(OpBuilder &builder, Value value, const Groups &groups) {
       return arith::ConstantOp::create(builder, value.getLoc(), makeResource(type, "codes", *codes));
   return builder.createOrFold<tensor::CollapseShapeOp>(value.getLoc(), type, value, groups);
 }
+
+namespace {
+using Groups = SmallVector<ReassociationIndices>;
+
+ArrayRef<int64_t> getShape(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
 /// A copy of one element of `source`, at the index `exprs`, to every index of `shape`.
 struct Copy {
@@ -75,7 +75,7 @@ void mergeRun(OpBuilder &builder, Copy &copy) {
   for (int64_t axis = 0; axis < rank - 1; ++axis)
     groups.push_back({axis});
   groups.back().push_back(rank - 1);
-  copy.source = collapse(builder, copy.source, groups);
+  copy.source = collapseAxes(builder, copy.source, groups);
   int64_t channels = copy.shape.pop_back_val();
   copy.shape.back() *= channels;
   copy.exprs.pop_back();
@@ -250,7 +250,7 @@ StringRef Windows::checkEpilogue() {
 Value Windows::gather(OpBuilder &builder) {
   Value source = op.getLhs();
   if (std::optional<Groups> found = findGroups(lhsMap, getShape(source), aroundGroups(rows, window)))
-    return collapse(builder, source, *found);
+    return collapseAxes(builder, source, *found);
 
   // At least one loop for rows and one for the window.
   SmallVector<int64_t> shape;
@@ -283,7 +283,7 @@ Value Windows::gather(OpBuilder &builder) {
   auto copy =
       linalg::GenericOp::create(builder, loc, empty.getType(), copied.source, empty, maps, iterators,
                                 [](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, elements[0]); });
-  return collapse(builder, copy.getResult(0), parts);
+  return collapseAxes(builder, copy.getResult(0), parts);
 }
 
 /// One scale for all codes, or one for each column.
@@ -298,7 +298,7 @@ SchemeAttr Windows::getScheme(SchemeAttr scheme, Value scales, Value zeros, Arra
 Value Windows::collapseScale(OpBuilder &builder, Value scales, const Groups &groups) const {
   if (!scales)
     return scales;
-  return collapse(builder, scales, cast<ShapedType>(scales.getType()).getNumElements() == 1 ? Groups() : groups);
+  return collapseAxes(builder, scales, cast<ShapedType>(scales.getType()).getNumElements() == 1 ? Groups() : groups);
 }
 
 std::pair<Value, AffineMap> Windows::collapseEpilogue(OpBuilder &builder, Value operand, AffineMap map) {
@@ -308,13 +308,13 @@ std::pair<Value, AffineMap> Windows::collapseEpilogue(OpBuilder &builder, Value 
     n.insert(n.begin(), builder.getAffineDimExpr(3));
   auto makeMap = [&](ArrayRef<AffineExpr> exprs) { return AffineMap::get(groups.empty() ? 3 : 4, 0, exprs, builder.getContext()); };
   if (loops.empty())
-    return {collapse(builder, operand, {}), makeMap({})};
+    return {collapseAxes(builder, operand, {}), makeMap({})};
   if (groups.empty() && loops == columns)
-    return {collapse(builder, operand, {llvm::to_vector<2>(llvm::seq<int64_t>(0, map.getNumResults()))}), makeMap(n)};
+    return {collapseAxes(builder, operand, {llvm::to_vector<2>(llvm::seq<int64_t>(0, map.getNumResults()))}), makeMap(n)};
   if (std::optional<Groups> found = groups.empty() ? std::nullopt : findGroups(map, getShape(operand), {groups, columns}))
-    return {collapse(builder, operand, *found), makeMap(n)};
+    return {collapseAxes(builder, operand, *found), makeMap(n)};
   llvm::append_range(m, n);
-  return {collapse(builder, operand, *findResultGroups(map, operand)), makeMap(m)};
+  return {collapseAxes(builder, operand, *findResultGroups(map, operand)), makeMap(m)};
 }
 
 Value Windows::unfold(RewriterBase &rewriter) {
@@ -347,9 +347,9 @@ Value Windows::unfold(RewriterBase &rewriter) {
 Value Windows::build(RewriterBase &rewriter, Value lhs, const Groups &rhsAxes, ArrayRef<int64_t> rhsBlock, const Groups &resultAxes,
                      ValueRange operands, ArrayRef<AffineMap> maps) {
   Location loc = op.getLoc();
-  Value init = collapse(rewriter, op.getInit(), resultAxes);
+  Value init = collapseAxes(rewriter, op.getInit(), resultAxes);
   auto built = ContractOp::create(rewriter, loc, init.getType(), lhs, collapseScale(rewriter, op.getLhsScales(), {}),
-                                  collapseScale(rewriter, op.getLhsZeros(), {}), collapse(rewriter, op.getRhs(), rhsAxes),
+                                  collapseScale(rewriter, op.getLhsZeros(), {}), collapseAxes(rewriter, op.getRhs(), rhsAxes),
                                   collapseScale(rewriter, op.getRhsScales(), rhsAxes), collapseScale(rewriter, op.getRhsZeros(), rhsAxes),
                                   init, operands, rewriter.getAffineMapArrayAttr(maps),
                                   getScheme(op.getLhsSchemeAttr(), op.getLhsScales(), op.getLhsZeros(), {}),
@@ -397,14 +397,14 @@ Value Windows::squeeze(RewriterBase &rewriter) {
     maps.push_back(AffineMap::get(numLoops, 0, exprs, rewriter.getContext()));
     return exprs.empty() ? Groups() : axes;
   };
-  Value lhs = collapse(rewriter, op.getLhs(), squeezeMap(op.getLhsMap()));
+  Value lhs = collapseAxes(rewriter, op.getLhs(), squeezeMap(op.getLhsMap()));
   Groups rhsAxes = squeezeMap(op.getRhsMap()), resultAxes = squeezeMap(op.getResultMap());
   SmallVector<int64_t> block;
   for (AffineExpr expr : maps[1].getResults())
     block.push_back(maps[2].getResultPosition(expr).has_value());
   SmallVector<Value> operands;
   for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
-    operands.push_back(collapse(rewriter, operand, squeezeMap(op.getMap(3 + i))));
+    operands.push_back(collapseAxes(rewriter, operand, squeezeMap(op.getMap(3 + i))));
   return build(rewriter, lhs, rhsAxes, block, resultAxes, operands, maps);
 }
 
@@ -425,6 +425,12 @@ struct UnfoldWindowsPass final : impl::UnfoldWindowsPassBase<UnfoldWindowsPass> 
     });
     IRRewriter rewriter(&getContext());
     for (ContractOp op : convolutions) {
+      if (StringRef why = Windows(op).sortLoops(); !why.empty()) {
+        refuse(op, why);
+        continue;
+      }
+      if (ContractOp gathered = gatherRuns(rewriter, op, *resolved))
+        op = gathered;
       Windows windows(op);
       if (StringRef why = windows.sortLoops(); why.empty())
         rewriter.replaceOp(op, windows.rewrite(rewriter));

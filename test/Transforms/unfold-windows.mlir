@@ -11,26 +11,26 @@
 #row = affine_map<(h, w, o, i, j, c) -> (h, o)>
 
 // A row of the window is one run of bytes; the kernel stays a constant.
-// CHECK-DAG:   #[[GATHER:.*]] = affine_map<(d0, d1, d2, d3) -> (d0 + d2, d1 * 3 + d3)>
+// CHECK-DAG:   #[[GATHER:.*]] = affine_map<(d0, d1, d2, d3) -> (d0 + d2, d1 * 4 + d3)>
 // CHECK-LABEL: func @window
-//       CHECK:   %[[IMAGE:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0], [1, 2]] : tensor<7x9x3xi8> into tensor<7x27xi8>
-//       CHECK:   %[[COPY:.*]] = linalg.generic {indexing_maps = [#[[GATHER]], {{.*}}ins(%[[IMAGE]] : tensor<7x27xi8>) outs(%{{.*}} : tensor<6x8x2x6xi8>)
-//       CHECK:   %[[ROWS:.*]] = tensor.collapse_shape %[[COPY]] {{\[\[}}0, 1], [2, 3]] : tensor<6x8x2x6xi8> into tensor<48x12xi8>
+//       CHECK:   %[[IMAGE:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0], [1, 2]] : tensor<7x9x4xi8> into tensor<7x36xi8>
+//       CHECK:   %[[COPY:.*]] = linalg.generic {indexing_maps = [#[[GATHER]], {{.*}}ins(%[[IMAGE]] : tensor<7x36xi8>) outs(%{{.*}} : tensor<6x8x2x8xi8>)
+//       CHECK:   %[[ROWS:.*]] = tensor.collapse_shape %[[COPY]] {{\[\[}}0, 1], [2, 3]] : tensor<6x8x2x8xi8> into tensor<48x16xi8>
 //       CHECK:   %[[SCALE:.*]] = arith.constant dense<5.000000e-01> : tensor<f32>
-//       CHECK:   %[[KERNEL:.*]] = arith.constant dense<1> : tensor<12x5xi8>
+//       CHECK:   %[[KERNEL:.*]] = arith.constant dense<1> : tensor<16x5xi8>
 //       CHECK:   %[[SCALES:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0, 1, 2], [3]] : tensor<1x1x1x5xf32> into tensor<1x5xf32>
-//       CHECK:   lhs(%[[ROWS]] scales %[[SCALE]] <#lowbit.uint<8>> : tensor<48x12xi8>, tensor<f32>)
-//  CHECK-SAME:   rhs(%[[KERNEL]] scales %[[SCALES]] <#lowbit.int<8>, block = [0, 1]> : tensor<12x5xi8>, tensor<1x5xf32>)
+//       CHECK:   lhs(%[[ROWS]] scales %[[SCALE]] <#lowbit.uint<8>> : tensor<48x16xi8>, tensor<f32>)
+//  CHECK-SAME:   rhs(%[[KERNEL]] scales %[[SCALES]] <#lowbit.int<8>, block = [0, 1]> : tensor<16x5xi8>, tensor<1x5xf32>)
 //  CHECK-SAME:   epilogue(%{{.*}} : tensor<5xf32>)
 //       CHECK:   tensor.expand_shape {{.*}} {{\[\[}}0, 1], [2]] output_shape [6, 8, 5] : tensor<48x5xf32> into tensor<6x8x5xf32>
 // REFERENCE-LABEL: func @window
 //   REFERENCE-NOT:   linalg.generic
-func.func @window(%x: tensor<7x9x3xi8>, %s: tensor<1x1x1x5xf32>, %bias: tensor<5xf32>, %init: tensor<6x8x5xf32>) -> tensor<6x8x5xf32> {
-  %k = arith.constant dense<1> : tensor<2x2x3x5xi8>
+func.func @window(%x: tensor<7x9x4xi8>, %s: tensor<1x1x1x5xf32>, %bias: tensor<5xf32>, %init: tensor<6x8x5xf32>) -> tensor<6x8x5xf32> {
+  %k = arith.constant dense<1> : tensor<2x2x4x5xi8>
   %sx = arith.constant dense<0.5> : tensor<1x1x1xf32>
   %r = lowbit.contract [#window, #kernel, #image, #channel]
-    lhs(%x scales %sx <#lowbit.uint<8>, block = [0, 0, 0]> : tensor<7x9x3xi8>, tensor<1x1x1xf32>)
-    rhs(%k scales %s <#lowbit.int<8>, block = [0, 0, 0, 1]> : tensor<2x2x3x5xi8>, tensor<1x1x1x5xf32>)
+    lhs(%x scales %sx <#lowbit.uint<8>, block = [0, 0, 0]> : tensor<7x9x4xi8>, tensor<1x1x1xf32>)
+    rhs(%k scales %s <#lowbit.int<8>, block = [0, 0, 0, 1]> : tensor<2x2x4x5xi8>, tensor<1x1x1x5xf32>)
     outs(%init : tensor<6x8x5xf32>) epilogue(%bias : tensor<5xf32>) {
   ^bb0(%sum: f32, %b: f32):
     %0 = arith.addf %sum, %b : f32

@@ -374,7 +374,8 @@ def UnfoldWindowsPass : Pass<"lowbit-unfold-windows"> {
     An integer contraction whose left codes are indexed by sums of loops, or that sums over several, becomes a matmul: a row is a place of the result, the
     reduction is the window with its channels, in the order of the right codes. Left codes are copied window by window, unless windows do not
     overlap and leave nothing out (1 by 1, stride 1), where a reshape will do; `lowbit-lower-contract` looks through copies it can do without.
-    A constant right side stays a constant. Groups of channels have a matmul each. Where each channel has a window of its own, only the loops that run
+    A constant right side stays a constant. Where few channels do not fill dot products, rows of windows become channels first, once for all rows of
+    the result, and weights of zero fill them up. Groups of channels have a matmul each. Where each channel has a window of its own, only the loops that run
     once are left out: vectors lie along the channels. Sums are exact, so no bit changes.
 
     Left alone, with a remark that says why: convolutions with channels before the places in the result, or with scales of
@@ -392,6 +393,16 @@ def UnfoldWindowsPass : Pass<"lowbit-unfold-windows"> {
     %m = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
       lhs(%a … : tensor<35x27xi8>) rhs(%b … : tensor<27x8xi8>) …
     %r = tensor.expand_shape %m [[0, 1], [2]] output_shape [7, 5, 8] : tensor<35x8xi32> into tensor<7x5x8xi32>
+    ```
+
+    And where %w is a constant, before that:
+
+    ```text
+    %wide = tensor.pad %image low[0, 0] high[0, 3] … : tensor<9x21xi8> to tensor<9x24xi8>
+    %rows = linalg.generic {indexing_maps = [affine_map<(h, w, c) -> (h, w * 3 + c)>, affine_map<(h, w, c) -> (h, w, c)>], …}
+      ins(%wide : tensor<9x24xi8>) outs(%empty : tensor<9x5x12xi8>) { … linalg.yield %in : i8 } -> tensor<9x5x12xi8>
+    %r = lowbit.contract [affine_map<(h, w, o, i, c) -> (h + i, w, c)>, affine_map<(h, w, o, i, c) -> (i, c, o)>, …]
+      lhs(%rows … : tensor<9x5x12xi8>) rhs(%filled … : tensor<3x12x8xi8>) …
     ```
   }];
   let options = [Option<"target", "target", "std::string", "\"\"", "Target to compile for; without it the module's `lowbit.target`.">];
