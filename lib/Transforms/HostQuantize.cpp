@@ -3,6 +3,7 @@
 #include "lowbit/Transforms/HostQuantize.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
+#include <limits>
 
 namespace mlir::lowbit {
 
@@ -16,6 +17,32 @@ HostQuantizer::HostQuantizer(SchemeAttr scheme)
     double first = format.isSigned() ? llvm::minIntN(width) : 0, last = format.isSigned() ? llvm::maxIntN(width) : llvm::maxUIntN(width);
     firstZero = std::max<double>(first, smallest);
     lastZero = std::min<double>(last, largest);
+  }
+  if (format.getWidth() <= 8)
+    buildTables();
+}
+
+/// Formats are called through an interface and may be slow; a search asks them for every weight again and again.
+void HostQuantizer::buildTables() {
+  auto encodeOrder = [&](int64_t order) {
+    auto bits = static_cast<int32_t>(order);
+    return format.encode(llvm::bit_cast<float>(bits ^ (bits >> 31 & 0x7fffffff)), 0);
+  };
+  for (uint64_t code = 0; code < uint64_t(1) << format.getWidth(); ++code)
+    levels.push_back(format.decode(code));
+  constexpr float kEnd = std::numeric_limits<float>::infinity();
+  int64_t last = getOrder(kEnd);
+  for (int64_t start = getOrder(-kEnd); start <= last;) {
+    uint64_t code = encodeOrder(start);
+    starts.push_back(static_cast<int32_t>(start));
+    codes.push_back(code);
+    // The first real behind that has another code.
+    int64_t same = start, other = last + 1;
+    while (other - same > 1) {
+      int64_t middle = (same + other) / 2;
+      (encodeOrder(middle) == code ? same : other) = middle;
+    }
+    start = other;
   }
 }
 

@@ -7,6 +7,7 @@
 #define LOWBIT_TRANSFORMS_HOSTQUANTIZE_H
 
 #include "lowbit/IR/Lowbit.h"
+#include "llvm/ADT/bit.h"
 
 namespace mlir::lowbit {
 
@@ -31,21 +32,36 @@ public:
   /// The zero point that a block from `low` on gets with `scale`.
   int64_t computeZero(float low, float scale) const;
   uint64_t encode(float real, HostScale scale) const {
-    return format.encode(isReciprocal ? real * (1.0f / scale.scale) : real / scale.scale, scale.zero);
+    float scaled = isReciprocal ? real * (1.0f / scale.scale) : real / scale.scale;
+    if (starts.empty() || scale.zero != 0)
+      return format.encode(scaled, scale.zero);
+    return codes[std::upper_bound(starts.begin() + 1, starts.end(), getOrder(scaled)) - starts.begin() - 1];
   }
   double decode(uint64_t code, HostScale scale) const {
-    return (format.decode(code) - static_cast<double>(scale.zero)) * static_cast<double>(scale.scale);
+    double level = levels.empty() ? format.decode(code) : levels[code & (levels.size() - 1)];
+    return (level - static_cast<double>(scale.zero)) * static_cast<double>(scale.scale);
   }
   /// The real that `real` becomes.
   double round(float real, HostScale scale) const { return decode(encode(real, scale), scale); }
 
 private:
+  /// Integers in the order of the floats, -0 before 0.
+  static int32_t getOrder(float real) {
+    auto bits = llvm::bit_cast<int32_t>(real);
+    return bits ^ (bits >> 31 & 0x7fffffff);
+  }
+  void buildTables();
+
   SchemeAttr scheme;
   NumberFormatAttrInterface format;
   FloatType scaleType;
   bool isReciprocal;
   float smallest, largest, tiniest;
   double firstZero = 0, lastZero = 0;
+  /// For formats of at most 8 bits, what `format.encode` says: where each code's reals start, in order, and the code. And the level of each code.
+  std::vector<int32_t> starts;
+  std::vector<uint64_t> codes;
+  std::vector<double> levels;
 };
 
 } // namespace mlir::lowbit
