@@ -61,6 +61,7 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   buildVectorCleanupPipeline(pm);
   pm.addPass(createExpandCopiesPass());
   pm.addPass(createVectorizePass());
+  pm.addPass(createLowerDotProductsPass()); // of products that stayed linalg until now
   pm.addPass(createApproximateMathPass());
   pm.addPass(memref::createFoldMemRefAliasOpsPass()); // loops over threads must see which part of a buffer is whose
   cleanUp(pm);

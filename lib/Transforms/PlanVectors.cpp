@@ -16,8 +16,7 @@ Operation *getCombiner(linalg::LinalgOp op, unsigned i) {
   return combiners.front();
 }
 
-/// Whether lanes may be combined in another order than the loop's.
-static bool isReorderable(Operation *combiner) {
+bool isReorderable(Operation *combiner) {
   if (!combiner)
     return false;
   if (isa<arith::AddIOp, arith::MulIOp, arith::MaxSIOp, arith::MaxUIOp, arith::MinSIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp,
@@ -30,8 +29,7 @@ static bool isReorderable(Operation *combiner) {
 
 static int64_t getLoopSize(linalg::LinalgOp op, unsigned dim) { return op.getStaticLoopRanges()[dim]; }
 
-/// Whether neighbours along `dim` are neighbours in memory, or the operand does not depend on `dim`.
-static bool isUnitStrideOrInvariant(linalg::LinalgOp op, OpOperand &operand, unsigned dim) {
+bool isUnitStrideOrInvariant(linalg::LinalgOp op, OpOperand &operand, unsigned dim) {
   AffineMap map = op.getMatchingIndexingMap(&operand);
   if (!map.isFunctionOfDim(dim))
     return true;

@@ -42,14 +42,29 @@ FailureOr<LaneIndices> getLaneIndices(affine::AffineApplyOp apply, unsigned dim,
 
 /// A movement of elements whose neighbours lie along `fromDim` in its operand and along `toDim` in its result: tiles of `rows` steps of
 /// `toDim` by `lanes` steps of `fromDim`. Where both sides have a short last dimension in common, its `unit` elements move together.
+/// `convert`, where it is not null, makes of each element what moves: one that is no larger.
 struct TransposePlan {
   unsigned fromDim, toDim;
   int64_t rows, lanes;
   std::optional<unsigned> unitDim;
   int64_t unit = 1;
+  Operation *convert = nullptr;
 };
 FailureOr<TransposePlan> planTranspose(linalg::LinalgOp op, QuantTargetAttrInterface target);
 void buildTransposeLoops(RewriterBase &rewriter, linalg::LinalgOp op, const TransposePlan &plan);
+
+/// A sum of products as the target's dot product has them: lanes along `laneDim`, groups along `depthDim`, of which `lhs` gives one to all
+/// lanes. A tile of `numRows` steps of `rowDim`, which share what `rhs` gives, by `numVectors` stays in registers.
+struct DotPlan {
+  DotProduct dot;
+  OpOperand *lhs, *rhs;
+  unsigned depthDim, laneDim;
+  std::optional<unsigned> rowDim;
+  int64_t numRows = 1, numVectors = 1;
+};
+FailureOr<DotPlan> planDots(linalg::LinalgOp op, QuantTargetAttrInterface target);
+/// `start`, if not null, is what sums start from, instead of what their buffer holds.
+void buildDotLoops(RewriterBase &rewriter, linalg::LinalgOp op, const DotPlan &plan, Value start);
 
 /// A sum over the last dimension that puts fields (bits, or bytes) side by side in words: `wordsPerStep` words are one register of fields.
 struct WordPlan {
@@ -62,6 +77,10 @@ void buildWordLoops(RewriterBase &rewriter, linalg::LinalgOp op, const WordPlan 
 
 /// The operation of the body that combines the accumulator of output `i` with something; null when there is no single one.
 Operation *getCombiner(linalg::LinalgOp op, unsigned i);
+/// Whether lanes may be combined in another order than the loop's.
+bool isReorderable(Operation *combiner);
+/// Whether neighbours along `dim` are neighbours in memory, or the operand does not depend on `dim`.
+bool isUnitStrideOrInvariant(linalg::LinalgOp op, OpOperand &operand, unsigned dim);
 
 } // namespace mlir::lowbit
 

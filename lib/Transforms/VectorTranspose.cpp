@@ -10,6 +10,17 @@
 
 namespace mlir::lowbit {
 
+/// Whether the body hands on its element, or what `convert`, if not null, makes of it.
+static bool isMovedElement(linalg::LinalgOp op, Operation *&convert) {
+  Value yielded = op.getBlock()->getTerminator()->getOperand(0), element = op.getBlock()->getArgument(0);
+  convert = nullptr;
+  if (op.getBlock()->getOperations().size() == 1)
+    return yielded == element;
+  convert = &op.getBlock()->front();
+  return op.getBlock()->getOperations().size() == 2 && OpTrait::hasElementwiseMappableTraits(convert) && convert->getNumResults() == 1 &&
+         convert->getNumOperands() == 1 && convert->getOperand(0) == element && yielded == convert->getResult(0);
+}
+
 /// The dimension that `map` has `place` results before its last one.
 static std::optional<unsigned> getDim(AffineMap map, unsigned place) {
   if (map.getNumResults() <= place)
@@ -34,18 +45,18 @@ static int64_t getPart(int64_t size, int64_t most) {
 }
 
 FailureOr<TransposePlan> planTranspose(linalg::LinalgOp op, QuantTargetAttrInterface target) {
+  TransposePlan plan{};
   if (!op.hasPureBufferSemantics() || op.getNumReductionLoops() != 0 || op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
-      op.getBlock()->getOperations().size() != 1)
+      !isMovedElement(op, plan.convert))
     return failure();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   auto from = dyn_cast<MemRefType>(op.getDpsInputs()[0].getType()), to = dyn_cast<MemRefType>(op.getDpsInits()[0].getType());
   bool isMove = maps[0].isPermutation() && maps[1].isPermutation() && from && to && from.isLastDimUnitStride() &&
-                to.isLastDimUnitStride() && from.hasStaticShape() &&
-                op.getBlock()->getTerminator()->getOperand(0) == op.getBlock()->getArgument(0);
-  if (!isMove || !from.getElementType().isIntOrFloat() || from.getElementTypeBitWidth() < 8)
+                to.isLastDimUnitStride() && from.hasStaticShape();
+  auto hasBytes = [](MemRefType type) { return type.getElementType().isIntOrFloat() && type.getElementTypeBitWidth() >= 8; };
+  if (!isMove || !hasBytes(from) || !hasBytes(to) || to.getElementTypeBitWidth() > from.getElementTypeBitWidth())
     return failure();
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
-  TransposePlan plan{};
   std::optional<unsigned> fromDim = getDim(maps[0], 0), toDim = getDim(maps[1], 0);
   if (fromDim && fromDim == toDim && areRowsContiguous(from) && areRowsContiguous(to)) {
     plan.unitDim = fromDim;
@@ -194,18 +205,22 @@ void buildTransposeLoops(RewriterBase &rewriter, linalg::LinalgOp op, const Tran
     moved[dim] = arith::AddIOp::create(rewriter, loc, ivs[dim], constant(steps));
     return moved;
   };
-  Type element = cast<MemRefType>(op.getDpsInputs()[0].getType()).getElementType();
-  auto type = VectorType::get({plan.lanes * plan.unit}, element);
-  auto units = VectorType::get({plan.lanes}, rewriter.getIntegerType(element.getIntOrFloatBitWidth() * plan.unit));
+  Type read = getElementTypeOrSelf(op.getDpsInputs()[0]), moved = getElementTypeOrSelf(op.getDpsInits()[0]);
+  auto getType = [&](Type element) { return VectorType::get({plan.lanes * plan.unit}, element); };
+  auto units = VectorType::get({plan.lanes}, rewriter.getIntegerType(moved.getIntOrFloatBitWidth() * plan.unit));
   SmallVector<Value> rows;
   for (int64_t i = 0; i < plan.rows; ++i) {
-    Value row = from.load(getIvs(plan.toDim, i), type);
+    Value row = from.load(getIvs(plan.toDim, i), getType(read));
+    if (plan.convert) {
+      OperationState state(loc, plan.convert->getName(), row, getType(moved), plan.convert->getAttrs());
+      row = rewriter.create(state)->getResult(0);
+    }
     rows.push_back(hasUnit ? vector::BitCastOp::create(rewriter, loc, units, row).getResult() : row);
   }
   SmallVector<Value> columns =
       isSquare ? transpose(rewriter, loc, rows, units.getElementTypeBitWidth()) : interleave(rewriter, loc, rows, plan.lanes, plan.lanes);
   for (auto [i, row] : llvm::enumerate(columns)) {
-    Value elements = hasUnit ? vector::BitCastOp::create(rewriter, loc, type, row).getResult() : row;
+    Value elements = hasUnit ? vector::BitCastOp::create(rewriter, loc, getType(moved), row).getResult() : row;
     to.store(getIvs(plan.fromDim, i * plan.lanes / plan.rows), elements);
   }
 }

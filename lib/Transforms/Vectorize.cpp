@@ -111,6 +111,13 @@ struct VectorizePass final : impl::VectorizePassBase<VectorizePass> {
         rewriter.eraseOp(op);
         continue;
       }
+      if (FailureOr<DotPlan> dots = planDots(op, target); succeeded(dots)) {
+        VectorPlan plan;
+        takeStarts(rewriter, op, plan, erased);
+        buildDotLoops(rewriter, op, *dots, plan.starts.front());
+        rewriter.eraseOp(op);
+        continue;
+      }
       std::string reason;
       FailureOr<VectorPlan> plan = planVectors(op, target, reason);
       if (failed(plan)) {

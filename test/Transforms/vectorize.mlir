@@ -242,6 +242,23 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     return
   }
 
+  // What is rounded on the way moves in its smaller type.
+  // CHECK-LABEL: func @rounded_transpose
+  //       CHECK:   %[[ROW:.*]] = vector.load %{{.*}} : memref<16x32xf32>, vector<16xf32>
+  //       CHECK:   arith.truncf %[[ROW]] : vector<16xf32> to vector<16xbf16>
+  //       CHECK-COUNT-64: vector.shuffle {{.*}} : vector<16xbf16>, vector<16xbf16>
+  //   CHECK-NOT:   memref.load
+  //       CHECK:   vector.store %{{.*}} : memref<32x16xbf16>, vector<16xbf16>
+  func.func @rounded_transpose(%x: memref<16x32xf32>, %y: memref<32x16xbf16>) {
+    linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, #map], iterator_types = ["parallel", "parallel"]}
+        ins(%x : memref<16x32xf32>) outs(%y : memref<32x16xbf16>) {
+    ^bb0(%a: f32, %o: bf16):
+      %0 = arith.truncf %a : f32 to bf16
+      linalg.yield %0 : bf16
+    }
+    return
+  }
+
   // Two rows become pairs: each round of interleaving stores whole vectors.
   // CHECK-LABEL: func @pairs
   //   CHECK-DAG:   %[[FLAT:.*]] = memref.collapse_shape %{{.*}} {{\[}}[0], [1, 2]] : memref<8x64x2xbf16> into memref<8x128xbf16>

@@ -179,7 +179,8 @@ def VectorizePass : Pass<"lowbit-vectorize"> {
     is computed once, before its loop. Sums over another dimension keep a tile of rows by vectors in registers, as large as
     the target of the module (`lowbit.target`) has; sums over the lanes' own dimension are reordered only where they say `fastmath<reassoc>`.
     A sum whose buffer was just set to a scalar starts from the scalar, and nothing is set.
-    Transposes move square tiles through registers. Bits, or bytes, put side by side in words are registers read as words. What is left over at the end of a row takes a shorter vector, or scalars where the size is not known.
+    Sums of products of bf16 become contractions in the shape of the target's dot product, where it has one (`lowbit-lower-dot-products`).
+    Transposes move square tiles through registers, converted to no larger elements on the way. Bits, or bytes, put side by side in words are registers read as words. What is left over at the end of a row takes a shorter vector, or scalars where the size is not known.
 
     ```text
     linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], …}

@@ -1,6 +1,7 @@
 """Inputs and comparisons of runner tests.
 
 near.py --make OUT.npz SEED NAME=SHAPE…     normal f32 values
+near.py --whole OUT.npz SEED NAME=SHAPE…    whole f32 values from -2 to 2
 near.py --sweep OUT.npz N                   x: N f32 values over many magnitudes, infinities and NaN among them
 near.py --floats OUT.npz N                  x: N f32 bit patterns at even distances, of both signs, from 2^-20 to 2^7
 near.py A.npz B.npz TOLERANCE               largest difference, relative to the largest value, at most TOLERANCE
@@ -19,6 +20,12 @@ def make(path: str, seed: str, *shapes: str) -> None:
         name, shape = text.split("=")
         arrays[name] = random.normal(size=[int(size) for size in shape.split("x")]).astype(np.float32)
     np.savez(path, **arrays)
+
+
+def whole(path: str, seed: str, *shapes: str) -> None:
+    random = np.random.default_rng(int(seed))
+    sizes = {name: [int(size) for size in text.split("x")] for name, text in (shape.split("=") for shape in shapes)}
+    np.savez(path, **{name: random.integers(-2, 3, size).astype(np.float32) for name, size in sizes.items()})
 
 
 def sweep(path: str, count: str) -> None:
@@ -61,6 +68,8 @@ def compare(left: str, right: str, tolerance: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--make":
         make(*sys.argv[2:])
+    elif sys.argv[1] == "--whole":
+        whole(*sys.argv[2:])
     elif sys.argv[1] == "--sweep":
         sweep(*sys.argv[2:])
     elif sys.argv[1] == "--floats":
