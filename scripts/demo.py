@@ -109,7 +109,7 @@ def main() -> int:
     add("w8a8-dynamic, Lowbit", dynamic)
     step("calibrating and quantizing: w8a8", start)
     batches = [{name: array[i] for name, array in calibration.items()} for i in range(len(calibration["ids"]))]
-    static = model.quantize("w8a8", stats=model.calibrate(batches))
+    static = model.quantize("w8a8", stats=model.calibrate(batches, mask="mask"))
     static.save(str(arguments.output / "minilm-w8a8.mlir"))
     add("w8a8, Lowbit", static)
 

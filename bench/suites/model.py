@@ -84,7 +84,10 @@ def ours(size: Size, recipe: str | None, threads: int = 1) -> Prepared:
     inputs = _inputs(size)
     try:
         if recipe is not None:
-            model = model.quantize(recipe, stats=None if "dynamic" in recipe else model.calibrate(size.calibration, progress=False))
+            stats = None
+            if "dynamic" not in recipe:
+                stats = model.calibrate(size.calibration, recipe=recipe, mask="mask", progress=False)
+            model = model.quantize(recipe, stats=stats)
         start = time.perf_counter()
         function = model.compile(target="host", threads=threads)
     except lowbit.Error as failure:

@@ -5,6 +5,7 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/GlobPattern.h"
 
 namespace mlir::lowbit {
@@ -123,13 +124,25 @@ static Algorithm *addAlgorithm(OpPassManager &pm, const AlgorithmRecipe &algorit
   return added;
 }
 
-LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath) {
+LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath, Location loc) {
+  bool hasMoments = !statisticsPath.empty() && llvm::sys::fs::exists(getMomentsPath(statisticsPath));
+  std::string left;
   for (const AlgorithmRecipe &algorithm : recipe.algorithms) {
-    Algorithm *added = addAlgorithm(pm, algorithm);
+    OpPassManager alone(ModuleOp::getOperationName());
+    Algorithm *added = addAlgorithm(alone, algorithm);
     if (!added)
       return failure();
+    if (algorithm.isOptional && added->needsMoments() && !hasMoments) {
+      left += (left.empty() ? "`" : ", `") + algorithm.name + "`";
+      continue;
+    }
+    added = addAlgorithm(pm, algorithm);
     added->setInputs(algorithm.pattern, statisticsPath);
   }
+  if (!left.empty())
+    remark::missed(loc, remark::RemarkOpts::name("ptq").category("lowbit").function("module"))
+        << remark::add("recipe `{0}`: {1} left out, which need statistics with second moments", recipe.name, left)
+        << remark::suggest("calibrate with this recipe, and give the statistics");
   return success();
 }
 

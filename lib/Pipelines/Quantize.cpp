@@ -13,7 +13,8 @@ namespace mlir::lowbit {
 #include "lowbit/Pipelines/Passes.h.inc"
 
 /// `loaded` is what `recipe` says; without it, no algorithm is added. Failure after an error: an algorithm that is not there.
-static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, const Recipe *loaded) {
+static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, const Recipe *loaded,
+                                           LocationAttr loc) {
   pm.addPass(createNormalizeLinearsPass());
   pm.addPass(createNameSitesPass());
   SmoothQuantPassOptions smooth;
@@ -25,7 +26,7 @@ static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string 
   options.stats = stats;
   pm.addPass(createAssignSchemesPass(options));
   pm.addPass(createInsertQDQPass());
-  if (loaded && failed(addAlgorithms(pm, *loaded, stats)))
+  if (loaded && failed(addAlgorithms(pm, *loaded, stats, Location(loc))))
     return failure();
   pm.addPass(createRoundFloatsPass());
   // Sites that read one value by one scheme share its codes.
@@ -46,14 +47,14 @@ struct QuantizePass final : PassWithModels<impl::QuantizePassBase<QuantizePass>>
   void getDependentDialects(DialectRegistry &registry) const override {
     PassWithModels::getDependentDialects(registry);
     OpPassManager pm(ModuleOp::getOperationName());
-    (void)buildQuantizePipeline(pm, recipe, stats, nullptr); // algorithms use the dialects of the passes around them
+    (void)buildQuantizePipeline(pm, recipe, stats, nullptr, LocationAttr()); // algorithms use the dialects of the passes around them
     pm.getDependentDialects(registry);
   }
 
   void runOnOperation() override {
     OpPassManager pm(ModuleOp::getOperationName());
     FailureOr<Recipe> loaded = Recipe::load(recipe, getOperation().getLoc());
-    if (failed(loaded) || failed(buildQuantizePipeline(pm, recipe, stats, &*loaded)) || failed(runPipeline(pm, getOperation())))
+    if (failed(loaded) || failed(buildQuantizePipeline(pm, recipe, stats, &*loaded, getOperation().getLoc())) || failed(runPipeline(pm, getOperation())))
       signalPassFailure();
   }
 };

@@ -252,9 +252,9 @@ FailureOr<RecipeRule> readRule(const Node &node) {
   return rule;
 }
 
-/// `"gptq"`, or `{"use": "gptq", "match": "encoder.*", "damping": 0.01}`: keys besides `use` and `match` are options of the algorithm.
+/// `"gptq"`, or `{"use": "gptq", "match": "encoder.*", "damping": 0.01}`: keys besides `use`, `match` and `optional` are options of the algorithm.
 FailureOr<AlgorithmRecipe> readAlgorithm(const Node &node) {
-  AlgorithmRecipe algorithm{node.loc, {}, "*", {}};
+  AlgorithmRecipe algorithm{node.loc, {}, "*", {}, false};
   const Node *use = node.kind == Node::Mapping ? node.find("use") : &node;
   if (!use)
     return emitError(node.loc) << "the algorithm has no `use`; add its name, such as \"gptq\"";
@@ -267,6 +267,12 @@ FailureOr<AlgorithmRecipe> readAlgorithm(const Node &node) {
   for (const auto &[key, value] : node.fields) {
     if (key.text == "use" || key.text == "match")
       continue;
+    if (key.text == "optional") {
+      if (value.kind != Node::Word || (value.text != "true" && value.text != "false"))
+        return emitError(value.loc) << "`optional` is " << value.describe() << "; expected true or false";
+      algorithm.isOptional = value.text == "true";
+      continue;
+    }
     // These come from the recipe's own place in a pipeline.
     if (key.text == "sites" || key.text == "stats")
       return emitError(key.loc) << "`" << key.text << "` is no option that a recipe gives; sites are chosen by `match`";

@@ -65,8 +65,9 @@ template <typename GeneratedBase> struct AlgorithmPass : PassWithModels<Generate
   }
 };
 
-/// Adds the algorithms of `recipe` to `pm`, in its order. Failure after a located error: an unknown name or option.
-LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath);
+/// Adds the algorithms of `recipe` to `pm`, in its order. Optional ones that lack their data are left out, with a remark at `loc`. Failure
+/// after a located error: an unknown name or option.
+LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath, Location loc);
 
 /// Adds the patterns of the sites whose second moments the algorithms of `recipe` read.
 LogicalResult collectMomentPatterns(const Recipe &recipe, std::vector<std::string> &patterns);

@@ -58,6 +58,8 @@ struct AlgorithmRecipe {
   std::string pattern = "*";
   /// Options of its pass, as a pipeline has them: `damping=0.01 block=64`.
   std::string options;
+  /// Left out, with a remark, when it needs second moments and there are none.
+  bool isOptional = false;
 };
 
 struct Recipe {
