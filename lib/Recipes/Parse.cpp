@@ -274,7 +274,7 @@ FailureOr<AlgorithmRecipe> readAlgorithm(const Node &node) {
       continue;
     }
     // These come from the recipe's own place in a pipeline.
-    if (key.text == "sites" || key.text == "stats")
+    if (key.text == "sites" || key.text == "stats" || key.text == "recipe")
       return emitError(key.loc) << "`" << key.text << "` is no option that a recipe gives; sites are chosen by `match`";
     if (!value.isText() || value.text.empty() || StringRef(value.text).find_first_of(" {}\"'") != StringRef::npos)
       return emitError(value.loc) << "`" << key.text << "` is " << value.describe() << "; expected a number or a word";

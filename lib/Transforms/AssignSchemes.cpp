@@ -4,11 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "StaticScales.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Recipes/Recipe.h"
 #include "lowbit/Transforms/Passes.h"
 #include "lowbit/Transforms/Sites.h"
+#include "lowbit/Transforms/StaticScales.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::lowbit {
@@ -141,7 +141,6 @@ private:
       entries.set("scale", builder.getF32FloatAttr(fixed->scale));
       if (scheme->getZero())
         entries.set("zero", builder.getIntegerAttr(scheme->getZero(), fixed->zero));
-      site.op->removeAttr(kSmoothingAttr);
     }
     return entries.getDictionary(&getContext());
   }

@@ -174,7 +174,10 @@ struct FoldWeightsPass final : impl::FoldWeightsPassBase<FoldWeightsPass> {
     });
     if (result.wasInterrupted())
       return signalPassFailure();
-    getOperation()->walk([](Operation *op) { op->removeAttr(kOriginalAttr); });
+    getOperation()->walk([](Operation *op) {
+      op->removeAttr(kOriginalAttr);
+      op->removeAttr(kSmoothingAttr);
+    });
     eraseDead();
   }
 

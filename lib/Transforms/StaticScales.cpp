@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "StaticScales.h"
+#include "lowbit/Transforms/StaticScales.h"
 #include "lowbit/Formats/Build.h"
 #include "lowbit/Transforms/Sites.h"
 #include <cmath>
@@ -40,7 +40,7 @@ static StaticScale computeScale(std::pair<double, double> range, SchemeAttr sche
 }
 
 FailureOr<StaticScale> computeStaticScale(const Statistics &statistics, Operation *op, StringRef site, const QuantizableOperand &operand,
-                                          SchemeAttr scheme) {
+                                          SchemeAttr scheme, ArrayRef<float> factors) {
   std::string name = getObservedName(site, operand);
   const SiteStatistics *observed = statistics.lookup(name);
   if (!observed || observed->getCount() == 0) {
@@ -50,14 +50,19 @@ FailureOr<StaticScale> computeStaticScale(const Statistics &statistics, Operatio
       return computeScale(*fixed, scheme);
     return op->emitOpError() << "the statistics hold nothing of site `" << name << "`; calibrate this site, or keep it in float";
   }
-  auto factors = op->getAttrOfType<DenseF32ArrayAttr>(kSmoothingAttr);
-  if (!factors)
+  if (factors.empty())
     return computeScale(observed->getRange(scheme.getFormat(), !scheme.getZero()), scheme);
   std::optional<std::pair<double, double>> range = getSmoothedRange(*observed, factors, scheme);
   if (!range)
     return op->emitOpError() << "statistics of site `" << name
                              << "` have no state for each smoothed channel; calibrate with axes `channel`";
   return computeScale(*range, scheme);
+}
+
+FailureOr<StaticScale> computeStaticScale(const Statistics &statistics, Operation *op, StringRef site, const QuantizableOperand &operand,
+                                          SchemeAttr scheme) {
+  auto factors = op->getAttrOfType<DenseF32ArrayAttr>(kSmoothingAttr);
+  return computeStaticScale(statistics, op, site, operand, scheme, factors ? factors.asArrayRef() : ArrayRef<float>());
 }
 
 } // namespace mlir::lowbit

@@ -3,18 +3,31 @@
 #ifndef LOWBIT_PTQ_SMOOTHQUANT_TD
 #define LOWBIT_PTQ_SMOOTHQUANT_TD
 
-include "mlir/Pass/PassBase.td"
+include "lowbit/PTQ/Algorithm.td"
 
-def SmoothQuantPass : Pass<"lowbit-ptq-smooth-quant", "::mlir::ModuleOp"> {
+def SmoothQuantPass : Algorithm<"smooth-quant", [
+    Option<"strength", "strength", "std::string", /*default=*/"\"search\"", "From 0 to 1, or `search` for the best of each group of sites">,
+    Option<"steps", "steps", "int64_t", /*default=*/"20", "Strengths from 0 to 1 that a search tries, besides 0">,
+    Option<"recipe", "recipe", "std::string", /*default=*/"",
+           "Instead, before schemes are assigned: smooth the sites whose rule in this recipe says `smooth`">,
+  ]> {
   let summary = "Move the spread of activation channels into the weights";
   let description = [{
-    SmoothQuant (Xiao et al., 2023, arXiv:2211.10438) for sites whose rule says `smooth`, a strength from 0 to 1. Every channel `k` of
-    an activation is divided by `s[k]` and the rows of the weights that read it are multiplied by it, with
-    `s[k] = max |x[k]|^strength / max |w[k]|^(1 - strength)` over all linears that share the activation, brought to a geometric mean of one.
-    In exact arithmetic nothing changes; in float only roundings do. Statistics must hold a state for each channel.
+    SmoothQuant (Xiao et al., 2023, arXiv:2211.10438). Every channel `k` of an activation is divided by `s[k]` and the rows of the weights that
+    read it are multiplied by it, with `s[k] = max |x[k]|^strength / max |w[k]|^(1 - strength)` over all linears that share the activation,
+    brought to a geometric mean of one. In exact arithmetic nothing changes; in float only roundings do. Statistics must hold a state
+    for each channel.
 
-    Cost: one multiplication an element, which fuses with what makes or quantizes the activation. It hurts where weights already
-    have the wider spread: keep the strength low there.
+    As an algorithm of a recipe it weighs what outputs are off, by second moments: errors of weights, rounded by their own scheme, as
+    `tr(E^T H E)`, and of activations, whose channels are taken as normal and whose errors as independent. A group of sites whose outputs
+    would be off more stays as it was, with a remark. Static scales follow from the statistics. Factors are part of a constant that the
+    activation is multiplied by already, where there is one (a normalization's gamma), else a multiplication stays, which
+    fuses with what makes or quantizes the activation.
+
+    With `recipe` it smooths, before schemes are assigned, the sites whose rule says `smooth`, by that strength and without a second look.
+
+    Cost: `K^2 N` for each strength, over at most 512 outputs of a site. It hurts where weights already have the wider spread: keep
+    the strength low there, or let it search.
 
     ```mlir
     #map = affine_map<(m, n, k) -> (m, k)>
@@ -40,11 +53,6 @@ def SmoothQuantPass : Pass<"lowbit-ptq-smooth-quant", "::mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [
-    Option<"recipe", "recipe", "std::string", /*default=*/"", "A recipe's name, a file, or a document in place">,
-    Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, one state a channel">,
-  ];
-  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
 #endif

@@ -13,7 +13,8 @@
 namespace mlir::lowbit {
 
 constexpr StringLiteral kSchemesAttr = "lowbit.schemes";
-/// What `lowbit-ptq-smooth-quant` has multiplied each channel of the activation by; ranges of statistics follow.
+/// What each channel of the activation has been multiplied by since calibration; ranges and moments of statistics follow.
+/// `lowbit-fold-weights` removes it.
 constexpr StringLiteral kSmoothingAttr = "lowbit.smoothing";
 /// On a site whose codes an algorithm has chosen: the floats they stand for. `lowbit-fold-weights` removes it.
 constexpr StringLiteral kOriginalAttr = "lowbit.original_weight";
