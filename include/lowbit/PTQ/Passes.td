@@ -4,6 +4,7 @@
 #define LOWBIT_PTQ_PASSES_TD
 
 include "lowbit/PTQ/BiasCorrection.td"
+include "lowbit/PTQ/AWQ.td"
 include "lowbit/PTQ/GPTQ.td"
 include "lowbit/PTQ/ScaleSearch.td"
 include "lowbit/PTQ/SmoothQuant.td"
