@@ -1,5 +1,6 @@
-"""AWQ and SmoothQuant beside independent implementations in numpy: the same factors, codes and static scales."""
+"""AWQ, SmoothQuant and equalization beside independent implementations in numpy: the same factors, codes and static scales."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -109,3 +110,77 @@ def test_smooth_quant(tmp_path: Path, seed: int, strength: float) -> None:
     np.testing.assert_array_equal(read_codes(text, 8), codes)
     scales = [float(value) for value in re.findall(r"dense<([-+.e\d]+)> : tensor<f32>", text)]
     np.testing.assert_allclose(scales[0], np.abs(x * factors).max() / 127, rtol=1e-6)
+
+
+def make_chain(folder: Path, weights: list[np.ndarray], biases: list[np.ndarray]) -> lowbit.Module:
+    """Linears with bias and ReLU behind all but the last."""
+
+    def constant(values: np.ndarray) -> str:
+        return f"arith.constant dense<{json.dumps(values.astype(np.float64).tolist())}> : tensor<{'x'.join(map(str, values.shape))}xf32>"
+
+    body, value = [], "%x"
+    for i, (weight, bias) in enumerate(zip(weights, biases)):
+        ins, outs = weight.shape
+        result = f"tensor<{ROWS}x{outs}xf32>"
+        maps = "[affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>]"
+        body += [
+            f"%w{i} = {constant(weight)}",
+            f"%b{i} = {constant(bias)}",
+            f"%e{i} = tensor.empty() : {result}",
+            f"%f{i} = linalg.fill ins(%zero : f32) outs(%e{i} : {result}) -> {result}",
+            f"%m{i} = linalg.matmul ins({value}, %w{i} : tensor<{ROWS}x{ins}xf32>, tensor<{ins}x{outs}xf32>)",
+            f'outs(%f{i} : {result}) -> {result} loc("fc{i}")',
+            f'%y{i} = linalg.generic {{indexing_maps = {maps}, iterator_types = ["parallel", "parallel"]}}',
+            f"ins(%m{i}, %b{i} : {result}, tensor<{outs}xf32>) outs(%e{i} : {result}) {{",
+            "^bb0(%a: f32, %b: f32, %o: f32):",
+            "%sum = arith.addf %a, %b : f32",
+            f"%relu = arith.maximumf %sum, {'%lowest' if i + 1 == len(weights) else '%zero'} : f32",
+            f"linalg.yield %relu : f32 }} -> {result}",
+        ]
+        value = f"%y{i}"
+    text = "\n".join(body)
+    path = folder / "chain.mlir"
+    path.write_text(f"""
+func.func @main(%x: tensor<{ROWS}x{weights[0].shape[0]}xf32> {{lowbit.name = "x"}}) -> ({result} {{lowbit.name = "y"}}) {{
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant -1.0e30 : f32
+  {text}
+  return {value} : {result}
+}}""")
+    return lowbit.load(str(path))
+
+
+def equalize(weights: list[np.ndarray], biases: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    weights, biases = [weight.astype(np.float64) for weight in weights], [bias.astype(np.float64) for bias in biases]
+    for _ in range(20):
+        for i in range(len(weights) - 1):
+            s = np.sqrt(np.abs(weights[i]).max(axis=0) / np.abs(weights[i + 1]).max(axis=1))
+            weights[i], biases[i], weights[i + 1] = weights[i] / s, biases[i] / s, weights[i + 1] * s[:, None]
+    return weights, biases
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equalize(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = [5, 6, 7, 3]
+    weights = [
+        (rng.normal(size=(ins, outs)) * np.exp(1.5 * rng.normal(size=outs))).astype(np.float32) for ins, outs in itertools.pairwise(sizes)
+    ]
+    biases = [rng.normal(size=outs).astype(np.float32) for outs in sizes[1:]]
+    recipe = {"version": 1, "name": "t", "algorithms": ["equalize"], "rules": [{"weight": {"format": "int<8>", "per": "tensor"}}]}
+    model = make_chain(tmp_path, weights, biases).quantize(recipe)
+    model.save(tmp_path / "quantized.mlir", text=True)
+    text = (tmp_path / "quantized.mlir").read_text()
+    x = rng.normal(size=(ROWS, sizes[0])).astype(np.float32)
+    expected = x.astype(np.float64)
+    for weight, bias in zip(*equalize(weights, biases)):
+        scale = np.abs(weight).max() / 127
+        codes = np.rint(weight / scale)
+        (found,) = re.findall(rf"dense<(\[\[.*\]\])> : tensor<{weight.shape[0]}x{weight.shape[1]}xi8>", text)
+        # Ranges have settled to a thousandth, so that a code at a tie may fall to the other side.
+        assert np.abs(np.array(json.loads(found)) - codes).max() <= 1
+        assert (np.array(json.loads(found)) == codes).mean() > 0.9
+        expected = expected @ (codes * scale) + bias
+        expected = np.maximum(expected, 0) if weight.shape[1] != sizes[-1] else expected
+    y = model.compile(target="reference")(x=x)["y"]
+    assert np.abs(y - expected).max() < 0.02 * np.abs(expected).max()

@@ -5,6 +5,7 @@
 
 include "lowbit/PTQ/BiasCorrection.td"
 include "lowbit/PTQ/AWQ.td"
+include "lowbit/PTQ/Equalize.td"
 include "lowbit/PTQ/GPTQ.td"
 include "lowbit/PTQ/ScaleSearch.td"
 include "lowbit/PTQ/SmoothQuant.td"
