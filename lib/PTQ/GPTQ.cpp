@@ -30,7 +30,8 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
 
   LogicalResult improve(WeightSite &site) override {
     if (!(damping > 0) || !std::isfinite(damping) || block < 1)
-      return site.getOp()->emitOpError() << "gptq: damping is " << damping << " and block " << block << "; expected positive numbers";
+      return site.getOp()->emitOpError() << "gptq: damping is " << damping << " and block " << block.getValue()
+                                         << "; expected positive numbers";
     FailureOr<std::vector<float>> weight = site.readWeight();
     FailureOr<std::vector<HostScale>> scales = site.readScales();
     FailureOr<SecondMoments> moments = readMoments(site);

@@ -70,7 +70,11 @@ HostScale HostQuantizer::computeScale(float low, float high) const {
 
 int64_t HostQuantizer::computeZero(float low, float scale) const {
   float shift = smallest - std::min(low, 0.0f) / scale;
-  return static_cast<int64_t>(std::clamp<double>(std::nearbyint(shift), firstZero, lastZero));
+  return clampZero(shift);
+}
+
+int64_t HostQuantizer::clampZero(double zero) const {
+  return static_cast<int64_t>(std::clamp<double>(std::nearbyint(zero), firstZero, lastZero));
 }
 
 } // namespace mlir::lowbit

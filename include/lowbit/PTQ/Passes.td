@@ -8,6 +8,7 @@ include "lowbit/PTQ/AWQ.td"
 include "lowbit/PTQ/Equalize.td"
 include "lowbit/PTQ/GPTQ.td"
 include "lowbit/PTQ/ScaleSearch.td"
+include "lowbit/PTQ/HQQ.td"
 include "lowbit/PTQ/SmoothQuant.td"
 
 #endif

@@ -31,6 +31,8 @@ public:
   HostScale computeScale(float low, float high) const;
   /// The zero point that a block from `low` on gets with `scale`.
   int64_t computeZero(float low, float scale) const;
+  /// The nearest zero point that the scheme can hold.
+  int64_t clampZero(double zero) const;
   uint64_t encode(float real, HostScale scale) const {
     float scaled = isReciprocal ? real * (1.0f / scale.scale) : real / scale.scale;
     if (starts.empty() || scale.zero != 0)
