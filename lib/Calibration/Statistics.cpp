@@ -134,14 +134,17 @@ llvm::Error Statistics::merge(const Statistics &other) {
 // Which model
 //===----------------------------------------------------------------------===//
 
-/// Calls `report` for every named site, else for every observe op, with its name and a text of its types.
-static void forEachSite(ModuleOp module, function_ref<void(StringRef, StringRef)> report) {
-  auto describe = [](Operation *op) {
+/// Calls `report` for every named site, else for every observe op, with its name and a text of its types and of what has changed its
+/// activation, unless changes do not count.
+static void forEachSite(ModuleOp module, function_ref<void(StringRef, StringRef)> report, bool withChanges = true) {
+  auto describe = [&](Operation *op) {
     std::string text;
     llvm::raw_string_ostream os(text);
     os << op->getName() << '(';
     llvm::interleaveComma(op->getOperandTypes(), os);
     os << ')';
+    if (Attribute changes = op->getAttr(kActivationChangesAttr); changes && withChanges)
+      os << changes;
     return text;
   };
   bool anyNamed = false;
@@ -155,20 +158,26 @@ static void forEachSite(ModuleOp module, function_ref<void(StringRef, StringRef)
     module.walk([&](ObserveOp op) { report(op.getSite(), describe(op)); });
 }
 
-std::string getModelFingerprint(ModuleOp module) {
+static std::string computeFingerprint(ModuleOp module, bool withChanges) {
   llvm::SHA256 hash;
-  forEachSite(module, [&](StringRef name, StringRef types) {
+  auto add = [&](StringRef name, StringRef description) {
     hash.update(name);
     hash.update(StringRef("\0", 1));
-    hash.update(types);
+    hash.update(description);
     hash.update("\n");
-  });
+  };
+  forEachSite(module, add, withChanges);
   return llvm::toHex(hash.final(), /*LowerCase=*/true);
 }
+
+std::string getModelFingerprint(ModuleOp module) { return computeFingerprint(module, /*withChanges=*/true); }
 
 LogicalResult Statistics::verifyModel(ModuleOp module, function_ref<InFlightDiagnostic()> emitError) const {
   if (getModelFingerprint(module) == model)
     return success();
+  if (computeFingerprint(module, /*withChanges=*/false) == model)
+    return emitError() << "statistics are of this model before algorithms of the recipe changed its activations; calibrate with the recipe "
+                          "(`lowbit quantize --calib data.npz`, `m.calibrate(batches, recipe=…)`, or `quant-run --observe-recipe`)";
   llvm::StringSet<> names;
   forEachSite(module, [&](StringRef name, StringRef) { names.insert(name); });
   if (names.empty())
@@ -177,7 +186,8 @@ LogicalResult Statistics::verifyModel(ModuleOp module, function_ref<InFlightDiag
     if (!names.contains(site.name) && !names.contains(StringRef(site.name).rsplit(':').first))
       return emitError() << "statistics are of another model: they have site `" << site.name
                          << "`, which this one has not; calibrate this model";
-  return emitError() << "statistics are of another model: its sites have other names or operand types; calibrate this model";
+  return emitError() << "statistics are of another model: its sites have other names or operand types, or an algorithm has changed what "
+                        "they read; calibrate this model, with the recipe it is quantized by";
 }
 
 ObserverAttrInterface parseObserver(StringRef text, MLIRContext *context) {

@@ -3,6 +3,7 @@
 
 #include "lowbit/Execution/Calibrate.h"
 #include "lowbit/Arrays/Npy.h"
+#include "lowbit/PTQ/Algorithm.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "runtime/Observe.h"
@@ -21,6 +22,11 @@ static LogicalResult insertObservers(ModuleOp module, const CalibrateOptions &op
   // As `lowbit-quantize` does: statistics know a model by its sites.
   pm.addPass(createNormalizeLinearsPass());
   pm.addPass(createNameSitesPass());
+  if (!options.recipe.empty()) {
+    FailureOr<Recipe> recipe = Recipe::load(options.recipe, NameLoc::get(StringAttr::get(module.getContext(), "recipe")));
+    if (failed(recipe) || failed(addActivationAlgorithms(pm, *recipe, options.recipe)))
+      return failure();
+  }
   pm.addPass(createInsertObserversPass(insert));
   return pm.run(module);
 }

@@ -48,7 +48,7 @@ static LogicalResult observeFile(ModuleOp module, const RunFileOptions &options)
   if (options.inputPath.empty())
     return emitError(module.getLoc()) << "--observe needs data; give it as --inputs";
   CalibrateOptions calibration{options.observer,     options.observedAxes, options.observedSites, options.observedMoments,
-                               options.observedMask, options.entry,        options.compile};
+                               options.observedMask, options.entry,        options.compile,       options.observedRecipe};
   FailureOr<Statistics> statistics = calibrateOnFile(module, calibration, options.inputPath);
   if (failed(statistics))
     return failure();

@@ -84,19 +84,29 @@ FailureOr<SecondMoments> Algorithm::readMoments(WeightSite &site) {
   return std::move(*moments);
 }
 
-static remark::RemarkOpts getOptions(WeightSite &site) {
-  auto function = site.getOp()->getParentOfType<FunctionOpInterface>();
+void Algorithm::noteActivationChange(Operation *site, StringRef change) {
+  SmallVector<Attribute> changes;
+  if (auto old = site->getAttrOfType<ArrayAttr>(kActivationChangesAttr))
+    llvm::append_range(changes, old);
+  changes.push_back(StringAttr::get(site->getContext(), change));
+  site->setAttr(kActivationChangesAttr, ArrayAttr::get(site->getContext(), changes));
+}
+
+static StringRef getSiteName(Operation *site) { return site->getAttrOfType<StringAttr>(kSiteAttr).getValue(); }
+
+static remark::RemarkOpts getOptions(Operation *site) {
+  auto function = site->getParentOfType<FunctionOpInterface>();
   return remark::RemarkOpts::name("ptq").category("lowbit").function(function ? function.getName() : "module");
 }
 
-void Algorithm::reportImprovement(WeightSite &site, StringRef measure, double before, double after) {
-  remark::passed(site.getOp()->getLoc(), getOptions(site))
-      << remark::add("{0}: `{1}`: {2} {3} -> {4}", getAlgorithmName(), site.getName(), measure, before, after);
+void Algorithm::reportImprovement(Operation *site, StringRef measure, double before, double after) {
+  remark::passed(site->getLoc(), getOptions(site))
+      << remark::add("{0}: `{1}`: {2} {3} -> {4}", getAlgorithmName(), getSiteName(site), measure, before, after);
 }
 
-void Algorithm::reportUnchanged(WeightSite &site, const Twine &reason) {
-  remark::missed(site.getOp()->getLoc(), getOptions(site))
-      << remark::add("{0}: `{1}` stays as it was", getAlgorithmName(), site.getName()) << remark::reason("{0}", reason.str());
+void Algorithm::reportUnchanged(Operation *site, const Twine &reason) {
+  remark::missed(site->getLoc(), getOptions(site))
+      << remark::add("{0}: `{1}` stays as it was", getAlgorithmName(), getSiteName(site)) << remark::reason("{0}", reason.str());
 }
 
 //===----------------------------------------------------------------------===//
@@ -124,26 +134,44 @@ static Algorithm *addAlgorithm(OpPassManager &pm, const AlgorithmRecipe &algorit
   return added;
 }
 
-LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath, Location loc) {
-  bool hasMoments = !statisticsPath.empty() && llvm::sys::fs::exists(getMomentsPath(statisticsPath));
-  std::string left;
+/// Adds the algorithms of `recipe` that change activations, or the others; `setInputs` gives each what it reads, or says that it is left out.
+static LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, bool changingActivations,
+                                   function_ref<bool(Algorithm &, const AlgorithmRecipe &)> setInputs) {
   for (const AlgorithmRecipe &algorithm : recipe.algorithms) {
     OpPassManager alone(ModuleOp::getOperationName());
     Algorithm *added = addAlgorithm(alone, algorithm);
     if (!added)
       return failure();
-    if (algorithm.isOptional && added->needsMoments() && !hasMoments) {
-      left += (left.empty() ? "`" : ", `") + algorithm.name + "`";
-      continue;
-    }
-    added = addAlgorithm(pm, algorithm);
-    added->setInputs(algorithm.pattern, statisticsPath);
+    if (added->changesActivations() == changingActivations && setInputs(*added, algorithm))
+      setInputs(*addAlgorithm(pm, algorithm), algorithm);
   }
-  if (!left.empty())
+  return success();
+}
+
+LogicalResult addActivationAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef text) {
+  return addAlgorithms(pm, recipe, /*changingActivations=*/true, [&](Algorithm &added, const AlgorithmRecipe &algorithm) {
+    added.setInputs(algorithm.pattern, /*statisticsPath=*/"");
+    added.setRecipe(text);
+    return true;
+  });
+}
+
+LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath, Location loc) {
+  bool hasMoments = !statisticsPath.empty() && llvm::sys::fs::exists(getMomentsPath(statisticsPath));
+  std::string left;
+  LogicalResult result = addAlgorithms(pm, recipe, /*changingActivations=*/false, [&](Algorithm &added, const AlgorithmRecipe &algorithm) {
+    if (algorithm.isOptional && added.needsMoments() && !hasMoments) {
+      left += (left.empty() ? "`" : ", `") + algorithm.name + "`";
+      return false;
+    }
+    added.setInputs(algorithm.pattern, statisticsPath);
+    return true;
+  });
+  if (succeeded(result) && !left.empty())
     remark::missed(loc, remark::RemarkOpts::name("ptq").category("lowbit").function("module"))
         << remark::add("recipe `{0}`: {1} left out, which need statistics with second moments", recipe.name, left)
         << remark::suggest("calibrate with this recipe, and give the statistics");
-  return success();
+  return result;
 }
 
 LogicalResult collectMomentPatterns(const Recipe &recipe, std::vector<std::string> &patterns) {

@@ -17,6 +17,8 @@ static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string 
                                            LocationAttr loc) {
   pm.addPass(createNormalizeLinearsPass());
   pm.addPass(createNameSitesPass());
+  if (loaded && failed(addActivationAlgorithms(pm, *loaded, recipe)))
+    return failure();
   SmoothQuantPassOptions smooth;
   smooth.recipe = recipe;
   smooth.stats = stats;

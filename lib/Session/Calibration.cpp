@@ -104,6 +104,7 @@ static LogicalResult applyRecipe(const std::string &text, MLIRContext &context, 
       return failure();
     options.observer = *observer;
   }
+  options.recipe = text;
   return collectMomentPatterns(*recipe, options.moments);
 }
 

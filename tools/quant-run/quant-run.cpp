@@ -31,6 +31,8 @@ int main(int argc, char **argv) {
   cl::list<std::string, std::vector<std::string>> moments("observe-moments", cl::CommaSeparated,
                                                           cl::desc("patterns of the sites that keep second moments"),
                                                           cl::location(options.observedMoments));
+  cl::opt<std::string, true> recipe("observe-recipe", cl::desc("recipe whose algorithms change activations before they are observed"),
+                                    cl::location(options.observedRecipe));
   cl::opt<std::string, true> mask("observe-mask", cl::desc("input whose zeros mark rows that do not count"),
                                   cl::location(options.observedMask));
   cl::ParseCommandLineOptions(argc, argv, "Compiles a module and calls one of its functions with arrays from files\n");

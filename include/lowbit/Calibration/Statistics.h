@@ -84,7 +84,7 @@ private:
   std::vector<SiteStatistics> sites;
 };
 
-/// A digest of the names and operand types of the named sites of `module` (of its observe ops, where nothing is named).
+/// A digest of the names, operand types and changed activations of the named sites of `module` (of its observe ops, where nothing is named).
 std::string getModelFingerprint(ModuleOp module);
 
 /// The observer written `#lowbit.minmax`, or short `minmax` or `percentile<99.9>`; null when there is none such.

@@ -21,6 +21,8 @@ struct CalibrateOptions {
   std::string mask;
   std::string entry = "main";
   CompileOptions compile;
+  /// A recipe (a name, a file or its text) whose algorithms that change activations run before anything is observed; empty: none.
+  std::string recipe;
 };
 
 /// Runs that are recorded together before they are merged with those before. Sums of products depend on it in their last bits, so it is

@@ -18,6 +18,8 @@ struct RunFileOptions {
   std::string observer = "minmax", observedAxes = "auto";
   std::vector<std::string> observedSites, observedMoments;
   std::string observedMask;
+  /// Its algorithms that change activations run before.
+  std::string observedRecipe;
 };
 
 /// Compiles a file, calls a function with arrays from a file and writes what it gives. Errors go to stderr with a location;

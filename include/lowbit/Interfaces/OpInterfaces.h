@@ -26,6 +26,8 @@ struct QuantizableOperand {
 
 /// The discardable attribute that names a quantizable op.
 constexpr StringLiteral kSiteAttr = "lowbit.site";
+/// On a named op: what algorithms have done to its activation, a list of strings. Statistics are of what it reads since.
+constexpr StringLiteral kActivationChangesAttr = "lowbit.activation_changes";
 
 /// The name under which statistics of an operand are kept: the site itself for `activation`, else `site:name`.
 std::string getObservedName(StringRef site, const QuantizableOperand &operand);

@@ -22,6 +22,11 @@ public:
 
   /// Whether `lowbit-insert-observers` must keep second moments for it.
   virtual bool needsMoments() const { return false; }
+  /// Whether it changes what sites read, without data. It then runs on the named float model, before observers and schemes are there, and
+  /// before statistics are read: those are of what it leaves.
+  virtual bool changesActivations() const { return false; }
+  /// The recipe that lists it, as text, by which an algorithm that runs before schemes are there knows which sites become codes.
+  virtual void setRecipe(StringRef) {}
   /// Sets the options that a recipe does not say: patterns of sites and the file of statistics.
   virtual void setInputs(StringRef sites, StringRef statisticsPath) = 0;
 
@@ -41,9 +46,15 @@ protected:
   const Statistics *getStatistics(WeightSite &site);
 
   /// Remarks what an algorithm has done to a site: its measure before and after.
-  void reportImprovement(WeightSite &site, StringRef measure, double before, double after);
+  void reportImprovement(WeightSite &site, StringRef measure, double before, double after) {
+    reportImprovement(site.getOp(), measure, before, after);
+  }
+  void reportImprovement(Operation *site, StringRef measure, double before, double after);
   /// Remarks that a site stays as it was, and why.
-  void reportUnchanged(WeightSite &site, const Twine &reason);
+  void reportUnchanged(WeightSite &site, const Twine &reason) { reportUnchanged(site.getOp(), reason); }
+  void reportUnchanged(Operation *site, const Twine &reason);
+  /// Writes down what has been done to the activation of `site`, so that statistics of what it read before are refused.
+  static void noteActivationChange(Operation *site, StringRef change);
 
 private:
   std::string statisticsPath;
@@ -65,8 +76,12 @@ template <typename GeneratedBase> struct AlgorithmPass : PassWithModels<Generate
   }
 };
 
-/// Adds the algorithms of `recipe` to `pm`, in its order. Optional ones that lack their data are left out, with a remark at `loc`. Failure
-/// after a located error: an unknown name or option.
+/// Adds the algorithms of `recipe` that change activations to `pm`, in its order; they run after `lowbit-name-sites`, both where a model is
+/// calibrated and where it is quantized. `text` is what `recipe` was loaded from. Failure after a located error: an unknown name or option.
+LogicalResult addActivationAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef text);
+
+/// Adds the other algorithms of `recipe`, which run after `lowbit-insert-qdq`. Optional ones that lack their data are left out, with a remark
+/// at `loc`.
 LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath, Location loc);
 
 /// Adds the patterns of the sites whose second moments the algorithms of `recipe` read.
