@@ -6,6 +6,7 @@
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/PTQ/Passes.h"
 #include "lowbit/Pipelines/Pipelines.h"
+#include "lowbit/Precision/Passes.h"
 #include "lowbit/Report/Passes.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
@@ -21,6 +22,7 @@ void registerAllPasses() {
   registerLowbitConversionPasses();
   registerLowbitPipelinesPasses();
   registerLowbitPTQPasses();
+  registerLowbitPrecisionPasses();
   registerLowbitReportPasses();
   registerLowbitTransformsPasses();
 }

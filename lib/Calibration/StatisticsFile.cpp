@@ -55,36 +55,6 @@ llvm::Error Statistics::save(StringRef path) const {
 // Reading
 //===----------------------------------------------------------------------===//
 
-/// Refuses what the JSON parser would take without a word: nesting that exhausts its stack, keys given twice.
-static llvm::Error checkStructure(StringRef text) {
-  SmallVector<std::optional<llvm::StringSet<>>> open; // an object's keys; nothing for an array
-  bool expectKey = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '{' || c == '[') {
-      if (open.size() == 16)
-        return llvm::createStringError("nested more than 16 deep at byte %zu", i);
-      open.emplace_back();
-      if ((expectKey = c == '{'))
-        open.back().emplace();
-    } else if ((c == '}' || c == ']') && !open.empty()) {
-      open.pop_back();
-      expectKey = false;
-    } else if (c == ',') {
-      expectKey = !open.empty() && open.back();
-    } else if (c == '"') {
-      size_t begin = ++i;
-      while (i < text.size() && text[i] != '"')
-        i += text[i] == '\\' ? 2 : 1;
-      StringRef key = text.slice(begin, i);
-      if (expectKey && (key.contains('\\') || !open.back()->insert(key).second))
-        return llvm::createStringError("key `" + key + "` is given twice in one object, or has an escape");
-      expectKey = false;
-    }
-  }
-  return llvm::Error::success();
-}
-
 class StatisticsReader {
 public:
   explicit StatisticsReader(MLIRContext *context) : context(context) {}
@@ -115,7 +85,7 @@ llvm::Error StatisticsReader::checkHeader(const llvm::json::Value &document) {
 }
 
 llvm::Expected<Statistics> StatisticsReader::read(StringRef text) {
-  if (llvm::Error error = checkStructure(text))
+  if (llvm::Error error = checkJSONStructure(text))
     return std::move(error);
   llvm::Expected<llvm::json::Value> document = llvm::json::parse(text);
   if (!document)

@@ -16,6 +16,16 @@
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::lowbit {
+
+double getPicojoules(unsigned left, unsigned right) {
+  unsigned widest = std::max(left, right);
+  if (widest > 16)
+    return 4.6;
+  if (widest > 8)
+    return 1.5;
+  return 0.2 * left * right / 64.0 + 0.03;
+}
+
 namespace {
 
 using llvm::json::Object;
@@ -34,17 +44,6 @@ Object toJSON(const Macs &macs) {
   for (const auto &[width, count] : macs)
     object[width] = count;
   return object;
-}
-
-/// Picojoules of one multiply-accumulate by the wider side: Horowitz, "Computing's energy problem", ISSCC 2014, 45 nm: 8-bit integer 0.2 +
-/// 0.03, 16-bit float 1.1 + 0.4, 32-bit float 3.7 + 0.9. Below 8 bits the multiplier is taken to shrink with the product of widths.
-double getPicojoules(unsigned left, unsigned right) {
-  unsigned widest = std::max(left, right);
-  if (widest > 16)
-    return 4.6;
-  if (widest > 8)
-    return 1.5;
-  return 0.2 * left * right / 64.0 + 0.03;
 }
 
 /// Walks back from values to the constants they are made of, through views, fills and lookups, but not through another site.

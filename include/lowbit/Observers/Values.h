@@ -46,6 +46,9 @@ llvm::Expected<ValueRange32> readRange(const llvm::json::Value *value, llvm::Str
 llvm::Expected<const llvm::json::Object *> readObject(const llvm::json::Value &value, llvm::ArrayRef<llvm::StringRef> keys,
                                                       llvm::StringRef what);
 
+/// Refuses what the JSON parser would take without a word: nesting that exhausts its stack, keys given twice.
+llvm::Error checkJSONStructure(llvm::StringRef text);
+
 /// Counts above this are not exact in every JSON reader.
 constexpr uint64_t kLargestCount = uint64_t(1) << 53;
 

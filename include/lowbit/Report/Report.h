@@ -13,6 +13,11 @@ namespace mlir::lowbit {
 ///  "float_reason"?, "range"?: [low, high], "histogram"?: {"low", "width", "counts"}}. Bytes are those of constants.
 llvm::json::Object buildReport(ModuleOp module, const Statistics *statistics);
 
+/// Picojoules of one multiply-accumulate of operands of these widths. By the wider side: Horowitz, "Computing's energy problem", ISSCC 2014,
+/// 45 nm: 8-bit integer 0.2 + 0.03, 16-bit float 1.1 + 0.4, 32-bit float 3.7 + 0.9. Below 8 bits the multiplier is taken to shrink with the
+/// product of widths.
+double getPicojoules(unsigned left, unsigned right);
+
 } // namespace mlir::lowbit
 
 #endif // LOWBIT_REPORT_REPORT_H

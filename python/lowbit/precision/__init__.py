@@ -1,0 +1,1 @@
+"""Mixed precision: which site gets how many bits (docs/mixed-precision.md)."""

@@ -1,0 +1,224 @@
+"""Measured sensitivity: what a model's outputs lose when one site alone is quantized.
+
+A site is a task of its own: any `concurrent.futures.Executor` runs them, in other processes or on other machines that see the folder of
+state. Results are appended to a file one by one, so that a run that was cut short goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lowbit.arrays import read_arrays, split_samples, write_arrays
+from lowbit.errors import Error
+from lowbit.files import whole_file
+from lowbit.module import Module, load
+from lowbit.precision.sensitivity import Sensitivity
+from lowbit.progress import progress as show_progress
+from lowbit.statistics import Statistics
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+def cosine_loss(expected: np.ndarray, actual: np.ndarray) -> float:
+    """One less the cosine."""
+    norms = float(np.linalg.norm(expected) * np.linalg.norm(actual))
+    return 1 - float(expected @ actual) / norms if norms > 0 else float(not np.array_equal(expected, actual))
+
+
+def squared_loss(expected: np.ndarray, actual: np.ndarray) -> float:
+    """The error's energy as a part of the output's."""
+    signal, difference = float(expected @ expected), actual - expected
+    return float(difference @ difference) / signal if signal > 0 else float(difference @ difference > 0)
+
+
+def divergence_loss(expected: np.ndarray, actual: np.ndarray) -> float:
+    """Kullback-Leibler divergence of the distributions that outputs, as logits, stand for."""
+    logs = [values - values.max() - np.log(np.exp(values - values.max()).sum()) for values in (expected, actual)]
+    return max(0.0, float(np.exp(logs[0]) @ (logs[0] - logs[1])))
+
+
+METRICS: dict[str, Metric] = {"cosine": cosine_loss, "mse": squared_loss, "kl": divergence_loss}
+
+
+class Workplace:
+    """A folder with all that a task needs: the model, its statistics, and the data."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike[str], model: Module, stats: Statistics, samples: Sequence[Mapping[str, Any]]) -> Workplace:
+        """Fills the folder."""
+        place = cls(folder)
+        place.folder.mkdir(parents=True, exist_ok=True)
+        model.save(place.folder / "model.mlir")
+        stats.save(place.folder / "statistics.json")
+        data = {port.name: np.stack([np.asarray(sample[port.name]) for sample in samples]) for port in model.inputs}
+        write_arrays(place.folder / "samples.npz", data)
+        return place
+
+    @property
+    def digest(self) -> str:
+        """Of everything that results depend on."""
+        total = hashlib.sha256()
+        for name in ("model.mlir", "statistics.json", "samples.npz"):
+            total.update(hashlib.sha256((self.folder / name).read_bytes()).digest())
+        return total.hexdigest()
+
+
+@functools.lru_cache(maxsize=2)
+def _open(folder: str, target: str) -> tuple[Module, Statistics, list[dict[str, np.ndarray]], list[dict[str, np.ndarray]]]:
+    """Once a process: model, statistics, samples, and what the float model makes of them."""
+    place = Path(folder)
+    model = load(place / "model.mlir")
+    samples, _ = split_samples(read_arrays(place / "samples.npz"), model.inputs)
+    function = model.compile(target)
+    return model, Statistics.load(place / "statistics.json"), samples, [function(**sample) for sample in samples]
+
+
+def measure_recipe(folder: str, recipe: Mapping[str, Any] | str, metric: str | Metric, target: str = "host") -> float:
+    """The mean loss over all samples and outputs of the model quantized by `recipe`."""
+    model, stats, samples, expected = _open(folder, target)
+    function = model.quantize(recipe, stats).compile(target)
+    return mean_loss(expected, (function(**sample) for sample in samples), metric)
+
+
+def mean_loss(expected: Iterable[Mapping[str, Any]], actual: Iterable[Mapping[str, Any]], metric: str | Metric) -> float:
+    """Over samples and outputs. A metric is a name, or a function of two flat arrays: expected and actual."""
+    loss = METRICS[metric] if isinstance(metric, str) else metric
+    values = []
+    for one, other in zip(expected, actual, strict=True):
+        for name, value in one.items():
+            values.append(loss(*(np.asarray(array, dtype=np.float64).ravel() for array in (value, other[name]))))
+    result = float(np.mean(values))
+    if not np.isfinite(result):
+        raise Error(f"metric `{metric if isinstance(metric, str) else metric.__name__}` is {result} for an output; expected a finite number")
+    return result
+
+
+def measure(
+    place: Workplace,
+    sensitivity: Sensitivity,
+    *,
+    schemes: Sequence[str] = (),
+    metric: str | Metric = "cosine",
+    executor: Executor | None = None,
+    progress: bool = True,
+    target: str = "host",
+) -> Sensitivity:
+    """Losses measured with one site quantized at a time, by each of `schemes` that it has.
+
+    Other candidates get the analytic loss, in proportion to the nearest scheme that was measured. By default one scheme is measured, that of
+    the most loss within a quarter of the output's energy: far above what activations lose, and still in proportion.
+    """
+    if isinstance(metric, str) and metric not in METRICS:
+        raise Error(f"metric `{metric}` is unknown; expected one of {', '.join(METRICS)}, or a function")
+    tasks = []
+    for site in sensitivity.sites:
+        candidates = sensitivity.candidates(site)
+        wanted = [scheme for scheme in schemes if scheme in candidates] or [_probe(sensitivity, site)]
+        tasks += [(site["name"], scheme) for scheme in wanted]
+    name = metric if isinstance(metric, str) else f"{metric.__module__}.{metric.__qualname__}"
+    key = hashlib.sha256(f"{place.digest} {name} {target} {sensitivity.document['algorithms']} {sensitivity.schemes}".encode()).hexdigest()
+    results = dict(_run(place, sensitivity, tasks, metric, executor, progress, target, key))
+    return _scale(sensitivity, results, name)
+
+
+def _probe(sensitivity: Sensitivity, site: Mapping[str, Any]) -> str:
+    codes = [each for each in site["candidates"] if "float" not in sensitivity.schemes[each["scheme"]]] or site["candidates"]
+    mild = [each for each in codes if each["loss"] <= 0.25] or [min(codes, key=lambda each: each["loss"])]
+    return max(mild, key=lambda each: each["loss"])["scheme"]
+
+
+def _run(
+    place: Workplace,
+    sensitivity: Sensitivity,
+    tasks: list[tuple[str, str]],
+    metric: str | Metric,
+    executor: Executor | None,
+    progress: bool,
+    target: str,
+    key: str,
+) -> Iterator[tuple[tuple[str, str], float]]:
+    path = place.folder / "measured.jsonl"
+    done = _read(path, key)
+    yield from ((task, done[task]) for task in tasks if task in done)
+    left = [task for task in tasks if task not in done]
+    arguments = [
+        # The rules of the space stay out: nothing but this site is to lose anything.
+        (str(place.folder), _alone(sensitivity, site, scheme), metric, target)
+        for site, scheme in left
+    ]
+    with path.open("a", encoding="utf-8") as log:
+
+        def record(task: tuple[str, str], loss: float) -> tuple[tuple[str, str], float]:
+            log.write(json.dumps({"site": task[0], "scheme": task[1], "loss": loss}) + "\n")
+            log.flush()
+            os.fsync(log.fileno())
+            return task, loss
+
+        if executor is None:
+            for task, each in zip(left, show_progress(arguments, "measuring sites", progress), strict=True):
+                yield record(task, measure_recipe(*each))
+            return
+        futures = {executor.submit(measure_recipe, *each): task for task, each in zip(left, arguments, strict=True)}
+        failure: BaseException | None = None
+        for future in show_progress(as_completed(futures), "measuring sites", progress):
+            if (error := future.exception()) is None:
+                yield record(futures[future], future.result())
+            failure = failure or error
+        if failure is not None:
+            raise Error(f"a worker was lost ({failure}); what was measured is kept in `{path}`: run again to go on") from failure
+
+
+def _alone(sensitivity: Sensitivity, site: str, scheme: str) -> dict[str, Any]:
+    recipe = sensitivity.recipe({site: scheme}, "one site")
+    return {**recipe, "rules": [recipe["rules"][0], {"keep": "another site is measured"}]}
+
+
+def _read(path: Path, key: str) -> dict[tuple[str, str], float]:
+    """What an earlier run of the same measurement has found. A line that was cut short does not count."""
+    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+    head = json.dumps({"kind": "lowbit measured sensitivity", "version": 1, "key": key})
+    if not lines or lines[0] != head:
+        with whole_file(path) as temporary:
+            temporary.write_text(head + "\n", encoding="utf-8")
+        return {}
+    done = {}
+    for line in lines[1:-1]:
+        try:
+            entry = json.loads(line)
+            done[(entry["site"], entry["scheme"])] = float(entry["loss"])
+        except (ValueError, TypeError, KeyError):
+            continue
+    if lines[-1]:
+        with whole_file(path) as temporary:
+            temporary.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    return done
+
+
+def _scale(sensitivity: Sensitivity, results: Mapping[tuple[str, str], float], metric: str) -> Sensitivity:
+    document = json.loads(json.dumps(sensitivity.document))
+    document["measure"] = f"{metric} of the model's outputs, measured with this site alone in codes"
+    for site in document["sites"]:
+        analytic = {candidate["scheme"]: candidate["loss"] for candidate in site["candidates"]}
+        measured = {scheme: loss for (name, scheme), loss in results.items() if name == site["name"]}
+        for candidate in site["candidates"]:
+            scheme = candidate["scheme"]
+            nearest = min(measured, key=lambda each: abs(_logarithm(analytic[each]) - _logarithm(analytic[scheme])))
+            factor = analytic[scheme] / analytic[nearest] if analytic[nearest] > 0 else float(analytic[scheme] > 0)
+            candidate["loss"] = max(0.0, measured.get(scheme, measured[nearest] * factor))
+    return Sensitivity(document)
+
+
+def _logarithm(value: float) -> float:
+    return float(np.log(max(value, 1e-30)))
