@@ -86,7 +86,7 @@ private:
     found = Sensitivity();
     found.space = std::move(*loaded);
     found.model = getModelFingerprint(module);
-    found.measure = "energy of the output's error, of the output's";
+    found.measure = stats.empty() ? "energy of the weight's error, of the weight's" : "energy of the output's error, of the output's";
     collectSites();
     if (found.sites.empty())
       return emitError(module.getLoc()) << "no site of kind " << llvm::join(found.space.kinds, ", ")
@@ -190,7 +190,7 @@ private:
     auto known = index.find(site.getName());
     if (known == index.end())
       return success();
-    FailureOr<SecondMoments> moments = readMoments(site);
+    FailureOr<SecondMoments> moments = stats.empty() ? SecondMoments() : readMoments(site);
     FailureOr<std::vector<float>> weight = site.readWeight(), rounded = site.readRounded();
     if (failed(moments) || failed(weight) || failed(rounded))
       return failure();
@@ -206,12 +206,20 @@ private:
     return success();
   }
 
+  /// Without moments, as if all inputs were independent and equally large.
   static double measureLoss(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> rounded) {
     std::vector<float> errors(weight.size());
     for (auto [error, real, other] : llvm::zip_equal(errors, weight, rounded))
       error = real - other;
-    double noise = measureError(moments.getProducts(), errors, moments.getNumChannels());
-    double signal = measureError(moments.getProducts(), weight, moments.getNumChannels());
+    auto measure = [&](ArrayRef<float> matrix) {
+      if (moments.getNumChannels() != 0)
+        return measureError(moments.getProducts(), matrix, moments.getNumChannels());
+      double sum = 0;
+      for (float real : matrix)
+        sum += static_cast<double>(real) * real;
+      return sum;
+    };
+    double noise = measure(errors), signal = measure(weight);
     return signal > 0 ? std::max(0.0, noise / signal) : 0;
   }
 

@@ -10,7 +10,7 @@ def AnalyzeSensitivityPass : Pass<"lowbit-analyze-sensitivity", "::mlir::ModuleO
   let description = [{
     Changes nothing. For each site of the kinds that `space` names and each of its schemes, the weight is rounded as the space's
     algorithms round it, and `tr(E^T H E) / tr(W^T H W)` is written to a file: the energy of the output's error as a part of the output's, with the
-    second moments `H` of what the site reads. Nothing is run. A scheme whose groups do not divide a weight is no candidate there. Bytes are of codes, scales and zero points; energy is that
+    second moments `H` of what the site reads. Nothing is run. Without `stats`, `H` is taken to be the identity. A scheme whose groups do not divide a weight is no candidate there. Bytes are of codes, scales and zero points; energy is that
     of reports. docs/mixed-precision.md describes both files.
 
     ```text
@@ -20,7 +20,7 @@ def AnalyzeSensitivityPass : Pass<"lowbit-analyze-sensitivity", "::mlir::ModuleO
   }];
   let options = [
     Option<"space", "space", "std::string", /*default=*/"", "A file: the schemes to choose from">,
-    Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, with second moments of every site">,
+    Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, with second moments of every site; empty: none">,
     Option<"output", "output", "std::string", /*default=*/"\"-\"", "The file to write; `-` is standard output">,
   ];
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect", "::mlir::lowbit::LowbitDialect"];

@@ -85,13 +85,15 @@ def escape(site: str) -> str:
     return "".join("\\" + letter if letter in "*?[]{}\\^!" else letter for letter in site)
 
 
-def analyze(model: Module, space: Mapping[str, Any], stats: Statistics) -> Sensitivity:
-    """Losses from second moments, without a run: the energy of each output's error as a part of the output's."""
+def analyze(model: Module, space: Mapping[str, Any], stats: Statistics | None) -> Sensitivity:
+    """Losses from second moments, without a run: the energy of each output's error as a part of the output's. Without `stats`, of weights."""
     with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
         paths = {name: os.path.join(folder, f"{name}.json") for name in ("space", "stats", "sensitivity")}
         Path(paths["space"]).write_text(json.dumps(space), encoding="utf-8")
-        stats.save(paths["stats"])
-        options = f"space={paths['space']} stats={paths['stats']} output={paths['sensitivity']}"
+        options = f"space={paths['space']} output={paths['sensitivity']}"
+        if stats is not None:
+            stats.save(paths["stats"])
+            options += f" stats={paths['stats']}"
         model.transform(f"{_NAMED},lowbit-analyze-sensitivity{{{options}}}")
         return Sensitivity.load(paths["sensitivity"])
 
@@ -115,7 +117,7 @@ def select(
         options += [f"{what}={limit}" for what, limit in budgets.items()]
         for option, texts in (("keep", keep), ("together", together)):
             if texts:
-                options.append(f"{option}={','.join(map(quote, texts))}")
+                options.append(f"{option}={{{','.join(map(quote, texts))}}}")
         model.transform(f"{_NAMED},lowbit-select-precision{{{' '.join(options)}}}")
         return Path(paths["recipe"]).read_text(encoding="utf-8"), json.loads(Path(paths["summary"]).read_text(encoding="utf-8"))
 
