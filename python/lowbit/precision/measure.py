@@ -117,7 +117,7 @@ def measure(
 ) -> Sensitivity:
     """Losses measured with one site quantized at a time, by each of `schemes` that it has.
 
-    Other candidates get the analytic loss, in proportion to the nearest scheme that was measured. By default one scheme is measured, that of
+    Other candidates get what their analytic losses would be on a line through what was measured. By default one scheme is measured, that of
     the most loss within a quarter of the output's energy: far above what activations lose, and still in proportion.
     """
     if isinstance(metric, str) and metric not in METRICS:
@@ -214,10 +214,21 @@ def _scale(sensitivity: Sensitivity, results: Mapping[tuple[str, str], float], m
         measured = {scheme: loss for (name, scheme), loss in results.items() if name == site["name"]}
         for candidate in site["candidates"]:
             scheme = candidate["scheme"]
-            nearest = min(measured, key=lambda each: abs(_logarithm(analytic[each]) - _logarithm(analytic[scheme])))
-            factor = analytic[scheme] / analytic[nearest] if analytic[nearest] > 0 else float(analytic[scheme] > 0)
-            candidate["loss"] = max(0.0, measured.get(scheme, measured[nearest] * factor))
+            candidate["loss"] = max(0.0, measured[scheme]) if scheme in measured else _read_off(analytic[scheme], measured, analytic)
     return Sensitivity(document)
+
+
+def _read_off(loss: float, measured: Mapping[str, float], analytic: Mapping[str, float]) -> float:
+    """What would be measured at an analytic loss: on the line through the two nearest measured points, both axes by their logarithm."""
+    if loss <= 0:
+        return 0.0
+    points = sorted((_logarithm(analytic[scheme]), _logarithm(value)) for scheme, value in measured.items())
+    place = _logarithm(loss)
+    nearest = sorted(sorted(points, key=lambda point: abs(point[0] - place))[:2])
+    (x0, y0), (x1, y1) = nearest[0], nearest[-1]
+    # Losses of one kind are in proportion: what is known of one point, and the least that a line through two may rise.
+    slope = max(0.1, (y1 - y0) / (x1 - x0)) if x1 > x0 else 1.0
+    return float(np.exp(y0 + slope * (place - x0)))
 
 
 def _logarithm(value: float) -> float:
