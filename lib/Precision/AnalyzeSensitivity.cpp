@@ -194,6 +194,8 @@ private:
     FailureOr<std::vector<float>> weight = site.readWeight(), rounded = site.readRounded();
     if (failed(moments) || failed(weight) || failed(rounded))
       return failure();
+    if (centered && !stats.empty())
+      moments->center();
     SiteSensitivity &entry = found.sites[known->second];
     unsigned width = site.getScheme().getFormat().getWidth();
     PrecisionCosts costs{countBytes(site), std::nullopt, countMacs(site.getOp()) * getPicojoules(activationWidth, width)};

@@ -214,6 +214,54 @@ class Search:
                 low = middle
         return best, True
 
+    def refine(self, sensitivity: Sensitivity, goal: Goal, point: Point, count: int) -> Point:
+        """Measures up to `count` selections near a point, in which one site gives bits to another, and moves to each that loses less.
+
+        The sum of losses is a model; near its optimum many selections are nearly as good by it, and some are better.
+        """
+        best, tried = self.judge(point), {json.dumps(point.summary["sites"], sort_keys=True)}
+        for step in range(count):
+            found = self._nearest(sensitivity, goal, best, tried)
+            if found is None:
+                break
+            self.judge(found)
+            self._say(f"refining {step + 1}/{count}: {found.summary['bits']:.3f} bits, loss {found.loss:.6f}, best {best.loss:.6f}")
+            if found.loss is not None and best.loss is not None and found.loss < best.loss:
+                best = found
+        return best
+
+    def _nearest(self, sensitivity: Sensitivity, goal: Goal, best: Point, tried: set[str]) -> Point | None:
+        """The selection of the least predicted loss that differs from `best` in one pair of sites and was not tried yet."""
+        chosen = best.summary["sites"]
+        moves = []  # (loss, bytes, site, scheme) of a change at one site
+        for site in sensitivity.sites:
+            candidates = sensitivity.candidates(site)
+            stands = candidates[chosen[site["name"]]]
+            moves += [
+                (each["loss"] - stands["loss"], each["bytes"] - stands["bytes"], site["name"], scheme)
+                for scheme, each in candidates.items()
+                if each["bytes"] != stands["bytes"]
+            ]
+        givers, takers = [move for move in moves if move[1] < 0], [move for move in moves if move[1] > 0]
+        pairs = sorted(
+            (giver[0] + taker[0], giver[2:], taker[2:])
+            for giver in givers
+            for taker in takers
+            if giver[2] != taker[2] and giver[1] + taker[1] <= 0
+        )
+        for _, giver, taker in pairs[:64]:
+            sites = {**chosen, giver[0]: giver[1], taker[0]: taker[1]}
+            key = json.dumps(sites, sort_keys=True)
+            if key in tried:
+                continue
+            tried.add(key)
+            fixed = [f"{escape(name)}={scheme}" for name, scheme in sites.items()]
+            try:
+                return Point(*select(self.model, sensitivity, goal.budgets, keep=[*goal.keep, *fixed], together=list(goal.together)))
+            except Error:  # a budget or a constraint is not met
+                continue
+        return None
+
     def front(self, sensitivity: Sensitivity, goal: Goal, count: int) -> list[Point]:
         """Selections from the fewest to the most bits, measured."""
         low, high = least_bits(sensitivity), max(16.0, least_bits(sensitivity))

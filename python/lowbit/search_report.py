@@ -102,7 +102,9 @@ def _front(found: Found) -> str:
     for point, (x, y) in zip(points, places, strict=True):
         chosen = point is found.chosen
         title = f"{point.summary['bits']:.3f} bits, loss {point.loss:.6f}"
-        parts.append(f'<circle class="{"chosen" if chosen else "other"}" cx="{x:.1f}" cy="{y:.1f}" r="{6 if chosen else 4}"><title>{title}</title></circle>')
+        parts.append(
+            f'<circle class="{"chosen" if chosen else "other"}" cx="{x:.1f}" cy="{y:.1f}" r="{6 if chosen else 4}"><title>{title}</title></circle>'
+        )
         parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{point.summary["bits"]:.2f}</text>')
     parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 4}" text-anchor="middle">bits a weight; up: loss ({escape(found.metric)})</text>')
     return f'<svg class="front" width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="Pareto front">{"".join(parts)}</svg>'

@@ -25,7 +25,14 @@ SPACE = {
     "kinds": ["linear"],
     "algorithms": [],
     "schemes": [
-        *({"name": f"w{width}", "weight": {"format": f"int<{width}>", "per": "channel", "group": 16, "scale": "f16"}, "activation": ACTIVATION} for width in (8, 5, 4, 3, 2)),
+        *(
+            {
+                "name": f"w{width}",
+                "weight": {"format": f"int<{width}>", "per": "channel", "group": 16, "scale": "f16"},
+                "activation": ACTIVATION,
+            }
+            for width in (8, 5, 4, 3, 2)
+        ),
         {"name": "f16", "float": "f16"},
     ],
     "rules": [],
@@ -35,7 +42,12 @@ SPACE = {
 def network() -> str:
     """Three linears with ReLU between; the second reads channels of very different size."""
     random = np.random.default_rng(0)
-    lines, value = [f'func.func @main(%v0: tensor<{ROWS}x{SIZES[0]}xf32> {{lowbit.name = "x"}}) -> (tensor<{ROWS}x{SIZES[-1]}xf32> {{lowbit.name = "y"}}) {{'], "%v0"
+    lines, value = (
+        [
+            f'func.func @main(%v0: tensor<{ROWS}x{SIZES[0]}xf32> {{lowbit.name = "x"}}) -> (tensor<{ROWS}x{SIZES[-1]}xf32> {{lowbit.name = "y"}}) {{'
+        ],
+        "%v0",
+    )
     lines.append("  %zero = arith.constant 0.0 : f32")
     for i, (inputs, outputs) in enumerate(zip(SIZES, SIZES[1:], strict=False)):
         weight = random.standard_normal((inputs, outputs)) * np.exp(random.standard_normal(outputs)) / np.sqrt(inputs)
@@ -44,7 +56,7 @@ def network() -> str:
             f'  %w{i} = arith.constant dense<"0x{weight.astype(np.float32).tobytes().hex()}"> : tensor<{inputs}x{outputs}xf32>',
             f"  %e{i} = tensor.empty() : {result}",
             f"  %i{i} = linalg.fill ins(%zero : f32) outs(%e{i} : {result}) -> {result}",
-            f"  %m{i} = linalg.matmul ins({value}, %w{i} : tensor<{ROWS}x{inputs}xf32>, tensor<{inputs}x{outputs}xf32>) outs(%i{i} : {result}) -> {result} loc(\"fc{i}\")",
+            f'  %m{i} = linalg.matmul ins({value}, %w{i} : tensor<{ROWS}x{inputs}xf32>, tensor<{inputs}x{outputs}xf32>) outs(%i{i} : {result}) -> {result} loc("fc{i}")',
             f"  %z{i} = linalg.fill ins(%zero : f32) outs(%e{i} : {result}) -> {result}",
             f"  %v{i + 1} = linalg.max ins(%m{i}, %z{i} : {result}, {result}) outs(%e{i} : {result}) -> {result}",
         ]
@@ -60,7 +72,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     random = np.random.default_rng(1)
     np.savez(folder / "calib.npz", x=random.standard_normal((24, ROWS, SIZES[0]), dtype=np.float32))
     np.savez(folder / "eval.npz", x=random.standard_normal((8, ROWS, SIZES[0]), dtype=np.float32))
-    return {"folder": folder, "model": folder / "m.mlir", "space": folder / "space.json", "calib": folder / "calib.npz", "eval": folder / "eval.npz"}
+    return {
+        "folder": folder,
+        "model": folder / "m.mlir",
+        "space": folder / "space.json",
+        "calib": folder / "calib.npz",
+        "eval": folder / "eval.npz",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +105,18 @@ def test_same_search_same_bytes(files: dict[str, Path], tmp_path: Path, capsys: 
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        goal = ["--budget", "bits=4.5", "--keep", "fc2=w8", "--report", str(folder / "r.html"), "--points", "3", "--eval", str(files["eval"])]
+        goal = [
+            "--budget",
+            "bits=4.5",
+            "--keep",
+            "fc2=w8",
+            "--report",
+            str(folder / "r.html"),
+            "--points",
+            "3",
+            "--eval",
+            str(files["eval"]),
+        ]
         assert command(files, folder / "recipe.json", *goal) == 0
         texts.append([(folder / path).read_bytes() for path in ("recipe.json", "r.html")])
     assert texts[0] == texts[1]
@@ -193,6 +222,13 @@ def test_floor_is_kept_with_few_bits(search: Search, sensitivity: Sensitivity) -
     assert smaller.loss > most
 
 
+def test_refining_never_loses(search: Search, sensitivity: Sensitivity) -> None:
+    goal = Goal({"bits": 4.6}, keep=["fc1=w4"])
+    point = search.judge(search.select(sensitivity, goal))
+    better = search.refine(sensitivity, goal, point, 3)
+    assert better.loss <= point.loss and better.summary["bits"] <= 4.6 and better.summary["sites"]["fc1"] == "w4"
+
+
 def test_unmet_floor_names_culprits_and_cure(files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(files, tmp_path / "r.json", "--budget", "bits=3.2", "--floor", "cosine=0.999") == 1
     error = capsys.readouterr().err
@@ -222,7 +258,19 @@ def test_latency_from_peaks_and_from_a_table(files: dict[str, Path], sensitivity
     table = CostTable.load(tmp_path / "costs.json")
     assert len(table.seconds) == 3 * 7 and table.target == "host"
     assert add_latencies(sensitivity, table, 1e-3).document["baseline"]["latency"] == 1e-3
-    assert command(files, tmp_path / "r.json", "--budget", "latency=2x", "--costs", str(tmp_path / "costs.json"), "--save", str(tmp_path / "q.mlir")) == 0
+    assert (
+        command(
+            files,
+            tmp_path / "r.json",
+            "--budget",
+            "latency=2x",
+            "--costs",
+            str(tmp_path / "costs.json"),
+            "--save",
+            str(tmp_path / "q.mlir"),
+        )
+        == 0
+    )
     assert lowbit.load(tmp_path / "q.mlir").nbytes > 0
 
 
@@ -278,7 +326,11 @@ def test_table_of_other_shapes(sensitivity: Sensitivity) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"kind": "x"}, 'expected an object with "kind"'), ({"extra": 1}, "key `extra` is unknown or missing"), ({"schemes": []}, "lists of at least one entry")],
+    [
+        ({"kind": "x"}, 'expected an object with "kind"'),
+        ({"extra": 1}, "key `extra` is unknown or missing"),
+        ({"schemes": []}, "lists of at least one entry"),
+    ],
 )
 def test_refused_spaces(change: dict, message: str, files: dict[str, Path], samples: list, tmp_path: Path) -> None:
     with pytest.raises(lowbit.Error, match=message):

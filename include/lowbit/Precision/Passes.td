@@ -21,6 +21,7 @@ def AnalyzeSensitivityPass : Pass<"lowbit-analyze-sensitivity", "::mlir::ModuleO
   let options = [
     Option<"space", "space", "std::string", /*default=*/"", "A file: the schemes to choose from">,
     Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, with second moments of every site; empty: none">,
+    Option<"centered", "centered", "bool", /*default=*/"false", "Leave out what the mean of the data does: an algorithm corrects the bias">,
     Option<"output", "output", "std::string", /*default=*/"\"-\"", "The file to write; `-` is standard output">,
   ];
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect", "::mlir::lowbit::LowbitDialect"];

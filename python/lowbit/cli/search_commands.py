@@ -26,7 +26,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     search.add_argument("model", metavar="MODEL")
     search.add_argument("--calib", required=True, metavar="data.npz", help="data for calibration and sensitivity")
     search.add_argument("--eval", metavar="data.npz", help="data that selections are judged by; those of --calib by default")
-    search.add_argument("--budget", action="append", default=[], metavar="WHAT=MOST", help="bits=3.5, bytes=9000000, latency=0.5x, energy=0.2x")
+    search.add_argument(
+        "--budget", action="append", default=[], metavar="WHAT=MOST", help="bits=3.5, bytes=9000000, latency=0.5x, energy=0.2x"
+    )
     search.add_argument("--floor", metavar="METRIC=VALUE", help="the smallest model with cosine=0.98 or more (mse, kl: or less)")
     search.add_argument("--keep", action="append", default=[], metavar="PATTERN=SCHEME", help="sites that get this scheme")
     search.add_argument("--together", action="append", default=[], metavar="PATTERN", help="sites that share a scheme")
@@ -38,6 +40,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     costs.add_argument("--costs", metavar="costs.json", help="a table of bench-costs; made when a budget on latency needs it")
     costs.add_argument("--peaks", metavar="peaks.json", help="limits of a machine that is not here")
     search.add_argument("--mask", metavar="INPUT", help="input whose zeros mark rows that calibration leaves out, such as padding")
+    search.add_argument("--refine", type=int, default=0, metavar="N", help="measure N selections near the chosen one, and take the best")
     search.add_argument("--points", type=int, default=5, metavar="N", help="of the Pareto front in the report")
     search.add_argument("--state", metavar="FOLDER", help="where work in progress is kept; recipe.json.search by default")
     search.add_argument("-o", "--output", required=True, metavar="recipe.json")
@@ -118,6 +121,8 @@ def _search(options: argparse.Namespace) -> None:
     point, met = search.find_smallest(sensitivity, goal)
     if not met:
         raise Error(_explain_unmet(search, sensitivity, goal, point.loss or 0.0, point.summary["bits"], offenders(sensitivity, point)))
+    if options.refine > 0 and most_loss is None:
+        point = search.refine(sensitivity, goal, point, options.refine)
     search.judge(point, latency=wants_latency and options.peaks is None)
     quantized = search.quantize(point)
     with whole_file(options.output) as temporary:
@@ -165,4 +170,3 @@ def _bench(options: argparse.Namespace) -> None:
     table = bench_costs(shapes, list(sensitivity.schemes.values()), target=options.target, threads=options.threads)
     table.save(options.output)
     print(f"{options.output}: {len(table.seconds)} times of {len(set(shapes))} shapes on {table.machine}", file=sys.stderr)
-

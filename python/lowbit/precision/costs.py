@@ -145,7 +145,10 @@ def bench_costs(
     wanted = [(shape, scheme) for shape in sorted(set(shapes)) for scheme in _distinct([_FLOAT, *schemes]) if _divides(shape, scheme)]
     if any(min(shape) < 1 for shape, _ in wanted):
         raise Error("a site has sizes that are known only at run time; fix them on import (`--dim`)")
-    seconds = {(shape, _key(scheme)): _measure_linear(shape, scheme, target, threads) for shape, scheme in show_progress(wanted, "timing kernels", progress)}
+    seconds = {
+        (shape, _key(scheme)): _measure_linear(shape, scheme, target, threads)
+        for shape, scheme in show_progress(wanted, "timing kernels", progress)
+    }
     return CostTable(_machine(), target, threads, seconds)
 
 
@@ -163,7 +166,9 @@ def _machine() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor() or platform.machine())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor() or platform.machine()
+    )
 
 
 @dataclass
@@ -215,7 +220,9 @@ def add_latencies(sensitivity: Sensitivity, costs: CostTable | Peaks, float_late
         shape = (site["rows"], site["inputs"], site["outputs"])
         for candidate in site["candidates"]:
             scheme = schemes[candidate["scheme"]]
-            candidate["latency"] = costs.predict(shape, scheme, candidate["bytes"]) if isinstance(costs, Peaks) else costs.lookup(shape, scheme)
+            candidate["latency"] = (
+                costs.predict(shape, scheme, candidate["bytes"]) if isinstance(costs, Peaks) else costs.lookup(shape, scheme)
+            )
         total += costs.predict(shape, _FLOAT, shape[1] * shape[2] * 4) if isinstance(costs, Peaks) else costs.lookup(shape, _FLOAT)
     document["rest"]["latency"] = max(0.0, (float_latency or total) - total)
     document["baseline"]["latency"] = float_latency or total

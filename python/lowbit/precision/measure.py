@@ -101,7 +101,9 @@ def mean_loss(expected: Iterable[Mapping[str, Any]], actual: Iterable[Mapping[st
             values.append(loss(*(np.asarray(array, dtype=np.float64).ravel() for array in (value, other[name]))))
     result = float(np.mean(values))
     if not np.isfinite(result):
-        raise Error(f"metric `{metric if isinstance(metric, str) else metric.__name__}` is {result} for an output; expected a finite number")
+        raise Error(
+            f"metric `{metric if isinstance(metric, str) else metric.__name__}` is {result} for an output; expected a finite number"
+        )
     return result
 
 

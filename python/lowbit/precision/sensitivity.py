@@ -94,6 +94,9 @@ def analyze(model: Module, space: Mapping[str, Any], stats: Statistics | None) -
         if stats is not None:
             stats.save(paths["stats"])
             options += f" stats={paths['stats']}"
+        # Where the bias takes up the mean error, it is no loss.
+        if any(algorithm in ("bias-correction", {"use": "bias-correction"}) for algorithm in space["algorithms"]):
+            options += " centered=true"
         model.transform(f"{_NAMED},lowbit-analyze-sensitivity{{{options}}}")
         return Sensitivity.load(paths["sensitivity"])
 

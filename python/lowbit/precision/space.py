@@ -14,6 +14,13 @@ KIND = "lowbit precision space"
 _KEYS = ("kind", "version", "kinds", "algorithms", "schemes", "rules")
 _ACTIVATION = {"format": "uint<8>", "zero": "i8", "per": "token", "mode": "dynamic"}
 
+# Damping that does with little data: a few dozen sentences.
+_ALGORITHMS = [
+    {"use": "scale-search", "weighting": "inverse", "damping": 0.1, "centered": True},
+    {"use": "gptq", "damping": 0.1, "centered": True},
+    "bias-correction",
+]
+
 
 def _codes(name: str, width: int, group: int | None) -> dict[str, Any]:
     weight: dict[str, Any] = {"format": f"int<{width}>", "per": "channel", "scale": "f16"}
@@ -28,7 +35,7 @@ def default_space(algorithms: list[Any] | None = None) -> dict[str, Any]:
         "kind": KIND,
         "version": 1,
         "kinds": ["linear"],
-        "algorithms": [{"use": "gptq", "damping": 0.1}] if algorithms is None else algorithms,
+        "algorithms": _ALGORITHMS if algorithms is None else algorithms,
         "schemes": [
             _codes("w8", 8, None),
             _codes("w6g128", 6, 128),
