@@ -1,0 +1,1 @@
+"""One file per family of instructions; each has `instructions()`."""
