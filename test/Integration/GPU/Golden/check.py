@@ -12,7 +12,7 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self.data = np.load(path)
-        self.index = json.loads(str(self.data["index"]))
+        self.index = json.loads(self.data["index"].tobytes())
 
     def __getitem__(self, name: str) -> dict:
         entry = self.index[name]

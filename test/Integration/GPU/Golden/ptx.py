@@ -29,6 +29,9 @@ class Instruction:
     memory: int = 0
     keep_memory: bool = False
     directives: str = ""
+    maps: int = 0  # how many tensor maps: one a case
+    maps_where: str = "parameters"
+    keep: list[int] | None = None  # the cases that are recorded, where all would take too much room
     notes: dict = field(default_factory=dict)
 
 
@@ -57,11 +60,24 @@ def copy_loop(label: str, source: str, target: str, size: int, threads: int) -> 
 {label}_END:"""
 
 
+def map_address(where: str) -> str:
+    """Sets %map to the tensor map of this case: in parameters, or in global memory, with a fence where `where` is "fence"."""
+    if where == "parameters":
+        load = "  mov.b64 %map, p_maps;\n  cvta.param.u64 %map, %map;"
+    else:
+        load = "  ld.param.u64 %map, [p_maps];"
+    load += "\n  mad.wide.u32 %map, %case, 128, %map;"
+    if where == "fence":
+        load += "\n  fence.proxy.tensormap::generic.acquire.gpu [%map], 128;"
+    return load
+
+
 def kernel(instruction: Instruction) -> str:
     """The whole PTX module."""
     i = instruction
     assert i.shared % 16 == 0 and i.memory % 16 == 0, i.name
-    parameters = ",\n".join(f"  .param .u64 p_{name}" for name in PARAMETERS)
+    kinds = {"maps": f".align 128 .b8 p_maps[{128 * i.maps}]"} if i.maps and i.maps_where == "parameters" else {}
+    parameters = ",\n".join(f"  .param {kinds.get(name, f'.u64 p_{name}')}" for name in PARAMETERS)
     lines = [
         ".version 8.8\n.target sm_90a\n.address_size 64",
         ".extern .shared .align 1024 .b8 image[];",
@@ -70,7 +86,7 @@ def kernel(instruction: Instruction) -> str:
         "  .reg .b64 %q<24>, %memory, %map;\n  .reg .b16 %h<16>;\n  .reg .pred %p<8>;",
         "  mov.u32 %lane, %tid.x;\n  mov.u32 %case, %ctaid.x;\n  mov.u32 %base, image;",
         f"  ld.param.u64 %memory, [p_memory];\n  mad.wide.u32 %memory, %case, {i.memory}, %memory;",
-        "  ld.param.u64 %map, [p_maps];\n  mad.wide.u32 %map, %case, 128, %map;",
+        map_address(i.maps_where) if i.maps else "",
     ]
     if i.shared:
         lines.append(f"  ld.param.u64 %q0, [p_shared];\n  mad.wide.u32 %q0, %case, {i.shared}, %q0;")

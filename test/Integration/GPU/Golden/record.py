@@ -12,7 +12,7 @@ import time
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from ctypes import c_uint64
+from ctypes import c_ubyte, c_uint64
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,22 @@ def load(family: str) -> list[Instruction]:
 
 def inputs_of(instruction: Instruction) -> dict:
     """Inputs, the same each time; forms of one shape get the same numbers, so that they are stored once."""
-    return instruction.inputs(np.random.default_rng(zlib.crc32(b"lowbit")))
+    return kept(instruction, instruction.inputs(np.random.default_rng(zlib.crc32(b"lowbit"))))
+
+
+def kept(instruction: Instruction, record: dict) -> dict:
+    """The cases of `instruction.keep`, with no image that none of them uses."""
+    if instruction.keep is None:
+        return record
+    result = dict(record)
+    for key in ("in", "out", "shared_index", "memory_index", "shared_out", "memory_out", "maps"):
+        if key in record:
+            result[key] = [record[key][n] for n in instruction.keep] if key == "maps" else record[key][instruction.keep]
+    for kind in ("shared", "memory"):
+        if kind in record:
+            used, index = np.unique(result[f"{kind}_index"], return_inverse=True)
+            result[kind], result[f"{kind}_index"] = record[kind][used], index
+    return result
 
 
 def assemble(folder: Path, ptxas: str, families: list[str]) -> None:
@@ -80,8 +95,10 @@ def run_one(device: Device | None, instruction: Instruction, cubin: bytes) -> tu
             device.upload(given["in"]), device.allocate(out["out"].nbytes), device.upload(images["shared"]),
             device.allocate(images["shared"].nbytes), memory, device.upload(np.array(maps, np.uint8)),
         ]  # fmt: skip
-        function = device.function(cubin)
-        device.launch(function, cases, i.threads, i.shared, [c_uint64(b.value) for b in buffers])
+        arguments = [c_uint64(b.value) for b in buffers]
+        if maps and i.maps_where == "parameters":
+            arguments[5] = (c_ubyte * (128 * cases)).from_buffer_copy(np.array(maps, np.uint8).tobytes())
+        device.launch(device.function(cubin), cases, i.threads, i.shared, arguments)
         device.wait()
         out["out"] = device.download(buffers[1], out["out"].shape, np.uint32)
         images["shared"] = device.download(buffers[3], images["shared"].shape, np.uint8)
@@ -107,7 +124,7 @@ def store(path: Path, records: dict[str, dict]) -> None:
                 entry[key] = digest
             else:
                 entry[key] = value
-    np.savez_compressed(path, index=np.array(json.dumps(index)), **arrays)
+    np.savez_compressed(path, index=np.frombuffer(json.dumps(index).encode(), np.uint8), **arrays)
 
 
 def run_family(folder: Path, out: Path, family: str, skip: list[int], dry: bool) -> int:
@@ -163,7 +180,7 @@ def compare(first: Path, second: Path, families: list[str]) -> int:
     different = 0
     for family in families:
         with np.load(first / f"{family}.npz") as a, np.load(second / f"{family}.npz") as b:
-            left, right = (json.loads(str(data["index"])) for data in (a, b))
+            left, right = (json.loads(data["index"].tobytes()) for data in (a, b))
             for name in sorted(left.keys() | right.keys()):
                 if left.get(name) == right.get(name):
                     continue

@@ -132,24 +132,29 @@ DONE:"""
 SWIZZLES = {"none": 16, "32B": 32, "64B": 64, "128B": 128}
 
 
-def maps_2d(swizzle: str, element: int, loads: bool) -> list[dict]:
-    """Maps and places of boxes: inside, across each border, wholly outside."""
-    width, height, pitch = 80 // element * 2, 24, 192
-    result = []
-    span = SWIZZLES[swizzle]
-    boxes = (
-        [(span // element, 8), (span // element, 16)]
-        if swizzle != "none"
-        else [(16 // element, 8), (64 // element, 8), (48 // element, 4), (160 // element, 8)]
-    )
+INSIDE = [(0, 0), (16, 3)]
+BORDERS = [(64, 9), (-16, -2), (144, 21), (176, 0)]  # box by box: across the right, the upper left, the lower right; outside
+
+
+def maps_2d(swizzle: str, element: int, places: list[tuple[int, int]]) -> list[dict]:
+    """Maps and places (in bytes) of boxes; the right border lies within 16 bytes."""
+    span = SWIZZLES[swizzle] if swizzle != "none" else 64
+    boxes = [(span, 8), (span, 16)] if swizzle != "none" else [(16, 8), (64, 8), (48, 4), (128, 8)]
     if swizzle == "128B":
-        boxes.append((64 // element, 8))  # a row shorter than the span
-    for box in boxes:
-        for x, y in [(0, 0), (16 // element, 3), (-8 // element * (1 if loads else 2), -2), (width - 5, height - 3), (width + 4, 0)]:
-            for offset in (0, 128, 1024) if swizzle != "none" and (x, y) == (0, 0) else (0,):
-                sizes = {"sizes": (width, height), "pitches": (pitch,), "box": box, "element": element, "swizzle": swizzle}
-                result.append({**sizes, "place": (x, y), "offset": offset, "bytes": box[0] * box[1] * element})
-    return result
+        boxes.append((64, 8))  # a row shorter than the span
+    sizes = {"sizes": (150 // element, 24), "pitches": (192,), "element": element, "swizzle": swizzle, "offset": 0}
+    return [{**sizes, "box": (w // element, h), "place": (x // element, y), "bytes": w * h} for w, h in boxes for x, y in places]
+
+
+def moved(swizzle: str, offset: int) -> list[dict]:
+    """Boxes to shared memory that is not at a multiple of what the swizzle repeats after."""
+    return [{**m, "offset": offset} for m in maps_2d(swizzle, 1, INSIDE)[:2]]
+
+
+def one_box(x: int, y: int, width: int = 150) -> list[dict]:
+    """A box of 64 bytes and 8 rows."""
+    sizes = {"sizes": (width, 24), "pitches": (192,), "element": 1, "swizzle": "none", "offset": 0}
+    return [{**sizes, "box": (64, 8), "place": (x, y), "bytes": 512}]
 
 
 def tensor(name: str, maps: list[dict], store: bool) -> Instruction:
@@ -180,8 +185,8 @@ DONE:"""
   cp.async.bulk.tensor.{rank}d.shared::cluster.global.mbarrier::complete_tx::bytes [%t0], [%map, {{{coordinates}}}], [%t8];"""
         text = awaited(shared, copy)
     return Instruction(
-        name, text, 2 + rank, 0 if store else 1, inputs, shared=shared, keep_shared=not store, memory=6144, keep_memory=store
-    )
+        name, text, 2 + rank, 0 if store else 1, inputs, shared=shared, keep_shared=not store, memory=6144, keep_memory=store, maps=len(maps),
+    )  # fmt: skip
 
 
 CLUSTER = "  barrier.cluster.arrive.release.aligned;\n  barrier.cluster.wait.acquire.aligned;"
@@ -195,7 +200,7 @@ def multicast() -> Instruction:
     def inputs(rng: np.random.Generator) -> dict:
         # Offset, coordinates, bytes of a box, receivers, bytes expected.
         rows = [(0, 0, 0, size, 3, 2 * size), (1024, 32, 5, size, 3, 2 * size), (0, 16, 1, size, 2, 0), (2048, 0, 9, size, 2, 2 * size)]
-        rows += [(512, 8, 8, size, 2, size), (1536, 24, 4, size, 1, size)]
+        rows += [(512, 16, 8, size, 2, size), (1536, 32, 4, size, 1, size)]
         count = len(rows)
         cases = np.repeat(np.array(rows, np.uint32)[:, None], 32, 1)
         images = {
@@ -238,8 +243,8 @@ CAME:
   st.shared.b64 [%t8], %q8;
 CLEARED:"""
     return Instruction(
-        "tensor.load.2d.u8.multicast", text, 6, 2, inputs, shared=shared, keep_shared=True, memory=6144, directives=".reqnctapercluster 2"
-    )
+        "tensor.load.2d.u8.multicast", text, 6, 2, inputs, shared=shared, keep_shared=True, memory=6144, directives=".reqnctapercluster 2", maps=6,
+    )  # fmt: skip
 
 
 def peer_memory() -> Instruction:
@@ -273,10 +278,27 @@ def instructions() -> list[Instruction]:
         bulk_store("cp.reduce.async.bulk.add.f32", ".add.f32"),
     ]
     for swizzle in SWIZZLES:
-        result.append(tensor(f"tensor.load.2d.u8.{swizzle}", maps_2d(swizzle, 1, True), False))
-        result.append(tensor(f"tensor.load.2d.u16.{swizzle}", maps_2d(swizzle, 2, True), False))
-        result.append(tensor(f"tensor.store.2d.u8.{swizzle}", maps_2d(swizzle, 1, False), True))
+        result.append(tensor(f"tensor.load.2d.u8.{swizzle}", maps_2d(swizzle, 1, INSIDE + BORDERS), False))
+        result.append(tensor(f"tensor.load.2d.u16.{swizzle}", maps_2d(swizzle, 2, INSIDE + BORDERS), False))
+        result.append(tensor(f"tensor.store.2d.u8.{swizzle}", maps_2d(swizzle, 1, INSIDE), True))
     cube = {"sizes": (40, 6, 5), "pitches": (48, 384), "box": (32, 4, 3), "element": 1, "swizzle": "none", "offset": 0, "bytes": 32 * 4 * 3}
-    places = [(0, 0, 0), (16, 3, 2), (-4, -1, -1), (8, 4, 4)]
+    places = [(0, 0, 0), (16, 3, 2), (-16, -1, -1), (16, 4, 4)]
     result.append(tensor("tensor.load.3d.u8.none", [{**cube, "place": place} for place in places], False))
-    return result + [peer_memory(), multicast()]
+    result += [peer_memory(), multicast()]
+    for swizzle, offset in [("32B", 128), ("64B", 128), ("64B", 256), ("128B", 128), ("128B", 512), ("128B", 1024)]:
+        result.append(tensor(f"tensor.load.2d.u8.{swizzle}.at-{offset}", moved(swizzle, offset), False))
+    for name, place in [("right", (64, 9)), ("below", (0, 20)), ("corner", (144, 21)), ("outside", (176, 0)), ("above", (0, -2)), ("left", (-16, 1))]:
+        for swizzle in ("none", "128B"):
+            result.append(tensor(f"tensor.store.2d.u8.{swizzle}.{name}", maps_2d(swizzle, 1, [place]), True))
+    result.append(tensor("tensor.store.2d.u8.128B.at-128", moved("128B", 128), True))
+    return result
+
+
+def questions() -> list[Instruction]:
+    """What may be illegal, one box each, each to be run in a process of its own: boxes that start off 16 bytes, or reach outside."""
+    result = [tensor(f"tensor.load.x{x}", one_box(x, 1), False) for x in (0, 16, -16, 8, 4, 2, 1, -8, 155)]
+    places = [(0, 1), (16, 1), (8, 1), (1, 1), (-16, 1), (-32, 1), (-64, 1), (-16, 0), (0, -1), (0, -8)]
+    places += [(96, 1), (144, 1), (160, 1), (176, 1), (0, 17), (0, 23), (0, 24), (96, 17)]
+    result += [tensor(f"tensor.store.x{x}.y{y}", one_box(x, y), True) for x, y in places]
+    wide = [(-16, 1), (96, 1), (112, 1), (160, 1)]
+    return result + [tensor(f"tensor.store.x{x}.y{y}.of160", one_box(x, y, 160), True) for x, y in wide]
