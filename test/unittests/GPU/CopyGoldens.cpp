@@ -2,6 +2,7 @@
 #include "Golden.h"
 #include "lowbit/Execution/Sim/Copies.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 namespace mlir::lowbit::unittest {
 
@@ -135,6 +136,37 @@ static void checkPeer(const Record &record) {
       comparison.expectWord(i, lane, record.getIn(i ^ 1, lane)[0], record.getOut(i, lane)[0]);
       comparison.expectWord(i, lane, i % 2, record.getOut(i, lane)[1]);
     }
+}
+
+/// tensor.load.x8.y1.of160 in question: a box of 64 bytes and 8 rows of bytes at (8, 1), in rows of 160.
+static sim::Illegal answer(StringRef question) {
+  std::vector<uint8_t> bytes(24 * 192);
+  Image global(bytes), shared(std::vector<uint8_t>(512));
+  int32_t place[2] = {0, 1};
+  uint64_t width = 150;
+  llvm::SmallVector<StringRef> pieces;
+  question.split(' ').first.split(pieces, '.');
+  for (StringRef piece : llvm::ArrayRef(pieces).drop_front(2)) {
+    if (piece.consume_front("of"))
+      piece.getAsInteger(10, width);
+    else
+      piece.drop_front().getAsInteger(10, place[piece[0] == 'y']);
+  }
+  const sim::TensorMap map{global.get(), 2, 1, {width, 24}, {1, 192}, {64, 8}, sim::Swizzle::None};
+  if (sim::Illegal why = sim::verify(map))
+    return why;
+  return (pieces[1] == "load" ? sim::loadTensor : sim::storeTensor)(map, place, shared.getShared(), 0);
+}
+
+void checkLegality(StringRef path) {
+  const std::unique_ptr<llvm::MemoryBuffer> text = llvm::cantFail(llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(path)));
+  llvm::SmallVector<StringRef> lines;
+  text->getBuffer().split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (StringRef line : lines) {
+    const llvm::json::Value value = llvm::cantFail(llvm::json::parse(line));
+    const StringRef question = *value.getAsObject()->getString("question");
+    check(!answer(question) == *value.getAsObject()->getBoolean("ok"), question + " is as legal as on the GPU");
+  }
 }
 
 bool checkCopy(const Record &record) {

@@ -102,6 +102,8 @@ static int run(StringRef folder, StringRef family) {
   if (!text)
     return finish();
   const llvm::json::Value index = llvm::cantFail(llvm::json::parse(StringRef(text->getData(), text->getNumBytes())));
+  if (family == "copies")
+    checkLegality((folder + "/questions.jsonl").str());
   for (const auto &[name, entry] : *index.getAsObject()) {
     const Record record(name, *entry.getAsObject(), arrays);
     if (!function(record))

@@ -88,6 +88,9 @@ private:
   size_t compared = 0, wrong = 0;
 };
 
+/// Models refuse what the GPU stopped at, and nothing else: the answers of ask.py.
+void checkLegality(StringRef path);
+
 /// One function a family; it returns false for an instruction it has no model of.
 bool checkBarrier(const Record &record);
 bool checkCopy(const Record &record);

@@ -136,6 +136,9 @@ Illegal loadTensor(const TensorMap &map, const int32_t *coordinates, SharedMemor
 Illegal storeTensor(const TensorMap &map, const int32_t *coordinates, SharedMemory shared, uint32_t address) {
   if (Illegal why = checkPlace(map, coordinates, shared, address))
     return why;
+  // A load may do this; a store stops the GPU.
+  if (coordinates[0] < 0)
+    return "a box that is stored does not begin before its row";
   forEachElement(map, coordinates, address, [&](int64_t offset, uint32_t place) {
     if (offset >= 0)
       std::memcpy(map.global + offset, shared.bytes + (place - shared.address), map.elementBytes);

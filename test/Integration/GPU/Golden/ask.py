@@ -10,6 +10,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from device import CudaError, Device
 from families.copies import questions
 from ptx import Instruction, kernel
 from record import HERE, run_one
@@ -39,26 +40,10 @@ def assemble(ptxas: str) -> None:
 
 def one(name: str) -> None:
     """Runs one question and says in JSON what came of it."""
-    from device import CudaError, Device
-
-    answer = {"question": name}
+    answer = {"question": name, "ok": True}
     try:
         device = Device()
-        encode = device.tensor_map
-
-        def remembered(*arguments, **keywords):
-            made = encode(*arguments, **keywords)
-            answer["map"] = made.tobytes().hex()
-            answer["address"] = hex(arguments[0])
-            return made
-
-        device.tensor_map = remembered
-        given, out = run_one(device, asked()[name], zipfile.ZipFile(ARCHIVE).read(name))
-        answer["arrived"] = out["out"].ravel()[:1].tolist()
-        kept = out.get("shared_out", out.get("memory_out"))
-        before = given["shared" if "shared_out" in out else "memory"]
-        answer["bytes changed"] = int((kept != before).sum())
-        answer["ok"] = True
+        run_one(device, asked()[name], zipfile.ZipFile(ARCHIVE).read(name))
     except CudaError as error:
         answer |= {"ok": False, "error": str(error)}
     print(json.dumps(answer), flush=True)

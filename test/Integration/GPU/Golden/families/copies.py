@@ -139,7 +139,8 @@ BORDERS = [(64, 9), (-16, -2), (144, 21), (176, 0)]  # box by box: across the ri
 def maps_2d(swizzle: str, element: int, places: list[tuple[int, int]]) -> list[dict]:
     """Maps and places (in bytes) of boxes; the right border lies within 16 bytes."""
     span = SWIZZLES[swizzle] if swizzle != "none" else 64
-    boxes = [(span, 8), (span, 16)] if swizzle != "none" else [(16, 8), (64, 8), (48, 4), (128, 8)]
+    widest = 128 if places == INSIDE else 144
+    boxes = [(span, 8), (span, 16)] if swizzle != "none" else [(16, 8), (64, 8), (48, 4), (widest, 8)]
     if swizzle == "128B":
         boxes.append((64, 8))  # a row shorter than the span
     sizes = {"sizes": (150 // element, 24), "pitches": (192,), "element": element, "swizzle": swizzle, "offset": 0}

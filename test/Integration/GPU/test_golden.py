@@ -1,0 +1,39 @@
+"""The recordings are of what the families describe: same instructions, same text, same inputs. (What came out is tested in C++.)"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parent / "Golden"
+sys.path.insert(0, str(FOLDER))
+sys.dont_write_bytecode = True
+
+from check import Recording  # noqa: E402 - the folder of the recorder is no package
+from record import FAMILIES, inputs_of, load  # noqa: E402
+
+# Prepared after the last loan of a GPU; the next recording has them.
+BORDERS = ("right", "below", "corner", "outside", "above", "left")
+NOT_RECORDED = {f"tensor.store.2d.u8.{swizzle}" for swizzle in ("none", "32B", "64B", "128B")}
+NOT_RECORDED |= {f"tensor.store.2d.u8.{swizzle}.{border}" for swizzle in ("none", "128B") for border in BORDERS}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_recording_has_these_inputs(family: str) -> None:
+    recording = Recording(FOLDER / f"{family}.npz")
+    instructions = load(family)
+    missing = {i.name for i in instructions} - set(recording.index)
+    assert missing <= NOT_RECORDED and set(recording.index) <= {i.name for i in instructions}
+    for instruction in (i for i in instructions if i.name in recording.index):
+        record = recording[instruction.name]
+        assert record["text"] == instruction.text, instruction.name
+        for key, value in inputs_of(instruction).items():
+            if isinstance(value, np.ndarray):
+                assert np.array_equal(value, record[key]), f"{instruction.name} {key}"
+            else:
+                assert [{k: list(v) if isinstance(v, tuple) else v for k, v in m.items()} for m in value] == record[key], instruction.name
+
+
+def test_recordings_are_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) < 2.5e6
