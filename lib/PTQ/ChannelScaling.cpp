@@ -106,11 +106,10 @@ static std::vector<int64_t> findChannels(const QuantizableOperand &weight, int64
   return channels;
 }
 
-/// What the codes of an activation are made of, or what is read as it is.
-static Value getSource(const QuantizableOperand &activation) {
+/// The op that makes the codes which the activation is read through, or null.
+static QuantizeOp getQuantize(const QuantizableOperand &activation) {
   auto dequantize = activation.operand->get().getDefiningOp<DequantizeOp>();
-  auto quantize = dequantize ? dequantize.getCodes().getDefiningOp<QuantizeOp>() : QuantizeOp();
-  return quantize ? quantize.getInput() : activation.operand->get();
+  return dequantize ? dequantize.getCodes().getDefiningOp<QuantizeOp>() : QuantizeOp();
 }
 
 SmallVector<ChannelGroup, 0> ChannelGroup::collect(MutableArrayRef<WeightSite> sites, function_ref<void(WeightSite &, StringRef)> refuse) {
@@ -128,11 +127,12 @@ SmallVector<ChannelGroup, 0> ChannelGroup::collect(MutableArrayRef<WeightSite> s
       continue;
     }
     ScaledSite scaled{&site, *activation, {}, false, findChannels(*weight, axis)};
-    if (auto dequantize = activation->operand->get().getDefiningOp<DequantizeOp>()) {
-      scaled.scheme = dequantize.getScheme();
-      scaled.isStatic = static_cast<bool>(getConstantElements(dequantize.getScales()));
+    Value source = activation->operand->get();
+    if (QuantizeOp quantize = getQuantize(*activation)) {
+      source = quantize.getInput();
+      scaled.scheme = quantize.getScheme();
+      scaled.isStatic = static_cast<bool>(getConstantElements(quantize.getScales()));
     }
-    Value source = getSource(*activation);
     ChannelGroup &group = groups[{source, activation->reducedAxes.front()}];
     group.activation = source;
     group.sites.push_back(std::move(scaled));

@@ -44,18 +44,20 @@ struct EqualizePass final : AlgorithmPass<impl::EqualizePassBase<EqualizePass>> 
   LogicalResult improveAll(MutableArrayRef<WeightSite> sites) override {
     if (sweeps < 1)
       return emitError(getOperation().getLoc()) << "equalize: sweeps is " << sweeps.getValue() << "; expected at least 1";
-    Weights weights;
     SmallVector<WeightSite *> linears;
-    for (WeightSite &site : sites) {
-      FailureOr<std::vector<float>> weight = site.readWeight();
-      if (failed(weight))
-        return failure();
-      weights[&site] = std::move(*weight);
+    for (WeightSite &site : sites)
       linears.push_back(&site);
-    }
     auto refuse = [&](WeightSite &site, StringRef reason) { reportUnchanged(site, reason); };
     SmallVector<ChannelGroup, 0> groups = ChannelGroup::collect(sites, refuse);
     SmallVector<Pair, 0> pairs = findPairs(groups, linears);
+    Weights weights;
+    for (Pair &pair : pairs) {
+      if (failed(readOnce(pair.getLinear(), weights)))
+        return failure();
+      for (const ScaledSite &scaled : pair.group->getSites())
+        if (failed(readOnce(*scaled.site, weights)))
+          return failure();
+    }
     float moved = 1;
     for (int64_t sweep = 0; sweep < sweeps && moved > kSettled; ++sweep) {
       moved = 0;
@@ -87,6 +89,16 @@ private:
           reportUnchanged(*scaled.site,
                           "it forms no pair: one of two neighbours must be all that reads the other, through ops that a factor passes");
     return pairs;
+  }
+
+  static LogicalResult readOnce(WeightSite &site, Weights &weights) {
+    if (weights.count(&site))
+      return success();
+    FailureOr<std::vector<float>> weight = site.readWeight();
+    if (failed(weight))
+      return failure();
+    weights[&site] = std::move(*weight);
+    return success();
   }
 
   /// Brings the ranges of both sides to their geometric mean; how far the furthest factor is from one.
