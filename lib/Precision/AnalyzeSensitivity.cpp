@@ -180,7 +180,7 @@ private:
     options.stats = stats;
     pm.addPass(createAssignSchemesPass(options));
     pm.addPass(createInsertQDQPass());
-    if (failed(addAlgorithms(pm, *recipe, stats)) || failed(runPipeline(pm, inner)))
+    if (failed(addAlgorithms(pm, *recipe, stats, module.getLoc())) || failed(runPipeline(pm, inner)))
       return failure();
     activationWidth = recipe->rules.front().activation ? recipe->rules.front().activation->format.getWidth() : 32;
     return runOnSites(inner, "*", stats);
