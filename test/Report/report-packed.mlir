@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --pass-pipeline='builtin.module(lowbit-quantize{recipe=w4a8},lowbit-report)' -o %t | FileCheck %s
+// RUN: quant-opt %s --lowbit-quantize='recipe={"version": 1, "name": "four", "rules": [{"weight": {"format": "int<4>", "per": "channel", "group": 32, "scale": "f16"}}]}' --lowbit-report -o %t | FileCheck %s
 
 // Below 8 bits bytes are those of packed codes: 32 rows of 5 codes are 32 x 3 bytes beside 5 scales of f16, and were 160 floats.
 // CHECK: "bytes": {
