@@ -1,0 +1,27 @@
+//===- DampedMoments.h - second moments that can be inverted --------------===//
+//
+// What algorithms that round one input after the other share: their order, and the factor of the inverse in that order.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_PTQ_DAMPEDMOMENTS_H
+#define LOWBIT_PTQ_DAMPEDMOMENTS_H
+
+#include "lowbit/Calibration/SecondMoments.h"
+#include "mlir/Support/LLVM.h"
+#include <optional>
+
+namespace mlir::lowbit {
+
+/// The inputs, those with the largest activations first.
+SmallVector<int64_t> orderByPower(const SecondMoments &moments);
+
+/// `products / rows` with rows and columns in `order`, and `damping` times the mean diagonal added to the diagonal; inputs that are always
+/// zero get that alone.
+std::vector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> order, double damping);
+
+/// The output error of a row: `tr(E^T H E) / rows` with `E = weight - reals`, `[K, N]`.
+double measureOutputError(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_PTQ_DAMPEDMOMENTS_H
