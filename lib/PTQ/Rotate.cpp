@@ -14,7 +14,6 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
-#include <numeric>
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_ROTATEPASS
@@ -99,6 +98,10 @@ private:
       matchesAny = true;
       if (rules && !becomesCodes(*rules, linear))
         continue;
+      if (isRotated(linear)) {
+        reportUnchanged(linear.getOp(), "it is rotated already");
+        continue;
+      }
       if (std::string reason = findReason(linear); !reason.empty()) {
         reportUnchanged(linear.getOp(), reason);
         continue;
@@ -127,6 +130,12 @@ private:
     return rule && rule->weight && rule->activation;
   }
 
+  static bool isRotated(const FloatLinear &linear) {
+    auto changes = linear.getOp()->getAttrOfType<ArrayAttr>(kActivationChangesAttr);
+    return changes &&
+           llvm::any_of(changes.getAsRange<StringAttr>(), [](StringAttr change) { return change.getValue().starts_with("rotate "); });
+  }
+
   static int64_t getNumInputs(const FloatLinear &linear) { return linear.getWeightType().getDimSize(*linear.getWeightAxis()); }
 
   /// Why there is nothing to rotate; empty when there is.
@@ -146,10 +155,9 @@ private:
     std::optional<ChannelProducer> producer = fuse ? findChannelProducer(input, group, linears) : std::nullopt;
     if (producer && (!producer->linear.findObstacle().empty() || !producer->linear.getWeightType().getElementType().isF32()))
       producer.reset();
-    int64_t shared = producer ? std::gcd(producer->run & -producer->run, wanted) : 1;
-    // Small blocks spread outliers over few channels; a product more is then worth its cost.
-    if (shared >= std::min(wanted, kSmallestFusedBlock)) {
-      FailureOr<bool> done = rotate(input, group, Rotation(size, shared, seed), producer);
+    // Heads keep channels apart: a product more is then worth its cost.
+    if (producer && producer->run % wanted == 0) {
+      FailureOr<bool> done = rotate(input, group, Rotation(size, wanted, seed), producer);
       if (failed(done) || *done)
         return done;
     }
@@ -216,9 +224,6 @@ private:
     }
     return success();
   }
-
-  /// Below this, a producer that could rotate for nothing is left alone where larger blocks are to be had.
-  static constexpr int64_t kSmallestFusedBlock = 32;
 };
 } // namespace
 } // namespace mlir::lowbit

@@ -52,6 +52,17 @@ func.func @unchanged(%x: tensor<3x2xf32>, %y: tensor<3x3xf32>) -> (tensor<3x2xf3
 
 // -----
 
+// A second rotation would cost and change nothing.
+// REMARK: Reason="it is rotated already", Remark="rotate: `twice` stays as it was"
+func.func @twice(%x: tensor<4x2xf32>, %init: tensor<4x1xf32>) -> tensor<4x1xf32> {
+  %w = arith.constant dense<[[8.0], [0.0]]> : tensor<2x1xf32>
+  %r = linalg.matmul {lowbit.activation_changes = ["rotate block=2 seed=0"]} ins(%x, %w : tensor<4x2xf32>, tensor<2x1xf32>)
+    outs(%init : tensor<4x1xf32>) -> tensor<4x1xf32> loc("twice")
+  return %r : tensor<4x1xf32>
+}
+
+// -----
+
 // After `lowbit-insert-qdq` the rotation goes before `quantize`, and both sides' scales are computed of what is rotated.
 // CHECK-LABEL: func @quantized
 //  CHECK-SAME:   %[[X:.*]]: tensor<3x2xf32>

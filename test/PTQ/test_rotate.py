@@ -47,16 +47,17 @@ def spread(rng: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
     return weight
 
 
-@pytest.mark.parametrize("block", [8, 4, 2])
+@pytest.mark.parametrize(("size", "block"), [(8, 8), (8, 4), (8, 2), (6, 2), (8, 0), (6, 0)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_matrix(block: int, seed: int) -> None:
+def test_matrix(size: int, block: int, seed: int) -> None:
     """The weight becomes `Q^T w`, so that an identity shows `Q^T`: blocks of a Hadamard matrix whose columns have signs."""
-    text = rotate(linear(np.eye(8), 2), f"block={block} seed={seed}")
-    rotated = np.array(json.loads(re.search(r"dense<(\[.*\])> : tensor<8x8xf32>", text).group(1)))
-    assert np.allclose(rotated @ rotated.T, np.eye(8), atol=1e-6)
-    signs = np.sign(rotated[:: block].sum(axis=0))  # the first row of a Hadamard matrix has ones
-    blocks = np.kron(np.eye(8 // block), hadamard(block) / np.sqrt(block))
-    assert np.allclose(rotated, blocks * signs, atol=1e-6)
+    text = rotate(linear(np.eye(size), 2), f"block={block} seed={seed}")
+    rotated = np.array(json.loads(re.search(rf"dense<(\[.*\])> : tensor<{size}x{size}xf32>", text).group(1)))
+    assert np.allclose(rotated @ rotated.T, np.eye(size), atol=1e-6)
+    power = block or size & -size
+    expected = np.kron(np.eye(size // power), hadamard(power) / np.sqrt(power))
+    signs = np.sign((rotated * expected).sum(axis=0))
+    assert np.allclose(rotated, expected * signs, atol=1e-6)
 
 
 def test_signs_differ_by_seed() -> None:
@@ -65,7 +66,7 @@ def test_signs_differ_by_seed() -> None:
 
 
 @pytest.mark.parametrize("target", ["reference", "x86-64-avx2", "host"])
-@pytest.mark.parametrize(("inputs", "block"), [(2, 0), (6, 0), (96, 0), (96, 4), (384, 0), (64, 64)])
+@pytest.mark.parametrize(("inputs", "block"), [(2, 0), (6, 0), (96, 0), (96, 4), (384, 0), (64, 64), (80, 0)])
 def test_product(tmp_path: Path, inputs: int, block: int, target: str) -> None:
     """`(x Q) (Q^T w)` is `x w`."""
     rng = np.random.default_rng(inputs)

@@ -1,6 +1,6 @@
 //===- Hadamard.h - rotations that cost additions only --------------------===//
 //
-// Law: `Q = D H` is orthogonal and `x Q`, `Q^T w` are one and the same function of a vector: `D` a diagonal of signs, `H` blocks of
+// Law: `Q = D H` is orthogonal, and `x Q` and `Q^T w` are one and the same function of a vector: `D` a diagonal of signs, `H` blocks of
 // normalized Hadamard matrices, which are symmetric.
 //
 //===----------------------------------------------------------------------===//

@@ -10,26 +10,28 @@ def RotatePass : Algorithm<"rotate", [
            "A recipe, by whose rules only sites with codes on both sides are rotated; without it, all">,
     Option<"block", "block", "int64_t", /*default=*/"0", "Channels that are mixed, a power of two; 0 is the largest that divides the inputs">,
     Option<"seed", "seed", "uint64_t", /*default=*/"0", "Of the signs">,
-    Option<"fuse", "fuse", "bool", /*default=*/"true", "Let the weight that makes an activation rotate it, where there is one">,
+    Option<"fuse", "fuse", "bool", /*default=*/"true", "Let the weight that makes an activation rotate it, where it can mix as many channels">,
   ]> {
   let summary = "Spread outliers of activations over all channels";
   let description = [{
-    QuaRot (Ashkboos et al., 2024, arXiv:2404.00456). A linear `x w` becomes `(x Q) (Q^T w)`, `Q` orthogonal: seeded signs, and blocks of normalized
-    Hadamard matrices of the largest power of two that divides the inputs (or of `block`). In exact arithmetic nothing changes, but every
-    rotated channel is a sum of all channels of its block, so that none stands out and few bits serve all. Linears that read one
-    activation share its rotation. It needs no data, and changes what sites read: in a recipe it runs first, on the float model, and calibration
-    with that recipe sees rotated activations. It also runs after `lowbit-insert-qdq`, on what `quantize` reads, unless a static scale
-    is there already.
+    QuaRot (Ashkboos et al., 2024, arXiv:2404.00456). A linear `x w` becomes `(x Q) (Q^T w)`, `Q` orthogonal. In exact arithmetic nothing changes,
+    but every rotated channel is a sum of all channels of its block, so that none stands out and few bits serve all. `Q` is seeded signs, and blocks of
+    normalized Hadamard matrices of the largest power of two that divides the inputs (384 = 3 * 128), or of `block`. Linears that read one activation
+    share its rotation. With static activations of four bits, 128 a block are much better than 32 (docs/Rationale.md).
 
-    Where the activation is made by a linear with a constant weight, and what is between is linear in its channels one by one (a bias,
-    reshapes, a product with attention weights), that weight is rotated and nothing is added to the model; channels of different heads
-    then stay apart, and blocks of less than 32 are not taken where larger ones can be computed. Else `x Q` is computed by the fast transform: in each of
-    `log2(block)` stages elements `h` apart become their sum and difference, and the signs and the norm are factors of the first sums.
+    It needs no data, and changes what sites read: in a recipe it runs first, on the float model, and calibration with that recipe sees rotated
+    activations. It also runs after `lowbit-insert-qdq`, on what `quantize` reads, unless a static scale is there already.
+
+    Where the activation is made by a linear with a constant weight, what is between is linear in its channels one by one (a bias, reshapes, a
+    product with attention weights) and nothing else reads it, that weight is rotated and nothing is added to the model. Attention keeps the channels of
+    heads apart, so that this needs a `block` that divides theirs. Else `x Q` is computed by the fast transform: in each of `log2(block)` stages elements
+    `h` apart become their sum and difference, and the signs and the norm are factors of the first sums.
 
     Cost: `log2(block)` additions an element of the activation where nothing is fused. It hurts where activations have no outliers, or their zeros
-    are worth more (after a ReLU), and where weights are of few values already. The measure is of the weights alone, for want of data: the mean over outputs of
-    max |w| / rms w, to which the error of rounding by one scale an output is proportional; linears that share an activation are one. Where it
-    would grow, as for weights of binary values, they stay as they were, with a remark; so do linears with an odd number of inputs.
+    are worth more (after a ReLU), and where weights are of few values already. The measure is of the weights alone, for want of data: the mean
+    over outputs of max |w| / rms w, to which the error of rounding by one scale an output is proportional, over all linears that share an activation and the one
+    that takes the rotation. Where it would grow, as for weights of binary values, they stay as they were, with a remark; so do linears with
+    an odd number of inputs, and those rotated before.
 
     ```mlir
     func.func @before(%x: tensor<4x2xf32>, %init: tensor<4x1xf32>) -> tensor<4x1xf32> {
