@@ -73,6 +73,8 @@ struct RotatePass final : AlgorithmPass<impl::RotatePassBase<RotatePass>> {
 
 private:
   LogicalResult checkOptions() {
+    if (!(tolerance >= 0) || !std::isfinite(tolerance))
+      return emitError(getOperation().getLoc()) << "rotate: tolerance is " << double(tolerance) << "; expected a number from 0 on";
     if (block == 0 || (block > 1 && llvm::isPowerOf2_64(block)))
       return success();
     return emitError(getOperation().getLoc()) << "rotate: block is " << int64_t(block)
@@ -182,7 +184,7 @@ private:
       after.add(*values, shape, weight.inputAxis);
       weight.values = std::move(*values);
     }
-    if (!(after.getMean() <= before.getMean())) {
+    if (!(after.getMean() <= before.getMean() * (1 + tolerance))) {
       if (!producer)
         for (FloatLinear &linear : group)
           reportUnchanged(linear.getOp(),

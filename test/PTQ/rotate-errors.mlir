@@ -1,5 +1,7 @@
 // RUN: not quant-opt %s --lowbit-name-sites --lowbit-ptq-rotate=block=3 2>&1 | FileCheck %s --check-prefix=POWER
 // POWER: error: rotate: block is 3; expected a power of two from 2 on, or 0 for the largest that divides the inputs
+// RUN: not quant-opt %s --lowbit-name-sites --lowbit-ptq-rotate=tolerance=-1 2>&1 | FileCheck %s --check-prefix=TOLERANCE
+// TOLERANCE: error: rotate: tolerance is {{.*}}; expected a number from 0 on
 // RUN: not quant-opt %s --lowbit-name-sites --lowbit-ptq-rotate=block=8 2>&1 | FileCheck %s --check-prefix=BLOCK
 // BLOCK: error: {{.*}}'linalg.matmul' op site `fc` has 4 inputs, which blocks of 8 do not divide; choose a `block` that does, or exclude the site by `match`
 // RUN: not quant-opt %s --lowbit-name-sites --lowbit-ptq-rotate='sites=f*d' 2>&1 | FileCheck %s --check-prefix=NAME

@@ -1,5 +1,6 @@
 // RUN: quant-opt %s --split-input-file --lowbit-name-sites --lowbit-ptq-rotate --cse | FileCheck %s
 // RUN: quant-opt %s --split-input-file --lowbit-name-sites --remarks-filter=lowbit --lowbit-ptq-rotate --cse 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+// RUN: quant-opt %s --split-input-file --lowbit-name-sites --lowbit-ptq-rotate=tolerance=0.5 | FileCheck %s --check-prefix=TOLERANT
 
 // Two linears of one activation read one rotated activation: log2(4) stages, of which the first has the signs and the norm.
 // CHECK-LABEL: func @shared
@@ -37,6 +38,9 @@ func.func @shared(%x: tensor<3x4xf32>) -> (tensor<3x2xf32>, tensor<3x2xf32>) {
 //   CHECK-NOT:   tensor.expand_shape
 //       CHECK:   linalg.matmul {lowbit.site = "signs"}
 //       CHECK:   linalg.matmul {lowbit.site = "odd"}
+// Unless that is allowed.
+// TOLERANT-LABEL: func @unchanged
+//       TOLERANT:   lowbit.activation_changes = ["rotate block=2 seed=0"], lowbit.site = "signs"
 func.func @unchanged(%x: tensor<3x2xf32>, %y: tensor<3x3xf32>) -> (tensor<3x2xf32>, tensor<3x1xf32>) {
   %zero = arith.constant 0.0 : f32
   %v = arith.constant dense<[[1.0, 1.0], [-1.0, 1.0]]> : tensor<2x2xf32>

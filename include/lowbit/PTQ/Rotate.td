@@ -10,6 +10,7 @@ def RotatePass : Algorithm<"rotate", [
            "A recipe, by whose rules only sites with codes on both sides are rotated; without it, all">,
     Option<"block", "block", "int64_t", /*default=*/"0", "Channels that are mixed, a power of two; 0 is the largest that divides the inputs">,
     Option<"seed", "seed", "uint64_t", /*default=*/"0", "Of the signs">,
+    Option<"tolerance", "tolerance", "double", /*default=*/"0", "Share by which the measure of weights may grow, for the activations' sake">,
     Option<"fuse", "fuse", "bool", /*default=*/"true", "Let the weight that makes an activation rotate it, where it can mix as many channels">,
   ]> {
   let summary = "Spread outliers of activations over all channels";
@@ -30,7 +31,8 @@ def RotatePass : Algorithm<"rotate", [
     Cost: `log2(block)` additions an element of the activation where nothing is fused. It hurts where activations have no outliers, or their zeros
     are worth more (after a ReLU), and where weights are of few values already. The measure is of the weights alone, for want of data: the mean
     over outputs of max |w| / rms w, to which the error of rounding by one scale an output is proportional, over all linears that share an activation and the one
-    that takes the rotation. Where it would grow, as for weights of binary values, they stay as they were, with a remark; so do linears with
+    that takes the rotation. Where it would grow (by more than
+    `tolerance`), as for weights of binary values, they stay as they were, with a remark; so do linears with
     an odd number of inputs, and those rotated before.
 
     ```mlir
