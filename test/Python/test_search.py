@@ -1,15 +1,15 @@
 """Searching for mixed precision on a small model: goals, constraints, resuming, executors, and what is refused."""
 
+import itertools
 import json
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import lowbit
 import numpy as np
 import pytest
-
-import lowbit
 from lowbit.cli import main
 from lowbit.precision import measure as measuring
 from lowbit.precision.costs import CostTable, Peaks, add_latencies, bench_costs
@@ -49,7 +49,7 @@ def network() -> str:
         "%v0",
     )
     lines.append("  %zero = arith.constant 0.0 : f32")
-    for i, (inputs, outputs) in enumerate(zip(SIZES, SIZES[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(itertools.pairwise(SIZES)):
         weight = random.standard_normal((inputs, outputs)) * np.exp(random.standard_normal(outputs)) / np.sqrt(inputs)
         result = f"tensor<{ROWS}x{outputs}xf32>"
         lines += [
@@ -126,7 +126,7 @@ def test_same_search_same_bytes(files: dict[str, Path], tmp_path: Path, capsys: 
     assert "bits a weight" in capsys.readouterr().err
     # The recipe is one like any other, and takes the bytes that were said.
     quantized = lowbit.load(files["model"]).quantize(tmp_path / "one" / "recipe.json")
-    assert quantized.nbytes <= 4.5 / 8 * sum(a * b for a, b in zip(SIZES, SIZES[1:], strict=False)) + 64
+    assert quantized.nbytes <= 4.5 / 8 * sum(a * b for a, b in itertools.pairwise(SIZES)) + 64
 
 
 def test_bytes_are_those_of_the_model(search: Search, sensitivity: Sensitivity) -> None:
@@ -306,8 +306,10 @@ def test_refused(more: list[str], text: str, files: dict[str, Path], tmp_path: P
         ('{"kind": "lowbit costs", "version": 2}', 'expected an object with "kind": "lowbit costs" and "version": 1'),
         ('{"kind": "lowbit costs", "version": 1}', "an entry is damaged"),
         (
-            '{"kind": "lowbit costs", "version": 1, "machine": "m", "target": "host", "threads": 1, "entries": '
-            '[{"rows": 1, "inputs": 1, "outputs": 1, "scheme": {}, "seconds": 0}]}',
+            (
+                '{"kind": "lowbit costs", "version": 1, "machine": "m", "target": "host", "threads": 1, "entries": '
+                '[{"rows": 1, "inputs": 1, "outputs": 1, "scheme": {}, "seconds": 0}]}'
+            ),
             "an entry is damaged",
         ),
     ],
