@@ -152,7 +152,16 @@ class Search:
             shapes = [(site["rows"], site["inputs"], site["outputs"]) for site in found.sites]
             costs = bench_costs(shapes, list(found.schemes.values()), target=self.target, threads=self.threads, progress=self.progress)
             costs.save(path)
-        return add_latencies(found, costs, self._remember("float", lambda: self._time(self.model)))
+        float_latency = self._remember("float", lambda: self._time(self.model))
+        # Selections are mostly codes: the rest is what it is beside codes, not beside floats.
+        common = [name for name in found.schemes if all(name in found.candidates(site) for site in found.sites)]
+        if not common:
+            return add_latencies(found, costs, float_latency)
+        recipe = {**found.recipe({site["name"]: common[0] for site in found.sites}, "timed"), "algorithms": []}
+        seconds = self._remember(
+            f"rest {json.dumps(recipe)}", lambda: self._time(self.model.quantize(recipe, Statistics.load(self.folder / "statistics.json")))
+        )
+        return add_latencies(found, costs, float_latency, (common[0], seconds))
 
     def _time(self, model: Module) -> float:
         return measure_latency(model.compile(self.target, self.threads), self.samples[0], self.threads)

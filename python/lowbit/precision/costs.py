@@ -212,18 +212,27 @@ def _width(scheme: Mapping[str, Any], side: str) -> int:
     return int(digits[0]) if digits else {"ternary": 2, "binary": 1}.get(text, 8)
 
 
-def add_latencies(sensitivity: Sensitivity, costs: CostTable | Peaks, float_latency: float | None = None) -> Sensitivity:
-    """The same with latencies. float_latency: of the whole float model where it was measured; else its sites are all there is."""
+def add_latencies(
+    sensitivity: Sensitivity,
+    costs: CostTable | Peaks,
+    float_latency: float | None = None,
+    measured: tuple[str, float] | None = None,
+) -> Sensitivity:
+    """The same with latencies. float_latency: of the whole float model where it was measured; else its sites are all there is.
+
+    measured: a scheme that all sites have, and the latency of the model with it everywhere. What it takes above its sites' is the rest; else it
+    is what the float model takes above its own.
+    """
     document = json.loads(json.dumps(sensitivity.document))
-    schemes, total = sensitivity.schemes, 0.0
+    schemes, total, known = sensitivity.schemes, 0.0, 0.0
     for site in document["sites"]:
         shape = (site["rows"], site["inputs"], site["outputs"])
         for candidate in site["candidates"]:
             scheme = schemes[candidate["scheme"]]
-            candidate["latency"] = (
-                costs.predict(shape, scheme, candidate["bytes"]) if isinstance(costs, Peaks) else costs.lookup(shape, scheme)
-            )
+            predicted = costs.predict(shape, scheme, candidate["bytes"]) if isinstance(costs, Peaks) else costs.lookup(shape, scheme)
+            candidate["latency"] = predicted
+            known += predicted if measured and candidate["scheme"] == measured[0] else 0.0
         total += costs.predict(shape, _FLOAT, shape[1] * shape[2] * 4) if isinstance(costs, Peaks) else costs.lookup(shape, _FLOAT)
-    document["rest"]["latency"] = max(0.0, (float_latency or total) - total)
     document["baseline"]["latency"] = float_latency or total
+    document["rest"]["latency"] = max(0.0, measured[1] - known if measured else document["baseline"]["latency"] - total)
     return Sensitivity(document)
