@@ -10,8 +10,8 @@ FOLDER = Path(__file__).parent / "Golden"
 sys.path.insert(0, str(FOLDER))
 sys.dont_write_bytecode = True
 
-from check import Recording  # noqa: E402 - the folder of the recorder is no package
-from record import FAMILIES, inputs_of, load  # noqa: E402
+from check import Recording
+from record import FAMILIES, inputs_of, load
 
 # Prepared after the last loan of a GPU; the next recording has them.
 BORDERS = ("right", "below", "corner", "outside", "above", "left")

@@ -288,7 +288,14 @@ def instructions() -> list[Instruction]:
     result += [peer_memory(), multicast()]
     for swizzle, offset in [("32B", 128), ("64B", 128), ("64B", 256), ("128B", 128), ("128B", 512), ("128B", 1024)]:
         result.append(tensor(f"tensor.load.2d.u8.{swizzle}.at-{offset}", moved(swizzle, offset), False))
-    for name, place in [("right", (64, 9)), ("below", (0, 20)), ("corner", (144, 21)), ("outside", (176, 0)), ("above", (0, -2)), ("left", (-16, 1))]:
+    for name, place in [
+        ("right", (64, 9)),
+        ("below", (0, 20)),
+        ("corner", (144, 21)),
+        ("outside", (176, 0)),
+        ("above", (0, -2)),
+        ("left", (-16, 1)),
+    ]:
         for swizzle in ("none", "128B"):
             result.append(tensor(f"tensor.store.2d.u8.{swizzle}.{name}", maps_2d(swizzle, 1, [place]), True))
     result.append(tensor("tensor.store.2d.u8.128B.at-128", moved("128B", 128), True))
