@@ -4,9 +4,9 @@
 #define LOWBIT_PTQ_PASSES_TD
 
 include "lowbit/PTQ/AWQ.td"
+include "lowbit/PTQ/AdaRound.td"
 include "lowbit/PTQ/BiasCorrection.td"
 include "lowbit/PTQ/Equalize.td"
-include "lowbit/PTQ/AdaRound.td"
 include "lowbit/PTQ/GPTQ.td"
 include "lowbit/PTQ/HQQ.td"
 include "lowbit/PTQ/Rotate.td"
