@@ -28,7 +28,7 @@ def RotatePass : Algorithm<"rotate", [
     heads apart, so that this needs a `block` that divides theirs. Else `x Q` is computed by the fast transform: in each of `log2(block)` stages elements
     `h` apart become their sum and difference, and the signs and the norm are factors of the first sums.
 
-    Cost: `log2(block)` additions an element of the activation where nothing is fused. It hurts where activations have no outliers, or their zeros
+    Cost: `log2(block)` additions an element of the activation where nothing is fused (a MiniLM of 64 tokens in 8 static bits: 3.2 ms instead of 2.2). It hurts where activations have no outliers, or their zeros
     are worth more (after a ReLU), and where weights are of few values already. The measure is of the weights alone, for want of data: the mean
     over outputs of max |w| / rms w, to which the error of rounding by one scale an output is proportional, over all linears that share an activation and the one
     that takes the rotation. Where it would grow (by more than
