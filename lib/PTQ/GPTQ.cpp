@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Moments.h"
 #include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/PTQ/DampedMoments.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "mlir/IR/Threading.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -39,12 +39,13 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
       return failure();
     if (centered)
       moments->center();
-    std::vector<int64_t> order = getOrder(*moments);
+    SmallVector<int64_t> order =
+        activationOrder ? orderByPower(*moments) : llvm::to_vector(llvm::seq<int64_t>(0, site.getNumInputs()));
     FailureOr<std::vector<float>> factor = factorMoments(site, *moments, order);
     if (failed(factor))
       return failure();
     Codes found = quantize(site, *weight, *scales, *factor, order);
-    double before = measure(*moments, *weight, *site.readRounded()), after = measure(*moments, *weight, found.reals);
+    double before = measureOutputError(*moments, *weight, *site.readRounded()), after = measureOutputError(*moments, *weight, found.reals);
     if (!(after < before))
       return reportUnchanged(site, llvm::formatv("its output error would be {0}, not {1}", after, before).str()), success();
     site.setCodes(found.codes, *scales);
@@ -53,24 +54,12 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
   }
 
 private:
-  /// Inputs in the order in which they are rounded.
-  std::vector<int64_t> getOrder(const SecondMoments &moments) const {
-    int64_t size = moments.getNumChannels();
-    std::vector<int64_t> order = getIdentityOrder(size);
-    if (activationOrder)
-      llvm::sort(order, [&](int64_t a, int64_t b) {
-        double ofA = moments.getProducts()[a * size + a], ofB = moments.getProducts()[b * size + b];
-        return ofA != ofB ? ofA > ofB : a < b;
-      });
-    return order;
-  }
-
   /// `U` with `inverse(H) = U^T U`, rows and columns in `order`.
   FailureOr<std::vector<float>> factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order) {
-    std::vector<double> matrix = getDamped(moments, damping, order);
+    std::vector<double> matrix = dampMoments(moments, order, damping);
     if (!factorInverse(matrix, moments.getNumChannels()))
       return site.getOp()->emitOpError() << "gptq: second moments of site `" << site.getName() << "` are singular even with damping "
-                                         << damping << "; use more data, or a larger `damping`";
+                                         << double(damping) << "; use more data, or a larger `damping`";
     return std::vector<float>(matrix.begin(), matrix.end());
   }
 
@@ -109,13 +98,6 @@ private:
                    &rows[last * columns], columns);
     }
     return found;
-  }
-
-  static double measure(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals) {
-    std::vector<float> errors(weight.size());
-    for (auto [error, real, rounded] : llvm::zip_equal(errors, weight, reals))
-      error = real - rounded;
-    return measureError(moments.getProducts(), errors, moments.getNumChannels()) / moments.getNumRows();
   }
 
   /// Outputs that one task works on: a few lines of the cache of every row of a block.

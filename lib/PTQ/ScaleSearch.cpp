@@ -1,7 +1,7 @@
 //===- ScaleSearch.cpp - scales that clip where it pays -------------------===//
 
-#include "Moments.h"
 #include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/PTQ/DampedMoments.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "mlir/IR/Threading.h"
 #include <cmath>
@@ -24,8 +24,8 @@ struct ScaleSearchPass final : AlgorithmPass<impl::ScaleSearchPassBase<ScaleSear
 
   LogicalResult improve(WeightSite &site) override {
     if (!(smallest > 0 && smallest <= 1) || steps < 1 || refine < 0 || !(damping > 0))
-      return site.getOp()->emitOpError() << "scale-search: smallest is " << smallest << ", steps " << steps << ", refine " << refine
-                                         << ", damping " << damping
+      return site.getOp()->emitOpError() << "scale-search: smallest is " << double(smallest) << ", steps " << int64_t(steps) << ", refine " << int64_t(refine)
+                                         << ", damping " << double(damping)
                                          << "; expected smallest above 0 and at most 1, steps of at least 1, refine of at least 0, and a "
                                             "positive damping";
     if (site.hasCodes())
@@ -74,7 +74,7 @@ private:
       return failure();
     if (centered)
       moments->center();
-    std::vector<double> matrix = getDamped(*moments, damping, getIdentityOrder(size));
+    std::vector<double> matrix = dampMoments(*moments, llvm::to_vector(llvm::seq<int64_t>(0, size)), damping);
     std::vector<float> importance(size);
     if (weighting == "inverse" && !factorInverse(matrix, size))
       return site.getOp()->emitOpError() << "scale-search: second moments of site `" << site.getName()
