@@ -20,7 +20,7 @@ namespace mlir::lowbit {
 namespace {
 /// Outputs that are learned at a time, and updates of a variable that fit the time of a large weight.
 constexpr int64_t kColumns = 64;
-constexpr double kUpdates = 3e9;
+constexpr double kUpdates = 2e9;
 
 struct AdaRoundPass final : AlgorithmPass<impl::AdaRoundPassBase<AdaRoundPass>> {
   using AlgorithmPass::AlgorithmPass;
