@@ -8,6 +8,8 @@ extern "C" {
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
 void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
 void dpotrs_(const char *uplo, const int *n, const int *columns, const double *a, const int *lda, double *b, const int *ldb, int *info);
+void dsyev_(const char *vectors, const char *uplo, const int *n, double *a, const int *lda, double *values, double *work, const int *size,
+            int *info);
 }
 
 namespace mlir::lowbit {
@@ -41,6 +43,14 @@ bool solvePositive(std::vector<double> matrix, int64_t size, std::vector<double>
   for (int64_t i = 0; i < size; ++i)
     for (int64_t j = 0; j < columns; ++j)
       right[i * columns + j] = runs[j * size + i];
+  return info == 0;
+}
+
+bool decomposeSymmetric(std::vector<double> &matrix, int64_t size) {
+  openblas_set_num_threads(1);
+  int count = static_cast<int>(size), info = 0, room = 34 * count;
+  std::vector<double> values(size), work(room);
+  dsyev_("V", "L", &count, matrix.data(), &count, values.data(), work.data(), &room, &info);
   return info == 0;
 }
 

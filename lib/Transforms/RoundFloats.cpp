@@ -51,6 +51,8 @@ static arith::ConstantOp roundConstant(OpBuilder &builder, Operation *op, Value 
   llvm::raw_string_ostream(name) << key << "." << type.getElementType();
   auto constant = arith::ConstantOp::create(builder, input.getLoc(), buildElements(type, bytes, name));
   double decibels = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : losslessDecibels;
+  if (Operation *added = input.getDefiningOp(); added && added->hasAttr(kAddedAttr))
+    constant->setAttr(kAddedAttr, builder.getUnitAttr());
   constant->setAttr(kSQNRAttr, builder.getF32FloatAttr(static_cast<float>(std::min(decibels, losslessDecibels))));
   return constant;
 }

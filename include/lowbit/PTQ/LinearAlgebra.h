@@ -19,6 +19,9 @@ bool factorInverse(std::vector<double> &matrix, int64_t size);
 /// Solves `matrix x = right` in place for the columns of `right` `[K, N]`; false when `matrix`, symmetric, is not positive definite.
 bool solvePositive(std::vector<double> matrix, int64_t size, std::vector<double> &right, int64_t columns);
 
+/// Replaces the symmetric `matrix` by its eigenvectors, a row each, in the order of growing eigenvalues.
+bool decomposeSymmetric(std::vector<double> &matrix, int64_t size);
+
 /// `c += alpha * op(a) b`, with `op(a)` `[M, K]`, `b` `[K, N]`, `c` `[M, N]`, rows `lda`, `ldb`, `ldc` elements apart; `op` transposes.
 void addProduct(bool transposeA, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
                 float *c, int64_t ldc);

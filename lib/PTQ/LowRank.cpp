@@ -1,0 +1,233 @@
+//===- LowRank.cpp - a thin product makes up for what codes lose ----------===//
+//
+// Invariant: the site itself, its codes and scales stay; what reads its result reads the sum with the correction.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/PTQ/DampedMoments.h"
+#include "lowbit/PTQ/LinearAlgebra.h"
+#include "lowbit/Transforms/Constants.h"
+#include "lowbit/Transforms/Sites.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+#include <numeric>
+#include <random>
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_LOWRANKPASS
+#include "lowbit/PTQ/Passes.h.inc"
+
+namespace {
+/// Directions that are followed besides those that are kept: the last ones come slowly.
+constexpr int64_t kSpare = 8;
+
+struct Factors {
+  std::vector<float> a, b;
+};
+
+/// The dimensions of a linear's loops that its weight, a matrix, has.
+struct LinearLoops {
+  linalg::LinalgOp op;
+  int64_t activation, weight; ///< Numbers of operands.
+  int64_t input, output;      ///< Numbers of loops.
+};
+
+struct LowRankPass final : AlgorithmPass<impl::LowRankPassBase<LowRankPass>> {
+  using AlgorithmPass::AlgorithmPass;
+
+  bool needsMoments() const override { return true; }
+
+  LogicalResult improve(WeightSite &site) override {
+    auto element = llvm::StringSwitch<FloatType>(type)
+                       .Case("bf16", BFloat16Type::get(&getContext()))
+                       .Case("f16", Float16Type::get(&getContext()))
+                       .Case("f32", Float32Type::get(&getContext()))
+                       .Default(FloatType());
+    if (rank < 1 || iterations < 1 || !element)
+      return site.getOp()->emitOpError() << "low-rank: rank is " << rank.getValue() << ", iterations " << iterations.getValue()
+                                         << " and type " << type << "; expected positive numbers, and bf16, f16 or f32";
+    int64_t inputs = site.getNumInputs(), outputs = site.getNumOutputs();
+    std::optional<LinearLoops> loops = getLoops(site);
+    if (!loops)
+      return reportUnchanged(site, "it is no product of an activation with a matrix"), success();
+    if (rank * (inputs + outputs) >= inputs * outputs)
+      return reportUnchanged(site, llvm::formatv("factors of rank {0} would hold no fewer numbers than its weight", rank.getValue()).str()),
+             success();
+    FailureOr<std::vector<float>> weight = site.readWeight();
+    FailureOr<std::vector<float>> rounded = site.readRounded();
+    FailureOr<SecondMoments> moments = readMoments(site);
+    if (failed(weight) || failed(rounded) || failed(moments))
+      return failure();
+    Factors factors = factorError(*weight, *rounded, *moments, element.getFloatSemantics());
+    double before = measureOutputError(*moments, *weight, *rounded);
+    addProduct(false, inputs, outputs, rank, 1, factors.a.data(), rank, factors.b.data(), outputs, rounded->data(), outputs);
+    double after = measureOutputError(*moments, *weight, *rounded);
+    if (!(after < before))
+      return reportUnchanged(site, llvm::formatv("its output error would be {0}, not {1}", after, before).str()), success();
+    addCorrection(site, *loops, factors, element);
+    reportImprovement(site, "output error", before, after);
+    return success();
+  }
+
+private:
+  static std::optional<LinearLoops> getLoops(WeightSite &site) {
+    auto op = dyn_cast<linalg::LinalgOp>(site.getOp());
+    std::string reason;
+    SmallVector<QuantizableOperand> operands = cast<QuantizableOpInterface>(site.getOp()).getQuantizableOperands(reason);
+    if (!op || operands.size() != 2 || !linalg::isaContractionOpInterface(op) || op.getNumReductionLoops() != 1)
+      return std::nullopt;
+    LinearLoops loops{op, 0, 0, 0, 0};
+    for (const QuantizableOperand &operand : operands)
+      (operand.role == OperandRole::Weight ? loops.weight : loops.activation) = operand.operand->getOperandNumber();
+    AffineMap map = op.getIndexingMapsArray()[loops.weight];
+    if (map.getNumResults() != 2 || !map.isProjectedPermutation())
+      return std::nullopt;
+    SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+    int64_t first = map.getDimPosition(0), second = map.getDimPosition(1);
+    bool isTransposed = iterators[second] == utils::IteratorType::reduction;
+    loops.input = isTransposed ? second : first;
+    loops.output = isTransposed ? first : second;
+    bool isMatrix = iterators[loops.input] == utils::IteratorType::reduction && iterators[loops.output] == utils::IteratorType::parallel;
+    return isMatrix ? std::optional(loops) : std::nullopt;
+  }
+
+  /// `A = E B^T` and `B`, the `rank` largest eigenvectors of `E^T H E`.
+  Factors factorError(ArrayRef<float> weight, ArrayRef<float> rounded, const SecondMoments &moments, const llvm::fltSemantics &semantics) {
+    int64_t inputs = moments.getNumChannels(), outputs = weight.size() / inputs, count = std::min(rank + kSpare, outputs);
+    std::vector<float> errors(weight.size()), metric(moments.getProducts().begin(), moments.getProducts().end());
+    for (auto [error, real, code] : llvm::zip_equal(errors, weight, rounded))
+      error = real - code;
+    // [N, count]; the same numbers on every machine.
+    std::vector<float> basis(outputs * count);
+    std::mt19937 random(0);
+    for (float &value : basis)
+      value = static_cast<float>(random()) / 4294967296.0f - 0.5f;
+    std::vector<float> passed, weighed, next;
+    for (int64_t step = 0; step <= iterations; ++step) {
+      orthonormalize(basis, outputs, count);
+      passed.assign(inputs * count, 0);
+      weighed.assign(inputs * count, 0);
+      next.assign(outputs * count, 0);
+      addProduct(false, inputs, count, outputs, 1, errors.data(), outputs, basis.data(), count, passed.data(), count);
+      addProduct(false, inputs, count, inputs, 1, metric.data(), inputs, passed.data(), count, weighed.data(), count);
+      addProduct(true, outputs, count, inputs, 1, errors.data(), outputs, weighed.data(), count, next.data(), count);
+      if (step < iterations)
+        basis.swap(next);
+    }
+    // The largest directions within the basis.
+    std::vector<double> within(count * count);
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t j = 0; j < count; ++j)
+        for (int64_t n = 0; n < outputs; ++n)
+          within[i * count + j] += static_cast<double>(basis[n * count + i]) * next[n * count + j];
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t j = 0; j < i; ++j)
+        within[i * count + j] = within[j * count + i] = (within[i * count + j] + within[j * count + i]) / 2;
+    decomposeSymmetric(within, count);
+    Factors factors{std::vector<float>(inputs * rank), std::vector<float>(rank * outputs)};
+    for (int64_t r = 0; r < rank; ++r) {
+      const double *vector = &within[(count - 1 - r) * count];
+      for (int64_t n = 0; n < outputs; ++n)
+        factors.b[r * outputs + n] = static_cast<float>(std::inner_product(vector, vector + count, &basis[n * count], 0.0));
+      for (int64_t k = 0; k < inputs; ++k)
+        factors.a[k * rank + r] = static_cast<float>(std::inner_product(vector, vector + count, &passed[k * count], 0.0));
+    }
+    for (std::vector<float> *values : {&factors.a, &factors.b})
+      for (float &value : *values) {
+        APFloat stored(value);
+        bool losesInfo;
+        stored.convert(semantics, APFloat::rmNearestTiesToEven, &losesInfo);
+        value = stored.convertToFloat();
+      }
+    return factors;
+  }
+
+  /// Gram-Schmidt on the columns of `basis`, twice; columns that depend on those before become zero.
+  static void orthonormalize(std::vector<float> &basis, int64_t rows, int64_t columns) {
+    std::vector<double> wide(rows * columns);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        wide[j * rows + i] = basis[i * columns + j];
+    for (int64_t j = 0; j < columns; ++j) {
+      double *column = &wide[j * rows], first = std::inner_product(column, column + rows, column, 0.0), square = first;
+      for (int64_t pass = 0; pass < 2; ++pass) {
+        for (int64_t other = 0; other < j; ++other) {
+          double *before = &wide[other * rows], share = std::inner_product(column, column + rows, before, 0.0);
+          for (int64_t i = 0; i < rows; ++i)
+            column[i] -= share * before[i];
+        }
+        square = std::inner_product(column, column + rows, column, 0.0);
+      }
+      double factor = square > 1e-20 * first ? 1 / std::sqrt(square) : 0;
+      for (int64_t i = 0; i < rows; ++i)
+        column[i] *= factor;
+    }
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        basis[i * columns + j] = static_cast<float>(wide[j * rows + i]);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // IR
+  //===--------------------------------------------------------------------===//
+
+  void addCorrection(WeightSite &site, LinearLoops loops, const Factors &factors, FloatType element) {
+    linalg::LinalgOp op = loops.op;
+    OpBuilder builder(op);
+    builder.setInsertionPointAfter(op);
+    Location loc = op.getLoc();
+    Value activation = op->getOperand(loops.activation), result = op->getResult(0);
+    if (auto dequantize = activation.getDefiningOp<DequantizeOp>())
+      if (auto quantize = dequantize.getCodes().getDefiningOp<QuantizeOp>())
+        activation = quantize.getInput();
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    AffineMap rows = maps[loops.activation], sums = maps.back();
+    AffineExpr input = builder.getAffineDimExpr(loops.input), output = builder.getAffineDimExpr(loops.output);
+    AffineMap matrix = AffineMap::get(sums.getNumDims(), 0, {input, output}, builder.getContext());
+    AffineMap thin = sums.replace(output, input, sums.getNumDims(), 0);
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, op.getDpsInitOperand(0)->get()), thinSizes = sizes;
+    for (auto [position, expression] : llvm::enumerate(sums.getResults()))
+      if (expression == output)
+        thinSizes[position] = builder.getIndexAttr(rank);
+
+    auto multiply = [&](Value left, AffineMap leftMap, ArrayRef<float> right, int64_t height, int64_t width, StringRef name,
+                        ArrayRef<OpFoldResult> shape) {
+      auto rightType = RankedTensorType::get({height, width}, builder.getF32Type());
+      std::string key = (site.getName() + ".low_rank." + name).str();
+      ArrayRef<char> bytes(reinterpret_cast<const char *>(right.data()), right.size() * sizeof(float));
+      auto constant = arith::ConstantOp::create(builder, loc, rightType, cast<TypedAttr>(buildElements(rightType, bytes, key)));
+      constant->setAttr(kAddedAttr, builder.getUnitAttr());
+      Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+      Value empty = tensor::EmptyOp::create(builder, loc, shape, builder.getF32Type());
+      Value init = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+      auto product = linalg::GenericOp::create(builder, loc, init.getType(), ValueRange{left, constant}, init,
+                                               ArrayRef<AffineMap>{leftMap, matrix, sums}, op.getIteratorTypesArray(),
+                                               [](OpBuilder &b, Location at, ValueRange values) {
+                                                 Value term = arith::MulFOp::create(b, at, values[0], values[1]);
+                                                 linalg::YieldOp::create(b, at, arith::AddFOp::create(b, at, values[2], term).getResult());
+                                               });
+      product->setAttr(kSiteAttr, builder.getStringAttr(key));
+      product->setAttr(kFloatReasonAttr, builder.getStringAttr("makes up for what the codes of `" + site.getName() + "` lose"));
+      if (!element.isF32())
+        product->setAttr(kFloatTypeAttr, TypeAttr::get(element));
+      return product.getResult(0);
+    };
+    Value first = multiply(activation, rows, factors.a, site.getNumInputs(), rank, "a", thinSizes);
+    Value second = multiply(first, thin, factors.b, rank, site.getNumOutputs(), "b", sizes);
+
+    Value empty = tensor::EmptyOp::create(builder, loc, sizes, builder.getF32Type());
+    int64_t rankOfResult = cast<RankedTensorType>(result.getType()).getRank();
+    SmallVector<AffineMap> identities(3, builder.getMultiDimIdentityMap(rankOfResult));
+    SmallVector<utils::IteratorType> iterators(rankOfResult, utils::IteratorType::parallel);
+    auto sum = linalg::GenericOp::create(builder, loc, result.getType(), ValueRange{result, second}, empty, identities, iterators,
+                                         [](OpBuilder &b, Location at, ValueRange values) {
+                                           linalg::YieldOp::create(b, at, arith::AddFOp::create(b, at, values[0], values[1]).getResult());
+                                         });
+    result.replaceAllUsesExcept(sum.getResult(0), sum);
+  }
+};
+} // namespace
+} // namespace mlir::lowbit
