@@ -9,9 +9,9 @@ include "lowbit/PTQ/BiasCorrection.td"
 include "lowbit/PTQ/Equalize.td"
 include "lowbit/PTQ/GPTQ.td"
 include "lowbit/PTQ/HQQ.td"
+include "lowbit/PTQ/LowRank.td"
 include "lowbit/PTQ/Rotate.td"
 include "lowbit/PTQ/ScaleSearch.td"
-include "lowbit/PTQ/LowRank.td"
 include "lowbit/PTQ/SmoothQuant.td"
 
 #endif
