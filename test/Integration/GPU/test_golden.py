@@ -13,10 +13,8 @@ sys.dont_write_bytecode = True
 from check import Recording
 from record import FAMILIES, inputs_of, load
 
-# Prepared after the last loan of a GPU; the next recording has them.
-BORDERS = ("right", "below", "corner", "outside", "above", "left")
-NOT_RECORDED = {f"tensor.store.2d.u8.{swizzle}" for swizzle in ("none", "32B", "64B", "128B")}
-NOT_RECORDED |= {f"tensor.store.2d.u8.{swizzle}.{border}" for swizzle in ("none", "128B") for border in BORDERS}
+# A store that begins before the first row or byte stops the GPU (questions.jsonl).
+NOT_RECORDED = {f"tensor.store.2d.u8.{swizzle}.{border}" for swizzle in ("none", "128B") for border in ("above", "left")}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -24,7 +22,7 @@ def test_recording_has_these_inputs(family: str) -> None:
     recording = Recording(FOLDER / f"{family}.npz")
     instructions = load(family)
     missing = {i.name for i in instructions} - set(recording.index)
-    assert missing <= NOT_RECORDED and set(recording.index) <= {i.name for i in instructions}
+    assert missing == {i.name for i in instructions} & NOT_RECORDED and set(recording.index) <= {i.name for i in instructions}
     for instruction in (i for i in instructions if i.name in recording.index):
         record = recording[instruction.name]
         assert record["text"] == instruction.text, instruction.name
@@ -36,4 +34,4 @@ def test_recording_has_these_inputs(family: str) -> None:
 
 
 def test_recordings_are_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) < 2.5e6
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) < 2.6e6

@@ -52,7 +52,8 @@ Illegal verify(const TensorMap &map);
 /// takes a whole span, even where it is shorter.
 uint32_t getBoxBytes(const TensorMap &map);
 
-/// cp.async.bulk.tensor from and to the box at `coordinates`.
+/// cp.async.bulk.tensor from and to the box at `coordinates`. A load makes zeros of what lies outside. A store begins inside or after
+/// the tensor in every dimension, and writes whole pieces of 16 bytes: a row takes up to 15 bytes more than its size says.
 Illegal loadTensor(const TensorMap &map, const int32_t *coordinates, SharedMemory shared, uint32_t address);
 Illegal storeTensor(const TensorMap &map, const int32_t *coordinates, SharedMemory shared, uint32_t address);
 

@@ -137,9 +137,13 @@ Illegal storeTensor(const TensorMap &map, const int32_t *coordinates, SharedMemo
   if (Illegal why = checkPlace(map, coordinates, shared, address))
     return why;
   // A load may do this; a store stops the GPU.
-  if (coordinates[0] < 0)
-    return "a box that is stored does not begin before its row";
-  forEachElement(map, coordinates, address, [&](int64_t offset, uint32_t place) {
+  for (unsigned d = 0; d < map.rank; ++d)
+    if (coordinates[d] < 0)
+      return "a box that is stored does not begin before the tensor";
+  // Observed: rows of 150 bytes get bytes 150 to 159 too; a store leaves out only 16-byte pieces that lie outside as a whole.
+  TensorMap whole = map;
+  whole.sizes[0] = (map.sizes[0] * map.elementBytes + 15) / 16 * 16 / map.elementBytes;
+  forEachElement(whole, coordinates, address, [&](int64_t offset, uint32_t place) {
     if (offset >= 0)
       std::memcpy(map.global + offset, shared.bytes + (place - shared.address), map.elementBytes);
   });
