@@ -6,14 +6,14 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lowbit import _native
-from lowbit.arrays import bind
+from lowbit.distributed import Request, calibrate, record, split
 from lowbit.errors import Error
 from lowbit.function import Function
 from lowbit.progress import progress as show_progress
@@ -111,25 +111,28 @@ class Module:
     ) -> Statistics:
         """Runs the model over `batches` ({input name: array}) and records its sites (docs/calibration.md).
 
-        observer: such as "minmax" or "percentile<99.9>"; by default what `recipe` asks for. executor: runs batches side by side (a pool
-        of threads: compiled code does not hold Python's lock). axes: what keeps statistics of its own, "tensor", "channel" or "token".
+        observer: such as "minmax" or "percentile<99.9>"; by default what `recipe` asks for. executor: runs batches side by side: a pool
+        of threads (compiled code does not hold Python's lock) or of processes, or a cluster's. axes: what keeps statistics of its own, "tensor", "channel" or "token".
         sites: patterns of the sites to record; all by default. moments: those that keep second moments, besides those that the algorithms
         of `recipe` need. mask: an input whose zeros mark rows that do not count, such as padding.
         """
-        run = self._native.calibrate(
-            observer or "", axes, list(sites), list(moments), mask or "", _recipe_text(recipe), self._entry, threads
+        request = Request(
+            observer or "", axes, tuple(sites), tuple(moments), mask or "", _recipe_text(recipe), self._entry, threads
         )
         shown = show_progress(batches, "calibrating", progress)
         # Shards are contiguous, of one size, and merged in order: the result depends neither on who is first nor on how many there are.
-        shards = _split(shown)
         if executor is None:
-            results = (_calibrate_shard(run.fork(), shard) for shard in shards)
-        else:
-            futures = [executor.submit(_calibrate_shard, run.fork(), shard) for shard in shards]
+            run = request.prepare(self._native)
+            results = (record(run.fork(), shard) for shard in split(shown))
+        elif isinstance(executor, ThreadPoolExecutor):
+            run = request.prepare(self._native)
+            futures = [executor.submit(record, run.fork(), shard) for shard in split(shown)]
             results = (future.result() for future in futures)
+        else:
+            results = calibrate(self._native, request, shown, executor)
         total = None
         for result in results:
-            total = Statistics(result) if total is None else total + Statistics(result)
+            total = result if total is None else total + result
         if total is None:
             raise Error("calibration has no data; expected at least one batch")
         return total
@@ -188,28 +191,6 @@ class Module:
 
 def _port(port: _native.Port) -> Port:
     return Port(port.name, tuple(None if size < 0 else size for size in port.shape), port.dtype, port.type)
-
-
-def _split(batches: Iterable[Mapping[str, Any]]) -> Iterable[list[tuple[int, Mapping[str, Any]]]]:
-    """Batches with their numbers, as many at a time as are recorded together; none is read before it is needed."""
-    shard: list[tuple[int, Mapping[str, Any]]] = []
-    for numbered in enumerate(batches):
-        shard.append(numbered)
-        if len(shard) == _native.CALIBRATION_SHARD:
-            yield shard
-            shard = []
-    if shard:
-        yield shard
-
-
-def _calibrate_shard(run: _native.Calibration, batches: Iterable[tuple[int, Mapping[str, Any]]]) -> _native.Statistics:
-    inputs = run.entry.inputs
-    for number, batch in batches:
-        try:
-            run.run(bind(inputs, (), batch))
-        except Error as failure:
-            raise Error(f"batch {number}: {failure.message}", failure.location) from None
-    return run.finish()
 
 
 def _recipe_text(recipe: str | os.PathLike[str] | Mapping[str, Any] | None) -> str:

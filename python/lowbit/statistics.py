@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 from lowbit import _native
 
@@ -19,8 +21,20 @@ class Statistics:
         return cls(_native.Statistics.load(os.fspath(path)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one JSON file; same data, same file."""
+        """Writes one JSON file, and second moments beside it; same data, same files."""
         self._native.save(os.fspath(path))
+
+    def __getstate__(self) -> dict[str, bytes]:
+        """The files that save writes, by their ends: workers in other processes hand statistics back."""
+        with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
+            self.save(os.path.join(folder, "s"))
+            return {path.name[1:]: path.read_bytes() for path in Path(folder).iterdir()}
+
+    def __setstate__(self, files: dict[str, bytes]) -> None:
+        with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
+            for end, content in files.items():
+                Path(folder, "s" + end).write_bytes(content)
+            self._native = _native.Statistics.load(os.path.join(folder, "s"))
 
     def __add__(self, other: Statistics) -> Statistics:
         if not isinstance(other, Statistics):
