@@ -4,6 +4,7 @@ The linear layers of the encoder are quantized; tables have 8 bits, products of 
 padding left out. Algorithms: scales searched by what errors cost, GPTQ, bias correction.
 
     scripts/accuracy [--seq 64] [--json rows.jsonl] [--only w4] [--mixed]
+    scripts/accuracy --seq 128 --recipes      # the named recipes instead, without data and with
 """
 
 from __future__ import annotations
@@ -61,6 +62,21 @@ def recipe(name: str, weight: Mapping[str, Any], activation: Mapping[str, Any] |
     return {"version": 1, "name": name, "algorithms": algorithms, "rules": [TABLE, linear, KEEP]}
 
 
+# Named recipes, and whether they do without data and become better with it.
+RECIPES = {
+    "w8a8-dynamic": (True, False),
+    "w8a8": (False, True),
+    "w4a16": (True, True),
+    "nvfp4": (True, True),
+    "nf4": (True, True),
+    "mxfp4": (True, True),
+    "w4a8": (True, True),
+    "w2a8": (True, True),
+    "ternary": (True, True),
+    "binary": (True, False),
+}
+
+
 class Judge:
     """The float model, its data, and what it makes of them."""
 
@@ -113,6 +129,7 @@ def main() -> int:
     parser.add_argument("--seq", type=int, default=64, help="tokens of a sentence, padding included")
     parser.add_argument("--only", default="", help="schemes whose name has this in it")
     parser.add_argument("--mixed", action="store_true", help="also search mixed precision at 4.0 and 3.5 bits, some minutes")
+    parser.add_argument("--recipes", action="store_true", help="judge the named recipes instead")
     parser.add_argument("--json", type=Path, help="write one JSON object a row")
     arguments = parser.parse_args()
     judge, rows = Judge(arguments.seq), []
@@ -123,8 +140,15 @@ def main() -> int:
         rows.append({"scheme": name, "cosine": float(cosines.mean()), "least": float(cosines.min()), "bytes": model.nbytes})
         print(f"{name:24} {cosines.mean():8.4f} {cosines.min():8.4f} {model.nbytes:12,} {seconds:8.1f}", flush=True)
 
+    if arguments.recipes:
+        data = judge.model.calibrate(judge.calibration, recipe="w4a8", mask="mask", progress=False)
+        for name, (alone, better) in RECIPES.items():
+            for stats in [None] * alone + [data] * better:
+                start = time.perf_counter()
+                if arguments.only in name:
+                    report(f"{name}{', data' if stats else ''}", judge.model.quantize(name, stats=stats), start)
     for name, weight, activation, algorithms in SCHEMES:
-        if arguments.only not in name:
+        if arguments.only not in name or arguments.recipes:
             continue
         document = recipe(name, weight, activation, algorithms)
         needs = bool(algorithms) or (activation or {}).get("mode") == "static"
