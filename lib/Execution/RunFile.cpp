@@ -5,8 +5,8 @@
 #include "lowbit/Arrays/Npy.h"
 #include "lowbit/Execution/Calibrate.h"
 #include "lowbit/Execution/Executable.h"
+#include "lowbit/Execution/ParseModule.h"
 #include "mlir/IR/AsmState.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -63,7 +63,7 @@ LogicalResult runFile(MLIRContext &context, const RunFileOptions &options, raw_o
   context.printOpOnDiagnostic(false); // a module with weights is no help in a message
   auto sources = std::make_shared<llvm::SourceMgr>();
   SourceMgrDiagnosticHandler handler(*sources, &context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.modelPath, sources, ParserConfig(&context));
+  OwningOpRef<ModuleOp> module = parseModule(options.modelPath, sources, context);
   if (!module)
     return failure();
   if (!options.observePath.empty())

@@ -4,6 +4,7 @@
 #include "Context.h"
 #include "lowbit/Execution/AOT.h"
 #include "lowbit/Execution/Executable.h"
+#include "lowbit/Execution/ParseModule.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Transforms/Constants.h"
@@ -13,27 +14,17 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/SourceMgr.h"
 
 namespace mlir::lowbit {
 
-/// The most that a section of bytecode asks for: that of the constants in it.
-static constexpr uint64_t kBytecodeAlignment = 64;
-
 llvm::Expected<Model> Model::load(const std::string &path) {
   auto session = SessionContext::get();
   Work work(session);
   auto sources = std::make_shared<llvm::SourceMgr>(); // outlives this call where bytecode refers to it
-  std::string message;
-  // Small files are read, not mapped, to where sections of bytecode may be out of line.
-  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(path, llvm::Align(kBytecodeAlignment), &message);
-  if (!file)
-    return llvm::createStringError(message);
-  sources->AddNewSourceBuffer(std::move(file), SMLoc());
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, ParserConfig(&work.getContext()));
+  OwningOpRef<ModuleOp> module = parseModule(path, sources, work.getContext());
   if (!module)
     return work.takeError(path + ": no module could be read");
   return makeModel(session, std::move(module));

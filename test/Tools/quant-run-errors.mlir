@@ -2,7 +2,7 @@
 
 // RUN: %python %S/Inputs/arrays.py %t.npz 'x=float32:2x3:1,2,3,4,5,6' && echo before > %t.out.npz && cp %t.out.npz %t.kept
 // RUN: not quant-run %t.missing.mlir 2>&1 | FileCheck %s --check-prefix=NOFILE
-// NOFILE: error: could not open input file
+// NOFILE: error: cannot open input file
 // RUN: not quant-run %s --entry main 2>&1 | FileCheck %s --check-prefix=ENTRY
 // ENTRY: error: no public function `main` with a body; the module has `copy`, `dynamic`, `vectors`, `names`
 // RUN: not quant-run %s --entry hidden 2>&1 | FileCheck %s --check-prefix=PRIVATE
