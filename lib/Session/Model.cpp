@@ -75,8 +75,21 @@ static llvm::Expected<Model> runOnCopy(const Model::Storage &storage, Work &work
   return makeModel(storage.session, std::move(module));
 }
 
+namespace {
+/// Algorithms split outputs over threads; none is left when a process forks or ends.
+class ThreadsInScope {
+public:
+  explicit ThreadsInScope(MLIRContext &context) : context(context) { context.enableMultithreading(); }
+  ~ThreadsInScope() { context.disableMultithreading(); }
+
+private:
+  MLIRContext &context;
+};
+} // namespace
+
 llvm::Expected<Model> Model::quantize(const std::string &recipe, const std::string &statisticsPath) const {
   Work work(storage->session);
+  ThreadsInScope threads(work.getContext());
   PassManager pm(&work.getContext(), ModuleOp::getOperationName());
   QuantizePassOptions options;
   options.recipe = recipe;
