@@ -36,7 +36,7 @@ def cosine_of(found: np.ndarray, expected: np.ndarray) -> float:
 # The cosine that is left, the bytes of a row of codes, and those of a column's scales and zero points.
 @pytest.mark.parametrize(
     ("recipe", "cosine", "row", "scales"),
-    [("w8a8-dynamic", 0.9999, 37, 4), ("w4a8", 0.99, 19, 2 * 2), ("w2a8", 0.9, 10, 2 * 3), ("ternary", 0.5, 10, 2), ("binary", 0.5, 5, 2)],
+    [("w8a8-dynamic", 0.9999, 37, 4), ("w4a8", 0.99, 19, 2), ("w2a8", 0.9, 10, 2 * 3), ("ternary", 0.5, 10, 2), ("binary", 0.5, 5, 2)],
 )
 def test_linear(tmp_path: Path, recipe: str, cosine: float, row: int, scales: int) -> None:
     module, results, expected = quantize(tmp_path, recipe)
