@@ -8,15 +8,7 @@
 
 namespace mlir::lowbit {
 
-namespace {
-/// An image with a border: axes of one that the pad does without are there, too.
-struct Bordered {
-  Value image, border;
-  SmallVector<int64_t> low, high;
-};
-} // namespace
-
-/// What `value` is, if its border is a constant of known sizes.
+/// What `value` is, if its border is a constant of known sizes: axes of one that the pad does without are there, too.
 static std::optional<Bordered> getBordered(OpBuilder &builder, Value value) {
   auto expand = value.getDefiningOp<tensor::ExpandShapeOp>();
   auto pad = (expand ? expand.getSrc() : value).getDefiningOp<tensor::PadOp>();
@@ -57,16 +49,7 @@ Value PackedMatmul::leaveOutBorder(Value image) {
     if (along.tap && !isTiled)
       std::tie(windows->low[axis], windows->high[axis]) = std::pair(std::exchange(low[axis], 0), std::exchange(high[axis], 0));
   }
-  bool isBare = llvm::all_of(llvm::concat<int64_t>(low, high), [](int64_t size) { return size == 0; });
-  if (isBare)
-    return source;
-  auto type = cast<RankedTensorType>(source.getType());
-  SmallVector<int64_t> shape(type.getShape());
-  for (auto [size, before, after] : llvm::zip_equal(shape, low, high))
-    size += before + after;
-  MLIRContext *context = rewriter.getContext();
-  return tensor::PadOp::create(rewriter, loc, type.clone(shape), source, getAsIndexOpFoldResult(context, low),
-                               getAsIndexOpFoldResult(context, high), border);
+  return buildPad(rewriter, loc, source, low, high, border);
 }
 
 PackedMatmul::Operand PackedMatmul::prepareWindows() {

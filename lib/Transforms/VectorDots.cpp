@@ -100,16 +100,7 @@ private:
       return inits;
     if (end == step)
       return body(constant(0), inits);
-    auto loop = scf::ForOp::create(b, loc, constant(0), constant(end), constant(step), inits);
-    OpBuilder::InsertionGuard guard(b);
-    if (inits.empty())
-      b.setInsertionPoint(loop.getBody()->getTerminator());
-    else
-      b.setInsertionPointToStart(loop.getBody());
-    Values results = body(loop.getInductionVar(), loop.getRegionIterArgs());
-    if (!inits.empty())
-      scf::YieldOp::create(b, loc, results);
-    return loop.getResults();
+    return buildFor(b, loc, constant(0), constant(end), constant(step), inits, body);
   }
 
   /// Plain loops over what is neither lanes, rows nor depth.

@@ -9,6 +9,20 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::lowbit {
+
+SmallVector<Value> buildFor(OpBuilder &builder, Location loc, Value begin, Value end, Value step, ValueRange inits,
+                            function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(builder, loc, begin, end, step, inits);
+  OpBuilder::InsertionGuard guard(builder);
+  if (inits.empty())
+    builder.setInsertionPoint(loop.getBody()->getTerminator());
+  else
+    builder.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> results = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!inits.empty())
+    scf::YieldOp::create(builder, loc, results);
+  return loop.getResults();
+}
 namespace {
 
 /// A range of a loop with what one step does: `width` steps at once, as vectors of `lanes` (0: a scalar).
@@ -93,16 +107,7 @@ private:
   Values buildLoop(const Segment &segment, ValueRange inits, function_ref<Values(Value, ValueRange)> body) {
     if (segment.trips == 1)
       return body(segment.begin, inits);
-    auto loop = scf::ForOp::create(b, loc, segment.begin, segment.end, constant(segment.step), inits);
-    OpBuilder::InsertionGuard guard(b);
-    if (inits.empty())
-      b.setInsertionPoint(loop.getBody()->getTerminator());
-    else
-      b.setInsertionPointToStart(loop.getBody());
-    Values results = body(loop.getInductionVar(), loop.getRegionIterArgs());
-    if (!inits.empty())
-      scf::YieldOp::create(b, loc, results);
-    return loop.getResults();
+    return buildFor(b, loc, segment.begin, segment.end, constant(segment.step), inits, body);
   }
 
   /// Plain loops over `dims`, which set `ivs`.

@@ -8,6 +8,11 @@
 
 namespace mlir::lowbit {
 
+/// A loop around what `body` builds from the index and what is carried; its results. The body is built in place: while upstream's callback
+/// runs, a loop has no parent yet, which affine maps ask for.
+SmallVector<Value> buildFor(OpBuilder &builder, Location loc, Value begin, Value end, Value step, ValueRange inits,
+                            function_ref<SmallVector<Value>(Value, ValueRange)> body);
+
 /// How the iteration space of an op is laid over vector registers.
 struct VectorPlan {
   /// The dimension whose neighbours share a vector; unit stride in every operand that uses it.

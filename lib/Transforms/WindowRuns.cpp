@@ -3,6 +3,7 @@
 
 #include "WindowRuns.h"
 #include "lowbit/Packings/HostPacking.h"
+#include "lowbit/Transforms/WindowView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -19,11 +20,6 @@ struct Run {
   unsigned rhsAxis;             ///< The axis of `tap` in the right codes; that of `channel` is the next one.
 };
 
-/// An image without its border. Axes that have none are there, too.
-struct Bordered {
-  Value image, border;
-  SmallVector<int64_t> low, high;
-};
 } // namespace
 
 static bool isOnlyIn(AffineMap map, unsigned loop, unsigned result) {
@@ -93,18 +89,6 @@ static Bordered getBordered(OpBuilder &builder, Value value) {
   }
   border = arith::ConstantOp::create(builder, value.getLoc(), builder.getZeroAttr(getElementTypeOrSelf(value.getType())));
   return {value, border, SmallVector<int64_t>(rank, 0), SmallVector<int64_t>(rank, 0)};
-}
-
-static Value buildPad(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> low, ArrayRef<int64_t> high, Value border) {
-  if (llvm::all_of(low, [](int64_t size) { return size == 0; }) && llvm::all_of(high, [](int64_t size) { return size == 0; }))
-    return value;
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<int64_t> shape(type.getShape());
-  for (auto [size, before, after] : llvm::zip_equal(shape, low, high))
-    size += before + after;
-  MLIRContext *context = builder.getContext();
-  return tensor::PadOp::create(builder, loc, type.clone(shape), value, getAsIndexOpFoldResult(context, low),
-                               getAsIndexOpFoldResult(context, high), border);
 }
 
 /// For each place along a row of the image, the bytes of its window; rows of the border are put around afterwards.

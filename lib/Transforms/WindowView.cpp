@@ -136,4 +136,16 @@ std::optional<WindowView> getWindowView(Value windows) {
   return isWhole ? std::optional(view) : std::nullopt;
 }
 
+Value buildPad(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> low, ArrayRef<int64_t> high, Value border) {
+  if (llvm::all_of(low, [](int64_t size) { return size == 0; }) && llvm::all_of(high, [](int64_t size) { return size == 0; }))
+    return value;
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  for (auto [size, before, after] : llvm::zip_equal(shape, low, high))
+    size += before + after;
+  MLIRContext *context = builder.getContext();
+  return tensor::PadOp::create(builder, loc, type.clone(shape), value, getAsIndexOpFoldResult(context, low),
+                               getAsIndexOpFoldResult(context, high), border);
+}
+
 } // namespace mlir::lowbit

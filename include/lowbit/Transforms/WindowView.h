@@ -33,6 +33,15 @@ bool isAlongChannels(ContractOp op);
 /// What `windows` is a copy of; nothing where it is no such copy.
 std::optional<WindowView> getWindowView(Value windows);
 
+/// An image with the same code around it.
+struct Bordered {
+  Value image, border;
+  SmallVector<int64_t> low, high;
+};
+
+/// `value` with so many elements of `border` before and after it along each axis; itself where there are none.
+Value buildPad(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> low, ArrayRef<int64_t> high, Value border);
+
 } // namespace mlir::lowbit
 
 #endif // LOWBIT_TRANSFORMS_WINDOWVIEW_H
