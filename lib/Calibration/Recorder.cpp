@@ -43,7 +43,6 @@ void Recorder::observe(uint64_t index, ArrayRef<float> values, ArrayRef<int64_t>
   if (!failure.empty())
     return;
   SmallVector<int64_t> keptShape(shape);
-  SmallVector<int64_t> axes = site.axes;
   bool dropped = dropMaskedRows(site, values, keptShape);
   if (values.empty())
     return;
@@ -51,10 +50,9 @@ void Recorder::observe(uint64_t index, ArrayRef<float> values, ArrayRef<int64_t>
   if (site.moments)
     site.moments->add(values);
   // Rows have become one axis, and the last axis is the second.
-  if (dropped && !axes.empty())
-    site.axes = {1};
-  observeStates(site, values, keptShape);
-  site.axes = axes;
+  static constexpr int64_t kLastOfTwo = 1;
+  ArrayRef<int64_t> axes = site.axes;
+  observeStates(site, dropped && !axes.empty() ? ArrayRef(kLastOfTwo) : axes, values, keptShape);
 }
 
 /// Keeps the rows that count, as a tensor of two axes.
@@ -104,18 +102,18 @@ static void groupByAxes(ArrayRef<float> values, ArrayRef<int64_t> shape, ArrayRe
   }
 }
 
-void Recorder::observeStates(SiteStatistics &site, ArrayRef<float> values, ArrayRef<int64_t> shape) {
+void Recorder::observeStates(SiteStatistics &site, ArrayRef<int64_t> axes, ArrayRef<float> values, ArrayRef<int64_t> shape) {
   if (values.empty())
     return;
-  size_t numStates = site.states.size(), numAxes = site.axes.size(), rank = shape.size();
-  bool atFront = numAxes == 0 || site.axes.back() + 1 == static_cast<int64_t>(numAxes);
-  bool atBack = numAxes != 0 && site.axes.front() == static_cast<int64_t>(rank - numAxes);
+  size_t numStates = site.states.size(), numAxes = axes.size(), rank = shape.size();
+  bool atFront = numAxes == 0 || axes.back() + 1 == static_cast<int64_t>(numAxes);
+  bool atBack = numAxes != 0 && axes.front() == static_cast<int64_t>(rank - numAxes);
   if (!atFront) {
     scratch.resize(values.size());
     if (atBack)
       transpose(values, values.size() / numStates, numStates, scratch.data());
     else
-      groupByAxes(values, shape, site.axes, numStates, scratch.data());
+      groupByAxes(values, shape, axes, numStates, scratch.data());
     values = scratch;
   }
   size_t share = values.size() / numStates;

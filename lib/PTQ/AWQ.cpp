@@ -27,7 +27,7 @@ struct AWQPass final : AlgorithmPass<impl::AWQPassBase<AWQPass>> {
     if (steps < 1 || steps > 1000)
       return emitError(getOperation().getLoc()) << "awq: steps is " << steps.getValue() << "; expected 1 to 1000";
     auto refuse = [&](WeightSite &site, StringRef reason) { reportUnchanged(site, reason); };
-    for (ChannelGroup &group : ChannelGroup::collect(sites, refuse))
+    for (ChannelGroup &group : collectRowGroups(sites, refuse))
       if (failed(improveGroup(group)))
         return failure();
     return success();
@@ -36,11 +36,6 @@ struct AWQPass final : AlgorithmPass<impl::AWQPassBase<AWQPass>> {
 private:
   LogicalResult improveGroup(ChannelGroup &group) {
     WeightSite &first = group.getFirst();
-    if (StringRef reason = whyNoMoments(group); !reason.empty()) {
-      for (const ScaledSite &scaled : group.getSites())
-        reportUnchanged(*scaled.site, reason);
-      return success();
-    }
     FailureOr<SecondMoments> moments = readMoments(first);
     if (failed(moments))
       return failure();

@@ -10,7 +10,6 @@
 #include "lowbit/PTQ/DampedMoments.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "mlir/IR/Threading.h"
-#include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
 namespace mlir::lowbit {
@@ -38,17 +37,13 @@ struct AdaRoundPass final : AlgorithmPass<impl::AdaRoundPassBase<AdaRoundPass>> 
     if (failed(weight) || failed(scales) || failed(moments))
       return failure();
     SmallVector<int64_t> order = orderByPower(*moments);
-    std::vector<double> factor = dampMoments(*moments, order, damping);
-    if (!factorInverse(factor, site.getNumInputs()))
-      return site.getOp()->emitOpError() << "adaround: second moments of site `" << site.getName() << "` are singular even with damping "
-                                         << damping << "; use more data, or a larger `damping`";
-    std::vector<uint64_t> codes = learn(site, *weight, *scales, factor, order);
+    FailureOr<std::vector<double>> factor = factorMoments(site, *moments, order, damping);
+    if (failed(factor))
+      return failure();
+    std::vector<uint64_t> codes = learn(site, *weight, *scales, *factor, order);
     double before = measureOutputError(*moments, *weight, *site.readRounded());
-    double after = measureOutputError(*moments, *weight, site.decode(codes, *scales));
-    if (!(after < before))
-      return reportUnchanged(site, llvm::formatv("its output error would be {0}, not {1}", after, before).str()), success();
-    site.setCodes(codes, *scales);
-    reportImprovement(site, "output error", before, after);
+    if (isBetter(site, "output error", before, measureOutputError(*moments, *weight, site.decode(codes, *scales))))
+      site.setCodes(codes, *scales);
     return success();
   }
 

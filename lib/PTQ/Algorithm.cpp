@@ -1,11 +1,14 @@
 //===- Algorithm.cpp - what algorithms of post-training quantization share -===//
 
 #include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/PTQ/DampedMoments.h"
+#include "lowbit/PTQ/LinearAlgebra.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/GlobPattern.h"
 
 namespace mlir::lowbit {
@@ -94,6 +97,15 @@ void Algorithm::noteActivationChange(Operation *site, StringRef change) {
 
 static StringRef getSiteName(Operation *site) { return site->getAttrOfType<StringAttr>(kSiteAttr).getValue(); }
 
+FailureOr<std::vector<double>> Algorithm::factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order,
+                                                        double damping) {
+  std::vector<double> matrix = dampMoments(moments, order, damping);
+  if (!factorInverse(matrix, moments.getNumChannels()))
+    return site.getOp()->emitOpError() << getAlgorithmName() << ": second moments of site `" << site.getName()
+                                       << "` are singular even with damping " << damping << "; use more data, or a larger `damping`";
+  return matrix;
+}
+
 static remark::RemarkOpts getOptions(Operation *site) {
   auto function = site->getParentOfType<FunctionOpInterface>();
   return remark::RemarkOpts::name("ptq").category("lowbit").function(function ? function.getName() : "module");
@@ -102,6 +114,15 @@ static remark::RemarkOpts getOptions(Operation *site) {
 void Algorithm::reportImprovement(Operation *site, StringRef measure, double before, double after) {
   remark::passed(site->getLoc(), getOptions(site))
       << remark::add("{0}: `{1}`: {2} {3} -> {4}", getAlgorithmName(), getSiteName(site), measure, before, after);
+}
+
+bool Algorithm::isBetter(WeightSite &site, StringRef measure, double before, double after) {
+  bool better = after < before;
+  if (better)
+    reportImprovement(site, measure, before, after);
+  else
+    reportUnchanged(site, llvm::formatv("its {0} would be {1}, not {2}", measure, after, before).str());
+  return better;
 }
 
 void Algorithm::reportUnchanged(Operation *site, const Twine &reason) {
@@ -134,7 +155,8 @@ static Algorithm *addAlgorithm(OpPassManager &pm, const AlgorithmRecipe &algorit
   return added;
 }
 
-/// Adds the algorithms of `recipe` that change activations, or the others; `setInputs` gives each what it reads, or says that it is left out.
+/// Adds the algorithms of `recipe` that change activations, or the others; `setInputs` gives each what it reads, or says that it is left
+/// out.
 static LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, bool changingActivations,
                                    function_ref<bool(Algorithm &, const AlgorithmRecipe &)> setInputs) {
   for (const AlgorithmRecipe &algorithm : recipe.algorithms) {

@@ -8,7 +8,6 @@
 #include "lowbit/PTQ/DampedMoments.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "mlir/IR/Threading.h"
-#include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
 namespace mlir::lowbit {
@@ -16,12 +15,6 @@ namespace mlir::lowbit {
 #include "lowbit/PTQ/Passes.h.inc"
 
 namespace {
-
-/// Rows of weights are worked on in blocks: what a block's errors mean for all rows behind it is one product of matrices.
-struct Codes {
-  std::vector<uint64_t> codes;
-  std::vector<float> reals;
-};
 
 struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
   using AlgorithmPass::AlgorithmPass;
@@ -39,34 +32,24 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
       return failure();
     if (centered)
       moments->center();
-    SmallVector<int64_t> order =
-        activationOrder ? orderByPower(*moments) : llvm::to_vector(llvm::seq<int64_t>(0, site.getNumInputs()));
-    FailureOr<std::vector<float>> factor = factorMoments(site, *moments, order);
+    SmallVector<int64_t> order = activationOrder ? orderByPower(*moments) : llvm::to_vector(llvm::seq<int64_t>(0, site.getNumInputs()));
+    FailureOr<std::vector<double>> factor = factorMoments(site, *moments, order, damping);
     if (failed(factor))
       return failure();
-    Codes found = quantize(site, *weight, *scales, *factor, order);
-    double before = measureOutputError(*moments, *weight, *site.readRounded()), after = measureOutputError(*moments, *weight, found.reals);
-    if (!(after < before))
-      return reportUnchanged(site, llvm::formatv("its output error would be {0}, not {1}", after, before).str()), success();
-    site.setCodes(found.codes, *scales);
-    reportImprovement(site, "output error", before, after);
+    std::vector<uint64_t> codes = quantize(site, *weight, *scales, std::vector<float>(factor->begin(), factor->end()), order);
+    double before = measureOutputError(*moments, *weight, *site.readRounded());
+    if (isBetter(site, "output error", before, measureOutputError(*moments, *weight, site.decode(codes, *scales))))
+      site.setCodes(codes, *scales);
     return success();
   }
 
 private:
-  /// `U` with `inverse(H) = U^T U`, rows and columns in `order`.
-  FailureOr<std::vector<float>> factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order) {
-    std::vector<double> matrix = dampMoments(moments, order, damping);
-    if (!factorInverse(matrix, moments.getNumChannels()))
-      return site.getOp()->emitOpError() << "gptq: second moments of site `" << site.getName() << "` are singular even with damping "
-                                         << double(damping) << "; use more data, or a larger `damping`";
-    return std::vector<float>(matrix.begin(), matrix.end());
-  }
-
-  /// Rounds row after row of the weight, and moves what the others can make up for of the error to the rows behind.
-  Codes quantize(WeightSite &site, ArrayRef<float> weight, ArrayRef<HostScale> scales, ArrayRef<float> factor, ArrayRef<int64_t> order) {
+  /// Rounds row after row of the weight, and moves what the others can make up for of the error to the rows behind. Rows are worked on in
+  /// blocks: what a block's errors mean for all rows behind it is one product of matrices.
+  std::vector<uint64_t> quantize(WeightSite &site, ArrayRef<float> weight, ArrayRef<HostScale> scales, ArrayRef<float> factor,
+                                 ArrayRef<int64_t> order) {
     int64_t size = site.getNumInputs(), columns = site.getNumOutputs();
-    Codes found{std::vector<uint64_t>(weight.size()), std::vector<float>(weight.size())};
+    std::vector<uint64_t> codes(weight.size());
     std::vector<float> rows(weight.size()), errors(block * columns);
     for (int64_t i = 0; i < size; ++i)
       llvm::copy(weight.slice(order[i] * columns, columns), rows.begin() + i * columns);
@@ -81,8 +64,7 @@ private:
             HostScale scale = scales[site.getScaleIndex(k, n)];
             uint64_t code = site.getQuantizer().encode(row[n], scale);
             auto real = static_cast<float>(site.getQuantizer().decode(code, scale));
-            found.codes[k * columns + n] = code;
-            found.reals[k * columns + n] = real;
+            codes[k * columns + n] = code;
             error[n] = (row[n] - real) / diagonal;
           }
           for (int64_t j = i + 1; j < last; ++j) {
@@ -97,7 +79,7 @@ private:
         addProduct(true, size - last, columns, last - first, -1, &factor[first * size + last], size, errors.data(), columns,
                    &rows[last * columns], columns);
     }
-    return found;
+    return codes;
   }
 
   /// Outputs that one task works on: a few lines of the cache of every row of a block.

@@ -32,11 +32,8 @@ struct HQQPass final : AlgorithmPass<impl::HQQPassBase<HQQPass>> {
     if (failed(weight) || failed(scales))
       return failure();
     std::vector<HostScale> found = findScales(site, *weight, *scales);
-    double before = measure(site, *weight, *scales), after = measure(site, *weight, found);
-    if (!(after < before))
-      return reportUnchanged(site, llvm::formatv("its norm of errors would be {0}, not {1}", after, before).str()), success();
-    site.setScales(found);
-    reportImprovement(site, "norm of errors", before, after);
+    if (isBetter(site, "norm of errors", measure(site, *weight, *scales), measure(site, *weight, found)))
+      site.setScales(found);
     return success();
   }
 

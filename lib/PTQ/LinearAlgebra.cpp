@@ -60,14 +60,18 @@ void addProduct(bool transposeA, int64_t m, int64_t n, int64_t k, float alpha, c
   cblas_sgemm(CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, k, alpha, a, lda, b, ldb, 1, c, ldc);
 }
 
-double measureError(llvm::ArrayRef<double> products, llvm::ArrayRef<float> errors, int64_t size) {
+double measureError(llvm::ArrayRef<float> products, llvm::ArrayRef<float> errors, int64_t size) {
   int64_t columns = errors.size() / size;
-  std::vector<float> narrow(products.begin(), products.end()), weighted(errors.size());
-  addProduct(false, size, columns, size, 1, narrow.data(), size, errors.data(), columns, weighted.data(), columns);
+  std::vector<float> weighted(errors.size());
+  addProduct(false, size, columns, size, 1, products.data(), size, errors.data(), columns, weighted.data(), columns);
   double sum = 0;
   for (size_t i = 0; i < errors.size(); ++i)
     sum += static_cast<double>(errors[i]) * weighted[i];
   return sum;
+}
+
+double measureError(llvm::ArrayRef<double> products, llvm::ArrayRef<float> errors, int64_t size) {
+  return measureError(std::vector<float>(products.begin(), products.end()), errors, size);
 }
 
 } // namespace mlir::lowbit

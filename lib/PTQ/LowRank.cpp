@@ -65,10 +65,8 @@ struct LowRankPass final : AlgorithmPass<impl::LowRankPassBase<LowRankPass>> {
     double before = measureOutputError(*moments, *weight, *rounded);
     addProduct(false, inputs, outputs, rank, 1, factors.a.data(), rank, factors.b.data(), outputs, rounded->data(), outputs);
     double after = measureOutputError(*moments, *weight, *rounded);
-    if (!(after < before))
-      return reportUnchanged(site, llvm::formatv("its output error would be {0}, not {1}", after, before).str()), success();
-    addCorrection(site, *loops, factors, element);
-    reportImprovement(site, "output error", before, after);
+    if (isBetter(site, "output error", before, after))
+      addCorrection(site, *loops, factors, element);
     return success();
   }
 

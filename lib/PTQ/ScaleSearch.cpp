@@ -2,7 +2,6 @@
 
 #include "lowbit/PTQ/Algorithm.h"
 #include "lowbit/PTQ/DampedMoments.h"
-#include "lowbit/PTQ/LinearAlgebra.h"
 #include "mlir/IR/Threading.h"
 #include <cmath>
 
@@ -24,8 +23,8 @@ struct ScaleSearchPass final : AlgorithmPass<impl::ScaleSearchPassBase<ScaleSear
 
   LogicalResult improve(WeightSite &site) override {
     if (!(smallest > 0 && smallest <= 1) || steps < 1 || refine < 0 || !(damping > 0))
-      return site.getOp()->emitOpError() << "scale-search: smallest is " << double(smallest) << ", steps " << int64_t(steps) << ", refine " << int64_t(refine)
-                                         << ", damping " << double(damping)
+      return site.getOp()->emitOpError() << "scale-search: smallest is " << double(smallest) << ", steps " << int64_t(steps) << ", refine "
+                                         << int64_t(refine) << ", damping " << double(damping)
                                          << "; expected smallest above 0 and at most 1, steps of at least 1, refine of at least 0, and a "
                                             "positive damping";
     if (site.hasCodes())
@@ -74,11 +73,13 @@ private:
       return failure();
     if (centered)
       moments->center();
-    std::vector<double> matrix = dampMoments(*moments, llvm::to_vector(llvm::seq<int64_t>(0, size)), damping);
+    SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, size));
+    FailureOr<std::vector<double>> factored =
+        weighting == "inverse" ? factorMoments(site, *moments, order, damping) : dampMoments(*moments, order, damping);
+    if (failed(factored))
+      return failure();
+    const std::vector<double> &matrix = *factored;
     std::vector<float> importance(size);
-    if (weighting == "inverse" && !factorInverse(matrix, size))
-      return site.getOp()->emitOpError() << "scale-search: second moments of site `" << site.getName()
-                                         << "` are singular even with damping " << damping << "; use more data, or a larger `damping`";
     for (int64_t k = 0; k < size; ++k) {
       double diagonal = matrix[k * size + k];
       if (weighting == "inverse") {

@@ -125,17 +125,6 @@ FailureOr<std::vector<double>> ScalingError::estimateNoise(const ScaledSite &sca
   return noise;
 }
 
-/// The sum over columns `e` of `errors` `[K, N]` of `e^T products e`.
-double ScalingError::weigh(ArrayRef<float> errors) const {
-  int64_t size = mean.size(), columns = errors.size() / size;
-  std::vector<float> weighted(errors.size());
-  addProduct(false, size, columns, size, 1, products.data(), size, errors.data(), columns, weighted.data(), columns);
-  double sum = 0;
-  for (auto [error, product] : llvm::zip_equal(errors, weighted))
-    sum += static_cast<double>(error) * product;
-  return sum;
-}
-
 FailureOr<double> ScalingError::measure() const {
   double total = 0;
   for (auto [scaled, weight] : llvm::zip_equal(group.getSites(), weights)) {
@@ -149,7 +138,7 @@ FailureOr<double> ScalingError::measure() const {
       errors[i] = weight[i] - (*rounded)[i];
       total += (*noise)[i / columns] * (*rounded)[i] * (*rounded)[i];
     }
-    total += weigh(errors);
+    total += measureError(products, errors, mean.size());
   }
   return total;
 }
@@ -180,7 +169,7 @@ FailureOr<double> ScalingError::measure(ArrayRef<float> factors, bool isSampled)
         errors[k * taken + j] = static_cast<float>(weight[k * columns + n] - rounded * factors[k]);
       }
     });
-    double sum = weigh(errors);
+    double sum = measureError(products, errors, mean.size());
     for (int64_t k = 0; k < rows; ++k)
       sum += energy[k] * (*noise)[k];
     total += sum * static_cast<double>(columns) / static_cast<double>(taken);
@@ -219,12 +208,19 @@ FailureOr<ScalingChoice> scaleByBest(ChannelGroup &group, const SecondMoments &m
   return choice;
 }
 
-StringRef whyNoMoments(const ChannelGroup &group) {
-  auto type = cast<RankedTensorType>(group.getActivation().getType());
-  bool isRows = group.getAxis() == type.getRank() - 1 && llvm::all_of(group.getSites(), [&](const ScaledSite &scaled) {
-                  return scaled.site->getNumInputs() == group.getNumChannels();
-                });
-  return isRows ? StringRef() : StringRef("second moments are kept of rows of channels alone, and its activation has none");
+SmallVector<ChannelGroup, 0> collectRowGroups(MutableArrayRef<WeightSite> sites, function_ref<void(WeightSite &, StringRef)> refuse) {
+  SmallVector<ChannelGroup, 0> groups = ChannelGroup::collect(sites, refuse);
+  llvm::erase_if(groups, [&](const ChannelGroup &group) {
+    auto type = cast<RankedTensorType>(group.getActivation().getType());
+    bool isRows = group.getAxis() == type.getRank() - 1 && llvm::all_of(group.getSites(), [&](const ScaledSite &scaled) {
+                    return scaled.site->getNumInputs() == group.getNumChannels();
+                  });
+    for (const ScaledSite &scaled : group.getSites())
+      if (!isRows)
+        refuse(*scaled.site, "second moments are kept of rows of channels alone, and its activation has none");
+    return !isRows;
+  });
+  return groups;
 }
 
 } // namespace mlir::lowbit

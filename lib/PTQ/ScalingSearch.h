@@ -24,7 +24,6 @@ private:
 
   FailureOr<std::vector<double>> estimateNoise(const ScaledSite &site, ArrayRef<float> factors) const;
   double estimateClipping(int64_t channel, double factor, double low, double high) const;
-  double weigh(ArrayRef<float> errors) const;
 
   const ChannelGroup &group;
   const Statistics &statistics;
@@ -46,8 +45,8 @@ struct ScalingChoice {
 FailureOr<ScalingChoice> scaleByBest(ChannelGroup &group, const SecondMoments &moments, const Statistics &statistics,
                                      ArrayRef<std::vector<float>> candidates);
 
-/// Why there are no second moments of what `group` reads, or nothing.
-StringRef whyNoMoments(const ChannelGroup &group);
+/// Groups of `sites` that read rows of channels, which second moments are kept of. `refuse` gets all others, and why.
+SmallVector<ChannelGroup, 0> collectRowGroups(MutableArrayRef<WeightSite> sites, function_ref<void(WeightSite &, StringRef)> refuse);
 
 } // namespace mlir::lowbit
 

@@ -32,7 +32,7 @@ struct SmoothQuantPass final : AlgorithmPass<impl::SmoothQuantPassBase<SmoothQua
     if (failed(strengths))
       return failure();
     auto refuse = [&](WeightSite &site, StringRef reason) { reportUnchanged(site, reason); };
-    for (ChannelGroup &group : ChannelGroup::collect(sites, refuse))
+    for (ChannelGroup &group : collectRowGroups(sites, refuse))
       if (failed(smooth(group, *strengths)))
         return failure();
     return success();
@@ -58,11 +58,6 @@ private:
 
   LogicalResult smooth(ChannelGroup &group, ArrayRef<double> strengths) {
     WeightSite &first = group.getFirst();
-    if (StringRef reason = whyNoMoments(group); !reason.empty()) {
-      for (const ScaledSite &scaled : group.getSites())
-        reportUnchanged(*scaled.site, reason);
-      return success();
-    }
     FailureOr<SecondMoments> moments = readMoments(first);
     if (failed(moments))
       return failure();

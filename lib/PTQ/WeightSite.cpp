@@ -13,9 +13,6 @@
 
 namespace mlir::lowbit {
 
-/// What reports say of codes without any error.
-static constexpr double kLosslessDecibels = 999;
-
 /// For each index over `axes` of a tensor of `shape`, row-major over the axes: `digit(axis, index)` summed.
 static std::vector<int64_t> sumOver(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes, function_ref<int64_t(int64_t, int64_t)> digit) {
   std::vector<int64_t> sums{0};
@@ -240,16 +237,19 @@ template <typename Values, typename Get> static std::vector<char> packBytes(cons
   return bytes;
 }
 
+/// Bits of `real` in `type`.
+static uint64_t getBits(float real, FloatType type) {
+  APFloat stored(real);
+  bool losesInfo;
+  stored.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
+  return stored.bitcastToAPInt().getZExtValue();
+}
+
 void WeightSite::setWeight(ArrayRef<float> weight) {
   auto type = cast<RankedTensorType>(dequantize.getResult().getType());
   std::vector<float> stored = scatter<float>(weight);
   auto floatType = cast<FloatType>(type.getElementType());
-  std::vector<char> bytes = packBytes(stored, (floatType.getWidth() + 7) / 8, [&](float real) {
-    APFloat value(real);
-    bool losesInfo;
-    value.convert(floatType.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
-    return value.bitcastToAPInt().getZExtValue();
-  });
+  std::vector<char> bytes = packBytes(stored, (floatType.getWidth() + 7) / 8, [&](float real) { return getBits(real, floatType); });
   Value constant = buildConstant(type, bytes, ".ptq");
   OpBuilder builder(dequantize);
   Type zerosType = dequantize.getZeros() ? dequantize.getZeros().getType() : Type();
@@ -261,14 +261,6 @@ void WeightSite::setWeight(ArrayRef<float> weight) {
   if (zerosType)
     dequantize.getZerosMutable().assign(compute.getZeros());
   op->removeAttr(kOriginalAttr);
-}
-
-/// Bits of `scale` in `type`.
-static uint64_t getBits(float scale, FloatType type) {
-  APFloat stored(scale);
-  bool losesInfo;
-  stored.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
-  return stored.bitcastToAPInt().getZExtValue();
 }
 
 void WeightSite::replaceScales(ArrayRef<HostScale> scales) {
@@ -313,9 +305,7 @@ void WeightSite::setCodes(ArrayRef<uint64_t> codes, ArrayRef<HostScale> scales) 
       signal += static_cast<double>(real) * real;
       noise += (static_cast<double>(real) - rounded) * (static_cast<double>(real) - rounded);
     }
-    double decibels = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : kLosslessDecibels;
-    constant->setAttr(kSQNRAttr,
-                      FloatAttr::get(Float32Type::get(op->getContext()), static_cast<float>(std::min(decibels, kLosslessDecibels))));
+    constant->setAttr(kSQNRAttr, getSQNRAttr(op->getContext(), signal, noise));
   }
   replaceScales(scales);
   dequantize.getCodesMutable().assign(constant.getResult());

@@ -19,9 +19,6 @@ namespace mlir::lowbit {
 
 namespace {
 
-/// What reports say of codes without any error.
-constexpr double kLosslessDecibels = 999;
-
 /// Calls `visit(first, count, scale)` for runs of `count` elements that share the scale with index `scale`.
 template <typename Visit> void forEachRun(ArrayRef<int64_t> shape, SchemeAttr scheme, Visit visit) {
   int64_t total = ShapedType::getNumElements(shape), rank = shape.size();
@@ -137,9 +134,8 @@ public:
     });
     Operation *codes =
         replace(op.getCodes(), buildElements(cast<RankedTensorType>(op.getCodes().getType()), bytes, (key + ".codes").str()));
-    // Said for reports, which no longer have the floats. Codes that lose nothing have no finite ratio.
-    double decibels = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : kLosslessDecibels;
-    codes->setAttr(kSQNRAttr, rewriter.getF32FloatAttr(static_cast<float>(std::min(decibels, kLosslessDecibels))));
+    // Said for reports, which no longer have the floats.
+    codes->setAttr(kSQNRAttr, getSQNRAttr(rewriter.getContext(), signal, noise));
     return success();
   }
 

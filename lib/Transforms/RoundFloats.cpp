@@ -17,9 +17,6 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_ROUNDFLOATSPASS
 #include "lowbit/Transforms/Passes.h.inc"
 
-/// What reports say of constants that lose nothing.
-static constexpr double losslessDecibels = 999;
-
 /// `input` rounded to the elements of `type`, on the host; null after an error at `op`.
 static arith::ConstantOp roundConstant(OpBuilder &builder, Operation *op, Value input, RankedTensorType type) {
   ElementsAttr elements = getConstantElements(input);
@@ -50,10 +47,9 @@ static arith::ConstantOp roundConstant(OpBuilder &builder, Operation *op, Value 
   std::string name;
   llvm::raw_string_ostream(name) << key << "." << type.getElementType();
   auto constant = arith::ConstantOp::create(builder, input.getLoc(), buildElements(type, bytes, name));
-  double decibels = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : losslessDecibels;
   if (Operation *added = input.getDefiningOp(); added && added->hasAttr(kAddedAttr))
     constant->setAttr(kAddedAttr, builder.getUnitAttr());
-  constant->setAttr(kSQNRAttr, builder.getF32FloatAttr(static_cast<float>(std::min(decibels, losslessDecibels))));
+  constant->setAttr(kSQNRAttr, getSQNRAttr(builder.getContext(), signal, noise));
   return constant;
 }
 

@@ -4,8 +4,16 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include <cmath>
 
 namespace mlir::lowbit {
+
+FloatAttr getSQNRAttr(MLIRContext *context, double signal, double noise) {
+  // Codes that lose nothing have no finite ratio.
+  constexpr double kLosslessDecibels = 999;
+  double decibels = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : kLosslessDecibels;
+  return FloatAttr::get(Float32Type::get(context), static_cast<float>(std::min(decibels, kLosslessDecibels)));
+}
 
 void reportLeftInFloat(Operation *op, const Twine &reason) {
   std::string text = reason.str();

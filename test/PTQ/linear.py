@@ -47,6 +47,19 @@ def quantize(folder: Path, weight: np.ndarray, scheme: Weight, algorithms: list[
     return module.quantize(recipe, stats=stats).compile(target="reference")(x=np.eye(depth, dtype=np.float32))["y"]
 
 
+def weights_of(model: lowbit.Module, inputs: int) -> np.ndarray:
+    """The weight [K, N] that a model with one linear layer of float activations computes with: its outputs for unit vectors."""
+    rows = model.inputs[0].shape[0] or 1
+    function = model.compile(target="reference")
+    columns = []
+    for start in range(0, inputs, rows):
+        x = np.zeros((rows, inputs), np.float32)
+        for row in range(min(rows, inputs - start)):
+            x[row, start + row] = 1
+        columns.append(function(x=x)["y"][: min(rows, inputs - start)].copy())
+    return np.concatenate(columns)
+
+
 def blocks(weight: np.ndarray, scheme: Weight) -> np.ndarray:
     """`[groups, inputs of a group, N]`."""
     return weight.reshape(-1, scheme.get("group", len(weight)), weight.shape[1])

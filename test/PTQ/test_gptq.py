@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_model import linear, weights_of
+from linear import load as linear, weights_of
 
 ROWS, INPUTS, OUTPUTS = 8, 48, 5
 

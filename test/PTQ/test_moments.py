@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_model import linear
+from linear import load as linear
 
 import lowbit
 

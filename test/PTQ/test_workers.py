@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_model import linear
+from linear import load as linear
 
 import lowbit
 

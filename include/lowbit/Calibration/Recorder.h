@@ -27,7 +27,7 @@ public:
 
 private:
   std::string findError(const SiteStatistics &site, ArrayRef<float> values, ArrayRef<int64_t> shape) const;
-  void observeStates(SiteStatistics &site, ArrayRef<float> values, ArrayRef<int64_t> shape);
+  void observeStates(SiteStatistics &site, ArrayRef<int64_t> axes, ArrayRef<float> values, ArrayRef<int64_t> shape);
   bool dropMaskedRows(const SiteStatistics &site, ArrayRef<float> &values, SmallVectorImpl<int64_t> &shape);
 
   Statistics statistics;

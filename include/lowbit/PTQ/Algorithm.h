@@ -45,6 +45,11 @@ protected:
   /// The loaded statistics, or null after an error at `site`.
   const Statistics *getStatistics(WeightSite &site);
 
+  /// `U` with `inverse(H) = U^T U` of damped moments, rows and columns in `order`; failure after an error where they are singular.
+  FailureOr<std::vector<double>> factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order, double damping);
+
+  /// Whether a site's measure falls, remarked either way.
+  bool isBetter(WeightSite &site, StringRef measure, double before, double after);
   /// Remarks what an algorithm has done to a site: its measure before and after.
   void reportImprovement(WeightSite &site, StringRef measure, double before, double after) {
     reportImprovement(site.getOp(), measure, before, after);
@@ -80,8 +85,8 @@ template <typename GeneratedBase> struct AlgorithmPass : PassWithModels<Generate
 /// calibrated and where it is quantized. `text` is what `recipe` was loaded from. Failure after a located error: an unknown name or option.
 LogicalResult addActivationAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef text);
 
-/// Adds the other algorithms of `recipe`, which run after `lowbit-insert-qdq`. Optional ones that lack their data are left out, with a remark
-/// at `loc`.
+/// Adds the other algorithms of `recipe`, which run after `lowbit-insert-qdq`. Optional ones that lack their data are left out, with a
+/// remark at `loc`.
 LogicalResult addAlgorithms(OpPassManager &pm, const Recipe &recipe, StringRef statisticsPath, Location loc);
 
 /// Adds the patterns of the sites whose second moments the algorithms of `recipe` read.

@@ -27,6 +27,7 @@ void addProduct(bool transposeA, int64_t m, int64_t n, int64_t k, float alpha, c
                 float *c, int64_t ldc);
 
 /// The sum over all columns `e` of `errors` `[K, N]` of `e^T products e`: what a layer's output is off by, squared and summed over rows.
+double measureError(llvm::ArrayRef<float> products, llvm::ArrayRef<float> errors, int64_t size);
 double measureError(llvm::ArrayRef<double> products, llvm::ArrayRef<float> errors, int64_t size);
 
 } // namespace mlir::lowbit

@@ -27,6 +27,9 @@ constexpr StringLiteral kExactAttr = "lowbit.exact";
 constexpr StringLiteral kFloatReasonAttr = "lowbit.float_reason";
 constexpr StringLiteral kFloatTypeAttr = "lowbit.float_type";
 
+/// The value of `kSQNRAttr` for sums of squares of what was rounded and of what it lost.
+FloatAttr getSQNRAttr(MLIRContext *context, double signal, double noise);
+
 /// Says, as a remark and as an attribute, why `op` stays float.
 void reportLeftInFloat(Operation *op, const Twine &reason);
 
