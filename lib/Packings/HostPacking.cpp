@@ -3,6 +3,7 @@
 
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/IR/CodeConstants.h"
+#include "lowbit/IR/ConstantBlob.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -176,7 +177,7 @@ std::optional<std::vector<char>> readCodes(Value value) {
 }
 
 DenseResourceElementsAttr makeResource(ShapedType type, StringRef name, ArrayRef<char> data) {
-  return DenseResourceElementsAttr::get(type, name, HeapAsmResourceBlob::allocateAndCopyWithAlign(data, 64));
+  return DenseResourceElementsAttr::get(type, name, makeBlob(data));
 }
 
 } // namespace mlir::lowbit

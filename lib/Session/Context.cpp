@@ -55,6 +55,9 @@ Work::Work(std::shared_ptr<SessionContext> owner)
         return success();
       }) {}
 
+/// A module in passing is declared after the work, and ends before it.
+Work::~Work() { session->freeUnused(); }
+
 llvm::Error Work::takeError(const Twine &fallback) {
   return llvm::make_error<CompileError>(text.empty() ? fallback.str() : std::move(text), std::move(location));
 }
@@ -63,6 +66,7 @@ Model makeModel(std::shared_ptr<SessionContext> session, OwningOpRef<ModuleOp> m
   auto storage = std::make_shared<Model::Storage>();
   storage->session = std::move(session);
   storage->module = std::move(module);
+  storage->session->add(*storage->module);
   return Model(std::move(storage));
 }
 

@@ -2,10 +2,12 @@
 #ifndef LOWBIT_LIB_SESSION_CONTEXT_H
 #define LOWBIT_LIB_SESSION_CONTEXT_H
 
+#include "Resources.h"
 #include "lowbit/Session/Model.h"
 #include "mlir/IR/BuiltinAttributeInterfaces.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/SetVector.h"
 #include <mutex>
 
 namespace mlir::lowbit {
@@ -19,15 +21,23 @@ public:
   MLIRContext &getContext() { return context; }
   std::recursive_mutex &getMutex() { return mutex; }
 
+  /// Modules that models hold; what else the context keeps bytes for is free to go. Under the mutex, as all that follows.
+  void add(ModuleOp module) { modules.insert(module); }
+  void remove(ModuleOp module) { modules.remove(module); }
+  /// Frees the bytes of constants that no model has any more. Not while a module without a model is in use.
+  void freeUnused() { freeResources(context, modules.getArrayRef()); }
+
 private:
   MLIRContext context;
+  llvm::SetVector<ModuleOp> modules;
   std::recursive_mutex mutex;
 };
 
-/// Holds the context and collects the diagnostics that work on it emits.
+/// Holds the context and collects the diagnostics that work on it emits. When it ends, so do the constants of modules that were in passing.
 class Work {
 public:
   explicit Work(std::shared_ptr<SessionContext> session);
+  ~Work();
   MLIRContext &getContext() { return session->getContext(); }
   /// What was emitted, as an error; `fallback` when nothing was.
   llvm::Error takeError(const Twine &fallback);
@@ -45,7 +55,9 @@ struct Model::Storage {
 
   ~Storage() {
     std::lock_guard<std::recursive_mutex> lock(session->getMutex());
+    session->remove(*module);
     module = nullptr;
+    session->freeUnused();
   }
 };
 

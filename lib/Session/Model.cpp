@@ -30,12 +30,15 @@ llvm::Expected<Model> Model::load(const std::string &path) {
   return makeModel(session, std::move(module));
 }
 
-llvm::Expected<Model> Model::parse(const std::string &text, const std::string &name) {
+llvm::Expected<Model> Model::parse(const std::string &text, const std::string &name, const std::string &constantsPath) {
   auto session = SessionContext::get();
   Work work(session);
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, ParserConfig(&work.getContext()), name);
   if (!module)
     return work.takeError(name + ": no module could be read");
+  if (!constantsPath.empty())
+    if (llvm::Error error = mapResources(*module, constantsPath))
+      return llvm::createStringError(name + ": " + llvm::toString(std::move(error)));
   return makeModel(session, std::move(module));
 }
 

@@ -1,6 +1,7 @@
 //===- Constants.cpp - constant tensors on the host -----------------------===//
 
 #include "lowbit/Transforms/Constants.h"
+#include "lowbit/IR/ConstantBlob.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -96,8 +97,7 @@ ElementsAttr buildElements(RankedTensorType type, ArrayRef<char> bytes, StringRe
       reals.emplace_back(cast<FloatType>(element).getFloatSemantics(), value);
     return DenseElementsAttr::get(type, reals);
   }
-  return DenseResourceElementsAttr::get(type, key,
-                                        HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, /*align=*/64, /*dataIsMutable=*/false));
+  return DenseResourceElementsAttr::get(type, key, makeBlob(bytes));
 }
 
 bool isSplat(ElementsAttr elements) { return elements.isSplat() && !isa<DenseStringElementsAttr>(elements); }

@@ -52,15 +52,15 @@ def load(path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None,
         if dims:
             raise Error("`dims` applies to ONNX models", str(path))
         return Module(_native.Model.load(os.fspath(path)), entry)
-    from lowbit.frontends import ImportFailure, import_onnx
+    from lowbit.frontends import ImportFailure, import_onnx_apart
 
     try:
-        text = import_onnx(path, dims=dims)
+        with import_onnx_apart(path, dims=dims) as (text, constants):
+            return Module(_native.Model.parse(text, str(path), str(constants)), entry)
     except ImportFailure as failure:
         raise Error(str(failure), failure.location) from failure
     except ModuleNotFoundError as failure:
         raise Error(f"{failure}; importing ONNX needs `pip install lowbit[onnx]`", str(path)) from failure
-    return Module(_native.Model.parse(text, str(path)), entry)
 
 
 class Module:

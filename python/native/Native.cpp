@@ -30,8 +30,10 @@ static void bindModel(nb::module_ &module) {
           "load", [](const std::string &path) { return take(withoutLock([&] { return Model::load(path); })); }, nb::arg("path"))
       .def_static(
           "parse",
-          [](const std::string &text, const std::string &name) { return take(withoutLock([&] { return Model::parse(text, name); })); },
-          nb::arg("text"), nb::arg("name"))
+          [](const std::string &text, const std::string &name, const std::string &constants) {
+            return take(withoutLock([&] { return Model::parse(text, name, constants); }));
+          },
+          nb::arg("text"), nb::arg("name"), nb::arg("constants_path") = "")
       .def(
           "entry", [](const Model &model, const std::string &name) { return take(withoutLock([&] { return model.getEntry(name); })); },
           nb::arg("name"))

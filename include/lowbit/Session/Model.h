@@ -126,7 +126,8 @@ class Model {
 public:
   /// Reads text or bytecode.
   static llvm::Expected<Model> load(const std::string &path);
-  static llvm::Expected<Model> parse(const std::string &text, const std::string &name);
+  /// `constantsPath`: a file, if any, that resources of `text` refer to (lib/Session/Resources.h); it is mapped, and may be removed then.
+  static llvm::Expected<Model> parse(const std::string &text, const std::string &name, const std::string &constantsPath = "");
 
   llvm::Expected<EntryInfo> getEntry(const std::string &name) const;
   /// A new model, quantized by a recipe (a name, a path, or a document).

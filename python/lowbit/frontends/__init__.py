@@ -6,12 +6,12 @@ from typing import Any
 
 from lowbit.frontends.errors import ImportFailure
 
-__all__ = ["ImportFailure", "import_onnx", "import_onnx_to_file"]
+__all__ = ["ImportFailure", "import_onnx", "import_onnx_apart", "import_onnx_to_file"]
 
 
 def __getattr__(name: str) -> Any:
     """Loads an importer when it is first asked for, which leaves its module free to run as a program."""
-    if name in ("import_onnx", "import_onnx_to_file"):
+    if name in ("import_onnx", "import_onnx_apart", "import_onnx_to_file"):
         from lowbit.frontends import torch_mlir
 
         return getattr(torch_mlir, name)

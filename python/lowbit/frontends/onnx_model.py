@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lowbit.frontends.constants_file import ConstantsFile
 from lowbit.frontends.errors import ImportFailure
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class OnnxModel:
     """A checked model with static shapes.
 
     proto: the graph; constants of more than INLINE_ELEMENTS elements are declared as graph inputs after the real ones.
-    weights: {name: array} of those constants. inputs, outputs: the names a caller sees, in order.
+    weights: {name: array} of those constants. inputs, outputs: the names a caller sees, in order. constants: where
+    weights go instead of into the text, if anywhere.
     """
 
     path: Path
@@ -33,6 +35,7 @@ class OnnxModel:
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    constants: ConstantsFile | None = None
 
     def where(self, what: str) -> str:
         """A location for errors: the file's name and a part of it."""

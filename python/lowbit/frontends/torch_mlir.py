@@ -17,7 +17,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lowbit.files import whole_file
@@ -47,6 +48,21 @@ def import_onnx(
         return output.read_text(encoding="utf-8")
 
 
+@contextmanager
+def import_onnx_apart(
+    path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, timeout: float = 600.0
+) -> Iterator[tuple[str, Path]]:
+    """As import_onnx, with the weights in a file. Yields the text and the file's path, which ends with the block.
+
+    The file takes as many bytes as the weights, in the folder for temporary files (TMPDIR); no more than one weight is
+    in memory. constants_file.py says how the text refers to it.
+    """
+    with tempfile.TemporaryDirectory(prefix="lowbit-import-") as folder:
+        output, constants = Path(folder) / "model.mlir", Path(folder) / "constants"
+        _run_converter(Path(path), output, dims or {}, timeout, constants)
+        yield output.read_text(encoding="utf-8"), constants
+
+
 def import_onnx_to_file(
     path: str | os.PathLike[str],
     output: str | os.PathLike[str],
@@ -59,7 +75,9 @@ def import_onnx_to_file(
         _run_converter(Path(path), temporary, dims or {}, timeout)
 
 
-def _run_converter(path: Path, output: Path, dims: Mapping[str, int], timeout: float) -> None:
+def _run_converter(
+    path: Path, output: Path, dims: Mapping[str, int], timeout: float, constants: Path | None = None
+) -> None:
     missing = [name for name in _REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
         raise ModuleNotFoundError(f"importing ONNX needs {', '.join(missing)}; run: {_INSTALL}")
@@ -77,6 +95,7 @@ def _run_converter(path: Path, output: Path, dims: Mapping[str, int], timeout: f
         str(path),
         str(output),
         json.dumps(dict(dims)),
+        *([str(constants)] if constants else []),
     ]
     try:
         done = subprocess.run(

@@ -37,12 +37,19 @@ def _place_weights(function: ir.Operation, model: OnnxModel) -> None:
     names = [value.name for value in model.proto.graph.input][first:]
     for index in reversed(range(len(names))):
         argument, name = block.arguments[first + index], names[index]
-        data = np.ascontiguousarray(model.weights[name]).reshape(-1).view(np.uint8)
+        data = _store(model.weights[name], model)
         value = DenseResourceElementsAttr.get_from_buffer(data, name, argument.type, alignment=_ALIGNMENT)
         with InsertionPoint.at_block_begin(block), Location.name(name):
             constant = arith.ConstantOp(argument.type, value)
         argument.replace_all_uses_with(constant.result)
         block.erase_argument(first + index)
+
+
+def _store(weight: np.ndarray, model: OnnxModel) -> np.ndarray:
+    """The bytes of a weight's resource: its elements, or where they lie."""
+    if model.constants is not None:
+        return model.constants.add(weight)
+    return np.ascontiguousarray(weight).reshape(-1).view(np.uint8)
 
 
 def _set_signature(function: ir.Operation, model: OnnxModel) -> None:

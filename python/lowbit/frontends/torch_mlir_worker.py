@@ -1,8 +1,8 @@
 """Converts one ONNX model to linalg on tensors, and to lowbit where it is quantized.
 
 Runs in a process of its own, started by lowbit.frontends.torch_mlir, because the converter carries an MLIR of another
-version and may stop the process on models it does not expect. Usage: MODEL OUTPUT DIMS, where DIMS is a JSON object; a
-failure is one JSON object on stdout.
+version and may stop the process on models it does not expect. Usage: MODEL OUTPUT DIMS [CONSTANTS], where DIMS is a JSON
+object and CONSTANTS a file for weights, which are in the text otherwise; a failure is one JSON object on stdout.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lowbit.frontends.constants_file import ConstantsFile
 from lowbit.frontends.errors import ImportFailure, describe_node
 from lowbit.frontends.onnx_model import OnnxModel
 from lowbit.frontends.onnx_quantized import has_quantized_nodes, import_model
@@ -93,10 +94,13 @@ def _check_dialects(module: ir.Module, model: OnnxModel) -> None:
         raise _unsupported(str(foreign[0].location), f"'{foreign[0].name}' is left", model)
 
 
-def main(model: str, output: str, dims: str) -> int:
+def main(model: str, output: str, dims: str, constants: str = "") -> int:
     try:
         graph = read_onnx(model, json.loads(dims))
+        graph.constants = ConstantsFile(constants) if constants else None
         text = import_model(graph, convert_float) if has_quantized_nodes(graph) else convert_float(graph)
+        if graph.constants is not None:
+            graph.constants.close()
         Path(output).write_text(text, encoding="utf-8")
     except ImportFailure as failure:
         json.dump({"message": failure.message, "location": failure.location, "hint": failure.hint}, sys.stdout)

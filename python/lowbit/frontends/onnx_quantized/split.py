@@ -92,4 +92,4 @@ def _make_rest(graph: RewriteContext, quantized: list[onnx.NodeProto], others: l
     proto.graph.initializer.extend(tensor for tensor in source.graph.initializer if tensor.name in used_there)
     proto.graph.input.extend(declare(name) for name in [*inputs, *weights])
     proto.graph.output.extend(declare(name) for name in outputs)
-    return OnnxModel(graph.model.path, proto, weights, inputs, outputs)
+    return OnnxModel(graph.model.path, proto, weights, inputs, outputs, graph.model.constants)
