@@ -22,7 +22,7 @@ std::optional<uint64_t> countElements(ArrayRef<int64_t> shape) {
   return empty ? 0 : static_cast<uint64_t>(count);
 }
 
-llvm::Expected<Array> Array::create(StorageType type, ArrayRef<int64_t> shape) {
+llvm::Expected<Array> Array::create(StorageType type, ArrayRef<int64_t> shape, Place place) {
   std::optional<uint64_t> count = countElements(shape);
   int64_t numBytes = 0;
   if (!count || llvm::MulOverflow<int64_t>(*count, type.bytes, numBytes))
@@ -31,6 +31,10 @@ llvm::Expected<Array> Array::create(StorageType type, ArrayRef<int64_t> shape) {
   array.type = type;
   array.shape.assign(shape.begin(), shape.end());
   array.numBytes = numBytes;
+  if (place == Place::Paged && array.numBytes >= kPagedBytes) {
+    array.data = std::unique_ptr<char, Release>(static_cast<char *>(allocatePaged(numBytes)), Release(numBytes));
+    return array;
+  }
   // At least one line, so that an empty array has an address too.
   uint64_t allocated = llvm::alignTo(std::max<uint64_t>(numBytes, 1), arrayAlignment);
   array.data.reset(static_cast<char *>(std::aligned_alloc(arrayAlignment, allocated)));

@@ -188,7 +188,7 @@ static void transposeElements(const Array &source, Array &target) {
   }
 }
 
-llvm::Expected<Array> readNpy(llvm::function_ref<llvm::Error(MutableArrayRef<char>)> read, uint64_t numBytes) {
+llvm::Expected<Array> readNpy(llvm::function_ref<llvm::Error(MutableArrayRef<char>)> read, uint64_t numBytes, Array::Place place) {
   auto header = readHeader(read, numBytes);
   if (!header)
     return header.takeError();
@@ -198,14 +198,14 @@ llvm::Expected<Array> readNpy(llvm::function_ref<llvm::Error(MutableArrayRef<cha
   if (!count || *count > available / description.type.bytes || *count * description.type.bytes != available)
     return llvm::createStringError("has shape [" + formatShape(description.shape) + "] of " + description.type.getName() + ", which " +
                                    std::to_string(available) + " bytes of data do not fill exactly");
-  llvm::Expected<Array> array = Array::create(description.type, description.shape);
+  llvm::Expected<Array> array = Array::create(description.type, description.shape, place);
   if (!array)
     return array.takeError();
   if (llvm::Error error = read(MutableArrayRef<char>(array->getData(), array->getNumBytes())))
     return error;
   if (!description.columnMajor || description.shape.size() < 2)
     return array;
-  llvm::Expected<Array> rowMajor = Array::create(description.type, description.shape);
+  llvm::Expected<Array> rowMajor = Array::create(description.type, description.shape, place);
   if (rowMajor)
     transposeElements(*array, *rowMajor);
   return rowMajor;

@@ -37,6 +37,12 @@ static std::string takeText(zip_error_t *error) {
   return text;
 }
 
+static std::string describe(int code) {
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  return takeText(&error);
+}
+
 static llvm::Error readMember(zip_file_t *member, MutableArrayRef<char> bytes) {
   while (!bytes.empty()) {
     zip_int64_t count = zip_fread(member, bytes.data(), bytes.size());
@@ -47,7 +53,8 @@ static llvm::Error readMember(zip_file_t *member, MutableArrayRef<char> bytes) {
   return llvm::Error::success();
 }
 
-static llvm::Expected<Array> readMemberArray(zip_t *archive, uint64_t index, const zip_stat_t &stat) {
+static llvm::Expected<Array> readMemberArray(zip_t *archive, uint64_t index, const zip_stat_t &stat,
+                                             Array::Place place = Array::Place::Heap) {
   if (!(stat.valid & ZIP_STAT_SIZE) || !(stat.valid & ZIP_STAT_COMP_SIZE) || stat.size / maxExpansion > stat.comp_size)
     return llvm::createStringError("claims to expand to more bytes than its compressed form can hold");
   if ((stat.valid & ZIP_STAT_ENCRYPTION_METHOD) && stat.encryption_method != ZIP_EM_NONE)
@@ -55,7 +62,7 @@ static llvm::Expected<Array> readMemberArray(zip_t *archive, uint64_t index, con
   MemberPtr member(zip_fopen_index(archive, index, 0));
   if (!member)
     return llvm::createStringError(zip_strerror(archive));
-  llvm::Expected<Array> array = readNpy([&](MutableArrayRef<char> bytes) { return readMember(member.get(), bytes); }, stat.size);
+  llvm::Expected<Array> array = readNpy([&](MutableArrayRef<char> bytes) { return readMember(member.get(), bytes); }, stat.size, place);
   if (!array)
     return array;
   // One more read reaches the end, where the checksum is compared.
@@ -123,9 +130,7 @@ static llvm::Expected<ArchivePtr> openArchive(StringRef path) {
   ArchivePtr archive(zip_open(path.str().c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
   if (archive)
     return archive;
-  zip_error_t error;
-  zip_error_init_with_code(&error, code);
-  return llvm::createStringError(path + ": is not a whole .npz: " + takeText(&error));
+  return llvm::createStringError(path + ": is not a whole .npz: " + describe(code));
 }
 
 llvm::Expected<bool> hasArray(StringRef path, StringRef name) {
@@ -143,15 +148,19 @@ llvm::Expected<Array> readArray(StringRef path, StringRef name) {
   zip_stat_t stat;
   if (index < 0 || zip_stat_index(archive->get(), index, 0, &stat) != 0)
     return llvm::createStringError(path + ": has no array `" + name + "`");
-  llvm::Expected<Array> array = readMemberArray(archive->get(), index, stat);
+  llvm::Expected<Array> array = readMemberArray(archive->get(), index, stat, Array::Place::Paged);
   return array ? std::move(array) : annotate(path + ": array `" + name + "`", array.takeError());
 }
 
+static StringRef getBytes(const Buffer &buffer) {
+  return {static_cast<const char *>(buffer.data), countElements(buffer.shape).value_or(0) * buffer.type.bytes};
+}
+
 /// Adds one stored (not compressed) member whose bytes stay the caller's.
-static bool addMember(zip_t *archive, StringRef name, const std::string &header, const Array &array) {
+static bool addMember(zip_t *archive, StringRef name, const std::string &header, StringRef bytes) {
   zip_buffer_fragment_t fragments[2];
   fragments[0] = {reinterpret_cast<zip_uint8_t *>(const_cast<char *>(header.data())), header.size()};
-  fragments[1] = {reinterpret_cast<zip_uint8_t *>(const_cast<char *>(array.getData())), array.getNumBytes()};
+  fragments[1] = {reinterpret_cast<zip_uint8_t *>(const_cast<char *>(bytes.data())), bytes.size()};
   zip_source_t *source = zip_source_buffer_fragment(archive, fragments, 2, /*freep=*/0);
   if (!source)
     return false;
@@ -164,8 +173,25 @@ static bool addMember(zip_t *archive, StringRef name, const std::string &header,
   return zip_set_file_compression(archive, index, ZIP_CM_STORE, 0) == 0 && zip_file_set_dostime(archive, index, 0, (1 << 5) | 1, 0) == 0;
 }
 
+/// Writes `archive` to where it was opened, and ends it.
+static llvm::Error writeArchive(zip_t *archive, ArrayRef<NamedBuffer> buffers) {
+  std::vector<std::string> headers;
+  headers.reserve(buffers.size());
+  auto fail = [&](const Twine &where) {
+    std::string text = zip_strerror(archive);
+    zip_discard(archive);
+    return llvm::createStringError(where + text);
+  };
+  for (const auto &[name, buffer] : buffers) {
+    headers.push_back(formatNpyHeader(buffer.type, buffer.shape));
+    if (!addMember(archive, name, headers.back(), getBytes(buffer)))
+      return fail("array `" + name + "`: ");
+  }
+  return zip_close(archive) == 0 ? llvm::Error::success() : fail("");
+}
+
 /// The archive's bytes.
-static llvm::Expected<std::string> formatArchive(ArrayRef<NamedArray> arrays) {
+static llvm::Expected<std::string> formatArchive(ArrayRef<NamedBuffer> buffers) {
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t *source = zip_source_buffer_create(nullptr, 0, 0, &error);
@@ -174,21 +200,8 @@ static llvm::Expected<std::string> formatArchive(ArrayRef<NamedArray> arrays) {
     return llvm::createStringError(takeText(&error));
   zip_source_keep(source);
   llvm::scope_exit release([&] { zip_source_free(source); });
-  std::vector<std::string> headers;
-  headers.reserve(arrays.size());
-  for (const NamedArray &named : arrays) {
-    headers.push_back(formatNpyHeader(named.array.getType(), named.array.getShape()));
-    if (!addMember(archive, named.name, headers.back(), named.array)) {
-      std::string text = zip_strerror(archive);
-      zip_discard(archive);
-      return llvm::createStringError("array `" + named.name + "`: " + text);
-    }
-  }
-  if (zip_close(archive) != 0) {
-    std::string text = zip_strerror(archive);
-    zip_discard(archive);
-    return llvm::createStringError(text);
-  }
+  if (llvm::Error failure = writeArchive(archive, buffers))
+    return std::move(failure);
   zip_stat_t stat;
   if (zip_source_stat(source, &stat) != 0 || zip_source_open(source) != 0)
     return llvm::createStringError(zip_error_strerror(zip_source_error(source)));
@@ -200,25 +213,45 @@ static llvm::Expected<std::string> formatArchive(ArrayRef<NamedArray> arrays) {
   return bytes;
 }
 
-llvm::Error writeArrays(StringRef path, ArrayRef<NamedArray> arrays) {
-  bool single = path.ends_with(".npy");
-  if (single && arrays.size() != 1)
-    return llvm::createStringError(path + ": a .npy holds one array, but there are " + std::to_string(arrays.size()) + "; name a .npz");
-  std::string archive;
-  if (!single) {
-    llvm::Expected<std::string> bytes = formatArchive(arrays);
-    if (!bytes)
-      return annotate(path, bytes.takeError());
-    archive = std::move(*bytes);
+/// Archives of more bytes are written by libzip, beside `path` and then in its place, and are never in memory as a whole.
+static constexpr uint64_t kLargeArchive = uint64_t(16) << 20;
+
+llvm::Error writeArrays(StringRef path, ArrayRef<NamedBuffer> buffers) {
+  if (path.ends_with(".npy")) {
+    if (buffers.size() != 1)
+      return llvm::createStringError(path + ": a .npy holds one array, but there are " + std::to_string(buffers.size()) + "; name a .npz");
+    return llvm::writeToOutput(path, [&](raw_ostream &stream) {
+      stream << formatNpyHeader(buffers[0].buffer.type, buffers[0].buffer.shape) << getBytes(buffers[0].buffer);
+      return llvm::Error::success();
+    });
   }
+  uint64_t size = 0;
+  for (const NamedBuffer &named : buffers)
+    size += getBytes(named.buffer).size();
+  bool isFile = path != "-" && (!llvm::sys::fs::exists(path) || llvm::sys::fs::is_regular_file(path));
+  if (size > kLargeArchive && isFile) {
+    int code = 0;
+    zip_t *archive = zip_open(path.str().c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
+    if (!archive)
+      return llvm::createStringError(path + ": " + describe(code));
+    llvm::Error error = writeArchive(archive, buffers);
+    return error ? annotate(path, std::move(error)) : llvm::Error::success();
+  }
+  llvm::Expected<std::string> archive = formatArchive(buffers);
+  if (!archive)
+    return annotate(path, archive.takeError());
   return llvm::writeToOutput(path, [&](raw_ostream &stream) {
-    if (single)
-      stream << formatNpyHeader(arrays[0].array.getType(), arrays[0].array.getShape())
-             << StringRef(arrays[0].array.getData(), arrays[0].array.getNumBytes());
-    else
-      stream << archive;
+    stream << *archive;
     return llvm::Error::success();
   });
+}
+
+llvm::Error writeArrays(StringRef path, ArrayRef<NamedArray> arrays) {
+  return writeArrays(path, llvm::map_to_vector(arrays, [](const NamedArray &named) {
+                       const Array &array = named.array;
+                       return NamedBuffer{
+                           named.name, {array.getType(), SmallVector<int64_t, 4>(array.getShape()), const_cast<char *>(array.getData())}};
+                     }));
 }
 
 } // namespace mlir::lowbit

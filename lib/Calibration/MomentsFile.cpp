@@ -10,57 +10,39 @@ namespace mlir::lowbit {
 
 std::string getMomentsPath(StringRef statisticsPath) { return (statisticsPath + ".moments.npz").str(); }
 
-/// A copy of `values` as an array named `name`.
-template <typename T>
-static llvm::Expected<NamedArray> copyArray(std::string name, StorageType type, ArrayRef<int64_t> shape, ArrayRef<T> values) {
-  llvm::Expected<Array> array = Array::create(type, shape);
-  if (!array)
-    return array.takeError();
-  std::memcpy(array->getData(), values.data(), values.size() * sizeof(T));
-  return NamedArray{std::move(name), std::move(*array)};
-}
-
 namespace {
 constexpr StorageType kBytes{'u', 1}, kCount{'u', 8}, kReals{'f', 8};
-
-/// Collects arrays, and the first error.
-struct Writer {
-  std::vector<NamedArray> arrays;
-  llvm::Error error = llvm::Error::success();
-
-  template <typename T> void add(std::string name, StorageType type, ArrayRef<int64_t> shape, ArrayRef<T> values) {
-    llvm::Expected<NamedArray> array = copyArray(std::move(name), type, shape, values);
-    if (array)
-      arrays.push_back(std::move(*array));
-    else
-      error = llvm::joinErrors(std::move(error), array.takeError());
-  }
-  void addText(std::string name, StringRef text) {
-    add(std::move(name), kBytes, {static_cast<int64_t>(text.size())}, ArrayRef<char>(text.data(), text.size()));
-  }
-};
 } // namespace
+
+/// `values`, which stay the caller's, as an array.
+template <typename T> static NamedBuffer describe(const Twine &name, StorageType type, ArrayRef<int64_t> shape, ArrayRef<T> values) {
+  return {name.str(), {type, SmallVector<int64_t, 4>(shape), const_cast<T *>(values.data())}};
+}
+
+static NamedBuffer describeText(const Twine &name, StringRef text) {
+  return describe(name, kBytes, {static_cast<int64_t>(text.size())}, ArrayRef<char>(text.data(), text.size()));
+}
 
 llvm::Error saveMoments(StringRef statisticsPath, const Statistics &statistics) {
   std::string path = getMomentsPath(statisticsPath);
-  Writer writer;
-  writer.addText("model", statistics.getModel());
+  SmallVector<NamedBuffer> arrays;
+  std::vector<uint64_t> rows;
+  rows.reserve(statistics.getSites().size());
+  arrays.push_back(describeText("model", statistics.getModel()));
   for (const SiteStatistics &site : statistics.getSites()) {
     if (!site.momentsOf.empty() && site.momentsOf != site.name)
-      writer.addText(site.name + "/same", site.momentsOf);
+      arrays.push_back(describeText(site.name + "/same", site.momentsOf));
     if (!site.moments)
       continue;
-    uint64_t rows = site.moments->getNumRows();
     int64_t channels = site.moments->getNumChannels();
-    writer.add(site.name + "/rows", kCount, {}, ArrayRef<uint64_t>(rows));
-    writer.add(site.name + "/sums", kReals, {channels}, site.moments->getSums());
-    writer.add(site.name + "/products", kReals, {channels, channels}, site.moments->getProducts());
+    rows.push_back(site.moments->getNumRows());
+    arrays.push_back(describe(site.name + "/rows", kCount, {}, ArrayRef<uint64_t>(rows.back())));
+    arrays.push_back(describe(site.name + "/sums", kReals, {channels}, site.moments->getSums()));
+    arrays.push_back(describe(site.name + "/products", kReals, {channels, channels}, site.moments->getProducts()));
   }
-  if (writer.error)
-    return std::move(writer.error);
-  if (writer.arrays.size() == 1) // only `model`: what lies there is of an older run
+  if (arrays.size() == 1) // only `model`: what lies there is of an older run
     return llvm::errorCodeToError(llvm::sys::fs::remove(path, /*IgnoreNonExisting=*/true));
-  return writeArrays(path, writer.arrays);
+  return writeArrays(path, ArrayRef<NamedBuffer>(arrays));
 }
 
 static llvm::Expected<std::string> readText(StringRef path, const Twine &name) {
@@ -82,15 +64,15 @@ static llvm::Error checkModel(StringRef path, const Statistics &statistics) {
 }
 
 /// An array of reals of `shape`, all finite.
-static llvm::Expected<std::vector<double>> readReals(StringRef path, const std::string &name, ArrayRef<int64_t> shape) {
+static llvm::Expected<PagedVector<double>> readReals(StringRef path, const std::string &name, ArrayRef<int64_t> shape) {
   llvm::Expected<Array> array = readArray(path, name);
   if (!array)
     return array.takeError();
   if (!(array->getType() == kReals) || array->getShape() != shape)
     return llvm::createStringError(path + ": array `" + name + "` is " + array->getType().getName() + " of shape " +
                                    formatShape(array->getShape()) + "; expected float64 of shape " + formatShape(shape));
-  std::vector<double> values(array->getNumBytes() / sizeof(double));
-  std::memcpy(values.data(), array->getData(), array->getNumBytes());
+  auto *first = reinterpret_cast<const double *>(array->getData());
+  PagedVector<double> values(first, first + array->getNumBytes() / sizeof(double));
   if (!llvm::all_of(values, [](double value) { return std::isfinite(value); }))
     return llvm::createStringError(path + ": array `" + name + "` holds numbers that are not finite; calibrate again");
   return values;
@@ -123,15 +105,15 @@ llvm::Expected<SecondMoments> readMoments(StringRef statisticsPath, const Statis
   if (!(rows->getType() == kCount) || !rows->getShape().empty() || sums->getShape().size() != 1)
     return llvm::createStringError(path + ": moments of site `" + source + "` are not those of rows of channels");
   int64_t channels = sums->getShape().front();
-  llvm::Expected<std::vector<double>> sumValues = readReals(path, source + "/sums", {channels});
+  llvm::Expected<PagedVector<double>> sumValues = readReals(path, source + "/sums", {channels});
   if (!sumValues)
     return sumValues.takeError();
-  llvm::Expected<std::vector<double>> products = readReals(path, source + "/products", {channels, channels});
+  llvm::Expected<PagedVector<double>> products = readReals(path, source + "/products", {channels, channels});
   if (!products)
     return products.takeError();
   SecondMoments moments;
   std::memcpy(&moments.numRows, rows->getData(), sizeof(uint64_t));
-  moments.sums = std::move(*sumValues);
+  moments.sums.assign(sumValues->begin(), sumValues->end());
   moments.products = std::move(*products);
   return moments;
 }

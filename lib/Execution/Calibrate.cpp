@@ -38,7 +38,9 @@ FailureOr<std::unique_ptr<Calibrator>> Calibrator::create(ModuleOp module, const
   FailureOr<Statistics> empty = Statistics::create(*copy);
   if (failed(empty))
     return failure();
-  FailureOr<std::unique_ptr<Executable>> executable = Executable::compile(*copy, options.compile, getObserveSymbol());
+  CompileOptions compile = options.compile;
+  compile.pageConstants = true; // a float model may be larger than memory
+  FailureOr<std::unique_ptr<Executable>> executable = Executable::compile(*copy, compile, getObserveSymbol());
   if (failed(executable))
     return failure();
   llvm::Expected<const Entry *> entry = (*executable)->findEntry(options.entry);

@@ -61,7 +61,8 @@ FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, cons
     return emitError(module.getLoc()) << "several threads need OpenMP's library: " << message << "; install libomp5 or use `threads=1`";
   std::unique_ptr<Executable> executable(new Executable());
   SmallVector<RuntimeSymbol> allSymbols(symbols);
-  if (failed(externalizeConstants(module, executable->constants, allSymbols)))
+  if (failed(externalizeConstants(module, executable->constants, allSymbols,
+                                  options.pageConstants ? Array::Place::Paged : Array::Place::Heap)))
     return failure();
   auto optimize = makeOptimizingTransformer(optimizationLevel, /*sizeLevel=*/0, optimizerMachine->get());
   ExecutionEngineOptions engineOptions;

@@ -31,7 +31,8 @@ static LogicalResult checkSize(LLVM::GlobalOp global, ElementsAttr elements, siz
                                     << expected << " for " << elements.getShapedType();
 }
 
-LogicalResult externalizeConstants(ModuleOp module, std::vector<Array> &storage, SmallVectorImpl<RuntimeSymbol> &symbols) {
+LogicalResult externalizeConstants(ModuleOp module, std::vector<Array> &storage, SmallVectorImpl<RuntimeSymbol> &symbols,
+                                   Array::Place place) {
   for (auto global : module.getOps<LLVM::GlobalOp>()) {
     Attribute value = global.getValueOrNull();
     std::optional<ArrayRef<char>> bytes = getPlainBytes(value);
@@ -41,7 +42,7 @@ LogicalResult externalizeConstants(ModuleOp module, std::vector<Array> &storage,
       return failure();
     if (!global.getConstant() || bytes->size() < minExternalBytes)
       continue;
-    llvm::Expected<Array> array = Array::create({'u', 1}, static_cast<int64_t>(bytes->size()));
+    llvm::Expected<Array> array = Array::create({'u', 1}, static_cast<int64_t>(bytes->size()), place);
     if (!array)
       return emitError(global.getLoc()) << llvm::toString(array.takeError());
     std::memcpy(array->getData(), bytes->data(), bytes->size());

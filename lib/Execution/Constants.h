@@ -10,7 +10,8 @@ namespace mlir::lowbit {
 
 /// Takes the bytes of large constant globals out of `module`, in the LLVM dialect: each becomes a declaration and a symbol whose bytes
 /// `storage` owns. A code generator that writes weights into an object spends minutes and several times their memory on them.
-LogicalResult externalizeConstants(ModuleOp module, std::vector<Array> &storage, SmallVectorImpl<RuntimeSymbol> &symbols);
+LogicalResult externalizeConstants(ModuleOp module, std::vector<Array> &storage, SmallVectorImpl<RuntimeSymbol> &symbols,
+                                   Array::Place place = Array::Place::Heap);
 
 } // namespace mlir::lowbit
 

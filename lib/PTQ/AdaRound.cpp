@@ -37,11 +37,11 @@ struct AdaRoundPass final : AlgorithmPass<impl::AdaRoundPassBase<AdaRoundPass>> 
     if (failed(weight) || failed(scales) || failed(moments))
       return failure();
     SmallVector<int64_t> order = orderByPower(*moments);
-    FailureOr<std::vector<double>> factor = factorMoments(site, *moments, order, damping);
+    FailureOr<PagedVector<double>> factor = factorMoments(site, *moments, order, damping);
     if (failed(factor))
       return failure();
-    std::vector<uint64_t> codes = learn(site, *weight, *scales, *factor, order);
     double before = measureOutputError(*moments, *weight, *site.readRounded());
+    std::vector<Code> codes = learn(site, *weight, *scales, *factor, order);
     if (isBetter(site, "output error", before, measureOutputError(*moments, *weight, site.decode(codes, *scales))))
       site.setCodes(codes, *scales);
     return success();
@@ -49,12 +49,13 @@ struct AdaRoundPass final : AlgorithmPass<impl::AdaRoundPassBase<AdaRoundPass>> 
 
 private:
   /// `factor` is `U` with `inverse(H) = U^T U`, rows and columns in `order`.
-  std::vector<uint64_t> learn(WeightSite &site, ArrayRef<float> weight, ArrayRef<HostScale> scales, ArrayRef<double> factor,
-                              ArrayRef<int64_t> order) {
+  std::vector<Code> learn(WeightSite &site, ArrayRef<float> weight, ArrayRef<HostScale> scales, ArrayRef<double> factor,
+                          ArrayRef<int64_t> order) {
     int64_t size = site.getNumInputs(), columns = site.getNumOutputs();
     CodeLevels levels(site.getQuantizer());
-    std::vector<uint64_t> codes(weight.size());
-    std::vector<float> rows(weight.size()), narrow(factor.begin(), factor.end());
+    std::vector<Code> codes(weight.size());
+    std::vector<float> rows(weight.size());
+    PagedVector<float> narrow(factor.begin(), factor.end());
     for (int64_t i = 0; i < size; ++i)
       llvm::copy(weight.slice(order[i] * columns, columns), rows.begin() + i * columns);
     for (int64_t first = 0; first < size; first += block) {

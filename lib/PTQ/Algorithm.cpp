@@ -97,9 +97,9 @@ void Algorithm::noteActivationChange(Operation *site, StringRef change) {
 
 static StringRef getSiteName(Operation *site) { return site->getAttrOfType<StringAttr>(kSiteAttr).getValue(); }
 
-FailureOr<std::vector<double>> Algorithm::factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order,
+FailureOr<PagedVector<double>> Algorithm::factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order,
                                                         double damping) {
-  std::vector<double> matrix = dampMoments(moments, order, damping);
+  PagedVector<double> matrix = dampMoments(moments, order, damping);
   if (!factorInverse(matrix, moments.getNumChannels()))
     return site.getOp()->emitOpError() << getAlgorithmName() << ": second moments of site `" << site.getName()
                                        << "` are singular even with damping " << damping << "; use more data, or a larger `damping`";

@@ -19,13 +19,13 @@ SmallVector<int64_t> orderByPower(const SecondMoments &moments) {
   return order;
 }
 
-std::vector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> order, double damping) {
+PagedVector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> order, double damping) {
   int64_t size = moments.getNumChannels();
   ArrayRef<double> products = moments.getProducts();
   double mean = 0, rows = moments.getNumRows();
   for (int64_t i = 0; i < size; ++i)
     mean += products[i * size + i] / rows / size;
-  std::vector<double> damped(products.size());
+  PagedVector<double> damped(products.size());
   for (int64_t i = 0; i < size; ++i) {
     for (int64_t j = 0; j < size; ++j)
       damped[i * size + j] = products[order[i] * size + order[j]] / rows;
@@ -34,11 +34,23 @@ std::vector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> 
   return damped;
 }
 
+/// Outputs whose errors are in memory at a time.
+static constexpr int64_t kColumns = 1024;
+
 double measureOutputError(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals) {
-  std::vector<float> errors(weight.size());
-  for (auto [error, real, rounded] : llvm::zip_equal(errors, weight, reals))
-    error = real - rounded;
-  return measureError(moments.getProducts(), errors, moments.getNumChannels()) / moments.getNumRows();
+  int64_t size = moments.getNumChannels(), columns = weight.size() / size;
+  PagedVector<float> products(moments.getProducts().begin(), moments.getProducts().end());
+  std::vector<float> errors;
+  double sum = 0;
+  for (int64_t from = 0; from < columns; from += kColumns) {
+    int64_t width = std::min(kColumns, columns - from);
+    errors.clear();
+    for (int64_t first = from; first < size * columns; first += columns)
+      for (int64_t i = first; i < first + width; ++i)
+        errors.push_back(weight[i] - reals[i]);
+    sum += measureError(products, errors, size);
+  }
+  return sum / moments.getNumRows();
 }
 
 } // namespace mlir::lowbit

@@ -33,11 +33,11 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
     if (centered)
       moments->center();
     SmallVector<int64_t> order = activationOrder ? orderByPower(*moments) : llvm::to_vector(llvm::seq<int64_t>(0, site.getNumInputs()));
-    FailureOr<std::vector<double>> factor = factorMoments(site, *moments, order, damping);
+    FailureOr<PagedVector<double>> factor = factorMoments(site, *moments, order, damping);
     if (failed(factor))
       return failure();
-    std::vector<uint64_t> codes = quantize(site, *weight, *scales, std::vector<float>(factor->begin(), factor->end()), order);
     double before = measureOutputError(*moments, *weight, *site.readRounded());
+    std::vector<Code> codes = quantize(site, *weight, *scales, PagedVector<float>(factor->begin(), factor->end()), order);
     if (isBetter(site, "output error", before, measureOutputError(*moments, *weight, site.decode(codes, *scales))))
       site.setCodes(codes, *scales);
     return success();
@@ -46,10 +46,10 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
 private:
   /// Rounds row after row of the weight, and moves what the others can make up for of the error to the rows behind. Rows are worked on in
   /// blocks: what a block's errors mean for all rows behind it is one product of matrices.
-  std::vector<uint64_t> quantize(WeightSite &site, ArrayRef<float> weight, ArrayRef<HostScale> scales, ArrayRef<float> factor,
-                                 ArrayRef<int64_t> order) {
+  std::vector<Code> quantize(WeightSite &site, ArrayRef<float> weight, ArrayRef<HostScale> scales, ArrayRef<float> factor,
+                             ArrayRef<int64_t> order) {
     int64_t size = site.getNumInputs(), columns = site.getNumOutputs();
-    std::vector<uint64_t> codes(weight.size());
+    std::vector<Code> codes(weight.size());
     std::vector<float> rows(weight.size()), errors(block * columns);
     for (int64_t i = 0; i < size; ++i)
       llvm::copy(weight.slice(order[i] * columns, columns), rows.begin() + i * columns);
@@ -62,7 +62,7 @@ private:
           int64_t k = order[i];
           for (int64_t n = from; n < to; ++n) {
             HostScale scale = scales[site.getScaleIndex(k, n)];
-            uint64_t code = site.getQuantizer().encode(row[n], scale);
+            auto code = static_cast<Code>(site.getQuantizer().encode(row[n], scale));
             auto real = static_cast<float>(site.getQuantizer().decode(code, scale));
             codes[k * columns + n] = code;
             error[n] = (row[n] - real) / diagonal;

@@ -1,6 +1,8 @@
 //===- LinearAlgebra.cpp - matrices on the host ---------------------------===//
 
 #include "lowbit/PTQ/LinearAlgebra.h"
+#include "lowbit/Arrays/PagedMemory.h"
+#include <algorithm>
 #include <cblas.h>
 
 // LAPACK, column-major: what it calls lower is our upper triangle.
@@ -15,14 +17,14 @@ void dsyev_(const char *vectors, const char *uplo, const int *n, double *a, cons
 namespace mlir::lowbit {
 
 /// Factors the symmetric `matrix` into `U^T U`, `U` in its upper triangle.
-static bool factor(std::vector<double> &matrix, int size) {
+static bool factor(llvm::MutableArrayRef<double> matrix, int size) {
   openblas_set_num_threads(1);
   int info = 0;
   dpotrf_("L", &size, matrix.data(), &size, &info);
   return info == 0;
 }
 
-bool factorInverse(std::vector<double> &matrix, int64_t size) {
+bool factorInverse(llvm::MutableArrayRef<double> matrix, int64_t size) {
   int count = static_cast<int>(size), info = 0;
   if (!factor(matrix, count))
     return false;
@@ -60,18 +62,26 @@ void addProduct(bool transposeA, int64_t m, int64_t n, int64_t k, float alpha, c
   cblas_sgemm(CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, k, alpha, a, lda, b, ldb, 1, c, ldc);
 }
 
+/// Columns that are weighed together.
+static constexpr int64_t kColumns = 1024;
+
 double measureError(llvm::ArrayRef<float> products, llvm::ArrayRef<float> errors, int64_t size) {
   int64_t columns = errors.size() / size;
-  std::vector<float> weighted(errors.size());
-  addProduct(false, size, columns, size, 1, products.data(), size, errors.data(), columns, weighted.data(), columns);
+  std::vector<float> weighted;
   double sum = 0;
-  for (size_t i = 0; i < errors.size(); ++i)
-    sum += static_cast<double>(errors[i]) * weighted[i];
+  for (int64_t from = 0; from < columns; from += kColumns) {
+    int64_t width = std::min(kColumns, columns - from);
+    weighted.assign(size * width, 0);
+    addProduct(false, size, width, size, 1, products.data(), size, errors.data() + from, columns, weighted.data(), width);
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t n = 0; n < width; ++n)
+        sum += static_cast<double>(errors[i * columns + from + n]) * weighted[i * width + n];
+  }
   return sum;
 }
 
 double measureError(llvm::ArrayRef<double> products, llvm::ArrayRef<float> errors, int64_t size) {
-  return measureError(std::vector<float>(products.begin(), products.end()), errors, size);
+  return measureError(PagedVector<float>(products.begin(), products.end()), errors, size);
 }
 
 } // namespace mlir::lowbit

@@ -95,7 +95,8 @@ private:
   /// `A = E B^T` and `B`, the `rank` largest eigenvectors of `E^T H E`.
   Factors factorError(ArrayRef<float> weight, ArrayRef<float> rounded, const SecondMoments &moments, const llvm::fltSemantics &semantics) {
     int64_t inputs = moments.getNumChannels(), outputs = weight.size() / inputs, count = std::min(rank + kSpare, outputs);
-    std::vector<float> errors(weight.size()), metric(moments.getProducts().begin(), moments.getProducts().end());
+    std::vector<float> errors(weight.size());
+    PagedVector<float> metric(moments.getProducts().begin(), moments.getProducts().end());
     for (auto [error, real, code] : llvm::zip_equal(errors, weight, rounded))
       error = real - code;
     // [N, count]; the same numbers on every machine.

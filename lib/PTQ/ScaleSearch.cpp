@@ -74,11 +74,11 @@ private:
     if (centered)
       moments->center();
     SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, size));
-    FailureOr<std::vector<double>> factored =
+    FailureOr<PagedVector<double>> factored =
         weighting == "inverse" ? factorMoments(site, *moments, order, damping) : dampMoments(*moments, order, damping);
     if (failed(factored))
       return failure();
-    const std::vector<double> &matrix = *factored;
+    const PagedVector<double> &matrix = *factored;
     std::vector<float> importance(size);
     for (int64_t k = 0; k < size; ++k) {
       double diagonal = matrix[k * size + k];

@@ -124,7 +124,14 @@ FailureOr<std::vector<float>> WeightSite::readWeight() const {
       return op->emitOpError() << "weight of site `" << getName()
                                << "` holds NaN or infinity; expected finite numbers: mend the model, or keep the site in float by a "
                                   "rule with `keep`";
-  return gather<float>(*stored);
+  return isMatrix() ? std::move(*stored) : gather<float>(*stored);
+}
+
+bool WeightSite::isMatrix() const {
+  for (int64_t k = 0; k < numInputs; ++k)
+    if (inputOffset[k] != k * numOutputs)
+      return false;
+  return llvm::equal(outputOffset, llvm::seq<int64_t>(0, numOutputs));
 }
 
 std::vector<HostScale> WeightSite::computeScales(ArrayRef<float> weight) const {
@@ -166,16 +173,16 @@ FailureOr<std::vector<HostScale>> WeightSite::readScales() const {
   return scales;
 }
 
-std::vector<uint64_t> WeightSite::computeCodes(ArrayRef<float> weight, ArrayRef<HostScale> scales) const {
-  std::vector<uint64_t> codes(weight.size());
+std::vector<Code> WeightSite::computeCodes(ArrayRef<float> weight, ArrayRef<HostScale> scales) const {
+  std::vector<Code> codes(weight.size());
   parallelFor(op->getContext(), 0, numInputs, [&](size_t k) {
     for (int64_t n = 0; n < numOutputs; ++n)
-      codes[k * numOutputs + n] = quantizer.encode(weight[k * numOutputs + n], scales[getScaleIndex(k, n)]);
+      codes[k * numOutputs + n] = static_cast<Code>(quantizer.encode(weight[k * numOutputs + n], scales[getScaleIndex(k, n)]));
   });
   return codes;
 }
 
-std::vector<float> WeightSite::decode(ArrayRef<uint64_t> codes, ArrayRef<HostScale> scales) const {
+std::vector<float> WeightSite::decode(ArrayRef<Code> codes, ArrayRef<HostScale> scales) const {
   std::vector<float> reals(codes.size());
   parallelFor(op->getContext(), 0, numInputs, [&](size_t k) {
     for (int64_t n = 0; n < numOutputs; ++n)
@@ -184,10 +191,10 @@ std::vector<float> WeightSite::decode(ArrayRef<uint64_t> codes, ArrayRef<HostSca
   return reals;
 }
 
-FailureOr<std::vector<uint64_t>> WeightSite::readCodes() const {
+FailureOr<std::vector<Code>> WeightSite::readCodes() const {
   if (hasCodes()) {
     unsigned width = getScheme().getFormat().getWidth();
-    std::vector<uint64_t> stored;
+    std::vector<Code> stored;
     if (std::optional<std::vector<char>> narrow = lowbit::readCodes(dequantize.getCodes())) {
       stored.assign(narrow->begin(), narrow->end());
     } else {
@@ -196,9 +203,9 @@ FailureOr<std::vector<uint64_t>> WeightSite::readCodes() const {
         return failure();
       stored.assign(wide->begin(), wide->end());
     }
-    for (uint64_t &code : stored)
+    for (Code &code : stored)
       code &= llvm::maskTrailingOnes<uint64_t>(width);
-    return gather<uint64_t>(stored);
+    return gather<Code>(stored);
   }
   FailureOr<std::vector<float>> weight = readWeight();
   FailureOr<std::vector<HostScale>> scales = readScales();
@@ -208,7 +215,7 @@ FailureOr<std::vector<uint64_t>> WeightSite::readCodes() const {
 }
 
 FailureOr<std::vector<float>> WeightSite::readRounded() const {
-  FailureOr<std::vector<uint64_t>> codes = readCodes();
+  FailureOr<std::vector<Code>> codes = readCodes();
   FailureOr<std::vector<HostScale>> scales = readScales();
   if (failed(codes) || failed(scales))
     return failure();
@@ -293,18 +300,20 @@ void WeightSite::setScales(ArrayRef<HostScale> scales) {
   dequantize.getCodesMutable().assign(codes);
 }
 
-void WeightSite::setCodes(ArrayRef<uint64_t> codes, ArrayRef<HostScale> scales) {
+void WeightSite::setCodes(ArrayRef<Code> codes, ArrayRef<HostScale> scales) {
   ElementsAttr original = getFloats();
   auto type = cast<RankedTensorType>(dequantize.getCodes().getType());
   unsigned width = (getScheme().getFormat().getWidth() + 7) / 8;
-  std::vector<uint64_t> stored = scatter<uint64_t>(codes);
-  auto constant = buildConstant(type, packBytes(stored, width, [](uint64_t code) { return code; }), ".codes");
+  auto constant = buildConstant(type, packBytes(scatter<Code>(codes), width, [](uint64_t code) { return code; }), ".codes");
   if (FailureOr<std::vector<float>> weight = readWeight(); succeeded(weight)) {
     double signal = 0, noise = 0;
-    for (auto [real, rounded] : llvm::zip_equal(*weight, decode(codes, scales))) {
-      signal += static_cast<double>(real) * real;
-      noise += (static_cast<double>(real) - rounded) * (static_cast<double>(real) - rounded);
-    }
+    for (int64_t k = 0; k < numInputs; ++k)
+      for (int64_t n = 0; n < numOutputs; ++n) {
+        double real = (*weight)[k * numOutputs + n];
+        auto rounded = static_cast<float>(quantizer.decode(codes[k * numOutputs + n], scales[getScaleIndex(k, n)]));
+        signal += real * real;
+        noise += (real - rounded) * (real - rounded);
+      }
     constant->setAttr(kSQNRAttr, getSQNRAttr(op->getContext(), signal, noise));
   }
   replaceScales(scales);

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -52,7 +53,8 @@ def split(batches: Iterable[Mapping[str, Any]]) -> Iterator[Shard]:
 
 
 def record(run: _native.Calibration, shard: Shard) -> Statistics:
-    """Runs the model over a shard. `run` is used up."""
+    """Runs the model over a shard, apart from `run`."""
+    run = run.fork()
     inputs = run.entry.inputs
     for number, batch in shard:
         try:
@@ -62,6 +64,13 @@ def record(run: _native.Calibration, shard: Shard) -> Statistics:
     return Statistics(run.finish())
 
 
+def in_order(executor: ThreadPoolExecutor, work: Callable[..., Statistics], run: _native.Calibration, shards: Iterable[Shard]) -> Iterator[Statistics]:
+    """Statistics of each shard, in order; those that the caller has taken are not kept."""
+    futures = deque(executor.submit(work, run, shard) for shard in shards)
+    while futures:
+        yield futures.popleft().result()
+
+
 @lru_cache(maxsize=1)
 def _open(path: str, request: Request) -> _native.Calibration:
     return request.prepare(_native.Model.load(path))
@@ -69,7 +78,7 @@ def _open(path: str, request: Request) -> _native.Calibration:
 
 def _record_file(path: str, request: Request, shard: Shard) -> Statistics:
     """What a worker does: it compiles the model once."""
-    return record(_open(path, request).fork(), shard)
+    return record(_open(path, request), shard)
 
 
 def calibrate(model: _native.Model, request: Request, batches: Iterable[Mapping[str, Any]], executor: Executor) -> Iterator[Statistics]:

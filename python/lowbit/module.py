@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lowbit import _native
-from lowbit.distributed import Request, calibrate, record, split
+from lowbit.distributed import Request, calibrate, in_order, record, split
 from lowbit.errors import Error
 from lowbit.function import Function
 from lowbit.progress import progress as show_progress
@@ -123,16 +123,18 @@ class Module:
         # Shards are contiguous, of one size, and merged in order: the result depends neither on who is first nor on how many there are.
         if executor is None:
             run = request.prepare(self._native)
-            results = (record(run.fork(), shard) for shard in split(shown))
+            results = (record(run, shard) for shard in split(shown))
         elif isinstance(executor, ThreadPoolExecutor):
             run = request.prepare(self._native)
-            futures = [executor.submit(record, run.fork(), shard) for shard in split(shown)]
-            results = (future.result() for future in futures)
+            results = in_order(executor, record, run, split(shown))
         else:
             results = calibrate(self._native, request, shown, executor)
         total = None
         for result in results:
-            total = result if total is None else total + result
+            if total is None:
+                total = result
+            else:
+                total._native.merge(result._native)  # in place: second moments of a large model are gigabytes
         if total is None:
             raise Error("calibration has no data; expected at least one batch")
         return total

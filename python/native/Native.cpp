@@ -93,6 +93,8 @@ static void bindStatistics(nb::module_ &module) {
       .def_prop_ro("runs", &ModelStatistics::getRuns)
       .def_prop_ro("sites", &ModelStatistics::getSites)
       .def(
+          "merge", [](ModelStatistics &statistics, const ModelStatistics &other) { check(statistics.merge(other)); }, nb::arg("other"))
+      .def(
           "merged",
           [](const ModelStatistics &left, const ModelStatistics &right) {
             ModelStatistics sum = take(left.clone());

@@ -7,6 +7,7 @@
 #define LOWBIT_ARRAYS_ARRAY_H
 
 #include "lowbit/Arrays/ElementType.h"
+#include "lowbit/Arrays/PagedMemory.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/AlignOf.h"
 #include "llvm/Support/Alignment.h"
@@ -24,8 +25,11 @@ struct Buffer {
 
 class Array {
 public:
+  /// Where the bytes of a large array lie: on the heap, or in pages that the system can write out (PagedMemory.h).
+  enum class Place { Heap, Paged };
+
   /// Zeroed; fails when the bytes cannot be counted in 63 bits or had.
-  static llvm::Expected<Array> create(StorageType type, ArrayRef<int64_t> shape);
+  static llvm::Expected<Array> create(StorageType type, ArrayRef<int64_t> shape, Place place = Place::Heap);
 
   StorageType getType() const { return type; }
   ArrayRef<int64_t> getShape() const { return shape; }
@@ -36,12 +40,20 @@ public:
 
 private:
   struct Release {
-    void operator()(char *pointer) const { std::free(pointer); }
+    Release() : pagedBytes(0) {}
+    explicit Release(uint64_t pagedBytes) : pagedBytes(pagedBytes) {}
+    uint64_t pagedBytes; ///< Of paged memory, else 0.
+    void operator()(char *pointer) const { pagedBytes != 0 ? freePaged(pointer, pagedBytes) : std::free(pointer); }
   };
   StorageType type;
   SmallVector<int64_t, 4> shape;
   uint64_t numBytes = 0;
   std::unique_ptr<char, Release> data;
+};
+
+struct NamedBuffer {
+  std::string name;
+  Buffer buffer;
 };
 
 struct NamedArray {

@@ -16,15 +16,18 @@ namespace mlir::lowbit {
 /// The arrays of the .npz at `path`, in the archive's order; of a .npy, one array with an empty name.
 llvm::Expected<std::vector<NamedArray>> readArrays(StringRef path);
 
-/// The array `name` of the .npz at `path`, without reading the others; and whether there is one.
+/// The array `name` of the .npz at `path`, paged, without reading the others; and whether there is one.
 llvm::Expected<Array> readArray(StringRef path, StringRef name);
 llvm::Expected<bool> hasArray(StringRef path, StringRef name);
 
 /// Writes a .npy when `path` ends so, and then `arrays` must be one; else a .npz. Same arrays, same bytes.
 llvm::Error writeArrays(StringRef path, ArrayRef<NamedArray> arrays);
+/// The same of bytes that are the caller's.
+llvm::Error writeArrays(StringRef path, ArrayRef<NamedBuffer> buffers);
 
 /// One array in .npy form out of a stream of `numBytes`. `read` fills a buffer whole or fails.
-llvm::Expected<Array> readNpy(llvm::function_ref<llvm::Error(MutableArrayRef<char>)> read, uint64_t numBytes);
+llvm::Expected<Array> readNpy(llvm::function_ref<llvm::Error(MutableArrayRef<char>)> read, uint64_t numBytes,
+                              Array::Place place = Array::Place::Heap);
 
 /// What stands before an array's bytes in .npy form.
 std::string formatNpyHeader(StorageType type, ArrayRef<int64_t> shape);

@@ -7,6 +7,7 @@
 #ifndef LOWBIT_CALIBRATION_SECONDMOMENTS_H
 #define LOWBIT_CALIBRATION_SECONDMOMENTS_H
 
+#include "lowbit/Arrays/PagedMemory.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -40,7 +41,8 @@ public:
 private:
   friend llvm::Expected<SecondMoments> readMoments(llvm::StringRef statisticsPath, const Statistics &statistics, llvm::StringRef site);
   uint64_t numRows = 0;
-  std::vector<double> sums, products;
+  std::vector<double> sums;
+  PagedVector<double> products;
 };
 
 /// Moments lie beside statistics, in an .npz named `STATISTICS.moments.npz`: for each site `SITE/rows`, `SITE/sums` and `SITE/products`, or

@@ -46,7 +46,7 @@ protected:
   const Statistics *getStatistics(WeightSite &site);
 
   /// `U` with `inverse(H) = U^T U` of damped moments, rows and columns in `order`; failure after an error where they are singular.
-  FailureOr<std::vector<double>> factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order, double damping);
+  FailureOr<PagedVector<double>> factorMoments(WeightSite &site, const SecondMoments &moments, ArrayRef<int64_t> order, double damping);
 
   /// Whether a site's measure falls, remarked either way.
   bool isBetter(WeightSite &site, StringRef measure, double before, double after);

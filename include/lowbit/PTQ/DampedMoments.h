@@ -17,7 +17,7 @@ SmallVector<int64_t> orderByPower(const SecondMoments &moments);
 
 /// `products / rows` with rows and columns in `order`, and `damping` times the mean diagonal added to the diagonal; inputs that are always
 /// zero get that alone.
-std::vector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> order, double damping);
+PagedVector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> order, double damping);
 
 /// The output error of a row: `tr(E^T H E) / rows` with `E = weight - reals`, `[K, N]`.
 double measureOutputError(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals);

@@ -14,7 +14,7 @@ namespace mlir::lowbit {
 
 /// Replaces the symmetric, positive definite `matrix` `[K, K]` by the upper triangle `U` with `inverse(matrix) = U^T U`; false when it is
 /// not positive definite.
-bool factorInverse(std::vector<double> &matrix, int64_t size);
+bool factorInverse(llvm::MutableArrayRef<double> matrix, int64_t size);
 
 /// Solves `matrix x = right` in place for the columns of `right` `[K, N]`; false when `matrix`, symmetric, is not positive definite.
 bool solvePositive(std::vector<double> matrix, int64_t size, std::vector<double> &right, int64_t columns);

@@ -16,6 +16,10 @@
 
 namespace mlir::lowbit {
 
+/// A code in memory: formats have at most 16 bits.
+using Code = uint32_t;
+
+/// What it takes to read a weight is at most twice the weight in f32, and once what is given back.
 class WeightSite {
 public:
   /// Sites of `module` whose weight is a constant between `quantize` and `dequantize`.
@@ -46,11 +50,11 @@ public:
   /// The scales that `compute_scales` gives `weight`.
   std::vector<HostScale> computeScales(ArrayRef<float> weight) const;
   /// The codes `[K, N]` as they stand.
-  FailureOr<std::vector<uint64_t>> readCodes() const;
+  FailureOr<std::vector<Code>> readCodes() const;
   /// Each weight rounded to nearest.
-  std::vector<uint64_t> computeCodes(ArrayRef<float> weight, ArrayRef<HostScale> scales) const;
+  std::vector<Code> computeCodes(ArrayRef<float> weight, ArrayRef<HostScale> scales) const;
   /// What codes stand for, `[K, N]`.
-  std::vector<float> decode(ArrayRef<uint64_t> codes, ArrayRef<HostScale> scales) const;
+  std::vector<float> decode(ArrayRef<Code> codes, ArrayRef<HostScale> scales) const;
   /// What the model computes with as it stands: `readCodes` decoded.
   FailureOr<std::vector<float>> readRounded() const;
   /// Whether an algorithm has chosen codes.
@@ -60,12 +64,14 @@ public:
   void setWeight(ArrayRef<float> weight);
   void setScales(ArrayRef<HostScale> scales);
   /// Fixes codes and scales; the floats stay readable for algorithms that follow.
-  void setCodes(ArrayRef<uint64_t> codes, ArrayRef<HostScale> scales);
+  void setCodes(ArrayRef<Code> codes, ArrayRef<HostScale> scales);
 
 private:
   WeightSite(Operation *op, DequantizeOp dequantize, const QuantizableOperand &weight, OpOperand *activation, std::string observedName);
 
   ElementsAttr getFloats() const;
+  /// Whether the constant lies in memory as the matrix does.
+  bool isMatrix() const;
   template <typename T> std::vector<T> gather(ArrayRef<T> stored) const;
   template <typename T> std::vector<T> scatter(ArrayRef<T> matrix) const;
   arith::ConstantOp buildConstant(RankedTensorType type, ArrayRef<char> bytes, StringRef suffix);

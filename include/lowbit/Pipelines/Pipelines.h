@@ -37,6 +37,8 @@ struct CompileOptions {
   std::string target = "host";
   /// Threads that share loops over rows. One makes no parallel region.
   unsigned threads = 1;
+  /// Whether code in this process reads large constants from pages that the system can take back. Slower, and of no meaning for files.
+  bool pageConstants = false;
 };
 
 /// From linalg, tensor, arith and lowbit ops on tensors to the LLVM dialect; runs on a module. The first pass puts the resolved target on
