@@ -28,7 +28,7 @@ using Group = SmallVector<FloatLinear, 0>;
 struct Weight {
   FloatLinear linear;
   int64_t rotatedAxis, inputAxis;
-  std::vector<float> values;
+  PagedVector<float> values; ///< Of a group, which may be many layers.
 };
 
 /// The sum over outputs of max |w| / rms w, and how many there are.
@@ -182,7 +182,7 @@ private:
       before.add(*values, shape, weight.inputAxis);
       rotation.apply(&getContext(), *values, shape, weight.rotatedAxis);
       after.add(*values, shape, weight.inputAxis);
-      weight.values = std::move(*values);
+      weight.values.assign(values->begin(), values->end());
     }
     if (!(after.getMean() <= before.getMean() * (1 + tolerance))) {
       if (!producer)

@@ -35,18 +35,26 @@ struct ScaleSearchPass final : AlgorithmPass<impl::ScaleSearchPassBase<ScaleSear
     FailureOr<std::vector<float>> importance = getImportance(site);
     if (failed(weight) || failed(scales) || failed(importance))
       return failure();
-    std::vector<Block> blocks(site.getNumScales());
-    for (int64_t k = 0, i = 0; k < site.getNumInputs(); ++k)
-      for (int64_t n = 0; n < site.getNumOutputs(); ++n, ++i) {
-        Block &block = blocks[site.getScaleIndex(k, n)];
-        block.reals.push_back((*weight)[i]);
-        block.importance.push_back((*importance)[k]);
-      }
-    std::vector<double> before(blocks.size()), after(blocks.size());
-    parallelFor(&getContext(), 0, blocks.size(), [&](size_t i) {
+    if (scales->empty())
+      return reportUnchanged(site, "it has no weights"), success();
+    // The inputs of each group and the outputs of each scale in it: a block is put together where it is searched, and is gone then.
+    int64_t perGroup = site.getNumScales() / site.getNumGroups();
+    std::vector<std::vector<int64_t>> inputs(site.getNumGroups()), outputs(perGroup);
+    for (int64_t k = 0; k < site.getNumInputs(); ++k)
+      inputs[site.getGroup(k)].push_back(k);
+    for (int64_t n = 0; n < site.getNumOutputs(); ++n)
+      outputs[site.getScaleIndex(0, n) % perGroup].push_back(n);
+    std::vector<double> before(site.getNumScales()), after(site.getNumScales());
+    parallelFor(&getContext(), 0, before.size(), [&](size_t i) {
       HostScale &scale = (*scales)[i];
-      before[i] = measure(site, blocks[i], scale);
-      std::tie(scale, after[i]) = search(site, blocks[i], scale, before[i]);
+      Block block;
+      for (int64_t k : inputs[i / perGroup])
+        for (int64_t n : outputs[i % perGroup]) {
+          block.reals.push_back((*weight)[k * site.getNumOutputs() + n]);
+          block.importance.push_back((*importance)[k]);
+        }
+      before[i] = measure(site, block, scale);
+      std::tie(scale, after[i]) = search(site, block, scale, before[i]);
     });
     double errorBefore = 0, errorAfter = 0;
     for (auto [first, second] : llvm::zip_equal(before, after)) {

@@ -39,6 +39,7 @@ FailureOr<ScalingError> ScalingError::create(const ChannelGroup &group, const Se
   ScalingError error(group, statistics);
   auto rows = static_cast<double>(moments.getNumRows());
   int64_t size = moments.getNumChannels();
+  error.products.reserve(moments.getProducts().size());
   for (double product : moments.getProducts())
     error.products.push_back(static_cast<float>(product / rows));
   for (int64_t i = 0; i < size; ++i) {
@@ -51,7 +52,7 @@ FailureOr<ScalingError> ScalingError::create(const ChannelGroup &group, const Se
     FailureOr<std::vector<float>> weight = scaled.site->readWeight();
     if (failed(weight))
       return failure();
-    error.weights.push_back(std::move(*weight));
+    error.weights.emplace_back(weight->begin(), weight->end());
   }
   const ScaledSite &first = group.getSites().front();
   if (llvm::none_of(group.getSites(), [](const ScaledSite &scaled) { return scaled.isStatic; }))
@@ -147,7 +148,7 @@ FailureOr<double> ScalingError::measure(ArrayRef<float> factors, bool isSampled)
   double total = 0;
   for (auto [scaled, weightOf] : llvm::zip_equal(group.getSites(), weights)) {
     const WeightSite &site = *scaled.site;
-    const std::vector<float> &weight = weightOf;
+    ArrayRef<float> weight = weightOf;
     FailureOr<std::vector<double>> noise = estimateNoise(scaled, factors);
     if (failed(noise))
       return failure();

@@ -27,12 +27,12 @@ private:
 
   const ChannelGroup &group;
   const Statistics &statistics;
-  std::vector<float> products; ///< `[K, K]`, for a row.
+  PagedVector<float> products; ///< `[K, K]`, for a row.
   double numRows = 0;
   std::vector<double> mean, deviation;
   /// Of channels as recorded, where an activation is static.
   SmallVector<std::pair<double, double>> ranges;
-  std::vector<std::vector<float>> weights;
+  std::vector<PagedVector<float>> weights; ///< Of all sites, which together may be many layers.
 };
 
 struct ScalingChoice {

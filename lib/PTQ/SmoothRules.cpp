@@ -86,7 +86,7 @@ private:
     if (failed(spread))
       return failure();
     std::vector<double> weightSpread(spread->size(), kSmallestSpread);
-    std::vector<std::vector<float>> weights;
+    std::vector<PagedVector<float>> weights; // of all linears, which together may be many layers
     for (Linear &linear : group.linears)
       if (failed(readWeight(linear, weights.emplace_back(), weightSpread)))
         return failure();
@@ -96,14 +96,14 @@ private:
   }
 
   /// Reads a weight and widens `spread` by its largest magnitude in each channel.
-  LogicalResult readWeight(Linear &linear, std::vector<float> &weight, std::vector<double> &spread) {
+  LogicalResult readWeight(Linear &linear, PagedVector<float> &weight, std::vector<double> &spread) {
     ElementsAttr elements = getConstantElements(linear.weight.operand->get());
     if (!elements)
       return linear.op->emitOpError() << "weight of site `" << linear.site << "` is not a constant";
     FailureOr<std::vector<float>> read = readReals(linear.op, elements);
     if (failed(read))
       return failure();
-    weight = std::move(*read);
+    weight.assign(read->begin(), read->end());
     forEachChannel(linear, [&](size_t index, int64_t channel) {
       spread[channel] = std::max(spread[channel], std::fabs(static_cast<double>(weight[index])));
     });
@@ -121,7 +121,7 @@ private:
       visit(index, index / inner % channels);
   }
 
-  void rewrite(Value activation, int64_t axis, Group &group, const std::vector<float> &factors, std::vector<std::vector<float>> &weights) {
+  void rewrite(Value activation, int64_t axis, Group &group, const std::vector<float> &factors, std::vector<PagedVector<float>> &weights) {
     OpBuilder builder(module.getContext());
     builder.setInsertionPointAfterValue(activation);
     Location loc = activation.getLoc();

@@ -53,10 +53,15 @@ Work::Work(std::shared_ptr<SessionContext> owner)
           text += "\n  note: " + (at == where || at.empty() ? "" : at + ": ") + note.str();
         }
         return success();
-      }) {}
+      }) {
+  session->begin();
+}
 
 /// A module in passing is declared after the work, and ends before it.
-Work::~Work() { session->freeUnused(); }
+Work::~Work() {
+  session->end();
+  session->freeUnused();
+}
 
 llvm::Error Work::takeError(const Twine &fallback) {
   return llvm::make_error<CompileError>(text.empty() ? fallback.str() : std::move(text), std::move(location));

@@ -24,12 +24,19 @@ public:
   /// Modules that models hold; what else the context keeps bytes for is free to go. Under the mutex, as all that follows.
   void add(ModuleOp module) { modules.insert(module); }
   void remove(ModuleOp module) { modules.remove(module); }
-  /// Frees the bytes of constants that no model has any more. Not while a module without a model is in use.
-  void freeUnused() { freeResources(context, modules.getArrayRef()); }
+  /// Work, inside of which modules may be in use that no model has.
+  void begin() { ++depth; }
+  void end() { --depth; }
+  /// Frees the bytes of constants that no model has any more, outside of work.
+  void freeUnused() {
+    if (depth == 0)
+      freeResources(context, modules.getArrayRef());
+  }
 
 private:
   MLIRContext context;
   llvm::SetVector<ModuleOp> modules;
+  unsigned depth = 0;
   std::recursive_mutex mutex;
 };
 
