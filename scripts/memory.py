@@ -28,8 +28,8 @@ LAYERS_BOUND = 4
 _POLL_SECONDS = 0.02
 
 # What calibrates keeps second moments of the sites of its algorithms: two sites here, for the time it takes.
-_GROUPED = {"sites": "*", "weight": {"format": "int<4>", "per": "channel", "group": 128, "scale": "f16"}, "activation": None}
-_GPTQ = {"version": 1, "name": "gptq", "rules": [_GROUPED], "algorithms": [{"use": "gptq", "sites": "linear[01]", "damping": 0.1}]}
+_GROUPED = {"match": "*", "weight": {"format": "int<4>", "per": "channel", "group": 128, "scale": "f16"}}
+_GPTQ = {"version": 1, "name": "gptq", "rules": [_GROUPED], "algorithms": [{"use": "gptq", "match": "linear[01]", "damping": 0.1}]}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ CASES = (
 
 def make_model(folder: Path, layers: int, size: int, rows: int) -> None:
     """Writes model.onnx, whose weights [size, size] lie in weights.bin, data.npz with samples of `rows` rows, and gptq.json."""
-    import onnx
     from onnx import TensorProto, helper
 
     block = np.random.default_rng(0).standard_normal((size, size), np.float32) / np.float32(np.sqrt(size))

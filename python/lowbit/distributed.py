@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,9 +64,9 @@ def record(run: _native.Calibration, shard: Shard) -> Statistics:
     return Statistics(run.finish())
 
 
-def in_order(executor: ThreadPoolExecutor, work: Callable[..., Statistics], run: _native.Calibration, shards: Iterable[Shard]) -> Iterator[Statistics]:
+def in_order(executor: ThreadPoolExecutor, run: _native.Calibration, shards: Iterable[Shard]) -> Iterator[Statistics]:
     """Statistics of each shard, in order; those that the caller has taken are not kept."""
-    futures = deque(executor.submit(work, run, shard) for shard in shards)
+    futures = deque(executor.submit(record, run, shard) for shard in shards)
     while futures:
         yield futures.popleft().result()
 

@@ -126,7 +126,7 @@ class Module:
             results = (record(run, shard) for shard in split(shown))
         elif isinstance(executor, ThreadPoolExecutor):
             run = request.prepare(self._native)
-            results = in_order(executor, record, run, split(shown))
+            results = in_order(executor, run, split(shown))
         else:
             results = calibrate(self._native, request, shown, executor)
         total = None
