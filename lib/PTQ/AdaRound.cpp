@@ -40,58 +40,77 @@ struct AdaRoundPass final : AlgorithmPass<impl::AdaRoundPassBase<AdaRoundPass>> 
     FailureOr<PagedVector<double>> factor = factorMoments(site, *moments, order, damping);
     if (failed(factor))
       return failure();
-    double before = measureOutputError(*moments, *weight, *site.readRounded());
     std::vector<Code> codes = learn(site, *weight, *scales, *factor, order);
-    if (isBetter(site, "output error", before, measureOutputError(*moments, *weight, site.decode(codes, *scales))))
+    double before = measureOutputError(&getContext(), *moments, *weight, *site.readRounded());
+    if (isBetter(site, "output error", before, measureOutputError(&getContext(), *moments, *weight, site.decode(codes, *scales))))
       site.setCodes(codes, *scales);
     return success();
   }
 
 private:
-  /// `factor` is `U` with `inverse(H) = U^T U`, rows and columns in `order`.
+  /// Inputs that are learned together: what errors of theirs cost, and the inverse of their part of the factor.
+  struct Block {
+    int64_t first, count;
+    std::vector<float> inverse, metric;
+  };
+
+  /// `factor` is `U` with `inverse(H) = U^T U`, rows and columns in `order`. No output depends on another.
   std::vector<Code> learn(WeightSite &site, ArrayRef<float> weight, ArrayRef<HostScale> scales, ArrayRef<double> factor,
-                          ArrayRef<int64_t> order) {
+                              ArrayRef<int64_t> order) {
     int64_t size = site.getNumInputs(), columns = site.getNumOutputs();
     CodeLevels levels(site.getQuantizer());
     std::vector<Code> codes(weight.size());
-    std::vector<float> rows(weight.size());
     PagedVector<float> narrow(factor.begin(), factor.end());
-    for (int64_t i = 0; i < size; ++i)
-      llvm::copy(weight.slice(order[i] * columns, columns), rows.begin() + i * columns);
-    for (int64_t first = 0; first < size; first += block) {
-      int64_t count = std::min<int64_t>(block, size - first);
-      std::vector<float> inverse = invertBlock(factor, size, first, count), metric(count * count), errors(count * columns),
-                         passed(count * columns);
-      multiplyByTransposed(inverse, count, metric);
-      parallelFor(&getContext(), 0, llvm::divideCeil(columns, kColumns), [&](size_t part) {
-        int64_t from = part * kColumns, width = std::min<int64_t>(kColumns, columns - from);
-        RoundingChoice choice(metric, count, width, strength);
-        std::vector<std::pair<int64_t, HostScale>> below(count * width);
-        for (int64_t i = 0; i < count; ++i)
-          for (int64_t n = 0; n < width; ++n) {
-            HostScale scale = scales[site.getScaleIndex(order[first + i], from + n)];
-            float real = rows[(first + i) * columns + from + n];
-            int64_t level = levels.findBelow(real / scale.scale + scale.zero), above = std::min(level + 1, levels.size() - 1);
-            below[i * width + n] = {level, scale};
-            choice.setNeighbours(i, n, real, levels.decode(level, scale), levels.decode(above, scale));
-          }
-        choice.learn(getIterations(size * columns), rate);
-        for (int64_t i = 0; i < count; ++i)
-          for (int64_t n = 0; n < width; ++n) {
-            auto [level, scale] = below[i * width + n];
-            level += choice.isUp(i, n);
-            codes[order[first + i] * columns + from + n] = levels.getCode(level);
-            errors[i * columns + from + n] = rows[(first + i) * columns + from + n] - levels.decode(level, scale);
-          }
-      });
-      // What is lost reaches the rows behind: rows -= U[block, behind]^T inverse(U[block, block])^T errors
-      if (int64_t next = first + count; next < size) {
-        addProduct(true, count, columns, count, 1, inverse.data(), count, errors.data(), columns, passed.data(), columns);
-        addProduct(true, size - next, columns, count, -1, &narrow[first * size + next], size, passed.data(), columns, &rows[next * columns],
-                   columns);
+    std::vector<Block> blocks(llvm::divideCeil(size, block.getValue()));
+    parallelFor(&getContext(), 0, blocks.size(), [&](size_t i) {
+      int64_t first = i * block, count = std::min<int64_t>(block, size - first);
+      blocks[i] = {first, count, invertBlock(factor, size, first, count), std::vector<float>(count * count)};
+      multiplyByTransposed(blocks[i].inverse, count, blocks[i].metric);
+    });
+    parallelFor(&getContext(), 0, llvm::divideCeil(columns, kColumns), [&](size_t part) {
+      int64_t from = part * kColumns, width = std::min<int64_t>(kColumns, columns - from);
+      std::vector<float> rows(size * width);
+      for (int64_t i = 0; i < size; ++i)
+        llvm::copy(weight.slice(order[i] * columns + from, width), rows.begin() + i * width);
+      for (const Block &each : blocks) {
+        std::vector<float> errors = learnBlock(site, levels, scales, order, each, from, width, getIterations(size * columns), rows, codes);
+        // What is lost reaches the rows behind: rows -= U[block, behind]^T inverse(U[block, block])^T errors
+        int64_t next = each.first + each.count;
+        if (next == size)
+          break;
+        std::vector<float> passed(errors.size());
+        addProduct(true, each.count, width, each.count, 1, each.inverse.data(), each.count, errors.data(), width, passed.data(), width);
+        addProduct(true, size - next, width, each.count, -1, &narrow[each.first * size + next], size, passed.data(), width,
+                   &rows[next * width], width);
       }
-    }
+    });
     return codes;
+  }
+
+  /// Chooses the codes of a block for `width` outputs from `from` on, whose weights as they are now are in `rows`; what they lose.
+  std::vector<float> learnBlock(WeightSite &site, const CodeLevels &levels, ArrayRef<HostScale> scales, ArrayRef<int64_t> order,
+                                const Block &block, int64_t from, int64_t width, int64_t steps, ArrayRef<float> rows,
+                                std::vector<Code> &codes) {
+    RoundingChoice choice(block.metric, block.count, width, strength);
+    std::vector<std::pair<int64_t, HostScale>> below(block.count * width);
+    for (int64_t i = 0; i < block.count; ++i)
+      for (int64_t n = 0; n < width; ++n) {
+        HostScale scale = scales[site.getScaleIndex(order[block.first + i], from + n)];
+        float real = rows[(block.first + i) * width + n];
+        int64_t level = levels.findBelow(real / scale.scale + scale.zero), above = std::min(level + 1, levels.size() - 1);
+        below[i * width + n] = {level, scale};
+        choice.setNeighbours(i, n, real, levels.decode(level, scale), levels.decode(above, scale));
+      }
+    choice.learn(steps, rate);
+    std::vector<float> errors(block.count * width);
+    for (int64_t i = 0; i < block.count; ++i)
+      for (int64_t n = 0; n < width; ++n) {
+        auto [level, scale] = below[i * width + n];
+        level += choice.isUp(i, n);
+        codes[order[block.first + i] * site.getNumOutputs() + from + n] = levels.getCode(level);
+        errors[i * width + n] = rows[(block.first + i) * width + n] - levels.decode(level, scale);
+      }
+    return errors;
   }
 
   int64_t getIterations(int64_t size) const {

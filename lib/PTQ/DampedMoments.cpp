@@ -37,7 +37,7 @@ PagedVector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> 
 /// Outputs whose errors are in memory at a time.
 static constexpr int64_t kColumns = 1024;
 
-double measureOutputError(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals) {
+double measureOutputError(MLIRContext *context, const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals) {
   int64_t size = moments.getNumChannels(), columns = weight.size() / size;
   PagedVector<float> products(moments.getProducts().begin(), moments.getProducts().end());
   std::vector<float> errors;
@@ -48,7 +48,7 @@ double measureOutputError(const SecondMoments &moments, ArrayRef<float> weight, 
     for (int64_t first = from; first < size * columns; first += columns)
       for (int64_t i = first; i < first + width; ++i)
         errors.push_back(weight[i] - reals[i]);
-    sum += measureError(products, errors, size);
+    sum += measureError(context, products, errors, size);
   }
   return sum / moments.getNumRows();
 }

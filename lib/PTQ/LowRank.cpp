@@ -62,9 +62,9 @@ struct LowRankPass final : AlgorithmPass<impl::LowRankPassBase<LowRankPass>> {
     if (failed(weight) || failed(rounded) || failed(moments))
       return failure();
     Factors factors = factorError(*weight, *rounded, *moments, element.getFloatSemantics());
-    double before = measureOutputError(*moments, *weight, *rounded);
+    double before = measureOutputError(&getContext(), *moments, *weight, *rounded);
     addProduct(false, inputs, outputs, rank, 1, factors.a.data(), rank, factors.b.data(), outputs, rounded->data(), outputs);
-    double after = measureOutputError(*moments, *weight, *rounded);
+    double after = measureOutputError(&getContext(), *moments, *weight, *rounded);
     if (isBetter(site, "output error", before, after))
       addCorrection(site, *loops, factors, element);
     return success();

@@ -1,7 +1,7 @@
 //===- RectifiedSigmoid.h - choices that a gradient can make --------------===//
 //
 // The inner loop of AdaRound: for a tile of weights, variables `v` whose rectified sigmoid says how far up each weight is rounded, learned
-// by Adam. Loops over arrays that the compiler turns to vectors; which no call of a library's `exp` or `pow` stops.
+// by Adam. One pass over the tile a step, strip by strip, in loops that the compiler turns to vectors.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWBIT_LIB_PTQ_RECTIFIEDSIGMOID_H
@@ -25,16 +25,14 @@ public:
 
 private:
   void openGates();
-  void addRegularizer(int64_t beta);
-  void stepAdam(int64_t step, float rate);
 
   llvm::ArrayRef<float> metric;
   int64_t rows, columns;
   float strength;
-  std::vector<float> rest, step;                   ///< What lies above `below`, and how far up `above` is; a step of zero is no choice.
-  std::vector<float> variable, up, slope;          ///< `v`, `h(v)` and its derivative.
-  std::vector<float> error, gradient, unit;        ///< By `h`, in units of the curvature of each weight.
-  std::vector<float> momentum, power, odd, raised; ///< Adam's, and the regularizer's `2 h - 1` and its power.
+  std::vector<float> rest, step;            ///< What lies above `below`, and how far up `above` is; a step of zero is no choice.
+  std::vector<float> variable, up, slope;   ///< `v`, `h(v)` and its derivative.
+  std::vector<float> error, gradient, unit; ///< By `h`, in units of the curvature of each weight.
+  std::vector<float> momentum, power;       ///< Adam's.
 };
 
 } // namespace mlir::lowbit

@@ -139,7 +139,7 @@ FailureOr<double> ScalingError::measure() const {
       errors[i] = weight[i] - (*rounded)[i];
       total += (*noise)[i / columns] * (*rounded)[i] * (*rounded)[i];
     }
-    total += measureError(products, errors, mean.size());
+    total += measureError(scaled.site->getOp()->getContext(), products, errors, mean.size());
   }
   return total;
 }
@@ -170,7 +170,7 @@ FailureOr<double> ScalingError::measure(ArrayRef<float> factors, bool isSampled)
         errors[k * taken + j] = static_cast<float>(weight[k * columns + n] - rounded * factors[k]);
       }
     });
-    double sum = measureError(products, errors, mean.size());
+    double sum = measureError(site.getOp()->getContext(), products, errors, mean.size());
     for (int64_t k = 0; k < rows; ++k)
       sum += energy[k] * (*noise)[k];
     total += sum * static_cast<double>(columns) / static_cast<double>(taken);

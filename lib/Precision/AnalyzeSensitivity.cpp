@@ -199,23 +199,23 @@ private:
     SiteSensitivity &entry = found.sites[known->second];
     unsigned width = site.getScheme().getFormat().getWidth();
     PrecisionCosts costs{countBytes(site), std::nullopt, countMacs(site.getOp()) * getPicojoules(activationWidth, width)};
-    entry.candidates.push_back({scheme, measureLoss(*moments, *weight, *rounded), costs});
+    entry.candidates.push_back({scheme, measureLoss(&getContext(), *moments, *weight, *rounded), costs});
     if (floats.size() == found.sites.size())
       return success();
     FloatLosses &each = floats[site.getName().str()];
-    each.f16 = measureLoss(*moments, *weight, roundFloats(*weight, APFloat::IEEEhalf()));
-    each.bf16 = measureLoss(*moments, *weight, roundFloats(*weight, APFloat::BFloat()));
+    each.f16 = measureLoss(&getContext(), *moments, *weight, roundFloats(*weight, APFloat::IEEEhalf()));
+    each.bf16 = measureLoss(&getContext(), *moments, *weight, roundFloats(*weight, APFloat::BFloat()));
     return success();
   }
 
   /// Without moments, as if all inputs were independent and equally large.
-  static double measureLoss(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> rounded) {
+  static double measureLoss(MLIRContext *context, const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> rounded) {
     std::vector<float> errors(weight.size());
     for (auto [error, real, other] : llvm::zip_equal(errors, weight, rounded))
       error = real - other;
     auto measure = [&](ArrayRef<float> matrix) {
       if (moments.getNumChannels() != 0)
-        return measureError(moments.getProducts(), matrix, moments.getNumChannels());
+        return measureError(context, moments.getProducts(), matrix, moments.getNumChannels());
       double sum = 0;
       for (float real : matrix)
         sum += static_cast<double>(real) * real;

@@ -20,7 +20,7 @@ SmallVector<int64_t> orderByPower(const SecondMoments &moments);
 PagedVector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> order, double damping);
 
 /// The output error of a row: `tr(E^T H E) / rows` with `E = weight - reals`, `[K, N]`.
-double measureOutputError(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals);
+double measureOutputError(MLIRContext *context, const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals);
 
 } // namespace mlir::lowbit
 

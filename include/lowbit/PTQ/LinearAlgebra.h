@@ -10,6 +10,10 @@
 #include <cstdint>
 #include <vector>
 
+namespace mlir {
+class MLIRContext;
+} // namespace mlir
+
 namespace mlir::lowbit {
 
 /// Replaces the symmetric, positive definite `matrix` `[K, K]` by the upper triangle `U` with `inverse(matrix) = U^T U`; false when it is
@@ -27,8 +31,9 @@ void addProduct(bool transposeA, int64_t m, int64_t n, int64_t k, float alpha, c
                 float *c, int64_t ldc);
 
 /// The sum over all columns `e` of `errors` `[K, N]` of `e^T products e`: what a layer's output is off by, squared and summed over rows.
-double measureError(llvm::ArrayRef<float> products, llvm::ArrayRef<float> errors, int64_t size);
-double measureError(llvm::ArrayRef<double> products, llvm::ArrayRef<float> errors, int64_t size);
+/// `products` is symmetric. Columns are split over the threads of `context`.
+double measureError(MLIRContext *context, llvm::ArrayRef<float> products, llvm::ArrayRef<float> errors, int64_t size);
+double measureError(MLIRContext *context, llvm::ArrayRef<double> products, llvm::ArrayRef<float> errors, int64_t size);
 
 } // namespace mlir::lowbit
 
