@@ -1,6 +1,7 @@
 //===- Recorder.cpp - feeds the values of a run into statistics -----------===//
 
 #include "lowbit/Calibration/Recorder.h"
+#include "lowbit/Calibration/MomentRows.h"
 
 namespace mlir::lowbit {
 
@@ -42,12 +43,15 @@ void Recorder::observe(uint64_t index, ArrayRef<float> values, ArrayRef<int64_t>
   failure = findError(site, values, shape);
   if (!failure.empty())
     return;
+  // Windows of a masked tensor would have holes; all of them count.
+  if (site.moments && site.windows)
+    gatherRows(site.windows, values, shape, [&](ArrayRef<float> rows) { site.moments->add(rows); });
   SmallVector<int64_t> keptShape(shape);
   bool dropped = dropMaskedRows(site, values, keptShape);
   if (values.empty())
     return;
   site.histogram.observe(values);
-  if (site.moments)
+  if (site.moments && !site.windows)
     site.moments->add(values);
   // Rows have become one axis, and the last axis is the second.
   static constexpr int64_t kLastOfTwo = 1;

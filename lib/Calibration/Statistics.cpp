@@ -39,7 +39,7 @@ static FailureOr<int64_t> countStates(ObserveOp op) {
 FailureOr<Statistics> Statistics::create(ModuleOp module) {
   Statistics statistics;
   llvm::StringSet<> names;
-  llvm::DenseMap<Value, std::string> momentsOf;
+  llvm::DenseMap<std::pair<Value, Attribute>, std::string> momentsOf;
   WalkResult result = module.walk([&](ObserveOp op) -> WalkResult {
     if (!names.insert(op.getSite()).second)
       return op.emitOpError() << "records site \"" << op.getSite() << "\", which another op records too";
@@ -54,9 +54,10 @@ FailureOr<Statistics> Statistics::create(ModuleOp module) {
     for (int64_t i = 0; i < *numStates; ++i)
       site.states.push_back(site.observer.createState());
     if (op.getMoments()) {
-      site.momentsOf = momentsOf.try_emplace(op.getInput(), site.name).first->second;
+      site.windows = op.getWindows().value_or(WindowsAttr());
+      site.momentsOf = momentsOf.try_emplace({op.getInput(), site.windows}, site.name).first->second;
       if (site.momentsOf == site.name)
-        site.moments = std::make_unique<SecondMoments>(site.shape.back());
+        site.moments = std::make_unique<SecondMoments>(site.windows ? site.windows.getNumColumns() : site.shape.back());
     }
     statistics.sites.push_back(std::move(site));
     return success();
@@ -81,6 +82,7 @@ Statistics Statistics::cloneEmpty() const {
     for (size_t i = 0; i < site.states.size(); ++i)
       empty.states.push_back(site.observer.createState());
     empty.momentsOf = site.momentsOf;
+    empty.windows = site.windows;
     if (site.moments)
       empty.moments = std::make_unique<SecondMoments>(site.moments->getNumChannels());
   }
@@ -103,8 +105,8 @@ static std::string findDifference(const SiteStatistics &site, const SiteStatisti
     return "site `" + site.name + "` is observed by " + ours + " and by " + theirs;
   if (site.axes != other.axes || site.shape != other.shape || site.states.size() != other.states.size())
     return "site `" + site.name + "` has other axes or another shape";
-  if (site.momentsOf != other.momentsOf)
-    return "site `" + site.name + "` has second moments in one of them only";
+  if (site.momentsOf != other.momentsOf || (site.moments && site.moments->getNumChannels() != other.moments->getNumChannels()))
+    return "site `" + site.name + "` has second moments of other rows, or in one of them only";
   return "";
 }
 

@@ -10,7 +10,12 @@ LogicalResult ObserveOp::verify() {
   if (getSite().empty())
     return emitOpError("(C1) site name is empty; expected the name of the observed value");
   ArrayRef<int64_t> shape = getInput().getType().getShape();
-  if (getMoments() && (shape.empty() || ShapedType::isDynamic(shape.back())))
+  if (getWindows() && !getMoments())
+    return emitOpError("(C4) has windows but keeps no moments of them; expected `moments of`");
+  if (getWindows() && getWindows()->getMap().getNumResults() != shape.size())
+    return emitOpError() << "(C4) has windows of a tensor of rank " << getWindows()->getMap().getNumResults() << "; expected rank "
+                         << shape.size();
+  if (getMoments() && !getWindows() && (shape.empty() || ShapedType::isDynamic(shape.back())))
     return emitOpError() << "(C3) keeps moments of a tensor of type " << getInput().getType() << "; expected a last axis of static size";
   if (!getAxes())
     return success();

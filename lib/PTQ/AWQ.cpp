@@ -27,7 +27,7 @@ struct AWQPass final : AlgorithmPass<impl::AWQPassBase<AWQPass>> {
     if (steps < 1 || steps > 1000)
       return emitError(getOperation().getLoc()) << "awq: steps is " << steps.getValue() << "; expected 1 to 1000";
     auto refuse = [&](WeightSite &site, StringRef reason) { reportUnchanged(site, reason); };
-    for (ChannelGroup &group : collectRowGroups(sites, refuse))
+    for (ChannelGroup &group : ChannelGroup::collect(sites, refuse))
       if (failed(improveGroup(group)))
         return failure();
     return success();
@@ -39,11 +39,12 @@ private:
     FailureOr<SecondMoments> moments = readMoments(first);
     if (failed(moments))
       return failure();
-    std::vector<double> magnitudes = computeMagnitudes(*moments);
+    std::vector<double> magnitudes = computeMagnitudes(*moments, group);
     std::vector<std::vector<float>> candidates;
     for (int64_t step = 0; step <= steps; ++step)
       candidates.push_back(computeFactors(magnitudes, static_cast<double>(step) / static_cast<double>(steps)));
-    FailureOr<ScalingChoice> choice = scaleByBest(group, *moments, *Algorithm::getStatistics(first), candidates);
+    FailureOr<ScalingChoice> choice =
+        scaleByBest(group, [&](WeightSite &site) { return readMoments(site); }, *Algorithm::getStatistics(first), candidates);
     if (failed(choice))
       return failure();
     for (const ScaledSite &scaled : group.getSites())
@@ -58,13 +59,12 @@ private:
   }
 
   /// The root of the mean square of each channel.
-  static std::vector<double> computeMagnitudes(const SecondMoments &moments) {
-    int64_t size = moments.getNumChannels();
+  static std::vector<double> computeMagnitudes(const SecondMoments &moments, const ChannelGroup &group) {
     std::vector<double> magnitudes;
     double mean = 0;
-    for (int64_t i = 0; i < size; ++i)
-      mean += magnitudes.emplace_back(std::sqrt(moments.getProducts()[i * size + i] / static_cast<double>(moments.getNumRows()))) /
-              static_cast<double>(size);
+    auto size = static_cast<double>(group.getNumChannels());
+    for (double square : ChannelMoments(moments, group.getSites().front().channelOf, group.getNumChannels()).square)
+      mean += magnitudes.emplace_back(std::sqrt(square)) / size;
     for (double &magnitude : magnitudes)
       magnitude = mean > 0 ? std::max(magnitude, kSmallestShare * mean) : 1;
     return magnitudes;

@@ -48,6 +48,12 @@ bool AbsorptionPlan::add(Value value, int64_t axis) {
       return addLinear(*site, axis);
   if (auto elementwise = dyn_cast<linalg::LinalgOp>(op))
     return addElementwise(elementwise, axis);
+  // Zeros around an image stay zeros.
+  if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+    Value border = pad.getConstantPaddingValue();
+    return border && isZero(border) && pad.getStaticLow()[axis] == 0 && pad.getStaticHigh()[axis] == 0 &&
+           addOperand(pad.getSourceMutable(), axis);
+  }
   // An axis that keeps its size only changes its place.
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {
     ReassociationIndices from = collapse.getReassociationIndices()[axis];

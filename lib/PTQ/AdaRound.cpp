@@ -40,8 +40,8 @@ struct AdaRoundPass final : AlgorithmPass<impl::AdaRoundPassBase<AdaRoundPass>> 
     FailureOr<PagedVector<double>> factor = factorMoments(site, *moments, order, damping);
     if (failed(factor))
       return failure();
-    std::vector<Code> codes = learn(site, *weight, *scales, *factor, order);
     double before = measureOutputError(&getContext(), *moments, *weight, *site.readRounded());
+    std::vector<Code> codes = learn(site, *weight, *scales, *factor, order);
     if (isBetter(site, "output error", before, measureOutputError(&getContext(), *moments, *weight, site.decode(codes, *scales))))
       site.setCodes(codes, *scales);
     return success();

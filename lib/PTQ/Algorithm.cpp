@@ -1,6 +1,8 @@
 //===- Algorithm.cpp - what algorithms of post-training quantization share -===//
 
 #include "lowbit/PTQ/Algorithm.h"
+#include "ChannelScaling.h"
+#include "lowbit/Calibration/MomentRows.h"
 #include "lowbit/PTQ/DampedMoments.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "lowbit/Transforms/Sites.h"
@@ -24,10 +26,18 @@ LogicalResult Algorithm::runOnSites(ModuleOp module, StringRef pattern, StringRe
   if (needsMoments())
     llvm::erase_if(sites, [](const WeightSite &site) { return !site.getActivation(); });
   SmallVector<WeightSite, 0> wanted;
-  for (WeightSite &site : sites)
-    if (glob->match(site.getName()))
+  bool matches = pattern == "*";
+  for (WeightSite &site : sites) {
+    if (!glob->match(site.getName()))
+      continue;
+    matches = true;
+    std::string reason;
+    if (needsMoments() && !findMomentRows(cast<QuantizableOpInterface>(site.getOp()), reason))
+      reportUnchanged(site, "it has no second moments: " + reason);
+    else
       wanted.push_back(site);
-  if (!wanted.empty() || pattern == "*")
+  }
+  if (matches)
     return improveAll(wanted);
   InFlightDiagnostic diagnostic = emitError(module.getLoc())
                                   << getAlgorithmName() << ": pattern \"" << pattern << "\" matches no site whose weight becomes codes";
@@ -65,6 +75,14 @@ const Statistics *Algorithm::getStatistics(WeightSite &site) {
   return statistics.get();
 }
 
+/// The channel of its activation that each input of `site` reads.
+static std::vector<int64_t> findInputChannels(WeightSite &site) {
+  std::string reason;
+  SmallVector<QuantizableOperand> operands = cast<QuantizableOpInterface>(site.getOp()).getQuantizableOperands(reason);
+  bool activationFirst = operands[0].role == OperandRole::Activation;
+  return findInputChannels(site.getOp(), operands[activationFirst ? 0 : 1], operands[activationFirst ? 1 : 0]);
+}
+
 FailureOr<SecondMoments> Algorithm::readMoments(WeightSite &site) {
   const Statistics *loaded = getStatistics(site);
   if (!loaded)
@@ -83,17 +101,20 @@ FailureOr<SecondMoments> Algorithm::readMoments(WeightSite &site) {
   if (moments->getNumRows() == 0)
     return op->emitOpError() << "second moments of site `" << site.getName() << "` have seen no row; calibrate on more data";
   if (auto factors = op->getAttrOfType<DenseF32ArrayAttr>(kSmoothingAttr))
-    moments->scale(factors);
+    moments->scale(llvm::map_to_vector(findInputChannels(site), [&](int64_t channel) { return factors[channel]; }));
   return std::move(*moments);
 }
 
-void Algorithm::noteActivationChange(Operation *site, StringRef change) {
-  SmallVector<Attribute> changes;
-  if (auto old = site->getAttrOfType<ArrayAttr>(kActivationChangesAttr))
-    llvm::append_range(changes, old);
-  changes.push_back(StringAttr::get(site->getContext(), change));
-  site->setAttr(kActivationChangesAttr, ArrayAttr::get(site->getContext(), changes));
+/// Adds `text` to the list of strings `name` of `site`.
+static void addNote(Operation *site, StringRef name, StringRef text) {
+  SmallVector<Attribute> notes;
+  if (auto old = site->getAttrOfType<ArrayAttr>(name))
+    llvm::append_range(notes, old);
+  notes.push_back(StringAttr::get(site->getContext(), text));
+  site->setAttr(name, ArrayAttr::get(site->getContext(), notes));
 }
+
+void Algorithm::noteActivationChange(Operation *site, StringRef change) { addNote(site, kActivationChangesAttr, change); }
 
 static StringRef getSiteName(Operation *site) { return site->getAttrOfType<StringAttr>(kSiteAttr).getValue(); }
 
@@ -112,6 +133,7 @@ static remark::RemarkOpts getOptions(Operation *site) {
 }
 
 void Algorithm::reportImprovement(Operation *site, StringRef measure, double before, double after) {
+  addNote(site, kAlgorithmsAttr, llvm::formatv("{0}: {1} {2} -> {3}", getAlgorithmName(), measure, before, after).str());
   remark::passed(site->getLoc(), getOptions(site))
       << remark::add("{0}: `{1}`: {2} {3} -> {4}", getAlgorithmName(), getSiteName(site), measure, before, after);
 }
@@ -126,6 +148,7 @@ bool Algorithm::isBetter(WeightSite &site, StringRef measure, double before, dou
 }
 
 void Algorithm::reportUnchanged(Operation *site, const Twine &reason) {
+  addNote(site, kAlgorithmsAttr, (getAlgorithmName() + ": stays as it was: " + reason).str());
   remark::missed(site->getLoc(), getOptions(site))
       << remark::add("{0}: `{1}` stays as it was", getAlgorithmName(), getSiteName(site)) << remark::reason("{0}", reason.str());
 }

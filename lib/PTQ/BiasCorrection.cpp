@@ -12,9 +12,8 @@ namespace mlir::lowbit {
 
 namespace {
 
-/// The operand of `user` that is a constant of one number for each index of the last axis of `result`, added to it; null when there is
-/// none.
-OpOperand *findBias(linalg::GenericOp user, OpOperand &result) {
+/// The operand of `user` that is a constant of one number for each index of `axis` of `result`, added to it; null when there is none.
+OpOperand *findBias(linalg::GenericOp user, OpOperand &result, int64_t axis) {
   auto type = cast<RankedTensorType>(result.get().getType());
   BlockArgument element = user.getMatchingBlockArgument(&result);
   if (!element.hasOneUse() || user.getMatchingIndexingMap(&result).getNumResults() != type.getRank())
@@ -28,9 +27,9 @@ OpOperand *findBias(linalg::GenericOp user, OpOperand &result) {
     return nullptr;
   OpOperand *bias = user.getDpsInputOperand(argument.getArgNumber());
   AffineMap map = user.getMatchingIndexingMap(bias);
-  bool isAlongLast = map.getNumResults() == 1 && map.getResult(0) == user.getMatchingIndexingMap(&result).getResult(type.getRank() - 1);
+  bool isAlongAxis = map.getNumResults() == 1 && map.getResult(0) == user.getMatchingIndexingMap(&result).getResult(axis);
   auto biasType = dyn_cast<RankedTensorType>(bias->get().getType());
-  return isAlongLast && biasType && biasType.getElementType().isF32() && getConstantElements(bias->get()) ? bias : nullptr;
+  return isAlongAxis && biasType && biasType.getElementType().isF32() && getConstantElements(bias->get()) ? bias : nullptr;
 }
 
 struct BiasCorrectionPass final : AlgorithmPass<impl::BiasCorrectionPassBase<BiasCorrectionPass>> {
@@ -40,8 +39,9 @@ struct BiasCorrectionPass final : AlgorithmPass<impl::BiasCorrectionPassBase<Bia
 
   LogicalResult improve(WeightSite &site) override {
     auto type = dyn_cast<RankedTensorType>(site.getOp()->getResult(0).getType());
-    if (!type || type.getRank() == 0 || type.getShape().back() != site.getNumOutputs() || !type.getElementType().isF32())
-      return reportUnchanged(site, "its outputs do not lie along the last axis of an f32 result"), success();
+    std::optional<int64_t> axis = site.getOutputAxis();
+    if (!type || !axis || !type.getElementType().isF32())
+      return reportUnchanged(site, "its outputs do not lie along one axis of an f32 result"), success();
     FailureOr<std::vector<float>> weight = site.readWeight(), reals = site.readRounded();
     FailureOr<SecondMoments> moments = readMoments(site);
     if (failed(weight) || failed(reals) || failed(moments))
@@ -58,18 +58,18 @@ struct BiasCorrectionPass final : AlgorithmPass<impl::BiasCorrectionPassBase<Bia
       before += each * each;
     if (before == 0)
       return reportUnchanged(site, "its mean error is zero"), success();
-    if (failed(add(site.getOp(), std::vector<float>(shift.begin(), shift.end()))))
+    if (failed(add(site.getOp(), *axis, std::vector<float>(shift.begin(), shift.end()))))
       return failure();
     reportImprovement(site, "squared mean error", before, 0);
     return success();
   }
 
 private:
-  LogicalResult add(Operation *op, std::vector<float> shift) {
+  LogicalResult add(Operation *op, int64_t axis, std::vector<float> shift) {
     Value result = op->getResult(0);
     if (result.hasOneUse())
       if (auto user = dyn_cast<linalg::GenericOp>(*result.user_begin()))
-        if (OpOperand *bias = findBias(user, *result.use_begin())) {
+        if (OpOperand *bias = findBias(user, *result.use_begin(), axis)) {
           FailureOr<std::vector<float>> old = readReals(op, getConstantElements(bias->get()));
           if (failed(old))
             return failure();
@@ -79,7 +79,7 @@ private:
           bias->set(buildBias(builder, op, shift, getResourceKey(getConstantElements(bias->get()), "bias")).getResult());
           return success();
         }
-    insertAddition(op, shift);
+    insertAddition(op, axis, shift);
     return success();
   }
 
@@ -89,7 +89,7 @@ private:
     return arith::ConstantOp::create(builder, op->getLoc(), type, cast<TypedAttr>(buildElements(type, bytes, (key + ".corrected").str())));
   }
 
-  static void insertAddition(Operation *op, ArrayRef<float> shift) {
+  static void insertAddition(Operation *op, int64_t axis, ArrayRef<float> shift) {
     Value result = op->getResult(0);
     OpBuilder builder(op->getContext());
     builder.setInsertionPointAfter(op);
@@ -99,7 +99,7 @@ private:
     auto type = cast<RankedTensorType>(result.getType());
     Value init = tensor::EmptyOp::create(builder, loc, tensor::getMixedSizes(builder, loc, result), type.getElementType());
     AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
-    AffineMap along = AffineMap::get(type.getRank(), 0, builder.getAffineDimExpr(type.getRank() - 1));
+    AffineMap along = AffineMap::get(type.getRank(), 0, builder.getAffineDimExpr(axis));
     SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
     auto sum = linalg::GenericOp::create(
         builder, loc, type, ValueRange{result, bias.getResult()}, init, ArrayRef<AffineMap>{identity, along, identity}, iterators,

@@ -91,8 +91,10 @@ static int64_t findWeightAxis(Operation *op, const QuantizableOperand &activatio
   return -1;
 }
 
-/// The channel of each input of a weight, whose inputs run over `weight.reducedAxes`, row-major.
-static std::vector<int64_t> findChannels(const QuantizableOperand &weight, int64_t channelAxis) {
+std::vector<int64_t> findInputChannels(Operation *op, const QuantizableOperand &activation, const QuantizableOperand &weight) {
+  int64_t channelAxis = findWeightAxis(op, activation, weight);
+  if (channelAxis < 0)
+    return {};
   ArrayRef<int64_t> shape = cast<RankedTensorType>(weight.operand->get().getType()).getShape();
   int64_t count = 1, inner = 1;
   for (int64_t axis : llvm::reverse(weight.reducedAxes)) {
@@ -120,13 +122,13 @@ SmallVector<ChannelGroup, 0> ChannelGroup::collect(MutableArrayRef<WeightSite> s
     const QuantizableOperand *activation = nullptr, *weight = nullptr;
     for (const QuantizableOperand &operand : operands)
       (operand.role == OperandRole::Weight ? weight : activation) = &operand;
-    int64_t axis = activation && weight ? findWeightAxis(site.getOp(), *activation, *weight) : -1;
-    if (axis < 0 || !getElementTypeOrSelf(activation->operand->get()).isF32() ||
+    std::vector<int64_t> channels = activation && weight ? findInputChannels(site.getOp(), *activation, *weight) : std::vector<int64_t>();
+    if (channels.empty() || !getElementTypeOrSelf(activation->operand->get()).isF32() ||
         cast<RankedTensorType>(activation->operand->get().getType()).isDynamicDim(activation->reducedAxes.front())) {
       refuse(site, "it reads no f32 activation with one axis of channels that are summed over");
       continue;
     }
-    ScaledSite scaled{&site, *activation, {}, false, findChannels(*weight, axis)};
+    ScaledSite scaled{&site, *activation, {}, false, std::move(channels)};
     Value source = activation->operand->get();
     if (QuantizeOp quantize = getQuantize(*activation)) {
       source = quantize.getInput();

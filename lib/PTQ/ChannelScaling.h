@@ -38,6 +38,10 @@ void addFactors(Operation *op, ArrayRef<float> factors);
 /// `factors` times those that `op` carries already.
 std::vector<float> composeFactors(Operation *op, ArrayRef<float> factors);
 
+/// The channel of each input of a weight: the index along the one axis of the activation that is summed over. Empty where there is none
+/// such.
+std::vector<int64_t> findInputChannels(Operation *op, const QuantizableOperand &activation, const QuantizableOperand &weight);
+
 /// A site with what scaling needs to know of its activation.
 struct ScaledSite {
   WeightSite *site;

@@ -36,8 +36,8 @@ struct GPTQPass final : AlgorithmPass<impl::GPTQPassBase<GPTQPass>> {
     FailureOr<PagedVector<double>> factor = factorMoments(site, *moments, order, damping);
     if (failed(factor))
       return failure();
-    std::vector<Code> codes = quantize(site, *weight, *scales, PagedVector<float>(factor->begin(), factor->end()), order);
     double before = measureOutputError(&getContext(), *moments, *weight, *site.readRounded());
+    std::vector<Code> codes = quantize(site, *weight, *scales, PagedVector<float>(factor->begin(), factor->end()), order);
     if (isBetter(site, "output error", before, measureOutputError(&getContext(), *moments, *weight, site.decode(codes, *scales))))
       site.setCodes(codes, *scales);
     return success();

@@ -28,13 +28,6 @@ struct Factors {
   std::vector<float> a, b;
 };
 
-/// The dimensions of a linear's loops that its weight, a matrix, has.
-struct LinearLoops {
-  linalg::LinalgOp op;
-  int64_t activation, weight; ///< Numbers of operands.
-  int64_t input, output;      ///< Numbers of loops.
-};
-
 struct LowRankPass final : AlgorithmPass<impl::LowRankPassBase<LowRankPass>> {
   using AlgorithmPass::AlgorithmPass;
 
@@ -50,9 +43,8 @@ struct LowRankPass final : AlgorithmPass<impl::LowRankPassBase<LowRankPass>> {
       return site.getOp()->emitOpError() << "low-rank: rank is " << rank.getValue() << ", iterations " << iterations.getValue()
                                          << " and type " << type << "; expected positive numbers, and bf16, f16 or f32";
     int64_t inputs = site.getNumInputs(), outputs = site.getNumOutputs();
-    std::optional<LinearLoops> loops = getLoops(site);
-    if (!loops)
-      return reportUnchanged(site, "it is no product of an activation with a matrix"), success();
+    if (!site.getOutputAxis())
+      return reportUnchanged(site, "its outputs do not lie along one axis of its result"), success();
     if (rank * (inputs + outputs) >= inputs * outputs)
       return reportUnchanged(site, llvm::formatv("factors of rank {0} would hold no fewer numbers than its weight", rank.getValue()).str()),
              success();
@@ -66,32 +58,11 @@ struct LowRankPass final : AlgorithmPass<impl::LowRankPassBase<LowRankPass>> {
     addProduct(false, inputs, outputs, rank, 1, factors.a.data(), rank, factors.b.data(), outputs, rounded->data(), outputs);
     double after = measureOutputError(&getContext(), *moments, *weight, *rounded);
     if (isBetter(site, "output error", before, after))
-      addCorrection(site, *loops, factors, element);
+      addCorrection(site, factors, element);
     return success();
   }
 
 private:
-  static std::optional<LinearLoops> getLoops(WeightSite &site) {
-    auto op = dyn_cast<linalg::LinalgOp>(site.getOp());
-    std::string reason;
-    SmallVector<QuantizableOperand> operands = cast<QuantizableOpInterface>(site.getOp()).getQuantizableOperands(reason);
-    if (!op || operands.size() != 2 || !linalg::isaContractionOpInterface(op) || op.getNumReductionLoops() != 1)
-      return std::nullopt;
-    LinearLoops loops{op, 0, 0, 0, 0};
-    for (const QuantizableOperand &operand : operands)
-      (operand.role == OperandRole::Weight ? loops.weight : loops.activation) = operand.operand->getOperandNumber();
-    AffineMap map = op.getIndexingMapsArray()[loops.weight];
-    if (map.getNumResults() != 2 || !map.isProjectedPermutation())
-      return std::nullopt;
-    SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
-    int64_t first = map.getDimPosition(0), second = map.getDimPosition(1);
-    bool isTransposed = iterators[second] == utils::IteratorType::reduction;
-    loops.input = isTransposed ? second : first;
-    loops.output = isTransposed ? first : second;
-    bool isMatrix = iterators[loops.input] == utils::IteratorType::reduction && iterators[loops.output] == utils::IteratorType::parallel;
-    return isMatrix ? std::optional(loops) : std::nullopt;
-  }
-
   /// `A = E B^T` and `B`, the `rank` largest eigenvectors of `E^T H E`.
   Factors factorError(ArrayRef<float> weight, ArrayRef<float> rounded, const SecondMoments &moments, const llvm::fltSemantics &semantics) {
     int64_t inputs = moments.getNumChannels(), outputs = weight.size() / inputs, count = std::min(rank + kSpare, outputs);
@@ -173,59 +144,100 @@ private:
   // IR
   //===--------------------------------------------------------------------===//
 
-  void addCorrection(WeightSite &site, LinearLoops loops, const Factors &factors, FloatType element) {
-    linalg::LinalgOp op = loops.op;
+  void addCorrection(WeightSite &site, const Factors &factors, FloatType element) {
+    auto op = cast<linalg::LinalgOp>(site.getOp());
     OpBuilder builder(op);
     builder.setInsertionPointAfter(op);
     Location loc = op.getLoc();
-    Value activation = op->getOperand(loops.activation), result = op->getResult(0);
-    if (auto dequantize = activation.getDefiningOp<DequantizeOp>())
-      if (auto quantize = dequantize.getCodes().getDefiningOp<QuantizeOp>())
-        activation = quantize.getInput();
-    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-    AffineMap rows = maps[loops.activation], sums = maps.back();
-    AffineExpr input = builder.getAffineDimExpr(loops.input), output = builder.getAffineDimExpr(loops.output);
-    AffineMap matrix = AffineMap::get(sums.getNumDims(), 0, {input, output}, builder.getContext());
-    AffineMap thin = sums.replace(output, input, sums.getNumDims(), 0);
+    Value result = op->getResult(0);
+    auto type = cast<RankedTensorType>(result.getType());
+    int64_t axis = *site.getOutputAxis();
     SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, op.getDpsInitOperand(0)->get()), thinSizes = sizes;
-    for (auto [position, expression] : llvm::enumerate(sums.getResults()))
-      if (expression == output)
-        thinSizes[position] = builder.getIndexAttr(rank);
+    thinSizes[axis] = builder.getIndexAttr(rank);
 
-    auto multiply = [&](Value left, AffineMap leftMap, ArrayRef<float> right, int64_t height, int64_t width, StringRef name,
-                        ArrayRef<OpFoldResult> shape) {
-      auto rightType = RankedTensorType::get({height, width}, builder.getF32Type());
-      std::string key = (site.getName() + ".low_rank." + name).str();
-      ArrayRef<char> bytes(reinterpret_cast<const char *>(right.data()), right.size() * sizeof(float));
-      auto constant = arith::ConstantOp::create(builder, loc, rightType, cast<TypedAttr>(buildElements(rightType, bytes, key)));
+    auto buildConstant = [&](ArrayRef<float> values, ArrayRef<int64_t> shape, const std::string &key) {
+      auto constantType = RankedTensorType::get(shape, builder.getF32Type());
+      ArrayRef<char> bytes(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
+      auto constant = arith::ConstantOp::create(builder, loc, constantType, cast<TypedAttr>(buildElements(constantType, bytes, key)));
       constant->setAttr(kAddedAttr, builder.getUnitAttr());
+      return constant.getResult();
+    };
+    auto buildZeros = [&](ArrayRef<OpFoldResult> shape) {
       Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
-      Value empty = tensor::EmptyOp::create(builder, loc, shape, builder.getF32Type());
-      Value init = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
-      auto product = linalg::GenericOp::create(builder, loc, init.getType(), ValueRange{left, constant}, init,
-                                               ArrayRef<AffineMap>{leftMap, matrix, sums}, op.getIteratorTypesArray(),
-                                               [](OpBuilder &b, Location at, ValueRange values) {
-                                                 Value term = arith::MulFOp::create(b, at, values[0], values[1]);
-                                                 linalg::YieldOp::create(b, at, arith::AddFOp::create(b, at, values[2], term).getResult());
-                                               });
+      return linalg::FillOp::create(builder, loc, zero, tensor::EmptyOp::create(builder, loc, shape, builder.getF32Type()).getResult())
+          .getResult(0);
+    };
+    auto name = [&](Operation *product, const std::string &key) {
       product->setAttr(kSiteAttr, builder.getStringAttr(key));
       product->setAttr(kFloatReasonAttr, builder.getStringAttr("makes up for what the codes of `" + site.getName() + "` lose"));
       if (!element.isF32())
         product->setAttr(kFloatTypeAttr, TypeAttr::get(element));
-      return product.getResult(0);
     };
-    Value first = multiply(activation, rows, factors.a, site.getNumInputs(), rank, "a", thinSizes);
-    Value second = multiply(first, thin, factors.b, rank, site.getNumOutputs(), "b", sizes);
+
+    // The op itself with fewer outputs, then a product along them.
+    std::string firstName = (site.getName() + ".low_rank.a").str(), secondName = (site.getName() + ".low_rank.b").str();
+    SmallVector<Value> operands(op->getOperands());
+    for (Value &operand : operands) {
+      if (site.getActivation()->get() == operand)
+        operand = getFloats(operand);
+      else if (operand != op.getDpsInits()[0])
+        operand = buildConstant(arrange(site, factors.a), getThinShape(site), firstName);
+    }
+    operands.back() = buildZeros(thinSizes);
+    Operation *first = mlir::clone(builder, op, operands.back().getType(), operands);
+    for (NamedAttribute attribute : llvm::to_vector(first->getDiscardableAttrs()))
+      first->removeDiscardableAttr(attribute.getName());
+    name(first, firstName);
+
+    int64_t dims = type.getRank();
+    MLIRContext *context = builder.getContext();
+    AffineMap identity = builder.getMultiDimIdentityMap(dims);
+    AffineExpr inner = builder.getAffineDimExpr(dims), output = builder.getAffineDimExpr(axis);
+    AffineMap sums = AffineMap::get(dims + 1, 0, identity.getResults(), context);
+    AffineMap thin = sums.replace(output, inner, dims + 1, 0), matrix = AffineMap::get(dims + 1, 0, {inner, output}, context);
+    SmallVector<utils::IteratorType> loops(dims, utils::IteratorType::parallel);
+    loops.push_back(utils::IteratorType::reduction);
+    Value right = buildConstant(factors.b, {rank, site.getNumOutputs()}, secondName), init = buildZeros(sizes);
+    auto second =
+        linalg::GenericOp::create(builder, loc, init.getType(), ValueRange{first->getResult(0), right}, init,
+                                  ArrayRef<AffineMap>{thin, matrix, sums}, loops, [](OpBuilder &b, Location at, ValueRange values) {
+                                    Value term = arith::MulFOp::create(b, at, values[0], values[1]);
+                                    linalg::YieldOp::create(b, at, arith::AddFOp::create(b, at, values[2], term).getResult());
+                                  });
+    name(second, secondName);
 
     Value empty = tensor::EmptyOp::create(builder, loc, sizes, builder.getF32Type());
-    int64_t rankOfResult = cast<RankedTensorType>(result.getType()).getRank();
-    SmallVector<AffineMap> identities(3, builder.getMultiDimIdentityMap(rankOfResult));
-    SmallVector<utils::IteratorType> iterators(rankOfResult, utils::IteratorType::parallel);
-    auto sum = linalg::GenericOp::create(builder, loc, result.getType(), ValueRange{result, second}, empty, identities, iterators,
+    SmallVector<AffineMap> identities(3, identity);
+    loops.pop_back();
+    auto sum = linalg::GenericOp::create(builder, loc, type, ValueRange{result, second.getResult(0)}, empty, identities, loops,
                                          [](OpBuilder &b, Location at, ValueRange values) {
                                            linalg::YieldOp::create(b, at, arith::AddFOp::create(b, at, values[0], values[1]).getResult());
                                          });
     result.replaceAllUsesExcept(sum.getResult(0), sum);
+  }
+
+  /// What an activation is before it becomes codes.
+  static Value getFloats(Value activation) {
+    auto dequantize = activation.getDefiningOp<DequantizeOp>();
+    auto quantize = dequantize ? dequantize.getCodes().getDefiningOp<QuantizeOp>() : QuantizeOp();
+    return quantize ? quantize.getInput() : activation;
+  }
+
+  /// The weight of `site` with `rank` outputs.
+  SmallVector<int64_t> getThinShape(WeightSite &site) const {
+    SmallVector<int64_t> shape = llvm::to_vector(site.getWeightShape());
+    shape[site.getWeightAxis()] = rank;
+    return shape;
+  }
+
+  /// `a` `[K, rank]` as the weight of `site` lies.
+  std::vector<float> arrange(WeightSite &site, ArrayRef<float> a) const {
+    int64_t inner = ShapedType::getNumElements(site.getWeightShape().drop_front(site.getWeightAxis() + 1));
+    std::vector<float> stored(a.size());
+    for (int64_t k = 0; k < site.getNumInputs(); ++k)
+      for (int64_t r = 0; r < rank; ++r)
+        stored[(k / inner * rank + r) * inner + k % inner] = a[k * rank + r];
+    return stored;
   }
 };
 } // namespace

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ScalingSearch.h"
+#include "lowbit/Calibration/MomentRows.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "lowbit/Transforms/StaticScales.h"
 #include "mlir/IR/Threading.h"
@@ -35,24 +36,45 @@ static std::vector<double> computeNormalPoints() {
   return points;
 }
 
-FailureOr<ScalingError> ScalingError::create(const ChannelGroup &group, const SecondMoments &moments, const Statistics &statistics) {
-  ScalingError error(group, statistics);
-  auto rows = static_cast<double>(moments.getNumRows());
+ChannelMoments::ChannelMoments(const SecondMoments &moments, ArrayRef<int64_t> channelOf, int64_t numChannels)
+    : mean(numChannels), square(numChannels) {
   int64_t size = moments.getNumChannels();
-  error.products.reserve(moments.getProducts().size());
-  for (double product : moments.getProducts())
-    error.products.push_back(static_cast<float>(product / rows));
-  for (int64_t i = 0; i < size; ++i) {
-    double mean = moments.getSums()[i] / rows;
-    error.mean.push_back(mean);
-    error.deviation.push_back(std::sqrt(std::max(0.0, moments.getProducts()[i * size + i] / rows - mean * mean)));
+  auto seen = static_cast<double>(moments.getNumRows()) * static_cast<double>(size) / static_cast<double>(numChannels);
+  for (int64_t k = 0; k < size; ++k) {
+    mean[channelOf[k]] += moments.getSums()[k] / seen;
+    square[channelOf[k]] += moments.getProducts()[k * size + k] / seen;
   }
-  error.numRows = rows;
+}
+
+FailureOr<ScalingError> ScalingError::create(const ChannelGroup &group, ReadMoments readMoments, const Statistics &statistics) {
+  ScalingError error(group, statistics);
   for (const ScaledSite &scaled : group.getSites()) {
     FailureOr<std::vector<float>> weight = scaled.site->readWeight();
     if (failed(weight))
       return failure();
     error.weights.emplace_back(weight->begin(), weight->end());
+    std::string reason;
+    std::optional<MomentRows> rows = findMomentRows(cast<QuantizableOpInterface>(scaled.site->getOp()), reason);
+    if (!rows)
+      return scaled.site->getOp()->emitOpError() << "has no second moments: " << reason;
+    auto *same = llvm::find_if(error.rows, [&](const Rows &each) { return each.windows == rows->windows; });
+    error.rowsOf.push_back(same - error.rows.begin());
+    if (same != error.rows.end())
+      continue;
+    FailureOr<SecondMoments> moments = readMoments(*scaled.site);
+    if (failed(moments))
+      return failure();
+    auto numRows = static_cast<double>(moments->getNumRows());
+    error.rows.push_back({rows->windows, {}});
+    for (double product : moments->getProducts())
+      error.rows.back().products.push_back(static_cast<float>(product / numRows));
+    if (!error.mean.empty())
+      continue;
+    ChannelMoments channels(*moments, scaled.channelOf, group.getNumChannels());
+    error.numRows = numRows;
+    error.mean = channels.mean;
+    for (auto [mean, square] : llvm::zip_equal(channels.mean, channels.square))
+      error.deviation.push_back(std::sqrt(std::max(0.0, square - mean * mean)));
   }
   const ScaledSite &first = group.getSites().front();
   if (llvm::none_of(group.getSites(), [](const ScaledSite &scaled) { return scaled.isStatic; }))
@@ -60,7 +82,7 @@ FailureOr<ScalingError> ScalingError::create(const ChannelGroup &group, const Se
   auto ranges = readChannelRanges(statistics, first.site->getOp(), first.site->getName(), first.activation);
   if (failed(ranges))
     return failure();
-  std::vector<float> earlier = composeFactors(first.site->getOp(), std::vector<float>(size, 1));
+  std::vector<float> earlier = composeFactors(first.site->getOp(), std::vector<float>(error.mean.size(), 1));
   for (auto [range, factor] : llvm::zip_equal(*ranges, earlier))
     error.ranges.push_back({range.first * factor, range.second * factor});
   return error;
@@ -128,7 +150,7 @@ FailureOr<std::vector<double>> ScalingError::estimateNoise(const ScaledSite &sca
 
 FailureOr<double> ScalingError::measure() const {
   double total = 0;
-  for (auto [scaled, weight] : llvm::zip_equal(group.getSites(), weights)) {
+  for (auto [scaled, weight, rowIndex] : llvm::zip_equal(group.getSites(), weights, rowsOf)) {
     FailureOr<std::vector<float>> rounded = scaled.site->readRounded();
     FailureOr<std::vector<double>> noise = estimateNoise(scaled, {});
     if (failed(rounded) || failed(noise))
@@ -137,50 +159,51 @@ FailureOr<double> ScalingError::measure() const {
     std::vector<float> errors(weight.size());
     for (size_t i = 0; i < weight.size(); ++i) {
       errors[i] = weight[i] - (*rounded)[i];
-      total += (*noise)[i / columns] * (*rounded)[i] * (*rounded)[i];
+      total += (*noise)[scaled.channelOf[i / columns]] * (*rounded)[i] * (*rounded)[i];
     }
-    total += measureError(scaled.site->getOp()->getContext(), products, errors, mean.size());
+    total += measureError(scaled.site->getOp()->getContext(), rows[rowIndex].products, errors, scaled.site->getNumInputs());
   }
   return total;
 }
 
 FailureOr<double> ScalingError::measure(ArrayRef<float> factors, bool isSampled) const {
   double total = 0;
-  for (auto [scaled, weightOf] : llvm::zip_equal(group.getSites(), weights)) {
+  for (auto [index, scaled] : llvm::enumerate(group.getSites())) {
     const WeightSite &site = *scaled.site;
-    ArrayRef<float> weight = weightOf;
+    ArrayRef<float> weight = weights[index];
+    ArrayRef<int64_t> channelOf = scaled.channelOf;
     FailureOr<std::vector<double>> noise = estimateNoise(scaled, factors);
     if (failed(noise))
       return failure();
-    int64_t rows = site.getNumInputs(), columns = site.getNumOutputs(), taken = isSampled ? std::min(columns, kSampled) : columns;
-    std::vector<float> scaledWeight(weight.size()), errors(rows * taken);
-    parallelFor(site.getOp()->getContext(), 0, rows, [&](size_t k) {
+    int64_t inputs = site.getNumInputs(), columns = site.getNumOutputs(), taken = isSampled ? std::min(columns, kSampled) : columns;
+    std::vector<float> scaledWeight(weight.size()), errors(inputs * taken);
+    parallelFor(site.getOp()->getContext(), 0, inputs, [&](size_t k) {
       for (int64_t n = 0; n < columns; ++n)
-        scaledWeight[k * columns + n] = weight[k * columns + n] / factors[k];
+        scaledWeight[k * columns + n] = weight[k * columns + n] / factors[channelOf[k]];
     });
     std::vector<HostScale> scales = site.computeScales(scaledWeight);
     if (!llvm::all_of(scales, [&](HostScale scale) { return site.getQuantizer().isUsable(scale.scale); }))
       return std::numeric_limits<double>::infinity();
-    std::vector<double> energy(rows);
-    parallelFor(site.getOp()->getContext(), 0, rows, [&](size_t k) {
+    std::vector<double> energy(inputs);
+    parallelFor(site.getOp()->getContext(), 0, inputs, [&](size_t k) {
       for (int64_t j = 0; j < taken; ++j) {
         int64_t n = j * columns / taken;
         double rounded = site.getQuantizer().round(scaledWeight[k * columns + n], scales[site.getScaleIndex(k, n)]);
         energy[k] += rounded * rounded;
-        errors[k * taken + j] = static_cast<float>(weight[k * columns + n] - rounded * factors[k]);
+        errors[k * taken + j] = static_cast<float>(weight[k * columns + n] - rounded * factors[channelOf[k]]);
       }
     });
-    double sum = measureError(site.getOp()->getContext(), products, errors, mean.size());
-    for (int64_t k = 0; k < rows; ++k)
-      sum += energy[k] * (*noise)[k];
+    double sum = measureError(site.getOp()->getContext(), rows[rowsOf[index]].products, errors, inputs);
+    for (int64_t k = 0; k < inputs; ++k)
+      sum += energy[k] * (*noise)[channelOf[k]];
     total += sum * static_cast<double>(columns) / static_cast<double>(taken);
   }
   return total;
 }
 
-FailureOr<ScalingChoice> scaleByBest(ChannelGroup &group, const SecondMoments &moments, const Statistics &statistics,
+FailureOr<ScalingChoice> scaleByBest(ChannelGroup &group, ReadMoments readMoments, const Statistics &statistics,
                                      ArrayRef<std::vector<float>> candidates) {
-  FailureOr<ScalingError> error = ScalingError::create(group, moments, statistics);
+  FailureOr<ScalingError> error = ScalingError::create(group, readMoments, statistics);
   if (failed(error))
     return failure();
   FailureOr<double> before = error->measure();
@@ -207,21 +230,6 @@ FailureOr<ScalingChoice> scaleByBest(ChannelGroup &group, const SecondMoments &m
   if (failed(group.scale(candidates[best], &statistics)))
     return failure();
   return choice;
-}
-
-SmallVector<ChannelGroup, 0> collectRowGroups(MutableArrayRef<WeightSite> sites, function_ref<void(WeightSite &, StringRef)> refuse) {
-  SmallVector<ChannelGroup, 0> groups = ChannelGroup::collect(sites, refuse);
-  llvm::erase_if(groups, [&](const ChannelGroup &group) {
-    auto type = cast<RankedTensorType>(group.getActivation().getType());
-    bool isRows = group.getAxis() == type.getRank() - 1 && llvm::all_of(group.getSites(), [&](const ScaledSite &scaled) {
-                    return scaled.site->getNumInputs() == group.getNumChannels();
-                  });
-    for (const ScaledSite &scaled : group.getSites())
-      if (!isRows)
-        refuse(*scaled.site, "second moments are kept of rows of channels alone, and its activation has none");
-    return !isRows;
-  });
-  return groups;
 }
 
 } // namespace mlir::lowbit

@@ -6,13 +6,21 @@
 
 namespace mlir::lowbit {
 
+using ReadMoments = function_ref<FailureOr<SecondMoments>(WeightSite &)>;
+
+/// Mean and mean square of each channel, where `moments` are of rows whose column `k` is of channel `channelOf[k]`.
+struct ChannelMoments {
+  ChannelMoments(const SecondMoments &moments, ArrayRef<int64_t> channelOf, int64_t numChannels);
+  std::vector<double> mean, square;
+};
+
 /// What the outputs of a group are off by, squared and summed over outputs, for a row of calibration: the error of its weights weighted
 /// by second moments, and the error of its activations, whose channels are taken as normal and their errors as independent. Static ranges
 /// are exceeded as often and as far as by rows like those of calibration.
 class ScalingError {
 public:
-  /// `statistics` are those of the model before any scaling, `moments` those of the activation as it stands.
-  static FailureOr<ScalingError> create(const ChannelGroup &group, const SecondMoments &moments, const Statistics &statistics);
+  /// `statistics` are those of the model before any scaling; `readMoments` gives those of what a site reads as it stands.
+  static FailureOr<ScalingError> create(const ChannelGroup &group, ReadMoments readMoments, const Statistics &statistics);
 
   /// Of the model as it stands.
   FailureOr<double> measure() const;
@@ -27,9 +35,15 @@ private:
 
   const ChannelGroup &group;
   const Statistics &statistics;
-  PagedVector<float> products; ///< `[K, K]`, for a row.
+  /// What sites read: channels of one row, or windows of their own.
+  struct Rows {
+    WindowsAttr windows;
+    PagedVector<float> products; ///< `[K, K]`, for a row.
+  };
+  SmallVector<Rows> rows;
+  std::vector<size_t> rowsOf; ///< By site.
   double numRows = 0;
-  std::vector<double> mean, deviation;
+  std::vector<double> mean, deviation; ///< Of channels.
   /// Of channels as recorded, where an activation is static.
   SmallVector<std::pair<double, double>> ranges;
   std::vector<PagedVector<float>> weights; ///< Of all sites, which together may be many layers.
@@ -42,11 +56,8 @@ struct ScalingChoice {
 };
 
 /// Scales `group` by the candidate with the least error, where that is less than that of the model as it stands.
-FailureOr<ScalingChoice> scaleByBest(ChannelGroup &group, const SecondMoments &moments, const Statistics &statistics,
+FailureOr<ScalingChoice> scaleByBest(ChannelGroup &group, ReadMoments readMoments, const Statistics &statistics,
                                      ArrayRef<std::vector<float>> candidates);
-
-/// Groups of `sites` that read rows of channels, which second moments are kept of. `refuse` gets all others, and why.
-SmallVector<ChannelGroup, 0> collectRowGroups(MutableArrayRef<WeightSite> sites, function_ref<void(WeightSite &, StringRef)> refuse);
 
 } // namespace mlir::lowbit
 

@@ -32,7 +32,7 @@ struct SmoothQuantPass final : AlgorithmPass<impl::SmoothQuantPassBase<SmoothQua
     if (failed(strengths))
       return failure();
     auto refuse = [&](WeightSite &site, StringRef reason) { reportUnchanged(site, reason); };
-    for (ChannelGroup &group : collectRowGroups(sites, refuse))
+    for (ChannelGroup &group : ChannelGroup::collect(sites, refuse))
       if (failed(smooth(group, *strengths)))
         return failure();
     return success();
@@ -58,10 +58,10 @@ private:
 
   LogicalResult smooth(ChannelGroup &group, ArrayRef<double> strengths) {
     WeightSite &first = group.getFirst();
-    FailureOr<SecondMoments> moments = readMoments(first);
-    if (failed(moments))
+    const Statistics *loaded = Algorithm::getStatistics(first);
+    if (!loaded)
       return failure();
-    const Statistics &statistics = *Algorithm::getStatistics(first);
+    const Statistics &statistics = *loaded;
     FailureOr<std::vector<double>> spread = readSpread(statistics, first.getOp(), first.getName(), group.getSites().front().activation);
     FailureOr<std::vector<double>> weightSpread = group.computeWeightSpread();
     if (failed(spread) || failed(weightSpread))
@@ -75,7 +75,7 @@ private:
     std::vector<std::vector<float>> candidates;
     for (double each : strengths)
       candidates.push_back(computeSmoothing(*spread, *weightSpread, each));
-    FailureOr<ScalingChoice> choice = scaleByBest(group, *moments, statistics, candidates);
+    FailureOr<ScalingChoice> choice = scaleByBest(group, [&](WeightSite &site) { return readMoments(site); }, statistics, candidates);
     if (failed(choice))
       return failure();
     for (const ScaledSite &scaled : group.getSites())

@@ -8,6 +8,7 @@
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Sites.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Threading.h"
 #include <cmath>
 
@@ -34,9 +35,22 @@ static SmallVector<int64_t> getStrides(ArrayRef<int64_t> shape) {
   return strides;
 }
 
+/// The axis of the result of `op` that the one axis of outputs of its weight becomes.
+static std::optional<int64_t> findOutputAxis(Operation *op, const QuantizableOperand &weight) {
+  auto structured = dyn_cast<linalg::LinalgOp>(op);
+  if (!structured || weight.keptAxes.size() != 1)
+    return std::nullopt;
+  AffineExpr output = structured.getMatchingIndexingMap(weight.operand).getResult(weight.keptAxes.front());
+  for (auto [axis, expr] : llvm::enumerate(structured.getMatchingIndexingMap(structured.getDpsInitOperand(0)).getResults()))
+    if (expr == output)
+      return axis;
+  return std::nullopt;
+}
+
 WeightSite::WeightSite(Operation *op, DequantizeOp dequantize, const QuantizableOperand &weight, OpOperand *activation,
                        std::string observedName)
-    : op(op), dequantize(dequantize), activation(activation), observedName(std::move(observedName)), quantizer(dequantize.getScheme()) {
+    : op(op), dequantize(dequantize), activation(activation), observedName(std::move(observedName)), outputAxis(findOutputAxis(op, weight)),
+      weightAxis(weight.keptAxes.empty() ? 0 : weight.keptAxes.front()), quantizer(dequantize.getScheme()) {
   auto type = cast<RankedTensorType>(dequantize.getResult().getType());
   ArrayRef<int64_t> shape = type.getShape();
   SmallVector<int64_t> scaleShape = *getScheme().getScaleShape(shape), strides = getStrides(shape);

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lowbit/Calibration/MomentRows.h"
 #include "lowbit/PTQ/Algorithm.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "lowbit/Precision/Passes.h"
@@ -59,7 +60,6 @@ std::vector<float> roundFloats(ArrayRef<float> weight, const llvm::fltSemantics 
 struct AnalyzeSensitivityPass final : PassWithModels<impl::AnalyzeSensitivityPassBase<AnalyzeSensitivityPass>>, Algorithm {
   using PassWithModels::PassWithModels;
 
-  bool needsMoments() const override { return true; }
   void setInputs(StringRef, StringRef statisticsPath) override { stats = statisticsPath.str(); }
   StringRef getAlgorithmName() const override { return "analyze-sensitivity"; }
 
@@ -188,13 +188,18 @@ private:
 
   LogicalResult improve(WeightSite &site) override {
     auto known = index.find(site.getName());
-    if (known == index.end())
+    // A table that is looked up meets no activation.
+    if (known == index.end() || !site.getActivation())
       return success();
-    FailureOr<SecondMoments> moments = stats.empty() ? SecondMoments() : readMoments(site);
+    std::string reason;
+    bool hasMoments = !stats.empty() && findMomentRows(cast<QuantizableOpInterface>(site.getOp()), reason);
+    if (!hasMoments && !stats.empty())
+      reportUnchanged(site, "its loss is that for independent inputs, for it has no second moments: " + reason);
+    FailureOr<SecondMoments> moments = hasMoments ? readMoments(site) : SecondMoments();
     FailureOr<std::vector<float>> weight = site.readWeight(), rounded = site.readRounded();
     if (failed(moments) || failed(weight) || failed(rounded))
       return failure();
-    if (centered && !stats.empty())
+    if (centered && hasMoments)
       moments->center();
     SiteSensitivity &entry = found.sites[known->second];
     unsigned width = site.getScheme().getFormat().getWidth();

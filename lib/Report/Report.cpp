@@ -130,6 +130,12 @@ private:
     std::string loc;
     llvm::raw_string_ostream(loc) << op->getLoc();
     Object row{{"site", site ? site.getValue().str() : ""}, {"kind", kind.str()}, {"loc", loc}};
+    if (auto algorithms = op->getAttrOfType<ArrayAttr>(kAlgorithmsAttr)) {
+      llvm::json::Array texts;
+      for (auto text : algorithms.getAsRange<StringAttr>())
+        texts.push_back(text.getValue().str());
+      row["algorithms"] = std::move(texts);
+    }
     if (site)
       addStatistics(row, site);
     return row;

@@ -31,6 +31,8 @@ static void fuseDequantize(QuantizableOpInterface op, RewriterBase &rewriter) {
     return reportLeftInFloat(op, "the schemes of its operands do not fit together; it computes on dequantized values");
   if (site)
     built->getDefiningOp()->setAttr(kSiteAttr, site);
+  if (Attribute algorithms = op->getAttr(kAlgorithmsAttr))
+    built->getDefiningOp()->setAttr(kAlgorithmsAttr, algorithms);
   rewriter.replaceOp(op, *built);
 }
 

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lowbit/Calibration/MomentRows.h"
 #include "lowbit/Calibration/Statistics.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Transforms/Passes.h"
@@ -93,7 +94,7 @@ private:
       std::string name = getObservedName(site, operand);
       if (operand.role != OperandRole::Activation || !isWanted(site, name))
         continue;
-      if (failed(insert(op, operand, name, keepsMoments(operands, operand, site))))
+      if (failed(insert(op, operand, name, findWantedRows(op, site))))
         return failure();
     }
     return success();
@@ -107,21 +108,18 @@ private:
     return wanted;
   }
 
-  /// Whether a weight meets rows of this activation, and they are asked for.
-  bool keepsMoments(ArrayRef<QuantizableOperand> operands, const QuantizableOperand &operand, StringRef site) {
-    auto type = cast<RankedTensorType>(operand.operand->get().getType());
-    bool hasWeight = llvm::any_of(operands, [](const QuantizableOperand &each) { return each.role == OperandRole::Weight; });
-    if (!hasWeight || operand.reducedAxes.size() != 1 || operand.reducedAxes.front() != type.getRank() - 1 ||
-        type.isDynamicDim(type.getRank() - 1))
-      return false;
+  /// The rows that a weight meets, if their moments are asked for.
+  std::optional<MomentRows> findWantedRows(QuantizableOpInterface op, StringRef site) {
+    std::string reason;
+    std::optional<MomentRows> rows = findMomentRows(op, reason);
     bool wanted = false;
     for (SitePattern &pattern : momentPatterns)
-      if (pattern.glob.match(site))
+      if (rows && pattern.glob.match(site))
         wanted = pattern.matched = true;
-    return wanted;
+    return wanted ? rows : std::nullopt;
   }
 
-  LogicalResult insert(Operation *op, const QuantizableOperand &operand, StringRef name, bool keepsMoments) {
+  LogicalResult insert(Operation *op, const QuantizableOperand &operand, StringRef name, const std::optional<MomentRows> &rows) {
     OpBuilder builder(op);
     Value value = operand.operand->get();
     auto type = cast<RankedTensorType>(value.getType());
@@ -135,7 +133,8 @@ private:
     SmallVector<int64_t> sorted = llvm::to_vector(kept);
     llvm::sort(sorted);
     DenseI64ArrayAttr perAxes = sorted.empty() ? DenseI64ArrayAttr() : builder.getDenseI64ArrayAttr(sorted);
-    ObserveOp::create(builder, op->getLoc(), builder.getStringAttr(name), value, policy, perAxes, keepsMoments);
+    ObserveOp::create(builder, op->getLoc(), builder.getStringAttr(name), value, policy, perAxes, rows.has_value(),
+                      rows ? rows->windows : WindowsAttr());
     return success();
   }
 

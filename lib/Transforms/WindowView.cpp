@@ -2,36 +2,11 @@
 // Law: element by element, the view is what the copy holds.
 
 #include "lowbit/Transforms/WindowView.h"
+#include "lowbit/IR/AffineSums.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::lowbit {
-
-/// The factors of loops in a sum of them; nothing for any other expression.
-static std::optional<SmallVector<int64_t>> getFactors(AffineExpr expr, unsigned numLoops) {
-  if (!expr.isPureAffine())
-    return std::nullopt;
-  auto evaluate = [&](std::optional<unsigned> loop) -> std::optional<int64_t> {
-    SmallVector<AffineExpr> dims;
-    for (unsigned i = 0; i < numLoops; ++i)
-      dims.push_back(getAffineConstantExpr(loop == i ? 1 : 0, expr.getContext()));
-    auto constant = dyn_cast<AffineConstantExpr>(simplifyAffineExpr(expr.replaceDimsAndSymbols(dims, {}), 0, 0));
-    return constant ? std::optional(constant.getValue()) : std::nullopt;
-  };
-  if (evaluate(std::nullopt) != 0)
-    return std::nullopt;
-  SmallVector<int64_t> factors;
-  AffineExpr sum = getAffineConstantExpr(0, expr.getContext());
-  for (unsigned loop = 0; loop < numLoops; ++loop) {
-    std::optional<int64_t> factor = evaluate(loop);
-    if (!factor || *factor < 0)
-      return std::nullopt;
-    factors.push_back(*factor);
-    sum = sum + getAffineDimExpr(loop, expr.getContext()) * *factor;
-  }
-  bool isSum = simplifyAffineExpr(expr - sum, numLoops, 0) == getAffineConstantExpr(0, expr.getContext());
-  return isSum ? std::optional(factors) : std::nullopt;
-}
 
 static bool isCopy(linalg::GenericOp op) {
   auto yielded = dyn_cast<BlockArgument>(op.getBody()->getTerminator()->getOperand(0));
@@ -103,7 +78,7 @@ std::optional<WindowView> getWindowView(Value windows) {
     return std::nullopt;
   Copied copied{copy.getDpsInputs()[0], llvm::to_vector(cast<RankedTensorType>(elements.getType()).getShape()), {}};
   for (AffineExpr expr : copy.getIndexingMapsArray()[0].getResults()) {
-    std::optional<SmallVector<int64_t>> factors = getFactors(expr, copied.shape.size());
+    std::optional<SmallVector<int64_t>> factors = getSumFactors(expr, copied.shape.size());
     if (!factors)
       return std::nullopt;
     copied.factors.push_back(*factors);

@@ -35,7 +35,9 @@ struct SiteStatistics {
   Histogram histogram{kReportBins};
   /// Where they are wanted: the site whose moments are also those of this one, for both read one activation; else empty.
   std::string momentsOf;
-  /// Of rows along the last axis, when `momentsOf` is this site.
+  /// What `moments` are of; null: rows along the last axis. Files have no windows: what is loaded records nothing.
+  WindowsAttr windows;
+  /// Of rows, when `momentsOf` is this site.
   std::unique_ptr<SecondMoments> moments;
 
   uint64_t getCount() const { return histogram.getCount(); }
@@ -84,7 +86,8 @@ private:
   std::vector<SiteStatistics> sites;
 };
 
-/// A digest of the names, operand types and changed activations of the named sites of `module` (of its observe ops, where nothing is named).
+/// A digest of the names, operand types and changed activations of the named sites of `module` (of its observe ops, where nothing is
+/// named).
 std::string getModelFingerprint(ModuleOp module);
 
 /// The observer written `#lowbit.minmax`, or short `minmax` or `percentile<99.9>`; null when there is none such.

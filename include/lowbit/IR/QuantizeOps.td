@@ -4,18 +4,20 @@
 #define LOWBIT_IR_QUANTIZEOPS_TD
 
 include "lowbit/IR/LowbitOpBase.td"
+include "lowbit/IR/Windows.td"
 
 def Lowbit_ObserveOp : Lowbit_Op<"observe", [MemoryEffects<[MemWrite]>]> {
   let summary = "Record statistics of a tensor at a named site";
   let description = [{
     Feeds every element of `input` to the statistics of `site`. `axes` are those that keep a state each (one a
     channel, one a token); without them there is one state for the tensor. With `moments`, sums of products of the channels along the
-    last axis are kept besides, which algorithms such as GPTQ read. NaN and infinity stop the run with an error.
+    last axis are kept besides, which algorithms such as GPTQ read; `of` windows, those of the columns of each window. NaN and infinity stop the run with an error.
 
     Constraints:
     - (C1) `site` is not empty.
     - (C2) `axes` are distinct axes of `input`, in increasing order.
-    - (C3) with `moments`, the last axis of `input` has a static size.
+    - (C3) with `moments` of no windows, the last axis of `input` has a static size.
+    - (C4) there are `windows` only with `moments`; their map has a result for each axis of `input`.
 
     Example:
     ```mlir
@@ -23,13 +25,15 @@ def Lowbit_ObserveOp : Lowbit_Op<"observe", [MemoryEffects<[MemWrite]>]> {
       lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax
       lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax per [1]
       lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax moments
+      lowbit.observe "conv" %x : tensor<4x8xf32> with #lowbit.minmax moments of <[3, 8], affine_map<(r, i, c) -> (r + i, c)>>
       return
     }
     ```
   }];
   let arguments = (ins StrAttr:$site, RankedTensorOf<[F32]>:$input, ObserverAttrInterface:$observer,
-                       OptionalAttr<DenseI64ArrayAttr>:$axes, UnitAttr:$moments);
-  let assemblyFormat = "$site $input `:` type($input) `with` $observer (`per` $axes^)? (`moments` $moments^)? attr-dict";
+                       OptionalAttr<DenseI64ArrayAttr>:$axes, UnitAttr:$moments,
+                       OptionalAttr<Lowbit_WindowsAttr>:$windows);
+  let assemblyFormat = "$site $input `:` type($input) `with` $observer (`per` $axes^)? (`moments` $moments^)? (`of` $windows^)? attr-dict";
   let hasVerifier = 1;
 }
 

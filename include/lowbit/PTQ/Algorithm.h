@@ -50,12 +50,12 @@ protected:
 
   /// Whether a site's measure falls, remarked either way.
   bool isBetter(WeightSite &site, StringRef measure, double before, double after);
-  /// Remarks what an algorithm has done to a site: its measure before and after.
+  /// Says, in a remark and for the report, what an algorithm has done to a site: its measure before and after.
   void reportImprovement(WeightSite &site, StringRef measure, double before, double after) {
     reportImprovement(site.getOp(), measure, before, after);
   }
   void reportImprovement(Operation *site, StringRef measure, double before, double after);
-  /// Remarks that a site stays as it was, and why.
+  /// Says that a site stays as it was, and why.
   void reportUnchanged(WeightSite &site, const Twine &reason) { reportUnchanged(site.getOp(), reason); }
   void reportUnchanged(Operation *site, const Twine &reason);
   /// Writes down what has been done to the activation of `site`, so that statistics of what it read before are refused.

@@ -34,6 +34,11 @@ public:
   SchemeAttr getScheme() const { return quantizer.getScheme(); }
   const HostQuantizer &getQuantizer() const { return quantizer; }
 
+  /// The axis of the result of the op along which the outputs lie; none when there is no such axis.
+  std::optional<int64_t> getOutputAxis() const { return outputAxis; }
+  ArrayRef<int64_t> getWeightShape() const { return cast<RankedTensorType>(dequantize.getResult().getType()).getShape(); }
+  /// The axis of the weight along which the outputs lie, where there is one `getOutputAxis`.
+  int64_t getWeightAxis() const { return weightAxis; }
   int64_t getNumInputs() const { return numInputs; }
   int64_t getNumOutputs() const { return numOutputs; }
   /// Blocks of inputs that share a scale, and the block of input `k`.
@@ -81,6 +86,8 @@ private:
   mutable DequantizeOp dequantize; ///< A handle, whose accessors are not const.
   OpOperand *activation;
   std::string observedName;
+  std::optional<int64_t> outputAxis;
+  int64_t weightAxis;
   HostQuantizer quantizer;
   int64_t numInputs = 1, numOutputs = 1, numGroups = 1, numScaleOutputs = 1;
   /// Offsets in the constant of input `k` and of output `n`, whose sum is an element's flat index.

@@ -9,7 +9,7 @@ def ReportPass : Pass<"lowbit-report", "::mlir::ModuleOp"> {
   let summary = "Write what quantization has done to each site, as JSON";
   let description = [{
     Changes nothing. A row a site: its schemes, bytes of its constants before and after, multiply-accumulates by width, the signal to quantization
-    noise of its weight, and, where it stays float, the reason. With `stats`, the range and the histogram of its activation.
+    noise of its weight, what each algorithm has done to it or why nothing, and, where it stays float, the reason. With `stats`, the range and the histogram of its activation.
     `lowbit report` makes a page of it.
 
     ```text

@@ -10,7 +10,7 @@ namespace mlir::lowbit {
 /// A report of `module`, quantized or not. `statistics` may be null. The schema:
 /// {"version": 1, "bytes": {"float", "quantized"}, "macs": {width: count}, "energy_pj": number, "sites": [row, …]}; a row is
 /// {"site", "kind", "loc", "operands": {name: scheme}, "bytes": {"float", "quantized"}, "macs": {width: count}, "sqnr_db"?,
-///  "float_reason"?, "range"?: [low, high], "histogram"?: {"low", "width", "counts"}}. Bytes are those of constants.
+///  "float_reason"?, "algorithms"?: [text, …], "range"?: [low, high], "histogram"?: {"low", "width", "counts"}}. Bytes are those of constants.
 llvm::json::Object buildReport(ModuleOp module, const Statistics *statistics);
 
 /// Picojoules of one multiply-accumulate of operands of these widths. By the wider side: Horowitz, "Computing's energy problem", ISSCC 2014,

@@ -126,7 +126,8 @@ def InsertObserversPass : Pass<"lowbit-insert-observers", "::mlir::ModuleOp"> {
     is none). A pattern that matches no site is an error. `axes` is `tensor` for one state, `channel` for one for each index of
     the axes that the op sums over, or `token` for the axes that it keeps; `auto` is `channel` where a state takes at most 1 KiB (the
     range of the tensor follows from those of channels), else `tensor`. Values of f16 and bf16 are widened first. `moments` are the
-    patterns of sites that keep second moments, too: those with one constant weight, whose activation is summed over its last axis.
+    patterns of sites that keep second moments, too, of the rows that meet one constant weight: channels along an axis, or the windows of a
+    convolution. Depthwise and grouped convolutions have no such rows.
 
     ```mlir
     func.func @f(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {

@@ -18,6 +18,8 @@ constexpr StringLiteral kSchemesAttr = "lowbit.schemes";
 constexpr StringLiteral kSmoothingAttr = "lowbit.smoothing";
 /// On a site whose codes an algorithm has chosen: the floats they stand for. `lowbit-fold-weights` removes it.
 constexpr StringLiteral kOriginalAttr = "lowbit.original_weight";
+/// On a site: what each algorithm has done to it, or why nothing, a list of strings that reports read.
+constexpr StringLiteral kAlgorithmsAttr = "lowbit.algorithms";
 /// On constants of scales and zero points, which the float model does not have.
 constexpr StringLiteral kAddedAttr = "lowbit.added";
 /// On a constant of codes, or of floats rounded to fewer bits: signal to quantization noise in dB, f32; 999 where nothing was lost.
