@@ -44,6 +44,8 @@ LogicalResult readScales(const Quantized &q, SmallVectorImpl<double> &scales) {
   auto expressed = cast<FloatType>(q.realType.getElementType());
   for (APFloat scale : constant.getValues<APFloat>()) {
     scales.push_back(scale.convertToDouble());
+    if (scale.isNegative())
+      return q.op->emitError() << "scale " << scales.back() << " is negative, and scales of `quant` are positive";
     bool losesInfo;
     scale.convert(expressed.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
     if (losesInfo)

@@ -90,10 +90,10 @@ LogicalResult verifyScaleValues(Operation *op, Value scales) {
   if (!matchPattern(scales, m_Constant(&constant)) || constant.getNumElements() > 65536)
     return success();
   for (auto [i, scale] : llvm::enumerate(constant.getValues<APFloat>()))
-    if (!scale.isFinite() || scale.isZero() || scale.isNegative()) {
+    if (!scale.isFinite() || scale.isZero()) {
       SmallString<16> text;
       scale.toString(text);
-      return op->emitOpError() << "scale " << i << " is " << text << "; expected a positive finite number";
+      return op->emitOpError() << "scale " << i << " is " << text << "; expected a finite number other than zero";
     }
   return success();
 }

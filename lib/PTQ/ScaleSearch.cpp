@@ -114,6 +114,8 @@ private:
   std::pair<HostScale, double> search(const WeightSite &site, const Block &block, HostScale best, double leastError) const {
     const HostQuantizer &quantizer = site.getQuantizer();
     auto [low, high] = std::minmax_element(block.reals.begin(), block.reals.end());
+    // Where a format reaches further to one side, a negative scale turns that side up. A zero point does the same.
+    bool mirrors = mirrored && quantizer.hasNegativeScales() && !quantizer.isSymmetric() && !quantizer.getScheme().getZero();
     auto consider = [&](HostScale scale) {
       if (!quantizer.isUsable(scale.scale))
         return false;
@@ -126,7 +128,10 @@ private:
     };
     for (int64_t step = 0; step <= steps; ++step) {
       float share = static_cast<float>(smallest + (1 - smallest) * step / steps);
-      consider(quantizer.computeScale(*low * share, *high * share));
+      HostScale scale = quantizer.computeScale(*low * share, *high * share);
+      consider(scale);
+      if (mirrors)
+        consider({-scale.scale, scale.zero});
     }
     for (int64_t round = 0; round < refine; ++round)
       if (!consider(fit(quantizer, block, best)))

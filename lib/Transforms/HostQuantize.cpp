@@ -56,7 +56,9 @@ float HostQuantizer::roundScale(float scale) const {
   return rounded.convertToFloat();
 }
 
-bool HostQuantizer::isUsable(float scale) const { return std::isfinite(scale) && scale > 0; }
+bool HostQuantizer::isUsable(float scale) const { return std::isfinite(scale) && (scale > 0 || (scale < 0 && hasNegativeScales())); }
+
+bool HostQuantizer::hasNegativeScales() const { return APFloat::semanticsHasSignedRepr(scaleType.getFloatSemantics()); }
 
 HostScale HostQuantizer::computeScale(float low, float high) const {
   low = std::min(low, 0.0f);

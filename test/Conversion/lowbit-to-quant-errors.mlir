@@ -40,3 +40,12 @@ func.func @no_word(%x: tensor<4xf32>) -> tensor<f32> {
   %s = lowbit.compute_scales %x <#lowbit.int<8>> : (tensor<4xf32>) -> tensor<f32>
   return %s : tensor<f32>
 }
+
+// -----
+
+func.func @negative_scale(%x: tensor<4xf32>) -> tensor<4xi8> {
+  %s = arith.constant dense<-0.5> : tensor<f32>
+  // expected-error @+1 {{scale -5.000000e-01 is negative, and scales of `quant` are positive}}
+  %c = lowbit.quantize %x, %s <#lowbit.int<8>> : (tensor<4xf32>, tensor<f32>) -> tensor<4xi8>
+  return %c : tensor<4xi8>
+}

@@ -27,6 +27,10 @@ public:
   float roundScale(float scale) const;
   /// Whether a scale can be stored and divided by.
   bool isUsable(float scale) const;
+  /// Whether the scale type has numbers below zero.
+  bool hasNegativeScales() const;
+  /// Whether the format's levels reach as far down as up, so that the sign of a scale says nothing.
+  bool isSymmetric() const { return smallest == -largest; }
   /// The scale (and zero point) of a block of reals from `low` to `high`, as `lowbit.compute_scales` defines it.
   HostScale computeScale(float low, float high) const;
   /// The zero point that a block from `low` on gets with `scale`.
