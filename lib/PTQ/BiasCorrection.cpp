@@ -66,7 +66,15 @@ struct BiasCorrectionPass final : AlgorithmPass<impl::BiasCorrectionPassBase<Bia
 
 private:
   LogicalResult add(Operation *op, int64_t axis, std::vector<float> shift) {
+    auto site = op->getAttrOfType<StringAttr>(kSiteAttr);
     Value result = op->getResult(0);
+    // Behind the scale of the whole tensor, where the bias is.
+    if (auto scale = result.hasOneUse() ? (*result.user_begin())->getAttrOfType<FloatAttr>(kTensorScaleAttr) : FloatAttr()) {
+      op = *result.user_begin();
+      result = op->getResult(0);
+      for (float &each : shift)
+        each *= static_cast<float>(scale.getValueAsDouble());
+    }
     if (result.hasOneUse())
       if (auto user = dyn_cast<linalg::GenericOp>(*result.user_begin()))
         if (OpOperand *bias = findBias(user, *result.use_begin(), axis)) {
@@ -79,7 +87,7 @@ private:
           bias->set(buildBias(builder, op, shift, getResourceKey(getConstantElements(bias->get()), "bias")).getResult());
           return success();
         }
-    insertAddition(op, axis, shift);
+    insertAddition(op, site.getValue(), axis, shift);
     return success();
   }
 
@@ -89,12 +97,12 @@ private:
     return arith::ConstantOp::create(builder, op->getLoc(), type, cast<TypedAttr>(buildElements(type, bytes, (key + ".corrected").str())));
   }
 
-  static void insertAddition(Operation *op, int64_t axis, ArrayRef<float> shift) {
+  static void insertAddition(Operation *op, StringRef site, int64_t axis, ArrayRef<float> shift) {
     Value result = op->getResult(0);
     OpBuilder builder(op->getContext());
     builder.setInsertionPointAfter(op);
     Location loc = op->getLoc();
-    arith::ConstantOp bias = buildBias(builder, op, shift, op->getAttrOfType<StringAttr>(kSiteAttr).getValue());
+    arith::ConstantOp bias = buildBias(builder, op, shift, site);
     bias->setAttr(kAddedAttr, builder.getUnitAttr());
     auto type = cast<RankedTensorType>(result.getType());
     Value init = tensor::EmptyOp::create(builder, loc, tensor::getMixedSizes(builder, loc, result), type.getElementType());

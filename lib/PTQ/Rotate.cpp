@@ -93,12 +93,13 @@ private:
     llvm::Expected<llvm::GlobPattern> glob = RecipeRule::compilePattern(sites);
     if (!glob)
       return emitError(loc) << "`sites` is \"" << sites << "\": " << llvm::toString(glob.takeError());
+    SiteEnds ends(getOperation());
     bool matchesAny = sites == "*";
     for (const FloatLinear &linear : linears) {
       if (!glob->match(linear.getName()))
         continue;
       matchesAny = true;
-      if (rules && !becomesCodes(*rules, linear))
+      if (rules && !becomesCodes(*rules, ends, linear))
         continue;
       if (isRotated(linear)) {
         reportUnchanged(linear.getOp(), "it is rotated already");
@@ -127,8 +128,8 @@ private:
   }
 
   /// Whether both sides do: only then outliers of the activation matter.
-  static bool becomesCodes(const Recipe &rules, const FloatLinear &linear) {
-    const RecipeRule *rule = rules.findRule(linear.getName(), linear.getOp().getSiteKind());
+  static bool becomesCodes(const Recipe &rules, const SiteEnds &ends, const FloatLinear &linear) {
+    const RecipeRule *rule = rules.findRule(linear.getName(), linear.getOp().getSiteKind(), ends.contains(linear.getOp()));
     return rule && rule->weight && rule->activation;
   }
 

@@ -57,11 +57,12 @@ public:
 
 private:
   LogicalResult collect(const Recipe &loaded, llvm::MapVector<Value, Group> &groups) {
+    SiteEnds ends(module);
     WalkResult result = module->walk([&](QuantizableOpInterface op) -> WalkResult {
       auto site = op->getAttrOfType<StringAttr>(kSiteAttr);
       std::string reason;
       SmallVector<QuantizableOperand> operands = op.getQuantizableOperands(reason);
-      const RecipeRule *rule = site ? loaded.findRule(site, op.getSiteKind()) : nullptr;
+      const RecipeRule *rule = site ? loaded.findRule(site, op.getSiteKind(), ends.contains(op)) : nullptr;
       if (!rule || !rule->activation || rule->activation->smooth == 0 || operands.size() != 2)
         return WalkResult::advance();
       bool activationFirst = operands[0].role == OperandRole::Activation;

@@ -27,6 +27,7 @@ static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string 
   options.recipe = recipe;
   options.stats = stats;
   pm.addPass(createAssignSchemesPass(options));
+  pm.addPass(createSplitTensorScalesPass());
   pm.addPass(createInsertQDQPass());
   if (loaded && failed(addAlgorithms(pm, *loaded, stats, Location(loc))))
     return failure();

@@ -40,7 +40,8 @@ uint64_t countBytes(const WeightSite &site) {
   uint64_t numScales = site.getNumScales();
   return divide(static_cast<uint64_t>(site.getNumInputs()) * site.getNumOutputs() * scheme.getFormat().getWidth()) +
          divide(numScales * scheme.getScaleType().getIntOrFloatBitWidth()) +
-         (scheme.getZero() ? divide(numScales * scheme.getZero().getWidth()) : 0);
+         (scheme.getZero() ? divide(numScales * scheme.getZero().getWidth()) : 0) +
+         (llvm::any_of(site.getOp()->getUsers(), [](Operation *user) { return user->hasAttr(kTensorScaleAttr); }) ? sizeof(float) : 0);
 }
 
 /// What `weight` is in a narrower float.
@@ -67,6 +68,7 @@ struct AnalyzeSensitivityPass final : PassWithModels<impl::AnalyzeSensitivityPas
     PassWithModels::getDependentDialects(registry);
     OpPassManager pm(ModuleOp::getOperationName());
     pm.addPass(createAssignSchemesPass());
+    pm.addPass(createSplitTensorScalesPass());
     pm.addPass(createInsertQDQPass());
     pm.getDependentDialects(registry);
   }
@@ -179,6 +181,7 @@ private:
     options.recipe = text;
     options.stats = stats;
     pm.addPass(createAssignSchemesPass(options));
+    pm.addPass(createSplitTensorScalesPass());
     pm.addPass(createInsertQDQPass());
     if (failed(addAlgorithms(pm, *recipe, stats, module.getLoc())) || failed(runPipeline(pm, inner)))
       return failure();

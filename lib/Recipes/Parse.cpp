@@ -134,10 +134,31 @@ LogicalResult readScheme(const Node &node, StringRef role, StringLiteral axis, S
                                         scheme.scale, scheme.zero, scheme.scaling) != SchemeAttr());
 }
 
+FailureOr<bool> readBool(const Node &node, StringRef key) {
+  if (node.kind != Node::Word || (node.text != "true" && node.text != "false"))
+    return emitError(node.loc) << "`" << key << "` is " << node.describe() << "; expected true or false";
+  return node.text == "true";
+}
+
 LogicalResult readWeight(const Node &node, RecipeRule &rule) {
-  if (failed(checkKeys(node, "`weight`", {"format", "per", "group", "scale", "zero", "scaling"})))
+  if (failed(checkKeys(node, "`weight`", {"format", "per", "group", "scale", "tensor_scale", "zero", "scaling"})))
     return failure();
-  return readScheme(node, "weight", "channel", rule.weight.emplace());
+  SchemeRecipe &scheme = rule.weight.emplace();
+  if (failed(readScheme(node, "weight", "channel", scheme)))
+    return failure();
+  const Node *tensorScale = node.find("tensor_scale");
+  if (!tensorScale)
+    return success();
+  FailureOr<bool> isWanted = readBool(*tensorScale, "tensor_scale");
+  if (failed(isWanted))
+    return failure();
+  scheme.hasTensorScale = *isWanted;
+  // The exponents of f32.
+  if (scheme.hasTensorScale && (!scheme.scale || APFloat::semanticsMaxExponent(cast<FloatType>(scheme.scale).getFloatSemantics()) >= 127))
+    return emitError(tensorScale->loc)
+           << "`tensor_scale` adds nothing to scales of the range of f32; remove it, or choose a `scale` such as "
+              "\"f8E4M3FN\"";
+  return success();
 }
 
 /// `"smooth": 0.8`: the strength of SmoothQuant.
@@ -220,15 +241,21 @@ FailureOr<std::string> readMatch(const Node &node) {
 }
 
 FailureOr<RecipeRule> readRule(const Node &node) {
-  if (failed(checkKeys(node, "a rule", {"match", "kind", "weight", "activation", "keep", "float"})))
+  if (failed(checkKeys(node, "a rule", {"match", "kind", "ends", "weight", "activation", "keep", "float"})))
     return failure();
   FailureOr<std::string> pattern = readMatch(node);
   if (failed(pattern))
     return failure();
-  RecipeRule rule{node.find("match") ? node.find("match")->loc : node.loc, *pattern, {}, {}, {}, {}, {}};
+  RecipeRule rule{node.find("match") ? node.find("match")->loc : node.loc, *pattern, {}, {}, {}, {}, {}, false};
 
   const Node *weight = node.find("weight"), *activation = node.find("activation"), *keep = node.find("keep");
   const Node *floatType = node.find("float");
+  if (const Node *ends = node.find("ends")) {
+    FailureOr<bool> onlyEnds = readBool(*ends, "ends");
+    if (failed(onlyEnds))
+      return failure();
+    rule.onlyEnds = *onlyEnds;
+  }
   if (const Node *kind = node.find("kind"); kind && failed(readKinds(*kind, rule)))
     return failure();
   if (keep && (weight || activation))
@@ -252,7 +279,8 @@ FailureOr<RecipeRule> readRule(const Node &node) {
   return rule;
 }
 
-/// `"gptq"`, or `{"use": "gptq", "match": "encoder.*", "damping": 0.01}`: keys besides `use`, `match` and `optional` are options of the algorithm.
+/// `"gptq"`, or `{"use": "gptq", "match": "encoder.*", "damping": 0.01}`: keys besides `use`, `match` and `optional` are options of the
+/// algorithm.
 FailureOr<AlgorithmRecipe> readAlgorithm(const Node &node) {
   AlgorithmRecipe algorithm{node.loc, {}, "*", {}, false};
   const Node *use = node.kind == Node::Mapping ? node.find("use") : &node;
@@ -268,9 +296,10 @@ FailureOr<AlgorithmRecipe> readAlgorithm(const Node &node) {
     if (key.text == "use" || key.text == "match")
       continue;
     if (key.text == "optional") {
-      if (value.kind != Node::Word || (value.text != "true" && value.text != "false"))
-        return emitError(value.loc) << "`optional` is " << value.describe() << "; expected true or false";
-      algorithm.isOptional = value.text == "true";
+      FailureOr<bool> isOptional = readBool(value, "optional");
+      if (failed(isOptional))
+        return failure();
+      algorithm.isOptional = *isOptional;
       continue;
     }
     // These come from the recipe's own place in a pipeline.

@@ -4,8 +4,23 @@
 
 namespace mlir::lowbit {
 
-const RecipeRule *Recipe::findRule(StringRef site, StringRef kind) const {
-  const RecipeRule *rule = llvm::find_if(rules, [&](const RecipeRule &rule) { return rule.matches(site, kind); });
+SiteEnds::SiteEnds(Operation *module) {
+  module->walk([&](QuantizableOpInterface op) {
+    std::string reason;
+    if (op.getQuantizableOperands(reason).empty())
+      return;
+    auto [place, isNew] = ends.try_emplace(op.getSiteKind(), op, op);
+    place->second.second = op;
+  });
+}
+
+bool SiteEnds::contains(QuantizableOpInterface op) const {
+  auto [first, last] = ends.lookup(op.getSiteKind());
+  return op == first || op == last;
+}
+
+const RecipeRule *Recipe::findRule(StringRef site, StringRef kind, bool isEnd) const {
+  const RecipeRule *rule = llvm::find_if(rules, [&](const RecipeRule &rule) { return rule.matches(site, kind, isEnd); });
   return rule != rules.end() ? rule : nullptr;
 }
 

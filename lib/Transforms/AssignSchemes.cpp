@@ -21,14 +21,17 @@ namespace {
 struct Site {
   QuantizableOpInterface op;
   StringRef name;
+  bool isEnd;
 };
 
 /// Every rule must name a site: a misspelt pattern would otherwise leave ops in float unnoticed.
 LogicalResult checkPatterns(const Recipe &recipe, ArrayRef<Site> sites) {
   for (const RecipeRule &rule : recipe.rules) {
-    if (rule.pattern == "*" || llvm::any_of(sites, [&](const Site &site) { return rule.matchesName(site.name); }))
+    if (rule.pattern == "*" ||
+        llvm::any_of(sites, [&](const Site &site) { return rule.matchesName(site.name) && (site.isEnd || !rule.onlyEnds); }))
       continue;
-    InFlightDiagnostic diagnostic = emitError(rule.loc) << "pattern \"" << rule.pattern << "\" matches no site";
+    InFlightDiagnostic diagnostic = emitError(rule.loc) << "pattern \"" << rule.pattern << "\" matches no site"
+                                                        << (rule.onlyEnds ? " that is the first or the last of its kind" : "");
     Diagnostic &note = diagnostic.attachNote() << (sites.empty() ? "the module has no site" : "sites are named");
     for (const Site &site : sites.take_front(8))
       note << " `" << site.name << "`";
@@ -73,6 +76,7 @@ private:
   }
 
   LogicalResult collectSites(SmallVectorImpl<Site> &sites) {
+    SiteEnds ends(getOperation());
     WalkResult result = getOperation()->walk([&](QuantizableOpInterface op) -> WalkResult {
       std::string reason;
       if (op.getQuantizableOperands(reason).empty() && reason.empty())
@@ -80,7 +84,7 @@ private:
       auto name = op->getAttrOfType<StringAttr>(kSiteAttr);
       if (!name)
         return op->emitOpError() << "can be quantized but has no `" << kSiteAttr << "`; run `lowbit-name-sites` first";
-      sites.push_back({op, name.getValue()});
+      sites.push_back({op, name.getValue(), ends.contains(op)});
       return WalkResult::advance();
     });
     return failure(result.wasInterrupted());
@@ -91,7 +95,7 @@ private:
     SmallVector<QuantizableOperand> operands = site.op.getQuantizableOperands(reason);
     if (operands.empty())
       return reportLeftInFloat(site.op, reason), success();
-    const RecipeRule *rule = recipe.findRule(site.name, site.op.getSiteKind());
+    const RecipeRule *rule = recipe.findRule(site.name, site.op.getSiteKind(), site.isEnd);
     if (!rule)
       return reportLeftInFloat(site.op, "no rule of recipe `" + recipe.name + "` matches it"), success();
     if (rule->keepReason) {
@@ -132,6 +136,8 @@ private:
     Builder builder(&getContext());
     NamedAttrList entries;
     entries.set("scheme", *scheme);
+    if (chosen.hasTensorScale)
+      entries.set(kTensorScaleAttr, builder.getUnitAttr());
     if (chosen.isStatic) {
       if (failed(checkObserver(chosen, site, operand)))
         return failure();

@@ -72,6 +72,9 @@ private:
     if (!scheme || failed(scheme.getScaleShape(type.getShape())))
       return op->emitOpError() << "`" << kSchemesAttr << "` gives `" << operand.name << "` of type " << type
                                << (scheme ? " a scheme whose blocks do not divide it" : " no `scheme`");
+    if (entry.contains(kTensorScaleAttr))
+      return op->emitOpError() << "`" << kSchemesAttr << "` wants a scale for the whole of `" << operand.name
+                               << "`; run `lowbit-split-tensor-scales` first";
     OpBuilder builder(op);
     Location loc = input.getLoc();
     auto scale = entry.getAs<FloatAttr>("scale");

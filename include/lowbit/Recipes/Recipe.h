@@ -8,6 +8,7 @@
 #define LOWBIT_RECIPES_RECIPE_H
 
 #include "lowbit/IR/Lowbit.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/GlobPattern.h"
 
 namespace mlir::lowbit {
@@ -22,6 +23,8 @@ struct SchemeRecipe {
   Type scale;
   IntegerType zero;
   Scaling scaling = Scaling::Divide;
+  /// Weights only: besides, one scale for the tensor, so that those of blocks need less range.
+  bool hasTensorScale = false;
   /// Activations only: ranges come from statistics, not from the values at hand.
   bool isStatic = false;
   /// Static activations only: strength of SmoothQuant, 0 for none.
@@ -43,11 +46,25 @@ struct RecipeRule {
   std::optional<std::string> keepReason;
   /// What operands of sites that stay float are rounded to; null leaves them as they are.
   FloatType floatType;
+  /// Of each kind only the first and the last site of the module.
+  bool onlyEnds = false;
 
   /// Compiled anew: a GlobPattern refers to the text it was made of, and rules are moved about.
   bool matchesName(StringRef site) const { return llvm::cantFail(compilePattern(pattern)).match(site); }
   static llvm::Expected<llvm::GlobPattern> compilePattern(StringRef text) { return llvm::GlobPattern::create(text, /*MaxSubPatterns=*/64); }
-  bool matches(StringRef site, StringRef kind) const { return matchesName(site) && (kinds.empty() || llvm::is_contained(kinds, kind)); }
+  bool matches(StringRef site, StringRef kind, bool isEnd) const {
+    return matchesName(site) && (kinds.empty() || llvm::is_contained(kinds, kind)) && (isEnd || !onlyEnds);
+  }
+};
+
+/// The first and the last site of each kind, in the order of the module.
+class SiteEnds {
+public:
+  explicit SiteEnds(Operation *module);
+  bool contains(QuantizableOpInterface op) const;
+
+private:
+  llvm::StringMap<std::pair<Operation *, Operation *>> ends;
 };
 
 /// An algorithm of post-training quantization that a recipe lists.
@@ -68,8 +85,8 @@ struct Recipe {
   SmallVector<AlgorithmRecipe, 0> algorithms;
   SmallVector<RecipeRule, 0> rules;
 
-  /// The first rule that matches, or null.
-  const RecipeRule *findRule(StringRef site, StringRef kind) const;
+  /// The first rule that matches, or null; `isEnd` as in `SiteEnds`.
+  const RecipeRule *findRule(StringRef site, StringRef kind, bool isEnd) const;
   bool needsStatistics() const;
 
   /// Parses `text`; `source` names it in diagnostics.

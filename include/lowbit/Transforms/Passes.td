@@ -233,6 +233,49 @@ def AssignSchemesPass : Pass<"lowbit-assign-schemes", "::mlir::ModuleOp"> {
   ];
 }
 
+def SplitTensorScalesPass : Pass<"lowbit-split-tensor-scales"> {
+  let summary = "Take a scale of the tensor out of weights, behind the op that reads them";
+  let description = [{
+    A weight whose scheme has `lowbit.tensor_scale` is divided by a scale of the whole tensor, and the result of its op multiplied by
+    it: NVFP4, whose blocks have scales of f8E4M3FN. The scale is the least power of two with which the scale of a block with the
+    tensor's whole range fits in the scheme's scale type. Powers of two make this exact: the result is, to the bit, what it would be if each
+    block's scale were the product of both (only numbers below 2^-126 may differ). Whatever follows, algorithms included, sees
+    scales of one level; the multiplication ends up in the epilogue of `lowbit.contract`. What the op accumulates on is added behind it.
+
+    ```mlir
+    func.func @before(%x: tensor<4x16xf32>, %z: tensor<4x2xf32>) -> tensor<4x2xf32> {
+      %w = arith.constant dense<2.0e-3> : tensor<16x2xf32>
+      %r = linalg.matmul {lowbit.schemes = {weight = {scheme = #lowbit.scheme<#lowbit.float<f4E2M1FN>, block = [16, 1], scale = f8E4M3FN>,
+                                                      lowbit.tensor_scale}}}
+        ins(%x, %w : tensor<4x16xf32>, tensor<16x2xf32>) outs(%z : tensor<4x2xf32>) -> tensor<4x2xf32>
+      return %r : tensor<4x2xf32>
+    }
+    // ==>
+    func.func @after(%x: tensor<4x16xf32>, %z: tensor<4x2xf32>) -> tensor<4x2xf32> {
+      %w = arith.constant dense<2097.152> : tensor<16x2xf32>
+      %zero = arith.constant 0.0 : f32
+      %e = tensor.empty() : tensor<4x2xf32>
+      %i = linalg.fill ins(%zero : f32) outs(%e : tensor<4x2xf32>) -> tensor<4x2xf32>
+      %p = linalg.matmul {lowbit.schemes = {weight = {scheme = #lowbit.scheme<#lowbit.float<f4E2M1FN>, block = [16, 1], scale = f8E4M3FN>}}}
+        ins(%x, %w : tensor<4x16xf32>, tensor<16x2xf32>) outs(%i : tensor<4x2xf32>) -> tensor<4x2xf32>
+      %s = arith.constant {lowbit.added} dense<9.53674316E-7> : tensor<f32>
+      %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> ()>, affine_map<(i, j) -> (i, j)>,
+                                            affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+          ins(%p, %s, %z : tensor<4x2xf32>, tensor<f32>, tensor<4x2xf32>) outs(%e : tensor<4x2xf32>)
+          attrs = {lowbit.tensor_scale = 9.53674316E-7 : f32} {
+      ^bb0(%product: f32, %scale: f32, %added: f32, %out: f32):
+        %scaled = arith.mulf %product, %scale : f32
+        %sum = arith.addf %scaled, %added : f32
+        linalg.yield %sum : f32
+      } -> tensor<4x2xf32>
+      return %r : tensor<4x2xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def InsertQDQPass : Pass<"lowbit-insert-qdq"> {
   let summary = "Put quantize and dequantize before the operands that have a scheme";
   let description = [{

@@ -1,7 +1,8 @@
 //===- Sites.h - what the rewriting passes say to one another -------------===//
 //
 // Between `lowbit-assign-schemes` and `lowbit-insert-qdq` an op carries `lowbit.schemes`: for each operand, by name, a dictionary with
-// `scheme`, and for static activations `scale` (f32) and, where the scheme has zero points, `zero`. An op that stays
+// `scheme`, for static activations `scale` (f32) and, where the scheme has zero points, `zero`, and for weights whose tensor has a
+// scale besides, `lowbit.tensor_scale`, until `lowbit-split-tensor-scales`. An op that stays
 // float carries `lowbit.float_reason`, which reports read, and until `lowbit-round-floats` the type that its operands are rounded to.
 //
 //===----------------------------------------------------------------------===//
@@ -26,6 +27,8 @@ constexpr StringLiteral kAddedAttr = "lowbit.added";
 constexpr StringLiteral kSQNRAttr = "lowbit.sqnr_db";
 /// On a linalg op whose arithmetic is defined to the bit by where it came from.
 constexpr StringLiteral kExactAttr = "lowbit.exact";
+/// In `lowbit.schemes`: scales of blocks stand beside one for the tensor. On the op that multiplies by the latter: the scale.
+constexpr StringLiteral kTensorScaleAttr = "lowbit.tensor_scale";
 constexpr StringLiteral kFloatReasonAttr = "lowbit.float_reason";
 constexpr StringLiteral kFloatTypeAttr = "lowbit.float_type";
 
