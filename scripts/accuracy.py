@@ -30,7 +30,7 @@ DATA = {"damping": 0.1, "centered": True}
 BEST: list[Any] = [{"use": "scale-search", "weighting": "inverse", **DATA}, {"use": "gptq", **DATA}, "bias-correction"]
 
 
-def grouped(number_format: str, group: int, scale: str = "f16", **more: str) -> dict[str, Any]:
+def grouped(number_format: str, group: int, scale: str = "f16", **more: Any) -> dict[str, Any]:
     """Weights with a scale for every `group` neighbours of an output channel."""
     return {"format": number_format, "per": "channel", "group": group, "scale": scale, **more}
 
@@ -46,7 +46,7 @@ SCHEMES: list[tuple[str, dict[str, Any], dict[str, Any] | None, list[Any]]] = [
     ("w4 g32", grouped("int<4>", 32), DYNAMIC, BEST),
     ("w4 g32, zero points", grouped("uint<4>", 32, zero="i8"), DYNAMIC, BEST),
     ("nf4 g64", grouped("codebook<nf4>", 64), None, BEST),
-    ("nvfp4", grouped("float<f4E2M1FN>", 16, "f8E4M3FN"), None, BEST),
+    ("nvfp4", grouped("float<f4E2M1FN>", 16, "f8E4M3FN", tensor_scale=True), None, BEST),
     ("mxfp4", grouped("float<f4E2M1FN>", 32, "f8E8M0FNU"), None, BEST),
     ("w3 g128", grouped("int<3>", 128), DYNAMIC, BEST),
     ("w2 g64, zero points", grouped("uint<2>", 64, zero="i8"), DYNAMIC, BEST),
@@ -69,6 +69,9 @@ RECIPES = {
     "w4a16": (True, True),
     "nvfp4": (True, True),
     "nf4": (True, True),
+    "mxfp8": (True, True),
+    "mxfp6": (True, True),
+    "mixed": (True, True),
     "mxfp4": (True, True),
     "w4a8": (True, True),
     "w2a8": (True, True),
