@@ -1,6 +1,7 @@
 //===- BiasCorrection.cpp - the mean error goes into the bias -------------===//
 
 #include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/PTQ/DampedMoments.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -46,19 +47,13 @@ struct BiasCorrectionPass final : AlgorithmPass<impl::BiasCorrectionPassBase<Bia
     FailureOr<SecondMoments> moments = readMoments(site);
     if (failed(weight) || failed(reals) || failed(moments))
       return failure();
-    int64_t columns = site.getNumOutputs();
-    std::vector<double> shift(columns);
-    for (int64_t k = 0; k < site.getNumInputs(); ++k) {
-      double mean = moments->getSums()[k] / moments->getNumRows();
-      for (int64_t n = 0; n < columns; ++n)
-        shift[n] += mean * ((*weight)[k * columns + n] - static_cast<double>((*reals)[k * columns + n]));
-    }
+    std::vector<float> shift = computeMeanShift(*moments, *weight, *reals);
     double before = 0;
     for (double each : shift)
       before += each * each;
     if (before == 0)
       return reportUnchanged(site, "its mean error is zero"), success();
-    if (failed(add(site.getOp(), *axis, std::vector<float>(shift.begin(), shift.end()))))
+    if (failed(add(site.getOp(), *axis, shift)))
       return failure();
     reportImprovement(site, "squared mean error", before, 0);
     return success();

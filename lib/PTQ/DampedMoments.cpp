@@ -53,4 +53,15 @@ double measureOutputError(MLIRContext *context, const SecondMoments &moments, Ar
   return sum / moments.getNumRows();
 }
 
+std::vector<float> computeMeanShift(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals) {
+  size_t inputs = moments.getNumChannels(), outputs = weight.size() / inputs;
+  std::vector<double> shift(outputs);
+  for (size_t k = 0; k < inputs; ++k) {
+    double mean = moments.getSums()[k] / moments.getNumRows();
+    for (size_t n = 0; n < outputs; ++n)
+      shift[n] += mean * (weight[k * outputs + n] - static_cast<double>(reals[k * outputs + n]));
+  }
+  return {shift.begin(), shift.end()};
+}
+
 } // namespace mlir::lowbit

@@ -335,4 +335,11 @@ void WeightSite::setCodes(ArrayRef<Code> codes, ArrayRef<HostScale> scales) {
   op->setAttr(kOriginalAttr, original);
 }
 
+arith::ConstantOp WeightSite::buildFloats(ArrayRef<float> matrix, StringRef suffix) {
+  auto type = cast<RankedTensorType>(dequantize.getResult().getType());
+  auto floatType = cast<FloatType>(type.getElementType());
+  std::vector<float> stored = scatter<float>(matrix);
+  return buildConstant(type, packBytes(stored, (floatType.getWidth() + 7) / 8, [&](float real) { return getBits(real, floatType); }), suffix);
+}
+
 } // namespace mlir::lowbit

@@ -9,6 +9,7 @@
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "lowbit/Precision/Passes.h"
 #include "lowbit/Precision/Sensitivity.h"
+#include "lowbit/Report/Energy.h"
 #include "lowbit/Report/Report.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Passes.h"
@@ -42,6 +43,17 @@ uint64_t countBytes(const WeightSite &site) {
          divide(numScales * scheme.getScaleType().getIntOrFloatBitWidth()) +
          (scheme.getZero() ? divide(numScales * scheme.getZero().getWidth()) : 0) +
          (llvm::any_of(site.getOp()->getUsers(), [](Operation *user) { return user->hasAttr(kTensorScaleAttr); }) ? sizeof(float) : 0);
+}
+
+/// Picojoules of a call: products, and constants that come from memory.
+double estimateEnergy(uint64_t macs, unsigned left, unsigned right, uint64_t bytes) {
+  return static_cast<double>(macs) * getPicojoules(left, right) + static_cast<double>(bytes) * getPicojoulesPerByte();
+}
+
+/// Costs of a site whose operands are floats of `width` bits.
+PrecisionCosts getFloatCosts(const SiteSensitivity &site, unsigned width) {
+  uint64_t bytes = site.getNumWeights() * width / 8;
+  return {bytes, std::nullopt, estimateEnergy(site.rows * site.getNumWeights(), width, width, bytes)};
 }
 
 /// What `weight` is in a narrower float.
@@ -206,7 +218,8 @@ private:
       moments->center();
     SiteSensitivity &entry = found.sites[known->second];
     unsigned width = site.getScheme().getFormat().getWidth();
-    PrecisionCosts costs{countBytes(site), std::nullopt, countMacs(site.getOp()) * getPicojoules(activationWidth, width)};
+    uint64_t bytes = countBytes(site);
+    PrecisionCosts costs{bytes, std::nullopt, estimateEnergy(countMacs(site.getOp()), activationWidth, width, bytes)};
     entry.candidates.push_back({scheme, measureLoss(&getContext(), *moments, *weight, *rounded), costs});
     if (floats.size() == found.sites.size())
       return success();
@@ -241,11 +254,7 @@ private:
         return emitError(getOperation().getLoc()) << "site `" << site.name << "` has no candidate of codes, by which its weight would be "
                                                   << "measured; add a scheme whose group divides its " << site.inputs << " inputs";
       double loss = !type ? 0 : type.isF16() ? losses->second.f16 : losses->second.bf16;
-      unsigned width = type ? type.getWidth() : 32;
-      site.candidates.push_back({scheme,
-                                 loss,
-                                 {site.getNumWeights() * width / 8, std::nullopt,
-                                  static_cast<double>(site.rows * site.getNumWeights()) * getPicojoules(width, width)}});
+      site.candidates.push_back({scheme, loss, getFloatCosts(site, type ? type.getWidth() : 32)});
     }
     return success();
   }
@@ -254,12 +263,14 @@ private:
   void finishCosts() {
     llvm::json::Object report = buildReport(getOperation(), nullptr);
     found.baseline.bytes = report.getObject("bytes")->getInteger("quantized").value_or(0);
-    found.baseline.energy = report.getNumber("energy_pj").value_or(0);
+    const llvm::json::Object &total = *report.getObject("energy_pj");
+    found.baseline.energy = total.getNumber("arithmetic").value_or(0) + total.getNumber("memory").value_or(0);
     uint64_t bytes = 0;
     double energy = 0;
     for (const SiteSensitivity &site : found.sites) {
-      bytes += site.getNumWeights() * 4;
-      energy += static_cast<double>(site.rows * site.getNumWeights()) * getPicojoules(32, 32);
+      PrecisionCosts costs = getFloatCosts(site, 32);
+      bytes += costs.bytes;
+      energy += costs.energy;
     }
     found.rest.bytes = found.baseline.bytes > bytes ? found.baseline.bytes - bytes : 0;
     found.rest.energy = std::max(0.0, found.baseline.energy - energy);

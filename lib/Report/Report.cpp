@@ -6,6 +6,7 @@
 
 #include "lowbit/Report/Report.h"
 #include "lowbit/Packings/HostPacking.h"
+#include "lowbit/Report/Energy.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,15 +18,6 @@
 
 namespace mlir::lowbit {
 
-double getPicojoules(unsigned left, unsigned right) {
-  unsigned widest = std::max(left, right);
-  if (widest > 16)
-    return 4.6;
-  if (widest > 8)
-    return 1.5;
-  return 0.2 * left * right / 64.0 + 0.03;
-}
-
 namespace {
 
 using llvm::json::Object;
@@ -34,6 +26,16 @@ using llvm::json::Object;
 struct Bytes {
   int64_t quantized = 0, floating = 0;
   Object toJSON() const { return Object{{"float", floating}, {"quantized", quantized}}; }
+};
+
+/// Picojoules.
+struct Energy {
+  double arithmetic = 0, memory = 0;
+  Object toJSON() const { return Object{{"arithmetic", arithmetic}, {"memory", memory}}; }
+  void operator+=(const Energy &other) {
+    arithmetic += other.arithmetic;
+    memory += other.memory;
+  }
 };
 
 /// Multiply-accumulates by the widths of both sides, in the order of the text.
@@ -114,7 +116,8 @@ public:
     return Object{{"version", 1},
                   {"bytes", countConstants().toJSON()},
                   {"macs", toJSON(totalMacs)},
-                  {"energy_pj", energy},
+                  {"energy_pj", energy.toJSON()},
+                  {"energy_table", getEnergyTable()},
                   {"sites", std::move(rows)}};
   }
 
@@ -161,7 +164,8 @@ private:
     return text;
   }
 
-  void addMacs(Object &row, unsigned left, unsigned right, ArrayRef<int64_t> loops) {
+  /// Products, and energy where they can be counted. `bytes` are of constants, which are read from memory.
+  void addMacs(Object &row, unsigned left, unsigned right, ArrayRef<int64_t> loops, int64_t bytes) {
     int64_t count = 1;
     for (int64_t size : loops)
       count = ShapedType::isDynamic(size) || count == ShapedType::kDynamic ? ShapedType::kDynamic : count * size;
@@ -169,11 +173,14 @@ private:
       return;
     std::string width = std::to_string(left) + "x" + std::to_string(right);
     totalMacs[width] += count;
-    energy += getPicojoules(left, right) * static_cast<double>(count);
     row["macs"] = Object{{width, count}};
+    Energy here{getPicojoules(left, right) * static_cast<double>(count), getPicojoulesPerByte() * static_cast<double>(bytes)};
+    energy += here;
+    row["energy_pj"] = here.toJSON();
   }
 
-  void addWeight(Object &row, ConstantFinder &finder, ArrayRef<Value> operands) {
+  /// Returns the bytes of the site's constants.
+  int64_t addWeight(Object &row, ConstantFinder &finder, ArrayRef<Value> operands) {
     Bytes bytes;
     SmallVector<Value> codes;
     for (Value operand : operands)
@@ -188,6 +195,7 @@ private:
         row["sqnr_db"] = sqnr.getValueAsDouble();
     }
     row["bytes"] = bytes.toJSON();
+    return bytes.quantized;
   }
 
   Object buildContract(ContractOp op) {
@@ -199,12 +207,11 @@ private:
     };
     unsigned left = getWidth("lhs", op.getLhsSchemeAttr(), op.getLhs()), right = getWidth("rhs", op.getRhsSchemeAttr(), op.getRhs());
     row["operands"] = std::move(operands);
-    addMacs(row, left, right, op.getLoopSizes());
     ConstantFinder finder;
     for (Value value : {op.getLhs(), op.getLhsScales(), op.getLhsZeros(), op.getRhs(), op.getRhsScales(), op.getRhsZeros()})
       if (value)
         finder.visit(value, op);
-    addWeight(row, finder, {op.getLhs(), op.getRhs()});
+    addMacs(row, left, right, op.getLoopSizes(), addWeight(row, finder, {op.getLhs(), op.getRhs()}));
     return row;
   }
 
@@ -227,7 +234,13 @@ private:
         Type element = getElementTypeOrSelf(linalgOp.getDpsInputs()[side].getType());
         return element.isIntOrFloat() ? element.getIntOrFloatBitWidth() : 32;
       };
-      addMacs(row, getWidth(0), getWidth(1), linalgOp.getStaticLoopRanges());
+      ConstantFinder finder;
+      for (Value input : linalgOp.getDpsInputs())
+        finder.visit(input, op);
+      int64_t bytes = 0;
+      for (arith::ConstantOp constant : finder.constants)
+        bytes += getBytes(constant, false).quantized;
+      addMacs(row, getWidth(0), getWidth(1), linalgOp.getStaticLoopRanges(), bytes);
     }
     return row;
   }
@@ -248,7 +261,7 @@ private:
   ModuleOp module;
   const Statistics *statistics;
   Macs totalMacs;
-  double energy = 0;
+  Energy energy;
 };
 
 } // namespace

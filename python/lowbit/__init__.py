@@ -18,10 +18,26 @@ from lowbit.errors import Error
 if TYPE_CHECKING:
     from lowbit.comparison import Comparison, compare
     from lowbit.function import BoundFunction, Function, Timing
+    from lowbit.layers import Layer, SideBySide, compare_layers
     from lowbit.module import Module, Port, Site, load
     from lowbit.statistics import Statistics
 
-__all__ = ["BoundFunction", "Comparison", "Error", "Function", "Module", "Port", "Site", "Statistics", "Timing", "compare", "load"]
+__all__ = [
+    "BoundFunction",
+    "Comparison",
+    "Error",
+    "Function",
+    "Layer",
+    "Module",
+    "Port",
+    "SideBySide",
+    "Site",
+    "Statistics",
+    "Timing",
+    "compare",
+    "compare_layers",
+    "load",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -30,6 +46,9 @@ _HOMES = {
     "BoundFunction": "function",
     "Function": "function",
     "Timing": "function",
+    "Layer": "layers",
+    "SideBySide": "layers",
+    "compare_layers": "layers",
     "Module": "module",
     "Port": "module",
     "Site": "module",

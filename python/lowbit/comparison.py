@@ -43,7 +43,7 @@ def compare(a: Module, b: Module, samples: Iterable[Mapping[str, Any]], *, targe
         expected, actual = first(**sample), second(**sample)
         for name, pairs in found.items():
             pairs.append((_reals(name, expected[name]), _reals(name, actual[name])))
-    return [_compare_output(name, pairs) for name, pairs in found.items()]
+    return [compare_output(name, pairs) for name, pairs in found.items()]
 
 
 def _reals(name: str, array: np.ndarray) -> np.ndarray:
@@ -53,7 +53,8 @@ def _reals(name: str, array: np.ndarray) -> np.ndarray:
     return reals
 
 
-def _compare_output(name: str, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Comparison:
+def compare_output(name: str, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Comparison:
+    """Of an output: flat arrays of reals for each sample, expected and actual."""
     if not pairs:
         raise Error("no samples to compare over")
     cosines, signal, noise, largest = [], 0.0, 0.0, 0.0

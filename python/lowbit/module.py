@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lowbit import _native
 from lowbit.distributed import Request, calibrate, in_order, record, split
@@ -18,6 +18,9 @@ from lowbit.errors import Error
 from lowbit.function import Function
 from lowbit.progress import progress as show_progress
 from lowbit.statistics import Statistics
+
+if TYPE_CHECKING:
+    from lowbit.layers import SideBySide
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,7 @@ class Module:
         sites: patterns of the sites to record; all by default. moments: those that keep second moments, besides those that the algorithms
         of `recipe` need. mask: an input whose zeros mark rows that do not count, such as padding.
         """
-        request = Request(
-            observer or "", axes, tuple(sites), tuple(moments), mask or "", _recipe_text(recipe), self._entry, threads
-        )
+        request = Request(observer or "", axes, tuple(sites), tuple(moments), mask or "", _recipe_text(recipe), self._entry, threads)
         shown = show_progress(batches, "calibrating", progress)
         # Shards are contiguous, of one size, and merged in order: the result depends neither on who is first nor on how many there are.
         if executor is None:
@@ -174,15 +175,24 @@ class Module:
         """Writes MLIR bytecode (or text), whole or not at all."""
         self._native.save(os.fspath(path), text)
 
-    def report(self, path: str | os.PathLike[str] | None = None, *, stats: Statistics | None = None) -> dict[str, Any]:
+    def report(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        stats: Statistics | None = None,
+        beside: SideBySide | None = None,
+        following: Callable[[str], str] | None = None,
+    ) -> dict[str, Any]:
         """What quantization did to each site, as a document, and written to `path`: one HTML file, or JSON where it ends so.
 
-        stats: of the calibration, for ranges of activations; those that quantize was given by default.
+        stats: of the calibration, for ranges of activations; those that quantize was given by default. beside: what `compare_layers` has found of
+        the float model and this one. following: gives the command to try next for the site that loses the most.
         """
-        from lowbit.report import write_report
+        from lowbit.report import complete, write_report
 
         stats = stats or self._stats
         document = json.loads(self._native.report(stats._native if stats else None))
+        complete(document, beside, following)
         if path is not None:
             write_report(document, path)
         return document

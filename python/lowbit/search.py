@@ -18,11 +18,14 @@ from typing import Any
 
 from lowbit.errors import Error
 from lowbit.files import whole_file
+from lowbit.layers import SideBySide, compare_layers
 from lowbit.module import Module
 from lowbit.precision.costs import CostTable, Peaks, add_latencies, bench_costs, measure_latency
-from lowbit.precision.measure import METRICS, Metric, Workplace, mean_loss, measure
+from lowbit.precision.measure import measure
+from lowbit.precision.metrics import METRICS, Metric, mean_loss
 from lowbit.precision.sensitivity import Sensitivity, analyze, escape, select
 from lowbit.precision.space import read_space
+from lowbit.precision.workplace import Workplace
 from lowbit.statistics import Statistics
 
 _STEPS = 8  # of the bisection for a floor: 1/256 of the range of bits
@@ -58,6 +61,10 @@ class Found:
     sensitivity: Sensitivity
     model: Module
     metric: str
+    goal: Goal
+    beside: SideBySide | None = None
+    times: dict[str, Any] = field(default_factory=dict)
+    unmet: str = ""  # why the goal is not met, with what would meet it; `chosen` is then the best there is
 
 
 class Search:
@@ -132,7 +139,7 @@ class Search:
         if measured:
             found = measure(self.place, found, metric=self.metric, executor=self.executor, progress=self.progress, target=self.target)
         if costs is not None or latency:
-            found = self._add_latencies(found, costs)
+            found = self.add_latencies(found, costs)
         return found
 
     def _set_rest(self, found: Sensitivity) -> None:
@@ -142,9 +149,8 @@ class Search:
         weights = sum(site["inputs"] * site["outputs"] * 4 for site in found.sites)
         found.document["rest"]["bytes"] = max(0, rest.nbytes - weights)
 
-    def _add_latencies(self, found: Sensitivity, costs: CostTable | Peaks | None) -> Sensitivity:
-        if isinstance(costs, Peaks):
-            return add_latencies(found, costs)
+    def get_costs(self, found: Sensitivity, costs: CostTable | None) -> CostTable:
+        """The table that is given or kept, or a new one, which is kept, where it is of another target or number of threads."""
         path = self.folder / "costs.json"
         if costs is None and path.exists():
             costs = CostTable.load(path)
@@ -152,6 +158,13 @@ class Search:
             shapes = [(site["rows"], site["inputs"], site["outputs"]) for site in found.sites]
             costs = bench_costs(shapes, list(found.schemes.values()), target=self.target, threads=self.threads, progress=self.progress)
             costs.save(path)
+        return costs
+
+    def add_latencies(self, found: Sensitivity, costs: CostTable | Peaks | None) -> Sensitivity:
+        """The same with what each candidate takes, by a table or by a machine's limits."""
+        if isinstance(costs, Peaks):
+            return add_latencies(found, costs)
+        costs = self.get_costs(found, costs)
         float_latency = self._remember("float", lambda: self._time(self.model))
         # Selections are mostly codes: the rest is what it is beside codes, not beside floats.
         common = [name for name in found.schemes if all(name in found.candidates(site) for site in found.sites)]
@@ -185,6 +198,10 @@ class Search:
     def quantize(self, point: Point) -> Module:
         """The model by a point's recipe."""
         return self.model.quantize(json.loads(point.recipe), Statistics.load(self.folder / "statistics.json"))
+
+    def compare(self, model: Module) -> SideBySide:
+        """Layers of the float model and of a quantized one, over the data that selections are judged by."""
+        return compare_layers(self.model, model, self.check, target=self.target, threads=self.threads)
 
     def judge(self, point: Point, *, latency: bool = False) -> Point:
         """Fills in what a selection loses, and its latency, by running it."""

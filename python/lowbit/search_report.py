@@ -1,138 +1,105 @@
-"""The report of a search: one HTML file with the Pareto front, the worst offenders, and a row for each site."""
+"""The report of a search as a document: what was chosen, what it costs by prediction and by measurement, who loses the most, what to try next.
+
+The same search gives the same document but for its key `times`, which holds everything that a clock has said.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lowbit.errors import Error
 from lowbit.files import whole_file
-from lowbit.report_html import _STYLE
 from lowbit.search import Found, Point, offenders
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 280, 70, 40
-_MORE = """
-svg.front text { font: 11px system-ui, sans-serif; fill: #5b6778; } svg.front circle { fill: #4472b0; } svg.front circle.chosen { fill: #c0392b; }
-svg.front polyline { fill: none; stroke: #4472b0; } td.bar { min-width: 8rem; } td.bar div { background: #4472b0; height: .7rem; }
-"""
+_WORST = 5
+
+
+def build(found: Found, command: str) -> dict[str, Any]:
+    """The document. command: what to try next."""
+    point, sensitivity = found.chosen, found.sensitivity
+    summary, baseline = point.summary, sensitivity.document["baseline"]
+    model = found.model.report()
+    return {
+        "kind": "lowbit search report",
+        "version": 1,
+        "goal": {"budgets": dict(found.goal.budgets), "keep": list(found.goal.keep), "together": list(found.goal.together)}
+        | {"mode": found.goal.mode, "most_loss": found.goal.most_loss, "unmet": found.unmet or None},
+        "metric": found.metric,
+        "measure": sensitivity.document["measure"],
+        "chosen": {
+            "loss": {
+                "predicted": summary["loss"],
+                "measured": point.loss,
+                "bound": summary["bound"] if summary["mode"] == "exact" else None,
+            },
+            "bits": summary["bits"],
+            "bytes": summary["bytes"],
+            "energy_pj": summary["energy"],
+        },
+        "float": {"bytes": baseline["bytes"], "energy_pj": baseline["energy"]},
+        "outputs": [output.as_json() for output in found.beside.outputs] if found.beside else [],
+        "front": [_mark(each, each is point) for each in sorted([*found.front, point], key=_place)],
+        "offenders": [
+            {"site": site, "scheme": scheme, "share": share, "sqnr_db": _sqnr(found, site)}
+            for site, scheme, share in offenders(sensitivity, point, _WORST)
+        ],
+        "next": command,
+        "energy_table": model["energy_table"],
+        "sites": _sites(found, {row["site"]: row for row in model["sites"]}),
+        "times": found.times,
+    }
+
+
+def _place(point: Point) -> tuple[float, float]:
+    return point.summary["bits"], math.inf if point.loss is None else point.loss
+
+
+def _mark(point: Point, chosen: bool) -> dict[str, Any]:
+    figures = {key: point.summary[key] for key in ("bits", "bytes", "energy")}
+    return {**figures, "predicted": point.summary["loss"], "measured": point.loss, "chosen": chosen}
+
+
+def _sqnr(found: Found, site: str) -> float | None:
+    layer = found.beside.layers.get(site) if found.beside else None
+    return layer.as_json()["sqnr_db"] if layer else None
+
+
+def _sites(found: Found, rows: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    sensitivity, chosen = found.sensitivity, found.chosen.summary["sites"]
+    shares = {name: share for name, _, share in offenders(sensitivity, found.chosen, len(sensitivity.sites))}
+    result = []
+    for site in sensitivity.sites:
+        name, candidates = site["name"], sensitivity.candidates(site)
+        candidate, row = candidates[chosen[name]], rows.get(name, {})
+        entry: dict[str, Any] = {"site": name, "kind": site["kind"], "scheme": chosen[name]}
+        entry |= {"bits": 8 * candidate["bytes"] / (site["inputs"] * site["outputs"]), "bytes": candidate["bytes"]}
+        entry |= {"energy_pj": candidate["energy"], "loss": candidate["loss"], "share": shares[name]}
+        entry["candidates"] = {scheme: {key: each[key] for key in ("loss", "bytes", "energy")} for scheme, each in candidates.items()}
+        entry |= {key: row[key] for key in ("sqnr_db", "weight_histogram") if key in row}
+        if found.beside and name in found.beside.layers:
+            entry["layer"] = found.beside.layers[name].as_json()
+        result.append(entry)
+    return result
 
 
 def write_search_report(found: Found, path: str | os.PathLike[str], command: str) -> None:
-    """Writes the page, whole or not at all. command: what to try next."""
+    """Writes .html or .json, whole or not at all."""
+    if not is_report(path):
+        raise Error("the report of a search is .html or .json", os.fspath(path))
+    document = build(found, command)
+    if Path(path).suffix.lower() == ".json":
+        text = json.dumps(document, indent=1) + "\n"
+    else:
+        from lowbit.search_page import render
+
+        text = render(document)
     with whole_file(path) as temporary:
-        temporary.write_text(render(found, command), encoding="utf-8")
-
-
-def render(found: Found, command: str) -> str:
-    """The page. Every text out of the model is escaped."""
-    worst = "".join(
-        f"<li><code>{escape(name)}</code> in {escape(scheme)}: {100 * share:.1f} % of all predicted losses</li>"
-        for name, scheme, share in offenders(found.sensitivity, found.chosen)
-    )
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Lowbit search</title><style>{_STYLE}{_MORE}</style></head><body>
-<h1>Mixed precision: what was chosen</h1>
-<small>Predicted losses: {escape(found.sensitivity.document["measure"])}. Energy is of arithmetic alone, by the figures of Horowitz
-(ISSCC 2014, 45 nm).</small>
-{_cards(found)}
-<h2>Size against loss</h2>
-{_front(found)}
-<h2>Worst offenders</h2><ol>{worst}</ol>
-<p>To try next: <code>{escape(command)}</code></p>
-{_table(found)}
-</body></html>
-"""
-
-
-def _cards(found: Found) -> str:
-    summary, point = found.chosen.summary, found.chosen
-    baseline = found.sensitivity.document["baseline"]
-    cards = [
-        (f"loss, {found.metric}, measured", f"{point.loss:.6f}" if point.loss is not None else "not measured"),
-        ("loss, predicted", f"{summary['loss']:.6f}"),
-    ]
-    if summary["mode"] == "exact":
-        cards.append(("no selection loses less than", f"{summary['bound']:.6f}"))
-    cards += [
-        ("bits a weight, scales included", f"{summary['bits']:.3f}"),
-        ("bytes of constants", f"{summary['bytes']:,}"),
-        ("bytes in float", f"{baseline['bytes']:,}"),
-        ("energy, of the float model's", f"{100 * summary['energy'] / baseline['energy']:.1f} %" if baseline["energy"] else "unknown"),
-    ]
-    if summary["latency"] is not None:
-        cards.append(("latency, predicted", f"{1e3 * summary['latency']:.3f} ms"))
-    if point.latency is not None:
-        cards.append(("latency, measured", f"{1e3 * point.latency:.3f} ms"))
-    body = "".join(f'<div class="card"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in cards)
-    return f'<div class="cards">{body}</div>'
-
-
-def _front(found: Found) -> str:
-    points = [point for point in [*found.front, found.chosen] if point.loss is not None]
-    points.sort(key=lambda point: (point.summary["bits"], point.loss))
-    if not points:
-        return '<p class="none">nothing was measured</p>'
-    bits = [point.summary["bits"] for point in points]
-    losses = [math.log10(max(point.loss or 0.0, 1e-9)) for point in points]
-    low, high = math.floor(min(losses)), max(math.floor(min(losses)) + 1, math.ceil(max(losses)))
-    first, last = min(bits), max(max(bits), min(bits) + 1e-9)
-
-    def place(bit: float, loss: float) -> tuple[float, float]:
-        return (
-            _LEFT + (bit - first) / (last - first) * (_WIDTH - _LEFT - 20),
-            20 + (high - loss) / (high - low) * (_HEIGHT - _BOTTOM - 20),
-        )
-
-    parts = []
-    for power in range(low, high + 1):
-        _, y = place(first, power)
-        parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - 20}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">1e{power}</text>')
-    places = [place(bit, loss) for bit, loss in zip(bits, losses, strict=True)]
-    lowest, line = math.inf, []
-    for (x, y), loss in zip(places, losses, strict=True):
-        if loss < lowest:
-            lowest = loss
-            line.append(f"{x:.1f},{y:.1f}")
-    parts.append(f'<polyline points="{" ".join(line)}"/>')
-    for point, (x, y) in zip(points, places, strict=True):
-        chosen = point is found.chosen
-        title = f"{point.summary['bits']:.3f} bits, loss {point.loss:.6f}"
-        parts.append(
-            f'<circle class="{"chosen" if chosen else "other"}" cx="{x:.1f}" cy="{y:.1f}" r="{6 if chosen else 4}"><title>{title}</title></circle>'
-        )
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{point.summary["bits"]:.2f}</text>')
-    parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 4}" text-anchor="middle">bits a weight; up: loss ({escape(found.metric)})</text>')
-    return f'<svg class="front" width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="Pareto front">{"".join(parts)}</svg>'
-
-
-def _table(found: Found) -> str:
-    rows = {row["site"]: row for row in found.model.report()["sites"]}
-    shares = {name: share for name, _, share in offenders(found.sensitivity, found.chosen, len(found.sensitivity.sites))}
-    most = max(shares.values(), default=1.0) or 1.0
-    body = []
-    for site in found.sensitivity.sites:
-        name = site["name"]
-        candidates = found.sensitivity.candidates(site)
-        scheme = found.chosen.summary["sites"][name]
-        chosen = candidates[scheme]
-        latency = f"{1e6 * chosen['latency']:.1f} us" if chosen["latency"] is not None else ""
-        sqnr = rows.get(name, {}).get("sqnr_db")
-        others = ", ".join(f"{each}: {candidate['loss']:.2g}" for each, candidate in candidates.items())
-        body.append(
-            f"<tr><td>{escape(name)}</td><td>{escape(scheme)}</td>"
-            f'<td class="number">{8 * chosen["bytes"] / (site["inputs"] * site["outputs"]):.2f}</td><td class="number">{chosen["bytes"]:,}</td>'
-            f'<td class="number">{f"{sqnr:.1f} dB" if sqnr is not None else ""}</td><td class="number">{latency}</td>'
-            f'<td class="bar"><div style="width:{100 * shares[name] / most:.0f}%"></div><small>{100 * shares[name]:.1f} %</small></td>'
-            f"<td><small>{escape(others)}</small></td></tr>"
-        )
-    heads: Sequence[str] = ("site", "scheme", "bits", "bytes", "SQNR of weight", "latency", "part of the loss", "loss by scheme")
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        temporary.write_text(text, encoding="utf-8")
 
 
 def describe(point: Point, metric: str) -> str:
@@ -147,6 +114,6 @@ def describe(point: Point, metric: str) -> str:
     return ", ".join(parts)
 
 
-def suffix_is_page(path: str) -> bool:
+def is_report(path: str | os.PathLike[str]) -> bool:
     """Whether a report can be written there."""
-    return Path(path).suffix.lower() in (".html", ".htm")
+    return Path(path).suffix.lower() in (".html", ".htm", ".json")

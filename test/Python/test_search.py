@@ -100,33 +100,67 @@ def command(files: dict[str, Path], output: Path, *more: str) -> int:
     return main(["search", str(files["model"]), "--calib", str(files["calib"]), "--space", str(files["space"]), "-o", str(output), *more])
 
 
+def report_without_times(path: Path) -> str:
+    """A report less what clocks have said, which is in one place."""
+    text = path.read_text()
+    if path.suffix == ".json":
+        return json.dumps({key: value for key, value in json.loads(text).items() if key != "times"})
+    head, rest = text.split('<section id="times">')
+    return head + rest.split("</section>")[1]
+
+
 def test_same_search_same_bytes(files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = []
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        goal = [
-            "--budget",
-            "bits=4.5",
-            "--keep",
-            "fc2=w8",
-            "--report",
-            str(folder / "r.html"),
-            "--points",
-            "3",
-            "--eval",
-            str(files["eval"]),
-        ]
-        assert command(files, folder / "recipe.json", *goal) == 0
-        texts.append([(folder / path).read_bytes() for path in ("recipe.json", "r.html")])
+        goal = ["--budget", "bits=4.5", "--keep", "fc2=w8", "--points", "3", "--eval", str(files["eval"]), "--save", str(folder / "q.mlir")]
+        reports = [word for end in ("html", "json") for word in ("--report", str(folder / f"r.{end}"))]
+        assert command(files, folder / "recipe.json", *goal, *reports) == 0
+        texts.append([report_without_times(folder / f"r.{end}") for end in ("html", "json")])
+        texts[-1].append((folder / "recipe.json").read_text())
     assert texts[0] == texts[1]
-    assert b"<polyline" in texts[0][1] and b"--keep" in texts[0][1]
-    recipe = json.loads(texts[0][0])
+    assert "<polyline" in texts[0][0] and "--keep" in texts[0][0]
+    recipe = json.loads(texts[0][2])
     assert recipe["rules"][2]["match"] == "fc2" and recipe["rules"][2]["weight"]["format"] == "int<8>"
     assert "bits a weight" in capsys.readouterr().err
     # The recipe is one like any other, and takes the bytes that were said.
     quantized = lowbit.load(files["model"]).quantize(tmp_path / "one" / "recipe.json")
     assert quantized.nbytes <= 4.5 / 8 * sum(a * b for a, b in itertools.pairwise(SIZES)) + 64
+    assert quantized.nbytes == lowbit.load(tmp_path / "one" / "q.mlir").nbytes
+
+
+def test_report_of_a_search(files: dict[str, Path], tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    assert command(files, tmp_path / "recipe.json", "--budget", "energy=0.3x", "--report", str(report), "--points", "3") == 0
+    document = json.loads(report.read_text())
+    chosen, floating = document["chosen"], document["float"]
+    assert 0 < chosen["energy_pj"] <= 0.3 * floating["energy_pj"]
+    # One sum, from the table that the report holds: 32-bit products and sums, and every weight from memory.
+    picojoules = {entry["operation"]: entry["picojoules"] for entry in document["energy_table"]["entries"]}
+    weights = sum(a * b for a, b in itertools.pairwise(SIZES))
+    arithmetic = ROWS * weights * (picojoules["multiply, 32-bit float"] + picojoules["add, 32-bit float"])
+    assert floating["energy_pj"] == pytest.approx(arithmetic + 4 * weights * picojoules["read, DRAM"] / 8)
+    assert sum(site["energy_pj"] for site in document["sites"]) == pytest.approx(chosen["energy_pj"])
+    assert sum(site["share"] for site in document["sites"]) == pytest.approx(1)
+    for site in document["sites"]:
+        layer = site["layer"]
+        assert layer["sqnr_db"] > 0 and 0.5 < layer["cosine"] <= 1 and layer["kl"] >= 0
+        assert sum(layer["error_histogram"]["counts"]) == layer["values"] == sum(layer["histogram"]["counts"])
+        assert document["times"]["sites"][site["site"]]["chosen"] > 0
+    assert document["times"]["model"]["measured"] > 0 and document["times"]["model"]["predicted"] > 0
+    assert [mark["chosen"] for mark in document["front"]].count(True) == 1
+    assert document["offenders"][0]["share"] == max(site["share"] for site in document["sites"])
+    assert document["next"].startswith("lowbit search m.mlir") and document["goal"]["unmet"] is None
+
+
+def test_report_of_a_goal_that_is_not_met(files: dict[str, Path], tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    goal = ["--budget", "bits=3.2", "--floor", "cosine=0.999", "--report", str(report), "--no-times", "--points", "2"]
+    assert command(files, tmp_path / "recipe.json", *goal) == 1
+    document = json.loads(report.read_text())
+    assert "would meet it" in document["goal"]["unmet"] and document["times"] == {}
+    assert document["chosen"]["bits"] <= 3.2 and not (tmp_path / "recipe.json").exists()
 
 
 def test_bytes_are_those_of_the_model(search: Search, sensitivity: Sensitivity) -> None:
@@ -157,8 +191,8 @@ def test_resumes_after_what_was_measured(search: Search, sensitivity: Sensitivit
     lines = whole.splitlines(keepends=True)
     path.write_text("".join(lines[:-1]) + lines[-1][:20])  # cut short while the last site was written
     calls = []
-    real = measuring.measure_recipe
-    monkeypatch.setattr(measuring, "measure_recipe", lambda *each: calls.append(each) or real(*each))
+    real = measuring.measure_site
+    monkeypatch.setattr(measuring, "measure_site", lambda *each: calls.append(each) or real(*each))
     assert search.sensitivity().text == sensitivity.text
     assert len(calls) == 1 and path.read_text() == whole
 
@@ -288,7 +322,7 @@ def test_latency_from_peaks_and_from_a_table(files: dict[str, Path], sensitivity
         (["--floor", "mse=0.1", "--metric", "kl"], "--floor is of mse and --metric is kl; give one of them"),
         (["--budget", "bits=5", "--keep", "fc9=w8"], 'constraint "fc9=w8" matches no site'),
         (["--budget", "bits=5", "--keep", "fc0=w8", "--keep", "fc[01]=f16"], 'two contradicting constraints, "fc0=w8" and "fc[01]=f16"'),
-        (["--budget", "bits=5", "--report", "r.json"], "the report of a search is .html"),
+        (["--budget", "bits=5", "--report", "r.txt"], "the report of a search is .html or .json"),
         (["--budget", "bits=5", "--costs", "none.json"], "none.json: No such file"),
         (["--budget", "bits=5", "--eval", "none.npz"], "none.npz"),
     ],

@@ -22,6 +22,9 @@ PagedVector<double> dampMoments(const SecondMoments &moments, ArrayRef<int64_t> 
 /// The output error of a row: `tr(E^T H E) / rows` with `E = weight - reals`, `[K, N]`.
 double measureOutputError(MLIRContext *context, const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals);
 
+/// By how much `reals` lower the mean of each output `[N]`, which a bias makes up for: `sum_k mean(x[k]) (weight[k, n] - reals[k, n])`.
+std::vector<float> computeMeanShift(const SecondMoments &moments, ArrayRef<float> weight, ArrayRef<float> reals);
+
 } // namespace mlir::lowbit
 
 #endif // LOWBIT_PTQ_DAMPEDMOMENTS_H

@@ -70,6 +70,10 @@ public:
   void setScales(ArrayRef<HostScale> scales);
   /// Fixes codes and scales; the floats stay readable for algorithms that follow.
   void setCodes(ArrayRef<Code> codes, ArrayRef<HostScale> scales);
+  /// A constant of the floats `matrix` `[K, N]`, laid out as the op reads its weight, right before the op.
+  arith::ConstantOp buildFloats(ArrayRef<float> matrix, StringRef suffix);
+  /// Makes the op read `value` instead of what codes stand for; the site is then none of those that `collect` finds.
+  void replaceWeight(Value value) { op->replaceUsesOfWith(dequantize.getResult(), value); }
 
 private:
   WeightSite(Operation *op, DequantizeOp dequantize, const QuantizableOperand &weight, OpOperand *activation, std::string observedName);

@@ -68,4 +68,43 @@ def SelectPrecisionPass : Pass<"lowbit-select-precision", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::lowbit::LowbitDialect"];
 }
 
+def SwitchSitesPass : Pass<"lowbit-switch-sites", "::mlir::ModuleOp"> {
+  let summary = "Let the caller say, site by site, whether a weight is what its codes stand for or the float one";
+  let description = [{
+    Runs where algorithms run, between `lowbit-insert-qdq` and `lowbit-fold-weights`. Every site with a weight gets an input of its function,
+    `switch:NAME`: where it is 0, the site computes with its float weight and activation, else with what codes stand for, in float arithmetic. With
+    `correct` the result of a site that is on gets the shift that `bias-correction` would put into the bias. One compiled module then measures every
+    site alone; the sum of products differs from that of codes by rounding.
+
+    ```mlir
+    func.func @before(%x: tensor<4x2xf32>, %init: tensor<4x1xf32>) -> tensor<4x1xf32> {
+      %w = arith.constant dense<[[0.4], [1.0]]> : tensor<2x1xf32>
+      %s = lowbit.compute_scales %w <#lowbit.int<2>, block = [0, 1]> : (tensor<2x1xf32>) -> tensor<1x1xf32>
+      %c = lowbit.quantize %w, %s <#lowbit.int<2>, block = [0, 1]> : (tensor<2x1xf32>, tensor<1x1xf32>) -> tensor<2x1xi2>
+      %d = lowbit.dequantize %c, %s <#lowbit.int<2>, block = [0, 1]> : (tensor<2x1xi2>, tensor<1x1xf32>) -> tensor<2x1xf32>
+      %r = linalg.matmul {lowbit.site = "fc"} ins(%x, %d : tensor<4x2xf32>, tensor<2x1xf32>) outs(%init : tensor<4x1xf32>) -> tensor<4x1xf32>
+      return %r : tensor<4x1xf32>
+    }
+    // ==>
+    func.func @after(%x: tensor<4x2xf32>, %init: tensor<4x1xf32>, %switch: tensor<1xi32> {lowbit.name = "switch:fc"}) -> tensor<4x1xf32> {
+      %i = arith.constant 0 : index
+      %zero = arith.constant 0 : i32
+      %on = tensor.extract %switch[%i] : tensor<1xi32>
+      %flag = arith.cmpi ne, %on, %zero : i32
+      %codes = arith.constant dense<[[0.0], [1.0]]> : tensor<2x1xf32>
+      %floats = arith.constant dense<[[0.4], [1.0]]> : tensor<2x1xf32>
+      %w = arith.select %flag, %codes, %floats : tensor<2x1xf32>
+      %r = linalg.matmul {lowbit.site = "fc"} ins(%x, %w : tensor<4x2xf32>, tensor<2x1xf32>) outs(%init : tensor<4x1xf32>) -> tensor<4x1xf32>
+      return %r : tensor<4x1xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"sites", "sites", "std::string", /*default=*/"\"*\"", "Pattern of the sites that can be switched">,
+    Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, with second moments, for `correct`">,
+    Option<"correct", "correct", "bool", /*default=*/"false", "Make up for the mean error of a site that is on">,
+  ];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect", "::mlir::lowbit::LowbitDialect"];
+}
+
 #endif

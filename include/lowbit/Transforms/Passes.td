@@ -177,6 +177,30 @@ def LowerObservePass : Pass<"lowbit-lower-observe", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def ExposeSitesPass : Pass<"lowbit-expose-sites", "::mlir::ModuleOp"> {
+  let summary = "Return what sites compute, to compare a quantized model with its float one";
+  let description = [{
+    Every named contraction of a public function becomes one more result of it, `site:NAME`. What codes compute is returned as it is before the
+    epilogue that was fused into it, which is what the float op of that name computes: a second contraction without it is added. Nothing else
+    changes. For reports; a module with it is slower.
+
+    ```mlir
+    func.func @before(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %r = linalg.matmul {lowbit.site = "fc"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      %e = math.exp %r : tensor<4x6xf32>
+      return %e : tensor<4x6xf32>
+    }
+    // ==>
+    func.func @after(%x: tensor<4x8xf32>, %w: tensor<8x6xf32>, %z: tensor<4x6xf32>) -> (tensor<4x6xf32>, tensor<4x6xf32> {lowbit.name = "site:fc"}) {
+      %r = linalg.matmul {lowbit.site = "fc"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      %e = math.exp %r : tensor<4x6xf32>
+      return %e, %r : tensor<4x6xf32>, tensor<4x6xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["tensor::TensorDialect", "::mlir::lowbit::LowbitDialect"];
+}
+
 def NormalizeLinearsPass : Pass<"lowbit-normalize-linears"> {
   let summary = "Bring linear layers to matmul with a constant weight";
   let description = [{

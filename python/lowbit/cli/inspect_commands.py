@@ -6,8 +6,10 @@ import argparse
 import difflib
 import json
 
-from lowbit.cli.options import check_output, load_model
+from lowbit.arrays import read_arrays, split_samples
+from lowbit.cli.options import add_dims, check_output, load_model, parse_dims
 from lowbit.errors import Error
+from lowbit.layers import compare_layers
 from lowbit.statistics import Statistics
 
 
@@ -16,7 +18,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     report = commands.add_parser("report", help="what quantization did to each site")
     report.add_argument("model", metavar="MODEL")
     report.add_argument("--stats", metavar="s.json", help="statistics of its calibration, for ranges of activations")
+    report.add_argument("--float", metavar="m.onnx", help="the float model, to compare layers with; needs --inputs")
+    report.add_argument("--inputs", metavar="data.npz", help="data to compare layers over")
     report.add_argument("-o", "--output", metavar="r.html", help=".html or .json; without it, JSON on stdout")
+    add_dims(report)
     report.set_defaults(run=_report)
 
     explain = commands.add_parser("explain", help="what became of one site, and why")
@@ -28,8 +33,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _report(options: argparse.Namespace) -> None:
     if options.output:
         check_output(options.output)
+    if bool(options.float) != bool(options.inputs):
+        raise Error("--float and --inputs go together: layers are compared over data, with those of the float model")
     stats = Statistics.load(options.stats) if options.stats else None
-    document = load_model(options.model).report(options.output, stats=stats)
+    model, beside = load_model(options.model), None
+    if options.float:
+        reference = load_model(options.float, parse_dims(options.dim))
+        beside = compare_layers(reference, model, split_samples(read_arrays(options.inputs), reference.inputs)[0])
+    document = model.report(options.output, stats=stats, beside=beside)
     if not options.output:
         print(json.dumps(document, indent=1))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 
 from lowbit.arrays import read_arrays, split_samples
 from lowbit.cli.options import add_dims, check_output, load_model, parse_dims
 from lowbit.errors import Error
+from lowbit.layers import compare_layers
+from lowbit.precision.sensitivity import escape
 from lowbit.statistics import Statistics
 
 
@@ -52,19 +55,27 @@ def _quantize(options: argparse.Namespace) -> None:
     if options.mask and not options.calib:
         raise Error("--mask needs --calib")
     model = load_model(options.model, parse_dims(options.dim))
-    stats = None
+    stats, samples = None, []
     if options.stats:
         stats = Statistics.load(options.stats)
     elif options.calib:
-        samples, _ = split_samples(read_arrays(options.calib), model.inputs)
+        samples = list(split_samples(read_arrays(options.calib), model.inputs)[0])
         stats = model.calibrate(samples, options.observer, recipe=options.recipe, mask=options.mask)
     quantized = model.quantize(options.recipe, stats)
+    # Before anything is written: data that a layer does not bear are an error.
+    beside = compare_layers(model, quantized, samples) if samples and options.report else None
     quantized.save(options.output, text=options.text)
     if options.save_stats and stats:
         stats.save(options.save_stats)
     if options.report:
-        quantized.report(options.report)
+        quantized.report(options.report, beside=beside, following=lambda worst: _search_command(options, quantized.nbytes, worst))
     left = [site for site in quantized.sites if site.reason]
     print(f"{options.output}: {quantized.nbytes:,} bytes of constants (float: {model.nbytes:,})", file=sys.stderr)
     if left:
         print(f"{len(left)} sites stay float; `lowbit explain {options.output} SITE` says why", file=sys.stderr)
+
+
+def _search_command(options: argparse.Namespace, nbytes: int, worst: str) -> str:
+    """A search at the same size that spares the worst site."""
+    words = ["lowbit", "search", options.model, "--calib", options.calib or "data.npz", "--budget", f"bytes={nbytes}"]
+    return shlex.join([*words, "--keep", f"{escape(worst)}=f16", "-o", "recipe.json", "--report", "search.html"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from lowbit.cli.options import add_dims, add_machine, check_output, load_model, 
 from lowbit.errors import Error
 from lowbit.files import whole_file
 from lowbit.precision.costs import CostTable, Peaks, bench_costs
-from lowbit.precision.measure import METRICS
-from lowbit.precision.sensitivity import Sensitivity, analyze
+from lowbit.precision.metrics import METRICS
+from lowbit.precision.sensitivity import Sensitivity, analyze, escape
 from lowbit.precision.space import read_space
 from lowbit.search import Found, Goal, Search, offenders
-from lowbit.search_report import describe, suffix_is_page, write_search_report
+from lowbit.search_report import describe, is_report, write_search_report
+from lowbit.search_times import collect_times
 
 _BUDGETS = ("bits", "bytes", "latency", "energy")
 
@@ -45,7 +47,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     search.add_argument("--state", metavar="FOLDER", help="where work in progress is kept; recipe.json.search by default")
     search.add_argument("-o", "--output", required=True, metavar="recipe.json")
     search.add_argument("--save", metavar="q.mlir", help="write the quantized model too")
-    search.add_argument("--report", metavar="r.html", help="write a report")
+    search.add_argument("--report", action="append", default=[], metavar="r.html", help="write a report, .html or .json")
+    search.add_argument(
+        "--times", action=argparse.BooleanOptionalAction, default=True, help="measure times for the report; all else in it is reproducible"
+    )
     add_machine(search)
     add_dims(search)
     search.set_defaults(run=_search)
@@ -89,11 +94,12 @@ def parse_floor(text: str | None) -> tuple[str | None, float | None]:
 
 
 def _search(options: argparse.Namespace) -> None:
-    for path in (options.output, options.save, options.report):
+    for path in (options.output, options.save, *options.report):
         if path:
             check_output(path)
-    if options.report and not suffix_is_page(options.report):
-        raise Error(f"{options.report}: the report of a search is .html")
+    for path in options.report:
+        if not is_report(path):
+            raise Error(f"{path}: the report of a search is .html or .json")
     floor_metric, most_loss = parse_floor(options.floor)
     if floor_metric and options.metric and floor_metric != options.metric:
         raise Error(f"--floor is of {floor_metric} and --metric is {options.metric}; give one of them")
@@ -119,21 +125,26 @@ def _search(options: argparse.Namespace) -> None:
     wants_latency = "latency" in budgets
     sensitivity = search.sensitivity(measured=not options.analytic, costs=costs, latency=wants_latency)
     point, met = search.find_smallest(sensitivity, goal)
-    if not met:
-        raise Error(_explain_unmet(search, sensitivity, goal, point.loss or 0.0, point.summary["bits"], offenders(sensitivity, point)))
-    if options.refine > 0 and most_loss is None:
+    unmet = (
+        "" if met else _explain_unmet(search, sensitivity, goal, point.loss or 0.0, point.summary["bits"], offenders(sensitivity, point))
+    )
+    if met and options.refine > 0 and most_loss is None:
         point = search.refine(sensitivity, goal, point, options.refine)
     search.judge(point, latency=wants_latency and options.peaks is None)
     quantized = search.quantize(point)
+    if options.report:
+        front = search.front(sensitivity, goal, max(0, options.points))
+        times = collect_times(search, sensitivity, point, costs) if options.times else {}
+        found = Found(point, front, sensitivity, quantized, str(search.metric), goal, search.compare(quantized), times, unmet)
+        for path in options.report:
+            write_search_report(found, path, _next_command(options, sensitivity, found))
+    if unmet:
+        raise Error(unmet)
     with whole_file(options.output) as temporary:
         temporary.write_text(point.recipe, encoding="utf-8")
     if options.save:
         quantized.save(options.save)
     print(f"{options.output}: {describe(point, str(search.metric))}", file=sys.stderr)
-    if options.report:
-        front = search.front(sensitivity, goal, max(0, options.points))
-        found = Found(point, front, sensitivity, quantized, str(search.metric))
-        write_search_report(found, options.report, _next_command(options, sensitivity, found))
 
 
 def _next_command(options: argparse.Namespace, sensitivity: Sensitivity, found: Found) -> str:
@@ -141,8 +152,10 @@ def _next_command(options: argparse.Namespace, sensitivity: Sensitivity, found: 
     worst = offenders(sensitivity, found.chosen, 1)[0][0]
     site = next(each for each in sensitivity.sites if each["name"] == worst)
     best = min(site["candidates"], key=lambda each: each["loss"])["scheme"]
-    budget = " ".join(f"--budget {text}" for text in options.budget) or f"--floor {options.floor}"
-    return f"lowbit search {Path(options.model).name} --calib {Path(options.calib).name} {budget} --keep '{worst}={best}' -o {Path(options.output).name}"
+    words = ["lowbit", "search", Path(options.model).name, "--calib", Path(options.calib).name]
+    words += [word for text in options.budget for word in ("--budget", text)] + (["--floor", options.floor] if options.floor else [])
+    words += [word for text in options.keep for word in ("--keep", text)] + ["--keep", f"{escape(worst)}={best}"]
+    return shlex.join([*words, "-o", Path(options.output).name])
 
 
 def _explain_unmet(

@@ -1,7 +1,8 @@
 """Measured sensitivity: what a model's outputs lose when one site alone is quantized.
 
 A site is a task of its own: any `concurrent.futures.Executor` runs them, in other processes or on other machines that see the folder of
-state. Results are appended to a file one by one, so that a run that was cut short goes on where it ended.
+state. One compiled module measures all sites where it can (`switched`); else each task compiles its own. Results are appended to a file one by
+one, so that a run that was cut short goes on where it ended.
 """
 
 from __future__ import annotations
@@ -10,79 +11,30 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lowbit.arrays import read_arrays, split_samples, write_arrays
 from lowbit.errors import Error
 from lowbit.files import whole_file
-from lowbit.module import Module, load
+from lowbit.module import Module
+from lowbit.precision.metrics import METRICS, Metric, mean_loss
 from lowbit.precision.sensitivity import Sensitivity
+from lowbit.precision.switched import can_switch, measure_site, plan_rounds
+from lowbit.precision.workplace import Workplace
 from lowbit.progress import progress as show_progress
 from lowbit.statistics import Statistics
-
-Metric = Callable[[np.ndarray, np.ndarray], float]
-
-
-def cosine_loss(expected: np.ndarray, actual: np.ndarray) -> float:
-    """One less the cosine."""
-    norms = float(np.linalg.norm(expected) * np.linalg.norm(actual))
-    return 1 - float(expected @ actual) / norms if norms > 0 else float(not np.array_equal(expected, actual))
-
-
-def squared_loss(expected: np.ndarray, actual: np.ndarray) -> float:
-    """The error's energy as a part of the output's."""
-    signal, difference = float(expected @ expected), actual - expected
-    return float(difference @ difference) / signal if signal > 0 else float(difference @ difference > 0)
-
-
-def divergence_loss(expected: np.ndarray, actual: np.ndarray) -> float:
-    """Kullback-Leibler divergence of the distributions that outputs, as logits, stand for."""
-    logs = [values - values.max() - np.log(np.exp(values - values.max()).sum()) for values in (expected, actual)]
-    return max(0.0, float(np.exp(logs[0]) @ (logs[0] - logs[1])))
-
-
-METRICS: dict[str, Metric] = {"cosine": cosine_loss, "mse": squared_loss, "kl": divergence_loss}
-
-
-class Workplace:
-    """A folder with all that a task needs: the model, its statistics, and the data."""
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-
-    @classmethod
-    def create(cls, folder: str | os.PathLike[str], model: Module, stats: Statistics, samples: Sequence[Mapping[str, Any]]) -> Workplace:
-        """Fills the folder."""
-        place = cls(folder)
-        place.folder.mkdir(parents=True, exist_ok=True)
-        model.save(place.folder / "model.mlir")
-        stats.save(place.folder / "statistics.json")
-        data = {port.name: np.stack([np.asarray(sample[port.name]) for sample in samples]) for port in model.inputs}
-        write_arrays(place.folder / "samples.npz", data)
-        return place
-
-    @property
-    def digest(self) -> str:
-        """Of everything that results depend on."""
-        total = hashlib.sha256()
-        for name in ("model.mlir", "statistics.json", "samples.npz"):
-            total.update(hashlib.sha256((self.folder / name).read_bytes()).digest())
-        return total.hexdigest()
 
 
 @functools.lru_cache(maxsize=2)
 def _open(folder: str, target: str) -> tuple[Module, Statistics, list[dict[str, np.ndarray]], list[dict[str, np.ndarray]]]:
     """Once a process: model, statistics, samples, and what the float model makes of them."""
-    place = Path(folder)
-    model = load(place / "model.mlir")
-    samples, _ = split_samples(read_arrays(place / "samples.npz"), model.inputs)
+    model, stats, samples = Workplace(folder).read()
     function = model.compile(target)
-    return model, Statistics.load(place / "statistics.json"), samples, [function(**sample) for sample in samples]
+    return model, stats, samples, [function(**sample) for sample in samples]
 
 
 def measure_recipe(folder: str, recipe: Mapping[str, Any] | str, metric: str | Metric, target: str = "host") -> float:
@@ -90,21 +42,6 @@ def measure_recipe(folder: str, recipe: Mapping[str, Any] | str, metric: str | M
     model, stats, samples, expected = _open(folder, target)
     function = model.quantize(recipe, stats).compile(target)
     return mean_loss(expected, (function(**sample) for sample in samples), metric)
-
-
-def mean_loss(expected: Iterable[Mapping[str, Any]], actual: Iterable[Mapping[str, Any]], metric: str | Metric) -> float:
-    """Over samples and outputs. A metric is a name, or a function of two flat arrays: expected and actual."""
-    loss = METRICS[metric] if isinstance(metric, str) else metric
-    values = []
-    for one, other in zip(expected, actual, strict=True):
-        for name, value in one.items():
-            values.append(loss(*(np.asarray(array, dtype=np.float64).ravel() for array in (value, other[name]))))
-    result = float(np.mean(values))
-    if not np.isfinite(result):
-        raise Error(
-            f"metric `{metric if isinstance(metric, str) else metric.__name__}` is {result} for an output; expected a finite number"
-        )
-    return result
 
 
 def measure(
@@ -130,7 +67,9 @@ def measure(
         wanted = [scheme for scheme in schemes if scheme in candidates] or [_probe(sensitivity, site)]
         tasks += [(site["name"], scheme) for scheme in wanted]
     name = metric if isinstance(metric, str) else f"{metric.__module__}.{metric.__qualname__}"
-    key = hashlib.sha256(f"{place.digest} {name} {target} {sensitivity.document['algorithms']} {sensitivity.schemes}".encode()).hexdigest()
+    key = hashlib.sha256(
+        f"switched {place.digest} {name} {target} {sensitivity.document['algorithms']} {sensitivity.schemes}".encode()
+    ).hexdigest()
     results = dict(_run(place, sensitivity, tasks, metric, executor, progress, target, key))
     return _scale(sensitivity, results, name)
 
@@ -155,10 +94,14 @@ def _run(
     done = _read(path, key)
     yield from ((task, done[task]) for task in tasks if task in done)
     left = [task for task in tasks if task not in done]
-    arguments = [
-        # The rules of the space stay out: nothing but this site is to lose anything.
-        (str(place.folder), _alone(sensitivity, site, scheme), metric, target)
-        for site, scheme in left
+    plans = plan_rounds(sensitivity, [task for task in tasks if can_switch(sensitivity, task[1])])
+    # All of one module after another: a worker keeps few of them.
+    left.sort(key=lambda task: list(plans).index(task) if task in plans else len(plans))
+    calls: list[tuple[Callable[..., float], tuple[Any, ...]]] = [
+        (measure_site, (str(place.folder), plans[task], task[0], metric, target))
+        if task in plans
+        else (measure_recipe, (str(place.folder), _alone(sensitivity, *task), metric, target))
+        for task in left
     ]
     with path.open("a", encoding="utf-8") as log:
 
@@ -169,10 +112,10 @@ def _run(
             return task, loss
 
         if executor is None:
-            for task, each in zip(left, show_progress(arguments, "measuring sites", progress), strict=True):
-                yield record(task, measure_recipe(*each))
+            for task, (function, arguments) in zip(left, show_progress(calls, "measuring sites", progress), strict=True):
+                yield record(task, function(*arguments))
             return
-        futures = {executor.submit(measure_recipe, *each): task for task, each in zip(left, arguments, strict=True)}
+        futures = {executor.submit(function, *arguments): task for task, (function, arguments) in zip(left, calls, strict=True)}
         failure: BaseException | None = None
         for future in show_progress(as_completed(futures), "measuring sites", progress):
             if (error := future.exception()) is None:
@@ -183,6 +126,7 @@ def _run(
 
 
 def _alone(sensitivity: Sensitivity, site: str, scheme: str) -> dict[str, Any]:
+    """The rules of the space stay out: nothing but this site is to lose anything."""
     recipe = sensitivity.recipe({site: scheme}, "one site")
     return {**recipe, "rules": [recipe["rules"][0], {"keep": "another site is measured"}]}
 
