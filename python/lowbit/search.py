@@ -20,6 +20,7 @@ from lowbit.errors import Error
 from lowbit.files import whole_file
 from lowbit.layers import SideBySide, compare_layers
 from lowbit.module import Module
+from lowbit.precision.checks import read_results
 from lowbit.precision.costs import CostTable, Peaks, add_latencies, bench_costs, measure_latency
 from lowbit.precision.measure import measure
 from lowbit.precision.metrics import METRICS, Metric, mean_loss
@@ -94,6 +95,7 @@ class Search:
             raise Error("a search has no data; expected at least one sample")
         self.target, self.threads, self.progress = target, threads, progress
         self.space, self.mask, self.folder = read_space(space), mask, Path(state)
+        self.space_name = "space" if space is None or isinstance(space, Mapping) else os.fspath(space)
         self.place = Workplace.create(self.folder, model, self._calibrate(), self.samples)
         self._expected: list[dict[str, Any]] | None = None
 
@@ -112,7 +114,7 @@ class Search:
     def _calibrate(self) -> Statistics:
         self.folder.mkdir(parents=True, exist_ok=True)
         path, key = self.folder / "statistics.json", self.folder / "key"
-        if path.exists() and key.exists() and key.read_text(encoding="utf-8") == self._key():
+        if path.exists() and key.exists() and key.read_bytes() == self._key().encode():
             return Statistics.load(path)
         self._say("calibrating")
         for old in ("key", "sensitivity.json"):
@@ -133,7 +135,7 @@ class Search:
             found = Sensitivity.load(path)
         else:
             self._say("working out sensitivities")
-            found = analyze(self.model, self.space, Statistics.load(self.folder / "statistics.json"))
+            found = analyze(self.model, self.space, Statistics.load(self.folder / "statistics.json"), self.space_name)
             self._set_rest(found)
             found.save(path)
         if measured:
@@ -182,7 +184,7 @@ class Search:
     def _remember(self, key: str, compute: Any) -> Any:
         """What was measured before under this key: times and losses."""
         path = self.folder / "results.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        known = read_results(path)
         key = hashlib.sha256(f"{self.place.digest} {self.target} {self.threads} {key}".encode()).hexdigest()
         if key not in known:
             known[key] = compute()

@@ -178,7 +178,7 @@ def _bench(options: argparse.Namespace) -> None:
     model = load_model(options.model, parse_dims(options.dim))
     space = read_space(options.space)
     # Shapes alone are wanted, whatever the losses.
-    sensitivity = analyze(model, {**space, "algorithms": [], "rules": [{"keep": "not measured"}]}, None)
+    sensitivity = analyze(model, {**space, "algorithms": [], "rules": [{"keep": "not measured"}]}, None, options.space or "space")
     shapes = [(site["rows"], site["inputs"], site["outputs"]) for site in sensitivity.sites]
     table = bench_costs(shapes, list(sensitivity.schemes.values()), target=options.target, threads=options.threads)
     table.save(options.output)

@@ -22,6 +22,7 @@ from lowbit.errors import Error
 from lowbit.files import whole_file
 from lowbit.function import BoundFunction, Function
 from lowbit.module import Module
+from lowbit.precision.checks import read_json
 from lowbit.precision.sensitivity import Sensitivity
 from lowbit.progress import progress as show_progress
 
@@ -44,10 +45,7 @@ class CostTable:
     def load(cls, path: str | os.PathLike[str]) -> CostTable:
         """Reads what save wrote; an entry that is no positive time is an error."""
         where = os.fspath(path)
-        try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as failure:
-            raise Error(f"no JSON: {failure}", where) from failure
+        document = read_json(path)
         if not isinstance(document, dict) or document.get("kind") != _KIND or document.get("version") != 1:
             raise Error(f'expected an object with "kind": "{_KIND}" and "version": 1; make one with `lowbit bench-costs`', where)
         seconds = {}
@@ -59,8 +57,9 @@ class CostTable:
                     raise ValueError(entry)
                 seconds[(shape, _key(entry["scheme"]))] = value
             return cls(str(document["machine"]), str(document["target"]), int(document["threads"]), seconds)
-        except (KeyError, TypeError, ValueError) as failure:
-            raise Error(f"an entry is damaged: {failure}; make the table again with `lowbit bench-costs`", where) from failure
+        except (KeyError, TypeError, ValueError, OverflowError) as failure:
+            what = f"key {failure} is missing" if isinstance(failure, KeyError) else str(failure)
+            raise Error(f"an entry is damaged: {what}; make the table again with `lowbit bench-costs`", where) from failure
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the file whole or not at all."""
@@ -184,12 +183,13 @@ class Peaks:
     def load(cls, path: str | os.PathLike[str]) -> Peaks:
         """From {"name": "…", "macs": {"8": 2e11, "16": 1e11, "32": 5e10}, "bytes": 2e10, "call": 1e-6}."""
         where = os.fspath(path)
+        document = read_json(path)
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
             macs = {int(width): float(rate) for width, rate in document["macs"].items()}
             peaks = cls(str(document["name"]), macs, float(document["bytes"]), float(document.get("call", 1e-6)))
-        except (ValueError, KeyError, TypeError, AttributeError) as failure:
-            raise Error(f"no peaks of a machine: {failure}; expected `name`, `macs` by width, and `bytes`", where) from failure
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as failure:
+            what = f"key {failure} is missing" if isinstance(failure, KeyError) else str(failure)
+            raise Error(f"no peaks of a machine: {what}; expected `name`, `macs` by width, and `bytes`", where) from failure
         rates = [*peaks.macs.values(), peaks.bytes]
         if not peaks.macs or not all(0 < rate < float("inf") for rate in rates) or not 0 <= peaks.call < 1:
             raise Error("`macs` and `bytes` are not positive rates", where)

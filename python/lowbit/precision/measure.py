@@ -21,6 +21,7 @@ import numpy as np
 from lowbit.errors import Error
 from lowbit.files import whole_file
 from lowbit.module import Module
+from lowbit.precision.checks import is_amount
 from lowbit.precision.metrics import METRICS, Metric, mean_loss
 from lowbit.precision.sensitivity import Sensitivity
 from lowbit.precision.switched import can_switch, measure_site, plan_rounds
@@ -133,7 +134,7 @@ def _alone(sensitivity: Sensitivity, site: str, scheme: str) -> dict[str, Any]:
 
 def _read(path: Path, key: str) -> dict[tuple[str, str], float]:
     """What an earlier run of the same measurement has found. A line that was cut short does not count."""
-    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
     head = json.dumps({"kind": "lowbit measured sensitivity", "version": 1, "key": key})
     if not lines or lines[0] != head:
         with whole_file(path) as temporary:
@@ -143,7 +144,8 @@ def _read(path: Path, key: str) -> dict[tuple[str, str], float]:
     for line in lines[1:-1]:
         try:
             entry = json.loads(line)
-            done[(entry["site"], entry["scheme"])] = float(entry["loss"])
+            if is_amount(entry["loss"]):
+                done[(entry["site"], entry["scheme"])] = float(entry["loss"])
         except (ValueError, TypeError, KeyError):
             continue
     if lines[-1]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lowbit.errors import Error
 from lowbit.files import whole_file
 from lowbit.module import Module
+from lowbit.precision.checks import check_sensitivity, read_json
 from lowbit.statistics import Statistics
 
 _NAMED = "lowbit-normalize-linears,lowbit-name-sites"
@@ -26,13 +28,7 @@ class Sensitivity:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Sensitivity:
         """Reads a file."""
-        try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as failure:
-            raise Error(f"no JSON: {failure}", os.fspath(path)) from failure
-        if not isinstance(document, dict) or document.get("kind") != "lowbit sensitivity":
-            raise Error('expected an object with "kind": "lowbit sensitivity"', os.fspath(path))
-        return cls(document)
+        return cls(check_sensitivity(read_json(path), os.fspath(path)))
 
     @property
     def text(self) -> str:
@@ -85,8 +81,11 @@ def escape(site: str) -> str:
     return "".join("\\" + letter if letter in "*?[]{}\\^!" else letter for letter in site)
 
 
-def analyze(model: Module, space: Mapping[str, Any], stats: Statistics | None) -> Sensitivity:
-    """Losses from second moments, without a run: the energy of each output's error as a part of the output's. Without `stats`, of weights."""
+def analyze(model: Module, space: Mapping[str, Any], stats: Statistics | None, where: str = "space") -> Sensitivity:
+    """Losses from second moments, without a run: the energy of each output's error as a part of the output's. Without `stats`, of weights.
+
+    where: what messages call the space, such as its file.
+    """
     with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
         paths = {name: os.path.join(folder, f"{name}.json") for name in ("space", "stats", "sensitivity")}
         Path(paths["space"]).write_text(json.dumps(space), encoding="utf-8")
@@ -97,7 +96,8 @@ def analyze(model: Module, space: Mapping[str, Any], stats: Statistics | None) -
         # Where the bias takes up the mean error, it is no loss.
         if any(algorithm in ("bias-correction", {"use": "bias-correction"}) for algorithm in space["algorithms"]):
             options += " centered=true"
-        model.transform(f"{_NAMED},lowbit-analyze-sensitivity{{{options}}}")
+        with _naming(paths["space"], where):
+            model.transform(f"{_NAMED},lowbit-analyze-sensitivity{{{options}}}")
         return Sensitivity.load(paths["sensitivity"])
 
 
@@ -121,8 +121,18 @@ def select(
         for option, texts in (("keep", keep), ("together", together)):
             if texts:
                 options.append(f"{option}={{{','.join(map(quote, texts))}}}")
-        model.transform(f"{_NAMED},lowbit-select-precision{{{' '.join(options)}}}")
+        with _naming(paths["sensitivity"], "sensitivity"):
+            model.transform(f"{_NAMED},lowbit-select-precision{{{' '.join(options)}}}")
         return Path(paths["recipe"]).read_text(encoding="utf-8"), json.loads(Path(paths["summary"]).read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _naming(temporary: str, name: str) -> Iterator[None]:
+    """Messages about a file that a user has never seen name what it was made of."""
+    try:
+        yield
+    except Error as failure:
+        raise Error(failure.message.replace(temporary, name), failure.location.replace(temporary, name)) from None
 
 
 def quote(text: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from lowbit.errors import Error
+from lowbit.precision.checks import read_json
 
 KIND = "lowbit precision space"
 _KEYS = ("kind", "version", "kinds", "algorithms", "schemes", "rules")
@@ -63,10 +62,7 @@ def read_space(source: str | os.PathLike[str] | Mapping[str, Any] | None) -> dic
         document, where = dict(source), "space"
     else:
         where = os.fspath(source)
-        try:
-            document = json.loads(Path(source).read_text(encoding="utf-8"))
-        except ValueError as failure:
-            raise Error(f"no JSON: {failure}", where) from failure
+        document = read_json(source)
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise Error(f'expected an object with "kind": "{KIND}"', where)
     if set(document) != set(_KEYS):
