@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from lowbit.arrays import read_arrays, split_samples
-from lowbit.cli.options import add_dims, check_output, load_model, parse_dims
+from lowbit.cli.options import add_dims, check_distinct, check_output, load_model, parse_dims
 from lowbit.errors import Error
 from lowbit.layers import compare_layers
 from lowbit.precision.sensitivity import escape
@@ -45,9 +45,10 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _quantize(options: argparse.Namespace) -> None:
-    for path in (options.output, options.report, options.save_stats):
-        if path:
-            check_output(path)
+    outputs = [path for path in (options.output, options.report, options.save_stats) if path]
+    for path in outputs:
+        check_output(path)
+    check_distinct(outputs)
     if options.report and not options.report.endswith((".html", ".htm", ".json")):
         raise Error(f"{options.report}: a report is .html or .json")
     if options.save_stats and not options.calib:

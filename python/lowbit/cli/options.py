@@ -20,6 +20,13 @@ def positive(text: str) -> int:
     return value
 
 
+def count(text: str) -> int:
+    """A number from 0 on."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"`{text}`; expected a number of at least 0")
+    return int(text)
+
+
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """What to compile for."""
     parser.add_argument("--target", default="host", help="host, reference, or a target's name")
@@ -47,6 +54,14 @@ def load_model(path: str, dims: dict[str, int] | None = None, entry: str | None 
     if not Path(path).is_file():
         raise Error(f"{path}: no such file")
     return load(path, dims=dims, entry=entry)
+
+
+def check_distinct(paths: list[str]) -> None:
+    """Refuses to write two outputs to one place."""
+    places = [Path(path).resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise Error(f"{path}: two outputs are to be written there; give each a name of its own")
 
 
 def check_output(path: str) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lowbit.arrays import read_arrays, split_samples
-from lowbit.cli.options import add_dims, add_machine, check_output, load_model, parse_dims
+from lowbit.cli.options import add_dims, add_machine, check_distinct, check_output, count, load_model, parse_dims
 from lowbit.errors import Error
 from lowbit.files import whole_file
 from lowbit.precision.costs import CostTable, Peaks, bench_costs
@@ -42,8 +42,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     costs.add_argument("--costs", metavar="costs.json", help="a table of bench-costs; made when a budget on latency needs it")
     costs.add_argument("--peaks", metavar="peaks.json", help="limits of a machine that is not here")
     search.add_argument("--mask", metavar="INPUT", help="input whose zeros mark rows that calibration leaves out, such as padding")
-    search.add_argument("--refine", type=int, default=0, metavar="N", help="measure N selections near the chosen one, and take the best")
-    search.add_argument("--points", type=int, default=5, metavar="N", help="of the Pareto front in the report")
+    search.add_argument("--refine", type=count, default=0, metavar="N", help="measure N selections near the chosen one, and take the best")
+    search.add_argument("--points", type=count, default=5, metavar="N", help="of the Pareto front in the report")
     search.add_argument("--state", metavar="FOLDER", help="where work in progress is kept; recipe.json.search by default")
     search.add_argument("-o", "--output", required=True, metavar="recipe.json")
     search.add_argument("--save", metavar="q.mlir", help="write the quantized model too")
@@ -90,13 +90,16 @@ def parse_floor(text: str | None) -> tuple[str | None, float | None]:
         number = float("nan")
     if not separator or metric not in METRICS or not 0 <= number < float("inf"):
         raise Error(f"--floor {text}: expected METRIC=VALUE with one of {', '.join(METRICS)}, such as cosine=0.98")
+    if metric == "cosine" and number > 1:
+        raise Error(f"--floor {text}: a cosine is at most 1")
     return metric, (1 - number if metric == "cosine" else number)
 
 
 def _search(options: argparse.Namespace) -> None:
-    for path in (options.output, options.save, *options.report):
-        if path:
-            check_output(path)
+    outputs = [path for path in (options.output, options.save, *options.report) if path]
+    for path in outputs:
+        check_output(path)
+    check_distinct(outputs)
     for path in options.report:
         if not is_report(path):
             raise Error(f"{path}: the report of a search is .html or .json")
@@ -133,7 +136,7 @@ def _search(options: argparse.Namespace) -> None:
     search.judge(point, latency=wants_latency and options.peaks is None)
     quantized = search.quantize(point)
     if options.report:
-        front = search.front(sensitivity, goal, max(0, options.points))
+        front = search.front(sensitivity, goal, options.points)
         times = collect_times(search, sensitivity, point, costs) if options.times else {}
         found = Found(point, front, sensitivity, quantized, str(search.metric), goal, search.compare(quantized), times, unmet)
         for path in options.report:
