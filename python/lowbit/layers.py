@@ -128,7 +128,8 @@ def compare_layers(
     outputs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for number, sample in enumerate(samples):
         expected, actual = (function(**sample) for function in functions)
-        for name, value in expected.items():
+        # Sites first: the first that is no number is where it began.
+        for name, value in sorted(expected.items(), key=lambda each: not each[0].startswith(_PREFIX)):
             # What only one of them has, or has in another size, is no layer of both.
             if name not in actual or value.size != actual[name].size:
                 continue

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -17,8 +18,7 @@ def report_without_times(path: Path) -> str:
     text = path.read_text()
     if path.suffix == ".json":
         return json.dumps({key: value for key, value in json.loads(text).items() if key != "times"})
-    head, rest = text.split('<section id="times">')
-    return head + rest.split("</section>")[1]
+    return re.sub(r'\n<section id="times">.*</section>', "", text, flags=re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def folders(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
         folder = tmp_path_factory.mktemp("report")
         goal = [
             "--budget",
-            "energy=0.3x",
+            "energy=0.18x",
             "--keep",
             "fc2=w8",
             "--points",
@@ -71,7 +71,7 @@ def test_page_needs_nothing_else(folders: list[Path]) -> None:
 def test_report_of_a_search(folders: list[Path]) -> None:
     document = json.loads((folders[0] / "r.json").read_text())
     chosen, floating = document["chosen"], document["float"]
-    assert 0 < chosen["energy_pj"] <= 0.3 * floating["energy_pj"]
+    assert 0 < chosen["energy_pj"] <= 0.18 * floating["energy_pj"]
     # One sum, from the table that the report holds: 32-bit products and sums, and every weight from memory.
     picojoules = {entry["operation"]: entry["picojoules"] for entry in document["energy_table"]["entries"]}
     weights = sum(a * b for a, b in itertools.pairwise(SIZES))
