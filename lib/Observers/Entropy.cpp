@@ -41,6 +41,8 @@ public:
 
 private:
   std::pair<double, double> readRange(NumberFormatAttrInterface format, bool symmetric) const override {
+    if (!format)
+      return getSeen(symmetric);
     std::vector<uint64_t> magnitudes = histogram.getMagnitudes();
     size_t numBins = magnitudes.size();
     while (numBins > 1 && magnitudes[numBins - 1] == 0)

@@ -28,6 +28,14 @@ protected:
   /// The range, from a histogram that is not empty.
   virtual std::pair<double, double> readRange(NumberFormatAttrInterface format, bool symmetric) const = 0;
 
+  /// All values seen, where there is no format whose codes a clip could be weighed by.
+  std::pair<double, double> getSeen(bool symmetric) const {
+    ValueRange32 seen = histogram.getRange();
+    if (symmetric)
+      return {-seen.getMagnitude(), seen.getMagnitude()};
+    return {seen.smallest, seen.largest};
+  }
+
   /// [-clip, clip], cut to the values seen unless it has to be symmetric.
   std::pair<double, double> cutToSeen(double clip, bool symmetric) const {
     ValueRange32 seen = histogram.getRange();

@@ -41,6 +41,8 @@ public:
 
 private:
   std::pair<double, double> readRange(NumberFormatAttrInterface format, bool symmetric) const override {
+    if (!format)
+      return getSeen(symmetric);
     WeightedValues data(histogram);
     ValueRange32 seen = histogram.getRange();
     if (symmetric) {

@@ -27,7 +27,8 @@ public:
   /// Adds what `other`, a state of the same observer attribute, has seen after this one.
   virtual llvm::Error merge(const ObserverState &other) = 0;
   /// The range of reals to represent when quantizing to `format`; {0, 0} when nothing was seen. With `symmetric`, scales
-  /// come from the larger magnitude and there is no zero point.
+  /// come from the larger magnitude and there is no zero point. Without a format, observers that weigh a clip by its codes give all that
+  /// was seen.
   virtual std::pair<double, double> getRange(NumberFormatAttrInterface format, bool symmetric) const = 0;
   /// Same state, same JSON, byte for byte.
   virtual llvm::json::Value toJSON() const = 0;
