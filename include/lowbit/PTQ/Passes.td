@@ -6,6 +6,7 @@
 include "lowbit/PTQ/AWQ.td"
 include "lowbit/PTQ/AdaRound.td"
 include "lowbit/PTQ/BiasCorrection.td"
+include "lowbit/PTQ/COMQ.td"
 include "lowbit/PTQ/Equalize.td"
 include "lowbit/PTQ/GPTQ.td"
 include "lowbit/PTQ/HQQ.td"

@@ -1,0 +1,182 @@
+//===- COMQ.cpp - codes and scales by coordinate descent ------------------===//
+//
+// Zhang et al., "COMQ: A Backpropagation-Free Algorithm for Post-Training Quantization", 2024, arXiv:2403.07134.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowbit/PTQ/Algorithm.h"
+#include "lowbit/PTQ/DampedMoments.h"
+#include "lowbit/PTQ/LinearAlgebra.h"
+#include "mlir/IR/Threading.h"
+#include "llvm/ADT/MapVector.h"
+#include <cmath>
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_COMQPASS
+#include "lowbit/PTQ/Passes.h.inc"
+
+namespace {
+
+/// Outputs that one task works on: a few lines of the cache of every input.
+constexpr int64_t kColumns = 64;
+/// A scale that changes by less than this share of itself has arrived.
+constexpr float kStill = 1e-5f;
+
+/// Some outputs of a weight on their way down. Rows are inputs in the order in which they are visited.
+/// Invariants: `error = weight - decode(codes, scales)`, `pull = metric error`.
+class Descent {
+public:
+  Descent(const WeightSite &site, ArrayRef<float> weight, ArrayRef<float> metric, ArrayRef<int64_t> order, MutableArrayRef<uint64_t> codes,
+          MutableArrayRef<HostScale> scales, int64_t from, int64_t width)
+      : site(site), weight(weight), metric(metric), order(order), codes(codes), scales(scales), size(order.size()), from(from),
+        width(width), error(size * width), pull(size * width), step(width) {}
+
+  void run(int64_t rounds, bool fitsScales) {
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t n = 0; n < width; ++n)
+        error[i * width + n] = weight[getIndex(i, n)] - decode(i, n, getScale(i, n));
+    for (int64_t round = 0; round < rounds; ++round) {
+      std::fill(pull.begin(), pull.end(), 0.0f);
+      addProduct(false, size, width, size, 1, metric.data(), size, error.data(), width, pull.data(), width);
+      bool moved = moveCodes();
+      for (int64_t group = 0; fitsScales && group < site.getNumGroups(); ++group)
+        moved |= fitGroup(group);
+      if (!moved)
+        break;
+    }
+  }
+
+private:
+  int64_t getIndex(int64_t i, int64_t n) const { return order[i] * site.getNumOutputs() + from + n; }
+  HostScale &getScale(int64_t i, int64_t n) const { return scales[site.getScaleIndex(order[i], from + n)]; }
+  float decode(int64_t i, int64_t n, HostScale scale) const {
+    return static_cast<float>(site.getQuantizer().decode(codes[getIndex(i, n)], scale));
+  }
+
+  /// Takes `amounts[n] direction[j]` off column `n` of `rows`, where `direction` is column `i` of the metric.
+  void subtract(int64_t i, ArrayRef<float> amounts, std::vector<float> &rows) const {
+    for (int64_t j = 0; j < size; ++j) {
+      float share = metric[i * size + j], *row = &rows[j * width];
+      for (int64_t n = 0; n < width; ++n)
+        row[n] -= share * amounts[n];
+    }
+  }
+
+  /// Gives each weight in turn the code with the least output error while all others stay.
+  bool moveCodes() {
+    bool anyMoved = false;
+    for (int64_t i = 0; i < size; ++i) {
+      bool moved = false;
+      for (int64_t n = 0; n < width; ++n) {
+        HostScale scale = getScale(i, n);
+        float old = decode(i, n, scale), wanted = old + pull[i * width + n] / metric[i * size + i];
+        uint64_t code = site.getQuantizer().encode(wanted, scale);
+        auto real = static_cast<float>(site.getQuantizer().decode(code, scale));
+        bool isNearer = std::fabs(real - wanted) < std::fabs(old - wanted);
+        step[n] = isNearer ? real - old : 0;
+        if (!isNearer)
+          continue;
+        codes[getIndex(i, n)] = code;
+        error[i * width + n] -= step[n];
+        moved = true;
+      }
+      if (moved)
+        subtract(i, step, pull);
+      anyMoved |= moved;
+    }
+    return anyMoved;
+  }
+
+  /// Gives every scale of a group of inputs the value with the least output error for these codes; whether one has moved.
+  bool fitGroup(int64_t group) {
+    std::vector<float> levels(size * width), weighted(size * width);
+    // Numerator and denominator of what a scale has to grow by.
+    llvm::MapVector<int64_t, std::pair<double, double>> fits;
+    for (int64_t i = 0; i < size; ++i) {
+      if (site.getGroup(order[i]) != group)
+        continue;
+      MutableArrayRef<float> row(&levels[i * width], width);
+      for (int64_t n = 0; n < width; ++n)
+        row[n] = decode(i, n, {1, getScale(i, n).zero});
+      subtract(i, row, weighted);
+    }
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t n = 0; n < width && site.getGroup(order[i]) == group; ++n) {
+        auto &[pulled, curvature] = fits[site.getScaleIndex(order[i], from + n)];
+        pulled += static_cast<double>(levels[i * width + n]) * pull[i * width + n];
+        curvature -= static_cast<double>(levels[i * width + n]) * weighted[i * width + n];
+      }
+    llvm::DenseMap<int64_t, float> growth;
+    bool moved = false;
+    for (auto &[index, fit] : fits) {
+      float change = growth[index] = grow(scales[index], fit.first, fit.second);
+      moved |= std::fabs(change) > kStill * scales[index].scale;
+    }
+    std::vector<float> columns(width);
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t n = 0; n < width && site.getGroup(order[i]) == group; ++n) {
+        columns[n] = growth[site.getScaleIndex(order[i], from + n)];
+        error[i * width + n] -= columns[n] * levels[i * width + n];
+      }
+    for (int64_t j = 0; j < size; ++j)
+      for (int64_t n = 0; n < width; ++n)
+        pull[j * width + n] += columns[n] * weighted[j * width + n];
+    return moved;
+  }
+
+  /// What `scale` has grown by; nothing where that would not help.
+  float grow(HostScale &scale, double pulled, double curvature) const {
+    if (!(curvature > 0))
+      return 0;
+    float grown = site.getQuantizer().roundScale(static_cast<float>(scale.scale + pulled / curvature));
+    double change = static_cast<double>(grown) - scale.scale;
+    if (!site.getQuantizer().isUsable(grown) || !(change * (change * curvature - 2 * pulled) < 0))
+      return 0;
+    scale.scale = grown;
+    return static_cast<float>(change);
+  }
+
+  const WeightSite &site;
+  ArrayRef<float> weight, metric;
+  ArrayRef<int64_t> order;
+  MutableArrayRef<uint64_t> codes;
+  MutableArrayRef<HostScale> scales;
+  int64_t size, from, width;
+  std::vector<float> error, pull, step;
+};
+
+struct COMQPass final : AlgorithmPass<impl::COMQPassBase<COMQPass>> {
+  using AlgorithmPass::AlgorithmPass;
+
+  bool needsMoments() const override { return true; }
+
+  LogicalResult improve(WeightSite &site) override {
+    if (!(damping > 0) || !std::isfinite(damping) || rounds < 1)
+      return site.getOp()->emitOpError() << "comq: damping is " << damping << " and rounds are " << rounds.getValue()
+                                         << "; expected positive numbers";
+    FailureOr<std::vector<float>> weight = site.readWeight();
+    FailureOr<std::vector<HostScale>> scales = site.readScales();
+    FailureOr<std::vector<uint64_t>> codes = site.readCodes();
+    FailureOr<SecondMoments> moments = readMoments(site);
+    if (failed(weight) || failed(scales) || failed(codes) || failed(moments))
+      return failure();
+    if (centered)
+      moments->center();
+    double before = measureOutputError(*moments, *weight, site.decode(*codes, *scales));
+    SmallVector<int64_t> order = orderByPower(*moments);
+    std::vector<double> damped = dampMoments(*moments, order, damping);
+    std::vector<float> metric(damped.begin(), damped.end());
+    int64_t columns = site.getNumOutputs();
+    // Outputs that share scales go down together.
+    int64_t width = site.getNumScales() == site.getNumGroups() * columns ? std::min(columns, kColumns) : columns;
+    parallelFor(&getContext(), 0, llvm::divideCeil(columns, width), [&](size_t part) {
+      int64_t from = part * width;
+      Descent(site, *weight, metric, order, *codes, *scales, from, std::min(width, columns - from)).run(rounds, fitScales);
+    });
+    if (isBetter(site, "output error", before, measureOutputError(*moments, *weight, site.decode(*codes, *scales))))
+      site.setCodes(*codes, *scales);
+    return success();
+  }
+};
+} // namespace
+} // namespace mlir::lowbit
