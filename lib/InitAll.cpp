@@ -8,6 +8,8 @@
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Precision/Passes.h"
 #include "lowbit/Report/Passes.h"
+#include "lowbit/Training/Passes.h"
+#include "lowbit/Training/Register.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 
@@ -16,6 +18,7 @@ namespace mlir::lowbit {
 void registerAllDialects(DialectRegistry &registry) {
   registry.insert<LowbitDialect>();
   registerExternalModels(registry);
+  registerDerivatives(registry);
 }
 
 void registerAllPasses() {
@@ -24,6 +27,7 @@ void registerAllPasses() {
   registerLowbitPTQPasses();
   registerLowbitPrecisionPasses();
   registerLowbitReportPasses();
+  registerLowbitTrainingPasses();
   registerLowbitTransformsPasses();
 }
 

@@ -1,5 +1,6 @@
 //===- Quantize.cpp - from a float model to one that computes on codes ----===//
 
+#include "lowbit/Pipelines/Quantize.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/PTQ/Algorithm.h"
 #include "lowbit/Pipelines/Pipelines.h"
@@ -12,9 +13,8 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_QUANTIZEPASS
 #include "lowbit/Pipelines/Passes.h.inc"
 
-/// `loaded` is what `recipe` says; without it, no algorithm is added. Failure after an error: an algorithm that is not there.
-static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, const Recipe *loaded,
-                                           LocationAttr loc) {
+LogicalResult buildInsertCodesPipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, const Recipe *loaded,
+                                       LocationAttr loc) {
   pm.addPass(createNormalizeLinearsPass());
   pm.addPass(createNameSitesPass());
   if (loaded && failed(addActivationAlgorithms(pm, *loaded, recipe)))
@@ -29,8 +29,10 @@ static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string 
   pm.addPass(createAssignSchemesPass(options));
   pm.addPass(createSplitTensorScalesPass());
   pm.addPass(createInsertQDQPass());
-  if (loaded && failed(addAlgorithms(pm, *loaded, stats, Location(loc))))
-    return failure();
+  return loaded ? addAlgorithms(pm, *loaded, stats, Location(loc)) : success();
+}
+
+void buildFoldCodesPipeline(OpPassManager &pm) {
   pm.addPass(createRoundFloatsPass());
   // Sites that read one value by one scheme share its codes.
   pm.addPass(createCSEPass());
@@ -40,7 +42,6 @@ static LogicalResult buildQuantizePipeline(OpPassManager &pm, const std::string 
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createPackConstantsPass());
-  return success();
 }
 
 namespace {
@@ -50,14 +51,18 @@ struct QuantizePass final : PassWithModels<impl::QuantizePassBase<QuantizePass>>
   void getDependentDialects(DialectRegistry &registry) const override {
     PassWithModels::getDependentDialects(registry);
     OpPassManager pm(ModuleOp::getOperationName());
-    (void)buildQuantizePipeline(pm, recipe, stats, nullptr, LocationAttr()); // algorithms use the dialects of the passes around them
+    (void)buildInsertCodesPipeline(pm, recipe, stats, nullptr, LocationAttr()); // algorithms use the dialects of the passes around them
+    buildFoldCodesPipeline(pm);
     pm.getDependentDialects(registry);
   }
 
   void runOnOperation() override {
     OpPassManager pm(ModuleOp::getOperationName());
     FailureOr<Recipe> loaded = Recipe::load(recipe, getOperation().getLoc());
-    if (failed(loaded) || failed(buildQuantizePipeline(pm, recipe, stats, &*loaded, getOperation().getLoc())) || failed(runPipeline(pm, getOperation())))
+    if (failed(loaded) || failed(buildInsertCodesPipeline(pm, recipe, stats, &*loaded, getOperation().getLoc())))
+      return signalPassFailure();
+    buildFoldCodesPipeline(pm);
+    if (failed(runPipeline(pm, getOperation())))
       signalPassFailure();
   }
 };

@@ -2,6 +2,7 @@
 // Law: an attribute says what the function says now; a function that bears one already was lowered further and is left alone.
 
 #include "lowbit/Pipelines/RecordSignatures.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 
@@ -40,7 +41,8 @@ void recordSignatures(ModuleOp module) {
     for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
       inputs.push_back(describePort(builder, "arg", index, type, function.getArgAttrDict(index)));
     for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
-      outputs.push_back(describePort(builder, "result", index, type, function.getResultAttrDict(index)));
+      if (!function.getResultAttr(index, kUpdatesAttr)) // the caller finds it in the argument that it updates
+        outputs.push_back(describePort(builder, "result", index, type, function.getResultAttrDict(index)));
     function->setAttr(signatureAttrName, builder.getDictionaryAttr({builder.getNamedAttr("inputs", builder.getArrayAttr(inputs)),
                                                                     builder.getNamedAttr("outputs", builder.getArrayAttr(outputs))}));
   }

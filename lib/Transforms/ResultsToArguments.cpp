@@ -1,7 +1,9 @@
 //===- ResultsToArguments.cpp - entry points write where they are told ----===//
-// Law: a public function returns nothing, reads its tensor arguments only, and writes each result once, whole, into its trailing argument.
+// Law: a public function returns nothing, reads its tensor arguments only, and writes each result once, whole, into its trailing argument
+// or, where the result updates an argument, into that.
 
 #include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -18,19 +20,56 @@ static MemRefType getDestinationType(Type type) {
   return MemRefType::isValidElementType(type) ? MemRefType::get({}, type) : MemRefType();
 }
 
-/// Appends one argument for each result of `function`, with the result's attributes.
+/// Makes the argument that result `i` updates a buffer, which is read through a tensor. Null after an error.
+static BlockArgument makeUpdated(func::FuncOp function, unsigned i) {
+  auto name = function.getResultAttrOfType<StringAttr>(i, kUpdatesAttr);
+  for (BlockArgument argument : function.getArguments()) {
+    unsigned index = argument.getArgNumber();
+    if (!name || function.getArgAttr(index, "lowbit.name") != name)
+      continue;
+    Type type = function.getResultTypes()[i];
+    MemRefType buffer = getDestinationType(type);
+    if (argument.getType() != type || !buffer) {
+      function.emitOpError() << "result " << i << " of type " << type << " updates argument " << name << " of type " << argument.getType()
+                             << "; expected one type, and one result for an argument";
+      return {};
+    }
+    OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
+    function.removeArgAttr(index, bufferization::BufferizationDialect::kWritableAttrName);
+    argument.setType(buffer);
+    Value values = bufferization::ToTensorOp::create(builder, function.getLoc(), type, argument, /*restrict=*/true, /*writable=*/true);
+    argument.replaceAllUsesExcept(values, values.getDefiningOp());
+    return argument;
+  }
+  function.emitOpError() << "result " << i << " updates " << function.getResultAttr(i, kUpdatesAttr)
+                         << ", which is no argument; expected the `lowbit.name` of one";
+  return {};
+}
+
+/// Appends one argument for each result of `function` that updates none, with the result's attributes.
 static LogicalResult appendDestinations(func::FuncOp function, SmallVectorImpl<BlockArgument> &destinations) {
   Builder builder(function.getContext());
-  unsigned firstResult = function.getNumArguments();
+  for (unsigned i = 0, e = function.getNumResults(); i != e; ++i)
+    if (function.getResultAttr(i, kUpdatesAttr) && !makeUpdated(function, i))
+      return failure();
+  SmallVector<Type> arguments(function.getBody().front().getArgumentTypes());
+  function.setType(builder.getFunctionType(arguments, function.getResultTypes()));
   for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
+    if (auto name = function.getResultAttrOfType<StringAttr>(i, kUpdatesAttr)) {
+      for (BlockArgument argument : function.getArguments())
+        if (function.getArgAttr(argument.getArgNumber(), "lowbit.name") == name)
+          destinations.push_back(argument);
+      continue;
+    }
     MemRefType destination = getDestinationType(type);
     if (!destination)
       return function.emitOpError() << "result " << i << " has type " << type << "; expected a ranked tensor or a scalar";
     NamedAttrList attrs(function.getResultAttrDict(i));
     attrs.set("lowbit.result", builder.getUnitAttr());
-    if (failed(function.insertArgument(firstResult + i, destination, attrs.getDictionary(function.getContext()), function.getLoc())))
+    unsigned index = function.getNumArguments();
+    if (failed(function.insertArgument(index, destination, attrs.getDictionary(function.getContext()), function.getLoc())))
       return failure();
-    destinations.push_back(function.getArgument(firstResult + i));
+    destinations.push_back(function.getArgument(index));
   }
   return success();
 }

@@ -48,6 +48,11 @@ class Function:
         self._program = program
         self._entry = program.entry
 
+    @property
+    def inputs(self) -> list[_native.Port]:
+        """What it takes: name, shape, dtype, type."""
+        return list(self._entry.inputs)
+
     def __call__(self, *args: Any, **inputs: Any) -> dict[str, np.ndarray]:
         """Calls it with arrays by name (or in order); returns {output name: array}."""
         arrays = bind(self._entry.inputs, args, inputs)

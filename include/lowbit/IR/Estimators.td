@@ -25,4 +25,20 @@ def Lowbit_LSQEstimatorAttr : Lowbit_Estimator<"LSQEstimator", "lsq"> {
   }];
 }
 
+def Lowbit_PACTEstimatorAttr : Lowbit_Estimator<"PACTEstimator", "pact"> {
+  let summary = "Parameterized clipping";
+  let description = [{
+    As `ste`, but what lies inside the range says nothing about the scale: d/dscale is the nearer bound outside, and 0 inside, so that
+    the clip `scale * largest` follows the values that it cuts (Choi et al., 2018, arXiv:1805.06085).
+  }];
+}
+
+def Lowbit_ApproxSignEstimatorAttr : Lowbit_Estimator<"ApproxSignEstimator", "approx_sign"> {
+  let summary = "A sign as a parabola on either side of zero";
+  let description = [{
+    For `binary`: d/dx is `2 - 2 |x / scale|` where that is positive, the slope of the piecewise parabola that is nearest to the sign (Liu et al.,
+    2018, arXiv:1808.00278, equation 6). d/dscale is the sign itself.
+  }];
+}
+
 #endif

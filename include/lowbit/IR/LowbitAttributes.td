@@ -2,6 +2,8 @@
 include "lowbit/IR/Estimators.td"
 include "lowbit/IR/Formats.td"
 include "lowbit/IR/Observers.td"
+include "lowbit/IR/Losses.td"
+include "lowbit/IR/Optimizers.td"
 include "lowbit/IR/Packings.td"
 include "lowbit/IR/Schemes.td"
 include "lowbit/IR/Targets.td"

@@ -3,17 +3,12 @@
 #ifndef LOWBIT_IR_OBSERVERS_TD
 #define LOWBIT_IR_OBSERVERS_TD
 
+include "lowbit/IR/Decimal.td"
 include "lowbit/IR/LowbitDialect.td"
 include "lowbit/Interfaces/AttrInterfaces.td"
 
 class Lowbit_Observer<string name, string mnemonicText> : Lowbit_Attr<name, mnemonicText,
     [DeclareAttrInterfaceMethods<ObserverAttrInterface>]>;
-
-class Lowbit_Decimal<string value> : DefaultValuedParameter<"::llvm::APFloat", "::llvm::APFloat(" # value # ")"> {
-  let comparator = "$_lhs.bitwiseIsEqual($_rhs)";
-  let parser = "::mlir::lowbit::parseDecimal($_parser)";
-  let printer = "::mlir::lowbit::printDecimal($_printer, $_self)";
-}
 
 def Lowbit_Bins : DefaultValuedParameter<"unsigned", "::mlir::lowbit::Histogram::kDefaultBins">;
 

@@ -126,7 +126,8 @@ def Lowbit_DequantizeOp : Lowbit_Op<"dequantize", [Pure]> {
 def Lowbit_FakeQuantOp : Lowbit_Op<"fake_quant", [Pure, AllTypesMatch<["input", "output"]>]> {
   let summary = "Reals to the nearest reals that codes stand for";
   let description = [{
-    `dequantize(quantize(input))`, as one op so that training keeps reals.
+    `dequantize(quantize(input))`, as one op so that training keeps reals. `by` says what its derivative is taken for; clipped
+    straight-through (`#lowbit.ste`) where nothing does.
 
     Constraints:
     - (C1) `output` has the type of `input`.
@@ -138,13 +139,17 @@ def Lowbit_FakeQuantOp : Lowbit_Op<"fake_quant", [Pure, AllTypesMatch<["input", 
     ```mlir
     func.func @fake_quant(%x: tensor<4x8xf32>, %s: tensor<4x1xf32>) {
       %y = lowbit.fake_quant %x, %s <#lowbit.int<2>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+      %z = lowbit.fake_quant %x, %s <#lowbit.int<2>, block = [1, 0]> by #lowbit.lsq : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
       return
     }
     ```
   }];
-  let arguments = (ins Lowbit_Real:$input, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme);
+  let arguments = (ins Lowbit_Real:$input, Lowbit_Scales:$scales, Optional<Lowbit_Zeros>:$zeros, Lowbit_SchemeAttr:$scheme,
+                       OptionalAttr<EstimatorAttrInterface>:$estimator);
   let results = (outs Lowbit_Real:$output);
-  let assemblyFormat = "$input `,` $scales (`,` $zeros^)? $scheme attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $input `,` $scales (`,` $zeros^)? $scheme (`by` $estimator^)? attr-dict `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 

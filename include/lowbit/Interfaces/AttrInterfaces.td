@@ -122,6 +122,35 @@ def EstimatorAttrInterface : AttrInterface<"EstimatorAttrInterface"> {
   ];
 }
 
+def LossAttrInterface : AttrInterface<"LossAttrInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = "What training makes small: a number for a prediction and what it should have been, as ops that can be differentiated.";
+  let methods = [
+    InterfaceMethod<[{
+      The type of what a prediction of `prediction` (static shape, f32) is compared with; null, with `reason` set, where it has no such loss.
+    }], "::mlir::RankedTensorType", "getTargetType",
+      (ins "::mlir::RankedTensorType":$prediction, "std::string &":$reason)>,
+    InterfaceMethod<"Builds the loss, `tensor<f32>`: a mean over the rows of the prediction.", "::mlir::Value", "buildLoss",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$prediction, "::mlir::Value":$target)>,
+  ];
+}
+
+def OptimizerAttrInterface : AttrInterface<"OptimizerAttrInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = "How a parameter follows its gradient. All values are f32.";
+  let methods = [
+    InterfaceMethod<"Tensors of the parameter's shape, zero at first, that are kept from step to step.", "unsigned", "getNumStates">,
+    InterfaceMethod<[{
+      Builds what is the same for all elements at `step`, the number of this step from 1.
+    }], "::llvm::SmallVector<::mlir::Value>", "buildFactors", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$step)>,
+    InterfaceMethod<[{
+      Builds the new element of the parameter, then those of its states. `decays` says whether weight decay is meant for it.
+    }], "::llvm::SmallVector<::mlir::Value>", "buildUpdate",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$parameter, "::mlir::Value":$gradient,
+           "::mlir::ValueRange":$states, "::mlir::ValueRange":$factors, "::mlir::Value":$rate, "bool":$decays)>,
+  ];
+}
+
 def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
   let cppNamespace = "::mlir::lowbit";
   let description = [{

@@ -8,6 +8,7 @@
 namespace mlir::lowbit {
 
 class DequantizeOp;
+class Gradients;
 
 /// What an operand is to a quantizable op.
 enum class OperandRole { Activation, Weight };

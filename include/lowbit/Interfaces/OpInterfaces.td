@@ -49,4 +49,18 @@ def FixedRangeOpInterface : OpInterface<"FixedRangeOpInterface"> {
   ];
 }
 
+def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = [{
+    An op with a derivative, in a function body or in the body of another op. Implemented by external models (lib/Training), one dialect a
+    file.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Adds to the cotangent of each active operand what the cotangents of the results give it. Called when at least one result has a
+      cotangent, with the builder behind everything that computes them. Failure after an error that says why there is no derivative.
+    }], "::llvm::LogicalResult", "buildGradients", (ins "::mlir::OpBuilder &":$builder, "::mlir::lowbit::Gradients &":$gradients)>,
+  ];
+}
+
 #endif

@@ -65,4 +65,53 @@ def QuantizePass : Pass<"lowbit-quantize", "::mlir::ModuleOp"> {
   ];
 }
 
+def PrepareTrainingPass : Pass<"lowbit-prepare-training", "::mlir::ModuleOp"> {
+  let summary = "From a float model and a recipe to one that can be trained";
+  let description = [{
+    The first half of `lowbit-quantize`, up to and with the recipe's algorithms; then `lowbit-form-fake-quant`, scales of weights as
+    constants, and `lowbit-extract-parameters`. `lowbit-finish-training` is the second half.
+
+    ```mlir
+    func.func @before(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %w = arith.constant dense_resource<w> : tensor<8x6xf32>
+      %r = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32> loc("fc")
+      return %r : tensor<4x6xf32>
+    }
+    // ==>
+    func.func @after(%w: tensor<8x6xf32> {lowbit.name = "fc.weight", lowbit.parameter = "weight"},
+                     %s: tensor<f32> {lowbit.name = "fc.weight_scale", lowbit.parameter = "scale"}, %x: tensor<4x8xf32>, %z: tensor<4x6xf32>)
+        -> tensor<4x6xf32> {
+      %q = lowbit.fake_quant %w, %s <#lowbit.int<2>> by #lowbit.lsq : (tensor<8x6xf32>, tensor<f32>) -> tensor<8x6xf32>
+      %r = linalg.matmul {lowbit.site = "fc"} ins(%x, %q : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"recipe", "recipe", "std::string", /*default=*/"", "A recipe's name, a file, or a document in place">,
+    Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, for recipes with static activations">,
+    Option<"estimator", "estimator", "std::string", /*default=*/"\"lsq\"", "What rounding's derivative is taken for">,
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The function that is trained">,
+    ListOption<"parameters", "parameters", "std::string", "Patterns of the names of what is trained; all by default">,
+  ];
+}
+
+def FinishTrainingPass : Pass<"lowbit-finish-training", "::mlir::ModuleOp"> {
+  let summary = "From a trained model to one that computes on codes";
+  let description = [{
+    `lowbit-bind-parameters`, `lowbit-expand-fake-quant`, and the second half of `lowbit-quantize`: what was trained is what runs.
+
+    ```text
+    %q = lowbit.fake_quant %w, %s <#lowbit.int<2>>
+    %r = linalg.matmul ins(%x, %q)
+    // ==>
+    %r = lowbit.contract %x, codes scale … : …
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The function that was trained">,
+    Option<"values", "values", "std::string", /*default=*/"", "The .npz that has its parameters">,
+  ];
+}
+
 #endif

@@ -11,6 +11,8 @@
 // so that `_mlir_ciface_f` takes pointers to memref descriptors. Arguments are only read; results are overwritten in whole and must overlap
 // neither one another nor an argument. Scalar arguments stay what they are; a scalar result becomes a memref of rank 0.
 // Attributes of a result (`lowbit.name`) move to its argument, which also bears `lowbit.result`.
+// A result with `lowbit.updates = "NAME"` gets no argument of its own: the argument of that `lowbit.name` and type, which is then not only
+// read, holds it when the call ends.
 // A function that needs memory to work in takes it as one more argument, the last: `memref<Nxi8>`, whose address 64 divides, where
 // `lowbit.signature` says `workspace = N`. Calls that run at the same time need one each; what it holds between calls does not matter.
 // Names, shapes and types of a model are read from its functions before they are compiled.

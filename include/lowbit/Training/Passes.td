@@ -1,0 +1,223 @@
+//===- Passes.td - training in the IR -------------------------------------===//
+
+#ifndef LOWBIT_TRAINING_PASSES_TD
+#define LOWBIT_TRAINING_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def FormFakeQuantPass : Pass<"lowbit-form-fake-quant"> {
+  let summary = "Make quantize with dequantize one op that has a gradient";
+  let description = [{
+    Every `dequantize` of `quantize` by the same scheme, scales and zero points becomes `lowbit.fake_quant`, whose derivative is
+    `estimator`'s. Exact: it is what fake_quant means. `lowbit-expand-fake-quant` goes back.
+
+    ```text
+    %c = lowbit.quantize %x, %s <#lowbit.int<2>>
+    %d = lowbit.dequantize %c, %s <#lowbit.int<2>>
+    // ==>
+    %d = lowbit.fake_quant %x, %s <#lowbit.int<2>> by #lowbit.lsq
+    ```
+  }];
+  let options = [
+    Option<"estimator", "estimator", "std::string", /*default=*/"\"lsq\"", "What rounding's derivative is taken for, such as `lsq` or `ste`">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect"];
+}
+
+def ExpandFakeQuantPass : Pass<"lowbit-expand-fake-quant"> {
+  let summary = "Make fake_quant quantize and dequantize, so that what was trained becomes codes";
+  let description = [{
+    The other way of `lowbit-form-fake-quant`; estimators are gone.
+
+    ```text
+    %d = lowbit.fake_quant %x, %s <#lowbit.int<2>> by #lowbit.lsq
+    // ==>
+    %c = lowbit.quantize %x, %s <#lowbit.int<2>>
+    %d = lowbit.dequantize %c, %s <#lowbit.int<2>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect"];
+}
+
+def ExtractParametersPass : Pass<"lowbit-extract-parameters", "::mlir::ModuleOp"> {
+  let summary = "Make float constants arguments that training can change";
+  let description = [{
+    Constants of f32 in `function` that are scales of `lowbit.fake_quant`, or have more than one element and are no splat, become leading
+    arguments, named by the first site that reads them and their role (`fc1.weight`, `fc1.bias`, `fc1.weight_scale`,
+    `fc1.activation_scale`), or by the constant's own name, where `parameters` (globs) match it. `lowbit.parameter` says what it is:
+    `weight`, `scale` (stays above zero), or `other`. The function `initial` returns their values.
+
+    ```mlir
+    func.func @before(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
+      %w = arith.constant dense_resource<w> : tensor<8x6xf32>
+      %r = linalg.matmul {lowbit.site = "fc"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
+    // ==>
+    func.func @after(%w: tensor<8x6xf32> {lowbit.name = "fc.weight", lowbit.parameter = "weight"}, %x: tensor<4x8xf32>, %z: tensor<4x6xf32>)
+        -> tensor<4x6xf32> {
+      %r = linalg.matmul {lowbit.site = "fc"} ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
+      return %r : tensor<4x6xf32>
+    }
+    func.func @initial() -> (tensor<8x6xf32> {lowbit.name = "fc.weight"}) {
+      %w = arith.constant dense_resource<w> : tensor<8x6xf32>
+      return %w : tensor<8x6xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The function whose constants they are">,
+    ListOption<"parameters", "parameters", "std::string", "Patterns of names; all by default">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
+def BindParametersPass : Pass<"lowbit-bind-parameters", "::mlir::ModuleOp"> {
+  let summary = "Make arguments constants again, with values from a file";
+  let description = [{
+    Every argument of `function` with `lowbit.parameter` becomes the constant that `values`, an .npz, has by its name. An array that is not
+    there, of another shape, or not finite is an error. All other functions are removed.
+
+    ```mlir
+    func.func @before(%w: tensor<2xf32> {lowbit.name = "w", lowbit.parameter = "other"}) -> tensor<2xf32> {
+      return %w : tensor<2xf32>
+    }
+    // ==>
+    func.func @after() -> tensor<2xf32> {
+      %w = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+      return %w : tensor<2xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The function whose parameters they are">,
+    Option<"values", "values", "std::string", /*default=*/"", "The .npz that has them">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def AddLossPass : Pass<"lowbit-add-loss", "::mlir::ModuleOp"> {
+  let summary = "Make a function that computes a model's loss";
+  let description = [{
+    `NAME` takes what `function` takes, and what its result `result` is compared with, called `labels`; it returns the loss, called
+    `loss`, and what `function` returns.
+
+    ```mlir
+    func.func @main(%x: tensor<4x3xf32>) -> tensor<4x3xf32> {
+      return %x : tensor<4x3xf32>
+    }
+    // ==>  with loss=squared_error
+    func.func @loss(%x: tensor<4x3xf32>, %labels: tensor<4x3xf32> {lowbit.name = "labels"}) -> (tensor<f32> {lowbit.name = "loss"}, tensor<4x3xf32>) {
+      %zero = arith.constant 0.0 : f32
+      %e = tensor.empty() : tensor<f32>
+      %loss = linalg.fill ins(%zero : f32) outs(%e : tensor<f32>) -> tensor<f32> // the mean of (x - labels)²
+      return %loss, %x : tensor<f32>, tensor<4x3xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The model">,
+    Option<"name", "name", "std::string", /*default=*/"\"loss\"", "What the new function is called">,
+    Option<"loss", "loss", "std::string", /*default=*/"\"cross_entropy\"", "A loss, such as `cross_entropy`, `squared_error` or `cosine`">,
+    Option<"result", "result", "unsigned", /*default=*/"0", "Which result is compared">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def DifferentiatePass : Pass<"lowbit-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Make a function that computes a loss and its gradients";
+  let description = [{
+    Reverse mode, on tensors, before anything is fused: `NAME` takes what `function` takes, and returns what it returns and, for each
+    argument with `lowbit.parameter` (or named by `wrt`), the derivative of the first result, `tensor<f32>`, by it, called
+    `gradient.ARGUMENT`. Values of the forward pass are used where they are; bodies of linalg ops are computed again. See docs/training.md
+    for which ops have a derivative, and what counts as the slope where there is none.
+
+    ```mlir
+    func.func @loss(%w: tensor<4xf32> {lowbit.name = "w", lowbit.parameter = "other"}, %z: tensor<f32>) -> tensor<f32> {
+      %r = linalg.dot ins(%w, %w : tensor<4xf32>, tensor<4xf32>) outs(%z : tensor<f32>) -> tensor<f32>
+      return %r : tensor<f32>
+    }
+    ```
+    ```text
+    // ==>
+    func.func @loss_gradients(%w: tensor<4xf32>, %z: tensor<f32>) -> (tensor<f32>, tensor<4xf32> {lowbit.name = "gradient.w"}) {
+      %r = linalg.dot ins(%w, %w : …) outs(%z : tensor<f32>)
+      %one = arith.constant dense<1.0> : tensor<f32>
+      %a = linalg.generic … ins(%w, %w, %one) { … arith.mulf %dy, %w … }
+      %b = linalg.generic … ins(%w, %w, %one) { … arith.mulf %dy, %w … }
+      %d = linalg.add ins(%a, %b …)
+      return %r, %d : tensor<f32>, tensor<4xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"loss\"", "The function whose first result is differentiated">,
+    Option<"name", "name", "std::string", /*default=*/"\"\"", "What the new function is called; `function` with `_gradients` by default">,
+    ListOption<"wrt", "wrt", "std::string", "Names of the arguments that are differentiated by; parameters by default">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def AddOptimizerPass : Pass<"lowbit-add-optimizer", "::mlir::ModuleOp"> {
+  let summary = "Make a function that takes one step of training";
+  let description = [{
+    `NAME` takes the parameters of `function` (what `lowbit-differentiate` made), the optimizer's states of each (`state0.PARAMETER`, …), its
+    other inputs, and `rate` and `step` (`tensor<f32>`, counted from 1); it returns the loss, and the new parameters and states
+    under the names they came by, which `lowbit.updates` puts where the old ones are. Parameters that are scales stay at least 2^-20, and follow `scale-rate` times `rate`. With `clip`
+    above 0, gradients whose joint norm is larger are made that long.
+
+    ```text
+    func.func @loss_gradients(%w: tensor<4xf32> {lowbit.parameter = "other"}) -> (tensor<f32>, tensor<4xf32> {lowbit.name = "gradient.w"})
+    // ==>  with optimizer=sgd
+    func.func @step(%w: tensor<4xf32>, %rate: tensor<f32>, %step: tensor<f32>) -> (tensor<f32>, tensor<4xf32> {lowbit.name = "w"})
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"loss_gradients\"", "What computes the gradients">,
+    Option<"name", "name", "std::string", /*default=*/"\"training_step\"", "What the new function is called">,
+    Option<"optimizer", "optimizer", "std::string", /*default=*/"\"adam\"", "An optimizer, such as `adam<decay = 0.01>` or `sgd<momentum = 0.9>`">,
+    Option<"scaleRate", "scale-rate", "double", /*default=*/"0.1", "The rate of scales, as a share of the others'">,
+    Option<"clip", "clip", "double", /*default=*/"0.0", "The largest norm of all gradients together; 0: any">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def DistillPass : Pass<"lowbit-distill", "::mlir::ModuleOp"> {
+  let summary = "Let a student learn from a teacher's values besides its labels";
+  let description = [{
+    Computes the teacher, `function main` of the module in `file` (or the function `teacher` of this module), inside of `function`, from the
+    inputs of the same names, and replaces the loss, its first result, by
+    `labels * loss + sum of weight * LOSS(student's value, teacher's value)` over `terms`, each `WHAT=LOSS*WEIGHT`:
+
+    - `result` is the first result of both models, behind the loss: `result=divergence<temperature = 2.0>*0.5` (Hinton et al., 2015,
+      arXiv:1503.02531).
+    - Anything else is a pattern of sites; each that matches, and that the teacher has under the same name, adds a term for what the op
+      gives: hidden states (`encoder.*.output=squared_error*0.1`), scores of attention (`*.scores=divergence*0.1`, MiniLM, Wang et al.,
+      2020, arXiv:2002.10957).
+
+    Nothing is differentiated through the teacher. A term that matches no site of both, and values of different shapes, are errors.
+
+    ```text
+    func.func @loss(%w: … {lowbit.parameter = "weight"}, %x: …, %labels: …) -> (tensor<f32>, %logits)
+    // ==>  with terms=result=squared_error*0.5
+    func.func @loss(%w: … {lowbit.parameter = "weight"}, %x: …, %labels: …) -> (tensor<f32>, %logits) {
+      …            // the student, and its loss
+      %t = …       // the teacher, of %x
+      %d = …       // the mean of (logits - t)²
+      %sum = linalg.generic … ins(%loss, %d) { %labels * loss + 0.5 * d }
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"loss\"", "The student's loss, from `lowbit-add-loss`">,
+    Option<"teacher", "teacher", "std::string", /*default=*/"\"teacher\"", "The teacher, a function of this module">,
+    Option<"file", "file", "std::string", /*default=*/"\"\"", "A module whose `main` is the teacher">,
+    ListOption<"terms", "terms", "std::string", "What is compared, by which loss, and how much it counts">,
+    Option<"labels", "labels", "double", /*default=*/"1.0", "How much the loss of labels counts">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+#endif

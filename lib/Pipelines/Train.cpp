@@ -1,0 +1,82 @@
+//===- Train.cpp - quantization with training in the middle ---------------===//
+// Law: the halves are those of `lowbit-quantize`; between them only values change.
+
+#include "lowbit/ExternalModels/Register.h"
+#include "lowbit/Pipelines/Pipelines.h"
+#include "lowbit/Pipelines/Quantize.h"
+#include "lowbit/Training/Passes.h"
+#include "lowbit/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_PREPARETRAININGPASS
+#define GEN_PASS_DEF_FINISHTRAININGPASS
+#include "lowbit/Pipelines/Passes.h.inc"
+
+namespace {
+
+struct PrepareTrainingPass final : PassWithModels<impl::PrepareTrainingPassBase<PrepareTrainingPass>> {
+  using PassWithModels::PassWithModels;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    PassWithModels::getDependentDialects(registry);
+    OpPassManager pm(ModuleOp::getOperationName());
+    (void)buildInsertCodesPipeline(pm, recipe, stats, nullptr, LocationAttr());
+    addTrainingForm(pm);
+    buildFoldCodesPipeline(pm); // algorithms use the dialects of the passes around them
+    pm.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    OpPassManager pm(ModuleOp::getOperationName());
+    FailureOr<Recipe> loaded = Recipe::load(recipe, getOperation().getLoc());
+    if (failed(loaded) || failed(buildInsertCodesPipeline(pm, recipe, stats, &*loaded, getOperation().getLoc())))
+      return signalPassFailure();
+    addTrainingForm(pm);
+    if (failed(runPipeline(pm, getOperation())))
+      signalPassFailure();
+  }
+
+private:
+  void addTrainingForm(OpPassManager &pm) const {
+    FormFakeQuantPassOptions form;
+    form.estimator = estimator;
+    pm.addPass(createFormFakeQuantPass(form));
+    pm.addPass(createFoldWeightsPass()); // what is left to fold are scales
+    ExtractParametersPassOptions extract;
+    extract.function = function;
+    extract.parameters = llvm::to_vector(parameters);
+    pm.addPass(createExtractParametersPass(extract));
+  }
+};
+
+struct FinishTrainingPass final : PassWithModels<impl::FinishTrainingPassBase<FinishTrainingPass>> {
+  using PassWithModels::PassWithModels;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    PassWithModels::getDependentDialects(registry);
+    OpPassManager pm(ModuleOp::getOperationName());
+    build(pm);
+    pm.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    OpPassManager pm(ModuleOp::getOperationName());
+    build(pm);
+    if (failed(runPipeline(pm, getOperation())))
+      signalPassFailure();
+  }
+
+private:
+  void build(OpPassManager &pm) const {
+    BindParametersPassOptions bind;
+    bind.function = function;
+    bind.values = values;
+    pm.addPass(createBindParametersPass(bind));
+    pm.addPass(createExpandFakeQuantPass());
+    buildFoldCodesPipeline(pm);
+  }
+};
+
+} // namespace
+} // namespace mlir::lowbit

@@ -1,0 +1,170 @@
+//===- AddOptimizer.cpp - a function that takes one step of training ------===//
+// Law: new values come last, so that everything before reads the old ones.
+
+#include "lowbit/IR/Lowbit.h"
+#include "lowbit/Losses/Build.h"
+#include "lowbit/Training/Parameters.h"
+#include "lowbit/Training/Passes.h"
+#include "lowbit/Transforms/Sites.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_ADDOPTIMIZERPASS
+#include "lowbit/Training/Passes.h.inc"
+
+namespace {
+
+/// The smallest value of a trained scale: far below any that a weight or an activation needs, far above where division overflows.
+constexpr float smallestScale = 1.0f / (1 << 20);
+
+struct AddOptimizerPass final : impl::AddOptimizerPassBase<AddOptimizerPass> {
+  using AddOptimizerPassBase::AddOptimizerPassBase;
+
+  void runOnOperation() override {
+    if (failed(add()))
+      signalPassFailure();
+  }
+
+private:
+  /// A parameter on its way through a step.
+  struct Trained {
+    unsigned argument;
+    std::string name;
+    StringRef kind;
+    Value gradient;
+    SmallVector<Value> states;
+  };
+
+  LogicalResult add() {
+    func::FuncOp gradients = findFunction(getOperation(), function);
+    if (!gradients)
+      return failure();
+    auto kind = dyn_cast_or_null<OptimizerAttrInterface>(LowbitDialect::parsePolicy(&getContext(), optimizer));
+    if (!kind)
+      return gradients.emitError() << "there is no optimizer `" << optimizer
+                                   << "`; expected one such as `adam`, `adam<decay = 0.01>` or `sgd<momentum = 0.9>` (docs/Lowbit.md)";
+    if (!(clip >= 0) || !(scaleRate >= 0))
+      return gradients.emitError() << "`clip` is " << clip << " and `scale-rate` " << scaleRate
+                                   << "; expected numbers that are not negative";
+    func::FuncOp added = cloneAs(gradients, name);
+    if (!added)
+      return failure();
+    FailureOr<SmallVector<Trained>> parameters = takeGradients(added);
+    if (failed(parameters) || failed(build(added, kind, *parameters)))
+      return added.erase(), failure();
+    return success();
+  }
+
+  /// Takes the gradients off the results of `added`.
+  FailureOr<SmallVector<Trained>> takeGradients(func::FuncOp added) {
+    Operation *terminator = added.getBody().front().getTerminator();
+    llvm::StringMap<Value> found;
+    BitVector erased(added.getNumResults());
+    for (unsigned i = 0, e = added.getNumResults(); i != e; ++i)
+      if (auto attr = added.getResultAttrOfType<StringAttr>(i, kNameAttr); attr && attr.getValue().starts_with(getGradientName(""))) {
+        found[attr.getValue()] = terminator->getOperand(i);
+        erased.set(i);
+      }
+    SmallVector<Trained> parameters;
+    for (unsigned i = 0, e = added.getNumArguments(); i != e; ++i) {
+      std::string name = getPortName(added, i);
+      auto gradient = found.find(getGradientName(name));
+      if (gradient == found.end())
+        continue;
+      auto kind = added.getArgAttrOfType<StringAttr>(i, kParameterAttr);
+      parameters.push_back({i, name, kind ? kind.getValue() : StringRef(kOther), gradient->second, {}});
+    }
+    if (parameters.empty())
+      return added.emitError() << "returns no gradient of an argument; run `lowbit-differentiate` first";
+    terminator->eraseOperands(erased);
+    if (failed(added.eraseResults(erased)))
+      return failure();
+    return parameters;
+  }
+
+  LogicalResult build(func::FuncOp added, OptimizerAttrInterface kind, MutableArrayRef<Trained> parameters) {
+    Operation *terminator = added.getBody().front().getTerminator();
+    OpBuilder builder(terminator);
+    Location loc = added.getLoc();
+    auto named = [&](StringRef name) { return builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, builder.getStringAttr(name))); };
+    LogicalResult result = success();
+    auto addArgument = [&](Type type, StringRef name) -> Value {
+      unsigned index = added.getNumArguments();
+      if (failed(added.insertArgument(index, type, named(name), loc)))
+        result = failure();
+      return added.getArgument(index);
+    };
+    for (Trained &each : parameters)
+      for (unsigned state = 0, e = kind.getNumStates(); state != e; ++state)
+        each.states.push_back(addArgument(each.gradient.getType(), getStateName(state, each.name)));
+    auto scalar = RankedTensorType::get({}, builder.getF32Type());
+    Value rate = tensor::ExtractOp::create(builder, loc, addArgument(scalar, "rate"), ValueRange());
+    Value step = tensor::ExtractOp::create(builder, loc, addArgument(scalar, "step"), ValueRange());
+    if (failed(result))
+      return failure();
+    SmallVector<Value> factors = kind.buildFactors(builder, loc, step);
+    Value shrink = clip > 0 ? buildClip(builder, loc, parameters) : Value();
+    Value slow = arith::MulFOp::create(builder, loc, rate,
+                                       arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(static_cast<float>(scaleRate))));
+    for (Trained &each : parameters) {
+      SmallVector<Value> values =
+          buildUpdate(builder, added.getArgument(each.argument), each, kind, factors, each.kind == kScale ? slow : rate, shrink);
+      for (auto [i, value] : llvm::enumerate(values)) {
+        unsigned index = added.getNumResults();
+        terminator->insertOperands(index, value);
+        auto name = builder.getStringAttr(i == 0 ? each.name : getStateName(i - 1, each.name));
+        auto attrs = builder.getDictionaryAttr({builder.getNamedAttr(kNameAttr, name), builder.getNamedAttr(kUpdatesAttr, name)});
+        if (failed(added.insertResult(index, value.getType(), attrs)))
+          return failure();
+      }
+    }
+    return success();
+  }
+
+  /// min(1, clip / norm of all gradients).
+  Value buildClip(OpBuilder &builder, Location loc, ArrayRef<Trained> parameters) {
+    Value sum;
+    for (const Trained &each : parameters) {
+      Value squares = buildSumOf(
+          builder, loc, each.gradient, cast<RankedTensorType>(each.gradient.getType()).getRank(),
+          [](OpBuilder &b, Location nested, ValueRange args) -> Value { return arith::MulFOp::create(b, nested, args[0], args[0]); });
+      Value part = tensor::ExtractOp::create(builder, loc, squares, ValueRange());
+      sum = sum ? arith::AddFOp::create(builder, loc, sum, part).getResult() : part;
+    }
+    Value norm = math::SqrtOp::create(builder, loc, sum);
+    Value longest = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(static_cast<float>(clip)));
+    Value one = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(1));
+    Value isLong = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, norm, longest);
+    return arith::SelectOp::create(builder, loc, isLong, arith::DivFOp::create(builder, loc, longest, norm), one);
+  }
+
+  /// The new parameter, then its states.
+  static SmallVector<Value> buildUpdate(OpBuilder &builder, Value parameter, const Trained &trained, OptimizerAttrInterface kind,
+                                        ValueRange factors, Value rate, Value shrink) {
+    Location loc = parameter.getLoc();
+    auto type = cast<RankedTensorType>(parameter.getType());
+    // The old values are where the new ones go.
+    SmallVector<Value> olds{parameter};
+    llvm::append_range(olds, trained.states);
+    SmallVector<AffineMap> maps(olds.size() + 1, builder.getMultiDimIdentityMap(type.getRank()));
+    SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+    SmallVector<Type> types(olds.size(), type);
+    auto update = linalg::GenericOp::create(
+        builder, loc, types, trained.gradient, olds, maps, iterators, [&](OpBuilder &b, Location nested, ValueRange args) {
+          Value gradient = shrink ? arith::MulFOp::create(b, nested, args[0], shrink).getResult() : args[0];
+          SmallVector<Value> values = kind.buildUpdate(b, nested, args[1], gradient, args.drop_front(2), factors, rate,
+                                                       /*decays=*/trained.kind == kWeight);
+          if (trained.kind == kScale) {
+            Value least = arith::ConstantOp::create(b, nested, b.getF32FloatAttr(smallestScale));
+            values[0] = arith::MaximumFOp::create(b, nested, values[0], least);
+          }
+          linalg::YieldOp::create(b, nested, values);
+        });
+    return SmallVector<Value>(update.getResults().begin(), update.getResults().end());
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

@@ -1,0 +1,134 @@
+//===- Differentiate.cpp - a function that computes gradients -------------===//
+// Law: what the function returned it still returns, and its values are used, not computed again.
+
+#include "lowbit/IR/Lowbit.h"
+#include "lowbit/Training/Gradients.h"
+#include "lowbit/Training/Parameters.h"
+#include "lowbit/Training/Passes.h"
+#include "lowbit/Training/Register.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_DIFFERENTIATEPASS
+#include "lowbit/Training/Passes.h.inc"
+
+namespace {
+struct DifferentiatePass final : impl::DifferentiatePassBase<DifferentiatePass> {
+  using DifferentiatePassBase::DifferentiatePassBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    DifferentiatePassBase::getDependentDialects(registry);
+    registerDerivatives(registry);
+  }
+
+  void runOnOperation() override {
+    if (failed(differentiate()))
+      signalPassFailure();
+  }
+
+private:
+  LogicalResult differentiate() {
+    func::FuncOp primal = findFunction(getOperation(), function);
+    if (!primal)
+      return failure();
+    auto type = primal.getNumResults() == 0 ? RankedTensorType() : dyn_cast<RankedTensorType>(primal.getResultTypes()[0]);
+    if (!type || type.getRank() != 0 || !isa<FloatType>(type.getElementType()))
+      return primal.emitError() << "`" << function << "` cannot be differentiated: its first result is "
+                                << (primal.getNumResults() == 0 ? Type(NoneType::get(&getContext())) : primal.getResultTypes()[0])
+                                << ", not a scalar; expected a loss of type `tensor<f32>` (`lowbit-add-loss` makes one)";
+    FailureOr<SmallVector<unsigned>> arguments = getArguments(primal);
+    if (failed(arguments))
+      return failure();
+    func::FuncOp added = cloneAs(primal, name.empty() ? function + "_gradients" : name.getValue());
+    if (!added)
+      return failure();
+    if (succeeded(build(added, *arguments)))
+      return success();
+    added.erase();
+    return failure();
+  }
+
+  FailureOr<SmallVector<unsigned>> getArguments(func::FuncOp primal) {
+    SmallVector<unsigned> arguments;
+    llvm::StringSet<> left;
+    for (const std::string &each : wrt)
+      left.insert(each);
+    for (unsigned i = 0, e = primal.getNumArguments(); i != e; ++i) {
+      if (wrt.empty() ? !primal.getArgAttr(i, kParameterAttr) : !left.erase(getPortName(primal, i)))
+        continue;
+      auto type = dyn_cast<RankedTensorType>(primal.getArgument(i).getType());
+      if (!type || !isa<FloatType>(type.getElementType()))
+        return primal.emitError() << "`" << getPortName(primal, i) << "` is of type " << primal.getArgument(i).getType()
+                                  << ", by which nothing can be differentiated; expected a tensor of floats";
+      arguments.push_back(i);
+    }
+    if (!left.empty())
+      return primal.emitError() << "`" << function << "` has no argument `" << left.begin()->getKey()
+                                << "`; expected the names of its arguments";
+    if (arguments.empty())
+      return primal.emitError() << "`" << function
+                                << "` has no parameter; name arguments by `wrt`, or run `lowbit-extract-parameters` first";
+    return arguments;
+  }
+
+  LogicalResult build(func::FuncOp added, ArrayRef<unsigned> arguments) {
+    if (failed(decomposeSoftmax(added)))
+      return failure();
+    Block &body = added.getBody().front();
+    Operation *terminator = body.getTerminator();
+    OpBuilder builder(terminator);
+    Location loc = added.getLoc();
+    SmallVector<Operation *> ops;
+    for (Operation &op : body.without_terminator())
+      ops.push_back(&op);
+    Gradients gradients;
+    for (unsigned i : arguments)
+      gradients.activate(added.getArgument(i));
+    gradients.propagate(ops);
+    Value loss = terminator->getOperand(0);
+    if (!gradients.isActive(loss))
+      return added.emitError() << "the loss depends on nothing that is differentiated by";
+    auto type = cast<RankedTensorType>(loss.getType());
+    gradients.add(builder, loc, loss,
+                  arith::ConstantOp::create(
+                      builder, loc, DenseElementsAttr::get(type, static_cast<Attribute>(builder.getFloatAttr(type.getElementType(), 1)))));
+    if (failed(buildReverse(builder, ops, gradients)))
+      return failure();
+    for (unsigned i : arguments) {
+      Value argument = added.getArgument(i), gradient = gradients.lookup(argument);
+      std::string name = getPortName(added, i);
+      if (!gradient) {
+        added.emitRemark() << "the loss does not depend on `" << name << "`";
+        gradient = buildZerosLike(builder, loc, argument);
+      }
+      unsigned index = added.getNumResults();
+      terminator->insertOperands(index, gradient);
+      if (failed(
+              added.insertResult(index, gradient.getType(),
+                                 builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, builder.getStringAttr(getGradientName(name)))))))
+        return failure();
+    }
+    return success();
+  }
+
+  /// `linalg.softmax` has no body.
+  static LogicalResult decomposeSoftmax(func::FuncOp function) {
+    WalkResult result = function.walk([](linalg::SoftmaxOp op) {
+      OpBuilder builder(op);
+      FailureOr<SmallVector<Value>> values = op.decomposeOperation(builder);
+      if (failed(values)) {
+        op.emitError("cannot be decomposed, and so has no derivative");
+        return WalkResult::interrupt();
+      }
+      op->replaceAllUsesWith(*values);
+      op->erase();
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

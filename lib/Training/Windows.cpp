@@ -1,0 +1,107 @@
+//===- Windows.cpp - gradients of what is read in windows -----------------===//
+// Law: an element's gradient is the sum over all windows that read it, in the order of offsets.
+
+#include "Windows.h"
+#include "lowbit/Training/Gradients.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
+namespace mlir::lowbit {
+
+namespace {
+/// An axis: `position * stride + offset * dilation`; without an offset, one loop.
+struct WindowAxis {
+  AffineExpr position;
+  int64_t stride = 1;
+  AffineExpr offset;
+  int64_t dilation = 1;
+
+  static unsigned getLoop(AffineExpr dim) { return cast<AffineDimExpr>(dim).getPosition(); }
+};
+} // namespace
+
+/// A loop, and what it is multiplied by.
+static std::optional<std::pair<AffineExpr, int64_t>> getTerm(AffineExpr expr) {
+  if (isa<AffineDimExpr>(expr))
+    return std::pair(expr, int64_t(1));
+  auto product = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!product || product.getKind() != AffineExprKind::Mul)
+    return std::nullopt;
+  auto factor = dyn_cast<AffineConstantExpr>(product.getRHS());
+  if (!isa<AffineDimExpr>(product.getLHS()) || !factor || factor.getValue() < 1)
+    return std::nullopt;
+  return std::pair(product.getLHS(), factor.getValue());
+}
+
+static std::optional<WindowAxis> getWindowAxis(AffineExpr expr) {
+  if (isa<AffineDimExpr>(expr))
+    return WindowAxis{expr, 1, {}, 1};
+  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!sum || sum.getKind() != AffineExprKind::Add)
+    return std::nullopt;
+  auto first = getTerm(sum.getLHS()), second = getTerm(sum.getRHS());
+  if (!first || !second)
+    return std::nullopt;
+  return WindowAxis{first->first, first->second, second->first, second->second};
+}
+
+FailureOr<SmallVector<AffineExpr>> getUnfoldedLoops(AffineMap map) {
+  SmallVector<AffineExpr> loops;
+  for (AffineExpr expr : map.getResults()) {
+    std::optional<WindowAxis> axis = getWindowAxis(expr);
+    if (!axis)
+      return failure();
+    for (AffineExpr loop : {axis->position, axis->offset})
+      if (loop) {
+        if (llvm::is_contained(loops, loop))
+          return failure();
+        loops.push_back(loop);
+      }
+  }
+  return loops;
+}
+
+Value foldWindows(OpBuilder &builder, Location loc, Value unfolded, Value like, AffineMap map, ArrayRef<int64_t> ranges) {
+  SmallVector<WindowAxis> axes;
+  for (AffineExpr expr : map.getResults())
+    axes.push_back(*getWindowAxis(expr));
+  SmallVector<int64_t> offsetRanges;
+  for (const WindowAxis &axis : axes)
+    if (axis.offset)
+      offsetRanges.push_back(ranges[WindowAxis::getLoop(axis.offset)]);
+  auto type = cast<RankedTensorType>(like.getType());
+  SmallVector<int64_t> sizes;
+  for (const WindowAxis &axis : axes)
+    sizes.push_back(ranges[WindowAxis::getLoop(axis.position)]);
+  auto partType = RankedTensorType::get(sizes, type.getElementType());
+
+  auto attrs = [&](ArrayRef<int64_t> values) { return getAsIndexOpFoldResult(builder.getContext(), values); };
+  Value sum = buildZerosLike(builder, loc, like);
+  SmallVector<int64_t> strides = computeSuffixProduct(offsetRanges);
+  for (int64_t i = 0, e = computeProduct(offsetRanges); i != e; ++i) {
+    SmallVector<int64_t> offsets = delinearize(i, strides);
+    // The windows' elements at these offsets: one an axis of `like`.
+    SmallVector<int64_t> from, fromSizes, toOffsets, toStrides;
+    const int64_t *next = offsets.begin();
+    for (const WindowAxis &axis : axes) {
+      from.push_back(0);
+      fromSizes.push_back(ranges[WindowAxis::getLoop(axis.position)]);
+      toOffsets.push_back(0);
+      toStrides.push_back(axis.stride);
+      if (!axis.offset)
+        continue;
+      toOffsets.back() = *next * axis.dilation;
+      from.push_back(*next++);
+      fromSizes.push_back(1);
+    }
+    SmallVector<int64_t> ones(from.size(), 1);
+    Value part = tensor::ExtractSliceOp::create(builder, loc, partType, unfolded, attrs(from), attrs(fromSizes), attrs(ones));
+    Value old = tensor::ExtractSliceOp::create(builder, loc, partType, sum, attrs(toOffsets), attrs(sizes), attrs(toStrides));
+    Value empty = tensor::EmptyOp::create(builder, loc, sizes, type.getElementType());
+    Value added = linalg::AddOp::create(builder, loc, ValueRange{old, part}, empty).getResult(0);
+    sum = tensor::InsertSliceOp::create(builder, loc, added, sum, attrs(toOffsets), attrs(sizes), attrs(toStrides));
+  }
+  return sum;
+}
+
+} // namespace mlir::lowbit

@@ -1,0 +1,10 @@
+"""Training with quantization in the forward pass: `lowbit.qat.fit(model, data, recipe)`.
+
+The loss, its gradients and the optimizer's update are one compiled function (docs/training.md); Python only feeds it. What was trained is
+what runs: the model that comes back computes on codes, and equals the trained one.
+"""
+
+from lowbit.qat.fit import Epoch, Trained, fit
+from lowbit.qat.prepare import Plan, prepare
+
+__all__ = ["Epoch", "Plan", "Trained", "fit", "prepare"]

@@ -1,0 +1,75 @@
+"""Training data: rows that are shuffled, or samples that are taken whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from lowbit.errors import Error
+from lowbit.module import Port
+
+
+class Rows:
+    """Data of a model whose inputs have `batch` rows, cut anew into batches for each epoch.
+
+    Arrays are `[rows, …]` where an input is `[batch, …]`, or `[samples, batch, …]`, which is the same rows.
+    """
+
+    def __init__(self, data: Mapping[str, Any], ports: list[Port]) -> None:
+        names = [port.name for port in ports]
+        unknown, missing = [n for n in data if n not in names], [n for n in names if n not in data]
+        if unknown or missing:
+            wrong = f"array `{unknown[0]}` is unknown" if unknown else f"array `{missing[0]}` is missing"
+            raise Error(f"training data: {wrong}; expected {', '.join(names)}")
+        self.batch = _batch(ports)
+        self.arrays: dict[str, np.ndarray] = {}
+        for port in ports:
+            array = np.asarray(data[port.name])
+            inner = tuple(port.shape)
+            if array.ndim == len(inner) + 1 and array.shape[1:] == inner:
+                array = array.reshape(-1, *inner[1:])
+            if array.ndim != len(inner) or array.shape[1:] != inner[1:]:
+                raise Error(
+                    f"training data: array `{port.name}` has shape {list(array.shape)}; expected [rows, {', '.join(map(str, inner[1:]))}]"
+                )
+            self.arrays[port.name] = np.ascontiguousarray(array.astype(port.dtype, casting="same_kind", copy=False))
+        counts = {name: len(array) for name, array in self.arrays.items()}
+        if len(set(counts.values())) != 1:
+            raise Error(f"training data: arrays differ in their number of rows ({', '.join(f'`{n}`: {c}' for n, c in counts.items())})")
+        self.count = next(iter(counts.values()))
+        if self.count < self.batch:
+            raise Error(f"training data: {self.count} rows; expected at least the model's batch of {self.batch}")
+        for name, array in self.arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise Error(f"training data: array `{name}` has values that are not finite")
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch; rows that fill none are left out of it."""
+        return self.count // self.batch
+
+    def epoch(self, order: np.random.Generator, into: Mapping[str, np.ndarray]) -> Iterator[None]:
+        """Writes one batch after the other into the arrays `into`."""
+        rows = order.permutation(self.count)
+        for step in range(self.steps):
+            chosen = rows[step * self.batch : (step + 1) * self.batch]
+            for name, array in self.arrays.items():
+                np.take(array, chosen, axis=0, out=into[name])
+            yield
+
+
+def check_labels(labels: np.ndarray, classes: int) -> None:
+    """Refuses labels that are no class."""
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        found = labels.min() if labels.min() < 0 else labels.max()
+        raise Error(f"training data: label {found} is no class; expected 0 to {classes - 1}")
+
+
+def _batch(ports: list[Port]) -> int:
+    sizes = {port.name: port.shape[0] if port.shape else None for port in ports}
+    if len(set(sizes.values())) != 1 or None in sizes.values():
+        found = ", ".join(f"`{name}`: {size}" for name, size in sizes.items())
+        raise Error(f"the inputs have no batch in common ({found}); expected the same first size, such as --dim batch=64 at import")
+    return int(next(iter(sizes.values())) or 0)

@@ -1,0 +1,133 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lowbit.errors import Error
+from lowbit.function import Function
+from lowbit.module import Module
+from lowbit.progress import progress as show_progress
+from lowbit.qat.data import Rows, check_labels
+from lowbit.qat.prepare import Plan, prepare
+from lowbit.qat.schedule import get_rate
+from lowbit.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Means over an epoch. metric: what `metric` gave after it."""
+
+    number: int
+    loss: float
+    metric: float | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """module: the model as it is deployed, on codes. parameters: what was trained, by name; `plan.finish` makes the module of them."""
+
+    module: Module
+    plan: Plan
+    parameters: dict[str, np.ndarray]
+    history: list[Epoch]
+
+
+def fit(
+    module: Module,
+    data: Mapping[str, Any],
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
+    *,
+    stats: Statistics | None = None,
+    epochs: int = 10,
+    loss: str = "cross_entropy",
+    optimizer: str = "adam",
+    rate: float = 1e-3,
+    schedule: str = "cosine",
+    scale_rate: float = 0.1,
+    clip: float = 0.0,
+    estimator: str = "lsq",
+    parameters: Iterable[str] = (),
+    seed: int = 0,
+    metric: Callable[[Module], float] | None = None,
+    threads: int = 1,
+    progress: bool = True,
+) -> Trained:
+    """Trains `module` on `data` ({input: array, "labels": array}) as `recipe` quantizes it; None trains floats.
+
+    stats: for static activations; by default those of the training data. rate: of the first step, or the highest of the schedule.
+    scale_rate: the rate of scales, as a share of it. seed: of the order of rows; the same seed gives the same bits. metric: of the model
+    as it would be deployed, after each epoch.
+    """
+    if epochs < 0:
+        raise Error(f"epochs is {epochs}; expected at least 0")
+    if recipe is not None and stats is None:
+        stats = _calibrate(module, data, recipe, progress)
+    plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters)
+    step = plan.compile_step(loss=loss, optimizer=optimizer, scale_rate=scale_rate, clip=clip, threads=threads)
+    run = Run(step, plan.initial)
+    rows = Rows(data, run.data_ports)
+    if loss.startswith("cross_entropy"):
+        check_labels(rows.arrays["labels"], _classes(module))
+    order, history = np.random.default_rng(seed), []
+    total = epochs * rows.steps
+    for number in show_progress(range(epochs), "training", progress):
+        losses = []
+        for _ in rows.epoch(order, run.data):
+            run.step(get_rate(schedule, rate, run.count, total))
+            losses.append(run.loss)
+        mean = float(np.mean(losses))
+        if not np.isfinite(mean):
+            first = run.count - rows.steps + int(np.argmin(np.isfinite(losses))) + 1
+            raise Error(f"training: the loss is no number from step {first} (epoch {number + 1}); try a smaller rate, or `clip`")
+        history.append(Epoch(number + 1, mean, metric(plan.finish(run.parameters)) if metric else None))
+    return Trained(plan.finish(run.parameters), plan, run.parameters, history)
+
+
+class Run:
+    """The state of a training: arrays that each step changes in place."""
+
+    def __init__(self, step: Function, initial: Mapping[str, np.ndarray]) -> None:
+        arrays = {port.name: np.zeros(tuple(port.shape), port.dtype) for port in step.inputs}
+        for name, value in initial.items():
+            arrays[name][...] = value
+        self._call = step.bind(**arrays)
+        self.state = {name: array for name, array in arrays.items() if name in initial or name.startswith("state")}
+        self.data_ports = [port for port in step.inputs if port.name not in self.state and port.name not in ("rate", "step")]
+        self.data = {port.name: arrays[port.name] for port in self.data_ports}
+        self._rate, self._number, self.count = arrays["rate"], arrays["step"], 0
+        self._parameters = list(initial)
+
+    def step(self, rate: float) -> None:
+        """One step on what is in `data`."""
+        self.count += 1
+        self._rate[...], self._number[...] = rate, self.count
+        self._call()
+
+    @property
+    def loss(self) -> float:
+        """Of the last step, before its update."""
+        return float(self._call.outputs["loss"])
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Copies of the parameters as they are now."""
+        return {name: self.state[name].copy() for name in self._parameters}
+
+
+def _calibrate(module: Module, data: Mapping[str, Any], recipe: Any, progress: bool) -> Statistics:
+    rows = Rows({name: array for name, array in data.items() if name != "labels"}, module.inputs)
+    batches = [
+        {name: array[start : start + rows.batch] for name, array in rows.arrays.items()}
+        for start in range(0, rows.steps * rows.batch, rows.batch)
+    ]
+    return module.calibrate(batches, recipe=recipe, progress=progress)
+
+
+def _classes(module: Module) -> int:
+    return int(module.outputs[0].shape[-1] or 0)

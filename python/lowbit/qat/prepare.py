@@ -1,0 +1,93 @@
+"""From a float model and a recipe to compiled functions that train it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lowbit.arrays import write_arrays
+from lowbit.function import Function
+from lowbit.module import Module, _recipe_text
+from lowbit.statistics import Statistics
+
+
+def _options(**values: Any) -> str:
+    """Options of a pass as a pipeline's text; empty ones are left out."""
+
+    def quote(value: str) -> str:
+        return f'"{value}"' if any(c in value for c in " ,{}<>=") else value
+
+    texts = []
+    for name, value in values.items():
+        if value in ("", None) or (isinstance(value, (list, tuple)) and not value):
+            continue
+        text = ",".join(value) if isinstance(value, (list, tuple)) else quote(str(value))
+        texts.append(f"{name.replace('_', '-')}={text}")
+    return "{" + " ".join(texts) + "}" if texts else ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model that can be trained.
+
+    forward: takes the parameters, then the model's inputs. initial: the parameters' first values, by name. recipe: whether it quantizes.
+    """
+
+    forward: Module
+    initial: dict[str, np.ndarray]
+    quantizes: bool
+
+    def compile_step(
+        self, *, loss: str, optimizer: str, scale_rate: float, clip: float, target: str = "host", threads: int = 1
+    ) -> Function:
+        """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`."""
+        pipeline = (
+            f"lowbit-add-loss{_options(loss=loss)},lowbit-differentiate{{function=loss}},"
+            f"lowbit-add-optimizer{_options(optimizer=optimizer, scale_rate=scale_rate, clip=clip)},canonicalize,cse"
+        )
+        return Module(self.forward.transform(pipeline)._native, "training_step").compile(target, threads)
+
+    def finish(self, parameters: Mapping[str, np.ndarray]) -> Module:
+        """The model with these parameters, computing on codes where the recipe says so."""
+        with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
+            path = os.path.join(folder, "parameters.npz")
+            write_arrays(path, parameters)
+            name = "lowbit-finish-training" if self.quantizes else "lowbit-bind-parameters"
+            return self.forward.transform(f"{name}{{values={path}}}")
+
+
+def prepare(
+    module: Module,
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
+    stats: Statistics | None = None,
+    *,
+    estimator: str = "lsq",
+    parameters: Iterable[str] = (),
+) -> Plan:
+    """Makes the float constants of `module` parameters, and quantizes by `recipe` with a gradient (None: floats are trained).
+
+    estimator: what the derivative of rounding is taken for. parameters: patterns of what is trained; all by default.
+    """
+    if recipe is None:
+        names = _options(parameters=list(parameters))
+        forward = module.transform(f"lowbit-normalize-linears,lowbit-name-sites,lowbit-extract-parameters{names}")
+    else:
+        with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
+            text, path = _recipe_text(recipe), Path(folder, "recipe.json")
+            if text.lstrip().startswith("{"):
+                path.write_text(text)
+                text = str(path)
+            statistics = ""
+            if stats is not None:
+                statistics = os.path.join(folder, "statistics.json")
+                stats.save(statistics)
+            options = _options(recipe=text, stats=statistics, estimator=estimator, parameters=list(parameters))
+            forward = module.transform(f"lowbit-prepare-training{options}")
+    initial = Module(forward._native, "initial").compile("reference")()
+    return Plan(forward, {name: np.array(value) for name, value in initial.items()}, recipe is not None)

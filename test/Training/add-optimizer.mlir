@@ -1,0 +1,30 @@
+// RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=sgd<momentum = 0.9>" | FileCheck %s
+// RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=adam clip=1" | FileCheck %s --check-prefix=ADAM
+
+// One state a parameter; new values have the names of the old ones. A scale is slower, and stays above zero.
+// CHECK-LABEL: func @training_step(
+//  CHECK-SAME:   %[[W:.*]]: tensor<3xf32> {lowbit.name = "w", lowbit.parameter = "weight"}, %[[S:.*]]: tensor<f32> {lowbit.name = "s", lowbit.parameter = "scale"}
+//  CHECK-SAME:   %[[VW:.*]]: tensor<3xf32> {lowbit.name = "state0.w"}, %[[VS:.*]]: tensor<f32> {lowbit.name = "state0.s"}
+//  CHECK-SAME:   %[[RATE:.*]]: tensor<f32> {lowbit.name = "rate"}, %{{.*}}: tensor<f32> {lowbit.name = "step"})
+//  CHECK-SAME:   -> (tensor<f32> {lowbit.name = "loss"}, tensor<3xf32> {lowbit.name = "w"}, tensor<3xf32> {lowbit.name = "state0.w"}, tensor<f32> {lowbit.name = "s"}, tensor<f32> {lowbit.name = "state0.s"})
+//       CHECK:   %[[FAST:.*]] = tensor.extract %[[RATE]][]
+//       CHECK:   %[[SLOW:.*]] = arith.mulf %[[FAST]]
+//       CHECK:   linalg.generic {{.*}} ins(%[[W]], %{{.*}}, %[[VW]]
+//       CHECK:     arith.mulf %[[FAST]],
+//       CHECK:   linalg.generic {{.*}} ins(%[[S]], %{{.*}}, %[[VS]]
+//       CHECK:     arith.mulf %[[SLOW]],
+//       CHECK:     arith.maximumf
+
+// Two states; factors that are the same for all elements, and the common length of the gradients, are computed once.
+// ADAM-LABEL: func @training_step(
+//       ADAM:   math.powf
+//       ADAM:   math.powf
+//       ADAM:   %[[NORM:.*]] = math.sqrt
+//       ADAM:   %[[SHRINK:.*]] = arith.select
+//       ADAM:   linalg.generic
+//       ADAM:     arith.mulf %{{.*}}, %[[SHRINK]]
+func.func @loss_gradients(%w: tensor<3xf32> {lowbit.name = "w", lowbit.parameter = "weight"},
+                          %s: tensor<f32> {lowbit.name = "s", lowbit.parameter = "scale"})
+    -> (tensor<f32> {lowbit.name = "loss"}, tensor<3xf32> {lowbit.name = "gradient.w"}, tensor<f32> {lowbit.name = "gradient.s"}) {
+  return %s, %w, %s : tensor<f32>, tensor<3xf32>, tensor<f32>
+}
