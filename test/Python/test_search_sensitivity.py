@@ -1,6 +1,10 @@
 """Sensitivities of a small model: measured alone and together, by every metric, interrupted, and by executors that lose workers."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,7 +18,7 @@ from lowbit.precision.sensitivity import Sensitivity
 from lowbit.precision.switched import can_switch, plan_rounds
 from lowbit.precision.workplace import Workplace
 from lowbit.search import Point, Search
-from search_model import SPACE
+from search_model import SPACE, command
 
 
 def test_resumes_after_what_was_measured(search: Search, sensitivity: Sensitivity, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,3 +144,30 @@ def test_metric_of_ones_own(search: Search) -> None:
     for site in found.sites:
         losses = {each["scheme"]: each["loss"] for each in site["candidates"]}
         assert losses["w2"] > losses["w3"] > losses["w4"] > losses["w5"] > losses["w8"] > 0
+
+
+@pytest.mark.parametrize("until", ["statistics.json", "sensitivity.json", "measured.jsonl"])
+def test_killed_search_goes_on(until: str, files: dict[str, Path], search: Search, tmp_path: Path) -> None:
+    """SIGKILL as soon as a file of the state is there; the next run ends with the recipe of one that nobody killed."""
+    arguments = [
+        "search",
+        files["model"],
+        "--calib",
+        files["calib"],
+        "--space",
+        files["space"],
+        "--budget",
+        "bits=4.5",
+        "-o",
+        tmp_path / "r.json",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(lowbit.__file__).parent.parent)}
+    process = subprocess.Popen([sys.executable, "-m", "lowbit.cli", *map(str, arguments)], stderr=subprocess.DEVNULL, env=environment)
+    while process.poll() is None and not (tmp_path / "r.json.search" / until).exists():
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    (tmp_path / "r.json").unlink(missing_ok=True)
+    assert command(files, tmp_path / "r.json", "--budget", "bits=4.5") == 0
+    assert command(files, tmp_path / "whole.json", "--budget", "bits=4.5", "--state", str(search.folder)) == 0
+    assert (tmp_path / "r.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
