@@ -132,6 +132,12 @@ FAILURES = {
     "header nowhere": (["compile", "m.mlir", "-o", "m.o", "--header", "none/m.h"], "folder `none` does not exist"),
     "different models": (["compare", "m.mlir", "noentry.mlir", "--inputs", "data.npz"], "no public function"),
     "compare without data": (["compare", "m.mlir", "m.mlir", "--inputs", "nope.npz"], "nope.npz"),
+    "layers without data": (["report", "q.mlir", "--float", "m.mlir"], "--float and --inputs go together"),
+    "layers of no model": (["report", "q.mlir", "--float", "none.mlir", "--inputs", "data.npz"], "none.mlir: no such file"),
+    "two outputs at one place": (
+        ["quantize", "m.mlir", "--recipe", "w8a8-dynamic", "-o", "OUT.json", "--report", "OUT.json"],
+        "two outputs are to be written there",
+    ),
     "report to text": (["report", "q.mlir", "-o", "r.txt"], ".html or .json"),
     "report of nothing": (["report", "none.mlir"], "no such file"),
     "unknown site": (["explain", "q.mlir", "laier"], "did you mean `layer`"),
@@ -190,6 +196,16 @@ def test_import_quantize_run_compare_report_explain(folder: Path, tmp_path: Path
     (row,) = json.loads(result.stdout)["sites"]
     assert row["site"] == "layer" and row["bytes"]["float"] == 192 and row["sqnr_db"] > 30
     assert sum(row["histogram"]["counts"]) == 5 * 4 * 8 and sum(row["weight_histogram"]["counts"]) == 48
+    # With data, layers are compared with the float model's; here the layer is the output.
+    result = lowbit_command(
+        "report", quantized, "--float", folder / "m.mlir", "--inputs", folder / "data.npz", "-o", tmp_path / "r.json"
+    )
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "r.json").read_text())
+    (row,) = report["sites"]
+    assert row["layer"]["sqnr_db"] == report["outputs"][0]["sqnr_db"] == document["outputs"][0]["sqnr_db"]
+    assert report["offenders"][0]["site"] == "layer" and row["energy_pj"]["memory"] == row["bytes"]["quantized"] * 1300 / 8
+    assert "SQNR of layer" in page and "lowbit search" in page
     result = lowbit_command("explain", quantized, "layer")
     assert "#lowbit.int<8>" in result.stdout and "multiply-accumulates of 8x8 bits: 192" in result.stdout
 
