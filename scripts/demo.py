@@ -115,8 +115,9 @@ def main() -> int:
 
     step("timing, in turns", start)
     measure(rows, arguments.rounds)
+    step("comparing layers, for the report", start)
     report = arguments.output / "report.html"
-    dynamic.report(str(report))
+    dynamic.report(str(report), beside=lowbit.compare_layers(model, dynamic, batches[:16]))
     print_table(rows, rows[0])
     print(f"{len(samples)} sentences; report: {report}")
     return 0

@@ -339,7 +339,8 @@ arith::ConstantOp WeightSite::buildFloats(ArrayRef<float> matrix, StringRef suff
   auto type = cast<RankedTensorType>(dequantize.getResult().getType());
   auto floatType = cast<FloatType>(type.getElementType());
   std::vector<float> stored = scatter<float>(matrix);
-  return buildConstant(type, packBytes(stored, (floatType.getWidth() + 7) / 8, [&](float real) { return getBits(real, floatType); }), suffix);
+  return buildConstant(type, packBytes(stored, (floatType.getWidth() + 7) / 8, [&](float real) { return getBits(real, floatType); }),
+                       suffix);
 }
 
 } // namespace mlir::lowbit

@@ -93,10 +93,11 @@ private:
     AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
     AffineMap along = AffineMap::get(type.getRank(), 0, builder.getAffineDimExpr(type.getRank() - 1));
     SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
-    auto sum = linalg::GenericOp::create(builder, loc, type, ValueRange{result, chosen}, init, ArrayRef<AffineMap>{identity, along, identity},
-                                         iterators, [](OpBuilder &b, Location l, ValueRange arguments) {
-                                           linalg::YieldOp::create(b, l, arith::AddFOp::create(b, l, arguments[0], arguments[1]).getResult());
-                                         });
+    auto sum =
+        linalg::GenericOp::create(builder, loc, type, ValueRange{result, chosen}, init, ArrayRef<AffineMap>{identity, along, identity},
+                                  iterators, [](OpBuilder &b, Location l, ValueRange arguments) {
+                                    linalg::YieldOp::create(b, l, arith::AddFOp::create(b, l, arguments[0], arguments[1]).getResult());
+                                  });
     result.replaceAllUsesExcept(sum.getResult(0), sum);
     return success();
   }

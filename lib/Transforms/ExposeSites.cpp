@@ -1,6 +1,7 @@
 //===- ExposeSites.cpp - sites as results of the function -----------------===//
 //
-// Invariant: what the function returned before it returns still, first; an exposed value is the site's sum of products, before any epilogue.
+// Invariant: what the function returned before it returns still, first; an exposed value is the site's sum of products, before any
+// epilogue.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,8 +26,9 @@ static Value exposeSum(ContractOp op) {
   Value init = tensor::EmptyOp::create(builder, loc, tensor::getMixedSizes(builder, loc, op.getInit()), op.getSumType());
   Attribute maps[3];
   llvm::copy(op.getIndexingMaps().getValue().take_front(3), maps);
-  auto sum = ContractOp::create(builder, loc, init.getType(), op.getLhs(), op.getLhsScales(), op.getLhsZeros(), op.getRhs(), op.getRhsScales(),
-                                op.getRhsZeros(), init, ValueRange(), builder.getArrayAttr(maps), op.getLhsSchemeAttr(), op.getRhsSchemeAttr());
+  auto sum =
+      ContractOp::create(builder, loc, init.getType(), op.getLhs(), op.getLhsScales(), op.getLhsZeros(), op.getRhs(), op.getRhsScales(),
+                         op.getRhsZeros(), init, ValueRange(), builder.getArrayAttr(maps), op.getLhsSchemeAttr(), op.getRhsSchemeAttr());
   return sum.getResult();
 }
 

@@ -197,9 +197,7 @@ def test_import_quantize_run_compare_report_explain(folder: Path, tmp_path: Path
     assert row["site"] == "layer" and row["bytes"]["float"] == 192 and row["sqnr_db"] > 30
     assert sum(row["histogram"]["counts"]) == 5 * 4 * 8 and sum(row["weight_histogram"]["counts"]) == 48
     # With data, layers are compared with the float model's; here the layer is the output.
-    result = lowbit_command(
-        "report", quantized, "--float", folder / "m.mlir", "--inputs", folder / "data.npz", "-o", tmp_path / "r.json"
-    )
+    result = lowbit_command("report", quantized, "--float", folder / "m.mlir", "--inputs", folder / "data.npz", "-o", tmp_path / "r.json")
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "r.json").read_text())
     (row,) = report["sites"]
