@@ -27,14 +27,14 @@ def gptq(weight: np.ndarray, moments: np.ndarray, scales: np.ndarray, largest: i
 
 
 def searched(weight: np.ndarray, importance: np.ndarray, group: int, largest: int, smallest: float, steps: int) -> np.ndarray:
-    """Of each group and output, the range with the least weighted squared error; scales [K, N]."""
+    """Of each group and output, the range and sign with the least weighted squared error; scales [K, N]."""
     scales = np.zeros_like(weight, np.float64)
     for first in range(0, len(weight), group):
         part, counts = weight[first : first + group], importance[first : first + group, None]
         for n in range(weight.shape[1]):
             column, whole = part[:, n : n + 1], np.abs(part[:, n]).max()
             tried = np.array([np.float32(whole * np.float32(smallest + (1 - smallest) * step / steps)) for step in range(steps + 1)])
-            choices = (tried / np.float32(largest)).astype(np.float32)[None, :]
+            choices = np.outer(tried / np.float32(largest), [1, -1]).astype(np.float32).reshape(1, -1)
             errors = (counts * (column - np.clip(np.rint(column / choices), -largest - 1, largest) * choices) ** 2).sum(0)
             scales[first : first + group, n] = choices[0, errors.argmin()]
     return scales

@@ -72,7 +72,8 @@ def Lowbit_QuantizeOp : Lowbit_Op<"quantize", [Pure]> {
   let summary = "Reals to codes";
   let description = [{
     `code = saturate(round_half_even(input / scale) + zero)`, in f32. With `scaling = reciprocal`, `input * (1 / scale)`.
-    NaN becomes the code of the smallest value. A scale of zero, NaN or infinity is an error where scales are constants.
+    NaN becomes the code of the smallest value. A scale of zero, NaN or infinity is an error where scales are constants. A negative scale
+    mirrors the levels: those of `int<4>` with -0.5 are from -3.5 to 4.
 
     Constraints:
     - (C1) `codes` has the shape of `input` and the code type of the scheme's format.

@@ -32,7 +32,8 @@ def Lowbit_SchemeAttr : Lowbit_Attr<"Scheme", "scheme"> {
     points, absent when there are none; zero points have the shape of the scales and are read with the sign of the format.
     `scaling` says how a real is brought to the range of codes: `divide` (default), x / s, or `reciprocal`, x * (1 / s), a second exact
     definition that is faster; the two differ in the last bit and neither stands in for the other.
-    Two-level scales are scales that are themselves dequantized: the operand is then the f32 result of `lowbit.dequantize`.
+    Two-level scales are scales that are themselves dequantized: the operand is then the f32 result of `lowbit.dequantize`. One scale for
+    the tensor beside those of blocks, as in NVFP4, multiplies the result of the op that reads the codes (`lowbit-split-tensor-scales`).
 
     Example: `#lowbit.scheme<#lowbit.int<8>, block = [1, 0]>`, `#lowbit.scheme<#lowbit.uint<4>, block = [1, 32], scale = f16, zero = i4>`.
   }];

@@ -33,7 +33,7 @@ def QuantizePass : Pass<"lowbit-quantize", "::mlir::ModuleOp"> {
     Normalizes linear layers, names sites, smooths activations and chooses schemes as a recipe says, puts quantize and dequantize
     around sites, folds weights to codes, and fuses all that into `lowbit.contract`. The result is the model that is saved;
     `lowbit-compile` takes it from there. Passes, each testable alone: `lowbit-normalize-linears`, `lowbit-name-sites`,
-    `lowbit-ptq-smooth-quant`, `lowbit-assign-schemes`, `lowbit-insert-qdq`, `lowbit-round-floats`, `lowbit-fold-weights`, `lowbit-fuse-qdq`.
+    `lowbit-ptq-smooth-quant`, `lowbit-assign-schemes`, `lowbit-split-tensor-scales`, `lowbit-insert-qdq`, `lowbit-round-floats`, `lowbit-fold-weights`, `lowbit-fuse-qdq`.
 
     ```mlir
     func.func @before(%x: tensor<4x8xf32>) -> tensor<4x6xf32> {

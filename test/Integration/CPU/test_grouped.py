@@ -52,7 +52,8 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     a = rng.integers(-128, 128, (m, k)).astype(np.int8) if case.lhs == "int" else rng.integers(0, 256, (m, k)).astype(np.uint8)
     b = rng.choice(list(levels), (k, n))
     sa, za = rng.uniform(0.001, 0.01, (m, 1)).astype(np.float32), rng.integers(0, 256, (m, 1)).astype(np.uint8)
-    sb, zb = rng.uniform(0.5, 1, (groups, n)).astype({"f16": np.float16, "f32": np.float32}[case.scale]), rng.integers(0, 16, (groups, n))
+    sb = (rng.uniform(0.5, 1, (groups, n)) * rng.choice([1, -1], (groups, n))).astype({"f16": np.float16, "f32": np.float32}[case.scale])
+    zb = rng.integers(0, 16, (groups, n))
     bias = rng.normal(size=n).astype(np.float32)
     expected = (a.astype(np.float64) - (za if case.lhs == "uint" else 0)) * sa
     expected = expected @ ((b - (np.repeat(zb, k // groups, 0) if case.has_zeros else 0)) * np.repeat(sb.astype(np.float64), k // groups, 0)) + bias
