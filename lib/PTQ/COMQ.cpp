@@ -26,7 +26,7 @@ constexpr float kStill = 1e-5f;
 /// Invariants: `error = weight - decode(codes, scales)`, `pull = metric error`.
 class Descent {
 public:
-  Descent(const WeightSite &site, ArrayRef<float> weight, ArrayRef<float> metric, ArrayRef<int64_t> order, MutableArrayRef<uint64_t> codes,
+  Descent(const WeightSite &site, ArrayRef<float> weight, ArrayRef<float> metric, ArrayRef<int64_t> order, MutableArrayRef<Code> codes,
           MutableArrayRef<HostScale> scales, int64_t from, int64_t width)
       : site(site), weight(weight), metric(metric), order(order), codes(codes), scales(scales), size(order.size()), from(from),
         width(width), error(size * width), pull(size * width), step(width) {}
@@ -70,7 +70,7 @@ private:
       for (int64_t n = 0; n < width; ++n) {
         HostScale scale = getScale(i, n);
         float old = decode(i, n, scale), wanted = old + pull[i * width + n] / metric[i * size + i];
-        uint64_t code = site.getQuantizer().encode(wanted, scale);
+        Code code = site.getQuantizer().encode(wanted, scale);
         auto real = static_cast<float>(site.getQuantizer().decode(code, scale));
         bool isNearer = std::fabs(real - wanted) < std::fabs(old - wanted);
         step[n] = isNearer ? real - old : 0;
@@ -139,7 +139,7 @@ private:
   const WeightSite &site;
   ArrayRef<float> weight, metric;
   ArrayRef<int64_t> order;
-  MutableArrayRef<uint64_t> codes;
+  MutableArrayRef<Code> codes;
   MutableArrayRef<HostScale> scales;
   int64_t size, from, width;
   std::vector<float> error, pull, step;
@@ -156,16 +156,16 @@ struct COMQPass final : AlgorithmPass<impl::COMQPassBase<COMQPass>> {
                                          << "; expected positive numbers";
     FailureOr<std::vector<float>> weight = site.readWeight();
     FailureOr<std::vector<HostScale>> scales = site.readScales();
-    FailureOr<std::vector<uint64_t>> codes = site.readCodes();
+    FailureOr<std::vector<Code>> codes = site.readCodes();
     FailureOr<SecondMoments> moments = readMoments(site);
     if (failed(weight) || failed(scales) || failed(codes) || failed(moments))
       return failure();
     if (centered)
       moments->center();
-    double before = measureOutputError(*moments, *weight, site.decode(*codes, *scales));
+    double before = measureOutputError(&getContext(), *moments, *weight, site.decode(*codes, *scales));
     SmallVector<int64_t> order = orderByPower(*moments);
-    std::vector<double> damped = dampMoments(*moments, order, damping);
-    std::vector<float> metric(damped.begin(), damped.end());
+    PagedVector<double> damped = dampMoments(*moments, order, damping);
+    PagedVector<float> metric(damped.begin(), damped.end());
     int64_t columns = site.getNumOutputs();
     // Outputs that share scales go down together.
     int64_t width = site.getNumScales() == site.getNumGroups() * columns ? std::min(columns, kColumns) : columns;
@@ -173,7 +173,7 @@ struct COMQPass final : AlgorithmPass<impl::COMQPassBase<COMQPass>> {
       int64_t from = part * width;
       Descent(site, *weight, metric, order, *codes, *scales, from, std::min(width, columns - from)).run(rounds, fitScales);
     });
-    if (isBetter(site, "output error", before, measureOutputError(*moments, *weight, site.decode(*codes, *scales))))
+    if (isBetter(site, "output error", before, measureOutputError(&getContext(), *moments, *weight, site.decode(*codes, *scales))))
       site.setCodes(*codes, *scales);
     return success();
   }
