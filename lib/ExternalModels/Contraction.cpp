@@ -18,6 +18,8 @@ bool isConstantTensor(Value value) {
     if (auto quantize = value.getDefiningOp<QuantizeOp>())
       value = quantize.getInput();
   }
+  if (auto fake = value.getDefiningOp<FakeQuantOp>())
+    value = fake.getInput();
   return matchPattern(value, m_Constant());
 }
 

@@ -8,7 +8,7 @@
 
 namespace mlir::lowbit {
 
-/// Whether `value` is a constant, or codes of one that were made real again.
+/// Whether `value` is a constant, or what codes of one stand for.
 bool isConstantTensor(Value value);
 
 /// Sums of products: matmul, batch matmul, convolution, and generics of that form.

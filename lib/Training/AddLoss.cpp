@@ -31,15 +31,15 @@ private:
       return model.emitError() << "there is no loss `" << loss
                                << "`; expected one such as `cross_entropy`, `squared_error` or `cosine` (docs/Lowbit.md)";
     if (result >= model.getNumResults())
-      return model.emitError() << "has " << model.getNumResults() << " results, but number " << result << " is to be compared";
+      return model.emitError() << "has " << model.getNumResults() << " results, but number " << result.getValue() << " is to be compared";
     auto type = dyn_cast<RankedTensorType>(model.getResultTypes()[result]);
     if (!type || !type.hasStaticShape() || !type.getElementType().isF32())
-      return model.emitError() << "result " << result << " is " << model.getResultTypes()[result]
+      return model.emitError() << "result " << result.getValue() << " is " << model.getResultTypes()[result]
                                << "; a loss needs a tensor of f32 of a static shape";
     std::string reason;
     RankedTensorType target = kind.getTargetType(type, reason);
     if (!target)
-      return model.emitError() << "result " << result << " of type " << type << " has no loss `" << loss << "`: " << reason;
+      return model.emitError() << "result " << result.getValue() << " of type " << type << " has no loss `" << loss << "`: " << reason;
 
     func::FuncOp added = cloneAs(model, name);
     if (!added)

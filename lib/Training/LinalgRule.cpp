@@ -181,7 +181,22 @@ private:
                                                  value = arith::AddFOp::create(b, nested, args.back(), value);
                                                linalg::YieldOp::create(b, nested, value);
                                              });
+    dropUnread(generic);
     return generic.getResult(0);
+  }
+
+  /// Leaves out inputs that the body does not read, but those that say how far a loop goes.
+  static void dropUnread(linalg::GenericOp generic) {
+    Block *body = generic.getBody();
+    for (unsigned i = generic.getNumDpsInputs(); i-- > 0;) {
+      SmallVector<AffineMap> maps = generic.getIndexingMapsArray();
+      maps.erase(maps.begin() + i);
+      if (!body->getArgument(i).use_empty() || !inversePermutation(concatAffineMaps(maps, generic.getContext())))
+        continue;
+      generic.getInputsMutable().erase(i);
+      body->eraseArgument(i);
+      generic.setIndexingMapsAttr(Builder(generic.getContext()).getAffineMapArrayAttr(maps));
+    }
   }
 
   /// The product of the cotangents and the derivative by `operand` at one iteration.

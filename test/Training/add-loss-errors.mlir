@@ -9,7 +9,7 @@
 // RUN: not quant-opt %t/number.mlir --lowbit-add-loss=loss=cosine 2>&1 | FileCheck %s --check-prefix=DIRECTION
 // RUN: not quant-opt %t/integers.mlir --lowbit-add-loss 2>&1 | FileCheck %s --check-prefix=INTEGERS
 // RUN: not quant-opt %t/dynamic.mlir --lowbit-add-loss 2>&1 | FileCheck %s --check-prefix=DYNAMIC
-// RUN: not quant-opt %t/main.mlir "--lowbit-add-loss=loss=divergence<temperature = 0>" 2>&1 | FileCheck %s --check-prefix=TEMPERATURE
+// RUN: not quant-opt %t/main.mlir "--lowbit-add-loss=loss=divergence<temperature=0>" 2>&1 | FileCheck %s --check-prefix=TEMPERATURE
 // RUN: not quant-opt %t/declared.mlir --lowbit-add-loss 2>&1 | FileCheck %s --check-prefix=BODY
 
 // UNKNOWN: main.mlir:1:1: error: there is no loss `nonsense`; expected one such as `cross_entropy`, `squared_error` or `cosine`
@@ -22,7 +22,7 @@
 // DIRECTION: error: result 0 of type 'tensor<f32>' has no loss `cosine`: it is one number, which has no direction
 // INTEGERS: error: result 0 is 'tensor<4x3xi32>'; a loss needs a tensor of f32 of a static shape
 // DYNAMIC: error: result 0 is 'tensor<?x3xf32>'; a loss needs a tensor of f32 of a static shape
-// TEMPERATURE: error: there is no loss `divergence<temperature = 0>`
+// TEMPERATURE: error: there is no loss `divergence<temperature=0>`
 // BODY: error: `main` has no body of one block
 
 //--- main.mlir

@@ -1,4 +1,4 @@
-// RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=sgd<momentum = 0.9>" | FileCheck %s
+// RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=sgd<momentum=0.9>" | FileCheck %s
 // RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=adam clip=1" | FileCheck %s --check-prefix=ADAM
 
 // One state a parameter; new values have the names of the old ones. A scale is slower, and stays above zero.

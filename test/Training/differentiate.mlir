@@ -2,7 +2,7 @@
 
 // The gradient of a product by its right side is the left side transposed times the cotangent: rows are what is summed.
 // CHECK-LABEL: func @loss_gradients
-//  CHECK-SAME:   %[[X:.*]]: tensor<4x8xf32>, %[[W:.*]]: tensor<8x6xf32>
+//  CHECK-SAME:   %[[X:.*]]: tensor<4x8xf32>, %{{.*}}: tensor<8x6xf32> {lowbit.name = "w", lowbit.parameter = "weight"})
 //  CHECK-SAME:   -> (tensor<f32>, tensor<8x6xf32> {lowbit.name = "gradient.w"})
 //       CHECK:   linalg.generic {indexing_maps = [#[[LEFT:.*]], #[[COTANGENT:.*]], #[[RIGHT:.*]]], iterator_types = ["reduction", "parallel", "parallel"]}
 //  CHECK-SAME:     ins(%[[X]], %{{.*}} : tensor<4x8xf32>, tensor<4x6xf32>) outs(%{{.*}} : tensor<8x6xf32>)
@@ -52,7 +52,7 @@ func.func @loss(%x: tensor<4x6xf32>, %b: tensor<1x6xf32> {lowbit.name = "b", low
 //       CHECK:   return %{{.*}}, %[[DX]], %[[DS]] :
 func.func @loss(%w: tensor<6xf32> {lowbit.name = "w", lowbit.parameter = "weight"},
                 %s: tensor<f32> {lowbit.name = "s", lowbit.parameter = "scale"}, %start: tensor<f32>) -> tensor<f32> {
-  %q = lowbit.fake_quant %w, %s <#lowbit.int<2>> by #lowbit.lsq : (tensor<6xf32>, tensor<f32>) -> tensor<6xf32>
+  %q = lowbit.fake_quant %w, %s <#lowbit.int<2>> : (tensor<6xf32>, tensor<f32>) -> tensor<6xf32> by #lowbit.lsq
   %sum = linalg.dot ins(%q, %q : tensor<6xf32>, tensor<6xf32>) outs(%start : tensor<f32>) -> tensor<f32>
   return %sum : tensor<f32>
 }

@@ -2,7 +2,7 @@
 
 // The teacher reads the student's input; the first result is the sum of the three losses.
 // CHECK-LABEL: func @loss(
-//  CHECK-SAME:   %[[W:.*]]: tensor<3x2xf32>, %[[X:.*]]: tensor<4x3xf32>
+//  CHECK-SAME:   %[[W:.*]]: tensor<3x2xf32> {{{.*}}}, %[[X:.*]]: tensor<4x3xf32> {lowbit.name = "x"}
 //       CHECK:   %[[STUDENT:.*]] = linalg.matmul {lowbit.site = "fc"} ins(%[[X]], %[[W]]
 //       CHECK:   %[[TEACHER:.*]] = linalg.matmul ins(%[[X]], %{{.*}}
 //       CHECK:   linalg.generic {{.*}} ins(%[[STUDENT]], %[[TEACHER]]

@@ -140,7 +140,7 @@ def Lowbit_FakeQuantOp : Lowbit_Op<"fake_quant", [Pure, AllTypesMatch<["input", 
     ```mlir
     func.func @fake_quant(%x: tensor<4x8xf32>, %s: tensor<4x1xf32>) {
       %y = lowbit.fake_quant %x, %s <#lowbit.int<2>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
-      %z = lowbit.fake_quant %x, %s <#lowbit.int<2>, block = [1, 0]> by #lowbit.lsq : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+      %z = lowbit.fake_quant %x, %s <#lowbit.int<2>, block = [1, 0]> : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32> by #lowbit.lsq
       return
     }
     ```
@@ -149,7 +149,7 @@ def Lowbit_FakeQuantOp : Lowbit_Op<"fake_quant", [Pure, AllTypesMatch<["input", 
                        OptionalAttr<EstimatorAttrInterface>:$estimator);
   let results = (outs Lowbit_Real:$output);
   let assemblyFormat = [{
-    $input `,` $scales (`,` $zeros^)? $scheme (`by` $estimator^)? attr-dict `:` functional-type(operands, results)
+    $input `,` $scales (`,` $zeros^)? $scheme attr-dict `:` functional-type(operands, results) (`by` $estimator^)?
   }];
   let hasVerifier = 1;
 }

@@ -81,7 +81,7 @@ def PrepareTrainingPass : Pass<"lowbit-prepare-training", "::mlir::ModuleOp"> {
     func.func @after(%w: tensor<8x6xf32> {lowbit.name = "fc.weight", lowbit.parameter = "weight"},
                      %s: tensor<f32> {lowbit.name = "fc.weight_scale", lowbit.parameter = "scale"}, %x: tensor<4x8xf32>, %z: tensor<4x6xf32>)
         -> tensor<4x6xf32> {
-      %q = lowbit.fake_quant %w, %s <#lowbit.int<2>> by #lowbit.lsq : (tensor<8x6xf32>, tensor<f32>) -> tensor<8x6xf32>
+      %q = lowbit.fake_quant %w, %s <#lowbit.int<2>> : (tensor<8x6xf32>, tensor<f32>) -> tensor<8x6xf32> by #lowbit.lsq
       %r = linalg.matmul {lowbit.site = "fc"} ins(%x, %q : tensor<4x8xf32>, tensor<8x6xf32>) outs(%z : tensor<4x6xf32>) -> tensor<4x6xf32>
       return %r : tensor<4x6xf32>
     }
