@@ -61,8 +61,9 @@ private:
 
   LogicalResult move(tensor::CollapseShapeOp op) {
     SmallVector<int64_t> before;
+    SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
     for (int64_t dim : dims)
-      for (int64_t source : op.getReassociationIndices()[dim])
+      for (int64_t source : groups[dim])
         if (op.getSrcType().getDimSize(source) != 1)
           before.push_back(source);
     return follow(op.getSrc(), before);

@@ -84,7 +84,7 @@
 
 func.func @windows_without_moments(%x: tensor<4x8xf32>) {
   // expected-error @+1 {{(C4) has windows but keeps no moments of them; expected `moments of`}}
-  lowbit.observe "x" %x : tensor<4x8xf32> with #lowbit.minmax of <[8], affine_map<(r, c) -> (r, c)>>
+  lowbit.observe "x" %x : tensor<4x8xf32> with #lowbit.minmax of <[8], (r, c) -> (r, c)>
   return
 }
 
@@ -92,34 +92,34 @@ func.func @windows_without_moments(%x: tensor<4x8xf32>) {
 
 func.func @windows_of_another_rank(%x: tensor<4x8xf32>) {
   // expected-error @+1 {{(C4) has windows of a tensor of rank 1; expected rank 2}}
-  lowbit.observe "x" %x : tensor<4x8xf32> with #lowbit.minmax moments of <[3], affine_map<(r, i) -> (r + i)>>
+  lowbit.observe "x" %x : tensor<4x8xf32> with #lowbit.minmax moments of <[3], (r, i) -> (r + i)>
   return
 }
 
 // -----
 
 // expected-error @+1 {{(C1) windows have columns [3, 0]; expected positive sizes, and a product of at most 1048576}}
-#w = #lowbit.windows<[3, 0], affine_map<(r, i, c) -> (r + i, c)>>
+#w = #lowbit.windows<[3, 0], (r, i, c) -> (r + i, c)>
 
 // -----
 
 // expected-error @+1 {{(C1) windows have columns [4294967296, 4294967296]}}
-#w = #lowbit.windows<[4294967296, 4294967296], affine_map<(r, i, c) -> (r + i, c)>>
+#w = #lowbit.windows<[4294967296, 4294967296], (r, i, c) -> (r + i, c)>
 
 // -----
 
 // expected-error @+1 {{expected no symbols, and at least 2 dimensions, all used}}
-#w = #lowbit.windows<[3, 4], affine_map<(i, c) -> (c)>>
+#w = #lowbit.windows<[3, 4], (i, c) -> (c)>
 
 // -----
 
 // expected-error @+1 {{(C2) windows read at `d0 - d1`; expected a sum of dimensions with factors that are not negative}}
-#w = #lowbit.windows<[3], affine_map<(r, i) -> (r - i)>>
+#w = #lowbit.windows<[3], (r, i) -> (r - i)>
 
 // -----
 
 // expected-error @+1 {{(C2) windows read at `d0 + d1 + d2`; expected one index of a row in it at most}}
-#w = #lowbit.windows<[3], affine_map<(r, s, i) -> (r + s + i)>>
+#w = #lowbit.windows<[3], (r, s, i) -> (r + s + i)>
 
 // -----
 

@@ -4,11 +4,11 @@
 // CHECK-LABEL: func @observe
 // CHECK: lowbit.observe "query" %{{.*}} : tensor<4x8xf32> with #lowbit.minmax
 // CHECK: lowbit.observe "query" %{{.*}} : tensor<4x8xf32> with #lowbit.minmax per [1]
-// CHECK: lowbit.observe "conv" %{{.*}} : tensor<4x8xf32> with #lowbit.minmax moments of <[3, 8], affine_map<(d0, d1, d2) -> (d0 + d1, d2)>>
+// CHECK: lowbit.observe "conv" %{{.*}} : tensor<4x8xf32> with #lowbit.minmax moments of <[3, 8], (d0, d1, d2) -> (d0 + d1, d2)>
 func.func @observe(%x: tensor<4x8xf32>) {
   lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.minmax
   lowbit.observe "query" %x : tensor<4x8xf32> with #lowbit.minmax per [1]
-  lowbit.observe "conv" %x : tensor<4x8xf32> with #lowbit.minmax moments of <[3, 8], affine_map<(r, i, c) -> (r + i, c)>>
+  lowbit.observe "conv" %x : tensor<4x8xf32> with #lowbit.minmax moments of <[3, 8], (r, i, c) -> (r + i, c)>
   return
 }
 

@@ -13,14 +13,14 @@
 //       CHECK:     arith.mulf
 //   CHECK-NOT:   linalg.generic
 //   CHECK-DAG:   arith.constant dense<5.000000e-01> : tensor<2x1xf32>
-//       CHECK:   linalg.matmul {lowbit.site = "query", lowbit.smoothing = array<f32: 5.000000e-01, 2.000000e+00>} ins(%[[SCALED]],
+//       CHECK:   linalg.matmul {{.*}}lowbit.site = "query", lowbit.smoothing = array<f32: 5.000000e-01, 2.000000e+00>} ins(%[[SCALED]],
 //   CHECK-NOT:   linalg.generic
-//       CHECK:   linalg.matmul {lowbit.site = "key", lowbit.smoothing = array<f32: 5.000000e-01, 2.000000e+00>} ins(%[[SCALED]],
+//       CHECK:   linalg.matmul {{.*}}lowbit.site = "key", lowbit.smoothing = array<f32: 5.000000e-01, 2.000000e+00>} ins(%[[SCALED]],
 // The second normalization's gamma takes the factors: no multiplication is added.
 //       CHECK:   %[[GAMMA:.*]] = arith.constant dense<[2.000000e+00, 8.000000e+00]> : tensor<2xf32>
 //       CHECK:   %[[NORMAL:.*]] = linalg.generic {{.*}} ins(%[[X]], %[[GAMMA]] :
 //   CHECK-NOT:   linalg.generic
-//       CHECK:   linalg.matmul {lowbit.site = "normalized.scaled", lowbit.smoothing = {{.*}}} ins(%[[NORMAL]],
+//       CHECK:   linalg.matmul {{.*}}lowbit.site = "normalized.scaled", lowbit.smoothing = {{.*}}} ins(%[[NORMAL]],
 
 // What is exact cannot become better; a second time changes nothing.
 // AGAIN: lowbit.site = "normalized.scaled", lowbit.smoothing = array<f32: 5.000000e-01, 2.000000e+00>}

@@ -82,14 +82,13 @@ def convolution(name: str, source: str, shape: tuple[int, ...], kernel: np.ndarr
     maps = "affine_map<(n, y, x, c) -> (n, y, x, c)>, affine_map<(n, y, x, c) -> (c)>, affine_map<(n, y, x, c) -> (n, y, x, c)>"
     return [
         f"  %{name}p = tensor.pad %{source} low[0, 1, 1, 0] high[0, 1, 1, 0] {{",
-        "  ^bb0(%n: index, %h: index, %w: index, %c: index):",
+        "  ^bb0(%i0: index, %i1: index, %i2: index, %i3: index):",
         "    tensor.yield %zero : f32",
         f"  }} : {tensor(*shape)} to {wide}",
         f"  %{name}e = tensor.empty() : {tensor(*out)}",
         f"  %{name}z = linalg.fill ins(%zero : f32) outs(%{name}e : {tensor(*out)}) -> {tensor(*out)}",
         f"  %{name}r = linalg.conv_2d_nhwc_hwcf {{dilations = dense<1> : tensor<2xi64>, strides = dense<{stride}> : tensor<2xi64>}}",
-        f"    ins(%{name}p, %{name}k : {wide}, {tensor(*kernel.shape)}) outs(%{name}z : {tensor(*out)}) -> {tensor(*out)}"
-        f' loc("{name}")',
+        f'    ins(%{name}p, %{name}k : {wide}, {tensor(*kernel.shape)}) outs(%{name}z : {tensor(*out)}) -> {tensor(*out)} loc("{name}")',
         f"  %{name} = linalg.generic {{indexing_maps = [{maps}], iterator_types = {str(['parallel'] * 4).replace(chr(39), chr(34))}}}",
         f"    ins(%{name}r, %{name}b : {tensor(*out)}, {tensor(out[-1])}) outs(%{name}e : {tensor(*out)}) {{",
         "  ^bb0(%product: f32, %bias: f32, %o: f32):",
@@ -102,7 +101,7 @@ def convolution(name: str, source: str, shape: tuple[int, ...], kernel: np.ndarr
 
 def load(folder: Path, rows: int = 64) -> lowbit.Module:
     """The net as a model of `rows` images [8, 8, 1] at a time; sites are conv0, conv1 and fc."""
-    k0, b0, k1, b1, w, b = train()
+    k0, _, k1, _, w, _ = train()
     images, scores = (rows, SIDE, SIDE, 1), tensor(rows, CLASSES)
     lines = [f'func.func @main(%x: {tensor(*images)} {{lowbit.name = "x"}}) -> ({scores} {{lowbit.name = "y"}}) {{']
     lines.append("  %zero = arith.constant 0.0 : f32")

@@ -14,12 +14,12 @@
 //   CHECK-DAG:   %[[B:.*]] = arith.constant {lowbit.added{{.*}}} dense<{{.*}}> : tensor<1x4xbf16>
 //       CHECK:   %[[ROUNDED:.*]] = linalg.generic {{.*}} ins(%[[X]] : tensor<4x4xf32>)
 //       CHECK:   lowbit.quantize %[[X]]
-//       CHECK:   %[[THIN:.*]] = linalg.generic {{.*}} ins(%[[ROUNDED]], %[[A]] : tensor<4x4xbf16>, tensor<4x1xbf16>) {{.*}}lowbit.float_reason = "makes up for what the codes of `fc` lose", lowbit.site = "fc.low_rank.a"
+//       CHECK:   %[[THIN:.*]] = linalg.matmul {lowbit.float_reason = "makes up for what the codes of `fc` lose", lowbit.site = "fc.low_rank.a"} ins(%[[ROUNDED]], %[[A]] : tensor<4x4xbf16>, tensor<4x1xbf16>)
 //       CHECK:   %[[NARROW:.*]] = linalg.generic {{.*}} ins(%[[THIN]] : tensor<4x1xf32>)
 //       CHECK:   %[[LOST:.*]] = linalg.generic {{.*}} ins(%[[NARROW]], %[[B]] : tensor<4x1xbf16>, tensor<1x4xbf16>) {{.*}}lowbit.site = "fc.low_rank.b"
 //       CHECK:   lowbit.contract {{.*}}epilogue({{.*}}%[[LOST]]
 //       CHECK:     arith.addf
-//       CHECK:   } {lowbit.site = "fc"}
+//       CHECK:   } {lowbit.algorithms = ["low-rank: output error {{.*}}"], lowbit.site = "fc"}
 
 // SMALL: remark: {{.*}}Missed{{.*}}Reason="factors of rank 2 would hold no fewer numbers than its weight"{{.*}}low-rank: `fc` stays as it was
 // NONE: error: {{.*}}low-rank needs statistics of site `fc`

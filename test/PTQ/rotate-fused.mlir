@@ -5,10 +5,10 @@
 
 // What a linear and its bias make is rotated in the weight and the bias: nothing is added where the second one reads it.
 // CHECK-LABEL: func @producer
-//       CHECK:   %[[FIRST:.*]] = linalg.matmul {lowbit.site = "first"}
+//       CHECK:   %[[FIRST:.*]] = linalg.matmul {{.*}}lowbit.site = "first"}
 //       CHECK:   %[[BIAS:.*]] = arith.constant dense<2.12132025> : tensor<2xf32>
 //       CHECK:   %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[FIRST]], %[[BIAS]] :
-//       CHECK:   linalg.matmul {lowbit.activation_changes = ["rotate block=2 seed=0 fused"], lowbit.site = "second"} ins(%[[SUM]],
+//       CHECK:   linalg.matmul {lowbit.activation_changes = ["rotate block=2 seed=0 fused"],{{.*}} lowbit.site = "second"} ins(%[[SUM]],
 
 // Left alone, or with another reader, what the first one makes stays as it is and is rotated after it.
 // ALONE-LABEL: func @producer

@@ -22,6 +22,7 @@ WEIGHT = {"format": "int<3>", "per": "channel"}
 IMPROVES = r"{0}: .* (?P<before>[-+.e\d]+) -> (?P<after>[-+.e\d]+)"
 STAYS = r"{0}: stays as it was: "
 EITHER = f"{IMPROVES}|{STAYS}"
+PAIR = f"{IMPROVES}|{STAYS}the error of the pair"
 ALL = dict.fromkeys(("conv0", "conv1", "fc"), IMPROVES)
 CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, str]]] = {
     "scale-search": (["scale-search"], DYNAMIC, ALL),
@@ -34,7 +35,7 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, str]]] = {
     "awq": (["awq"], DYNAMIC, {"conv0": EITHER, "conv1": EITHER, "fc": EITHER}),
     "smooth-quant": (["smooth-quant"], STATIC4, {"conv0": EITHER, "conv1": IMPROVES, "fc": EITHER}),
     # The image is the first layer's only channel, and the last linear reads what was flattened: neither has a neighbour.
-    "equalize": (["equalize"], DYNAMIC, {"conv0": IMPROVES, "conv1": IMPROVES, "fc": STAYS + "it forms no pair"}),
+    "equalize": (["equalize"], DYNAMIC, {"conv0": PAIR, "conv1": PAIR, "fc": STAYS + "it forms no pair"}),
     "rotate": (["rotate"], STATIC4, {"conv0": STAYS + "it does not sum", "conv1": STAYS + "it does not sum"}),
 }
 

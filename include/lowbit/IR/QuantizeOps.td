@@ -25,7 +25,7 @@ def Lowbit_ObserveOp : Lowbit_Op<"observe", [MemoryEffects<[MemWrite]>]> {
       lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax
       lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax per [1]
       lowbit.observe "layer.0.query" %x : tensor<4x8xf32> with #lowbit.minmax moments
-      lowbit.observe "conv" %x : tensor<4x8xf32> with #lowbit.minmax moments of <[3, 8], affine_map<(r, i, c) -> (r + i, c)>>
+      lowbit.observe "conv" %x : tensor<4x8xf32> with #lowbit.minmax moments of <[3, 8], (r, i, c) -> (r + i, c)>
       return
     }
     ```

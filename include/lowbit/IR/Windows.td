@@ -13,7 +13,7 @@ def Lowbit_WindowsAttr : Lowbit_Attr<"Windows", "windows"> {
 
     ```mlir
     // Windows of 3x2 places of 4 channels, 2 apart, of which neighbours in a window are 1 and 3 apart
-    #windows = #lowbit.windows<[3, 2, 4], affine_map<(n, y, x, i, j, c) -> (n, y * 2 + i, x * 2 + j * 3, c)>>
+    #windows = #lowbit.windows<[3, 2, 4], (n, y, x, i, j, c) -> (n, y * 2 + i, x * 2 + j * 3, c)>
     ```
 
     Constraints:

@@ -20,7 +20,7 @@ def LowRankPass : Algorithm<"low-rank", [
 
     Cost: `rank (K + N)` floats more, which counts in a model's bytes, and as many float multiplications for each row, at sites
     `SITE.low_rank.a` and `SITE.low_rank.b` that stay float. It hurts where the error has no large part, as at 8 bits. A site where that is
-    more than its weight, or that is no product with a matrix, stays as it was, with a remark.
+    more than its weight stays as it was, with a remark. Of a convolution, `A` is one with `rank` outputs, over the same windows.
 
     ```mlir
     func.func @before(%x: tensor<4x8xf32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
