@@ -15,7 +15,7 @@
 //       ALONE:   %[[SUM:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<3x2xf32>, tensor<2xf32>)
 //       ALONE:   tensor.expand_shape %[[SUM]]
 //       ALONE:   %[[ROTATED:.*]] = tensor.collapse_shape
-//       ALONE:   linalg.matmul {lowbit.activation_changes = ["rotate block=2 seed=0"], lowbit.site = "second"} ins(%[[ROTATED]], %
+//       ALONE:   linalg.matmul {lowbit.activation_changes = ["rotate block=2 seed=0"],{{.*}} lowbit.site = "second"} ins(%[[ROTATED]], %
 func.func @producer(%x: tensor<3x4xf32>) -> tensor<3x1xf32> {
   %zero = arith.constant 0.0 : f32
   %v = arith.constant dense<[[8.0, 0.0], [0.0, 8.0], [1.0, 0.0], [0.0, 0.0]]> : tensor<4x2xf32>
