@@ -15,7 +15,6 @@ from lowbit.models import minilm, sentences
 
 BATCH, SEQ, EVALUATED = 8, 32, 24
 DYNAMIC = {"format": "uint<8>", "zero": "i8", "per": "token", "mode": "dynamic"}
-STATIC = {"format": "uint<8>", "zero": "i8", "mode": "static"}
 STATIC4 = {"format": "uint<4>", "zero": "i8", "mode": "static"}
 WEIGHT = {"format": "int<3>", "per": "channel", "group": 128, "scale": "f16"}
 DATA = {"damping": 0.1, "centered": True}
@@ -25,7 +24,7 @@ MEASURE = re.compile(r"(?P<use>[\w-]+): .* (?P<before>\S+) -> (?P<after>\S+)")
 
 @dataclass(frozen=True)
 class Case:
-    """Algorithms with activations, how many sites they make better at least, and how much of the loss of cosine they may leave."""
+    """Algorithms with activations, how many sites each makes better, and how much of the loss of cosine all may leave."""
 
     algorithms: list[Any]
     improved: int
@@ -33,24 +32,24 @@ class Case:
     activation: dict[str, Any] = field(default_factory=lambda: DYNAMIC)
 
     @property
-    def use(self) -> str:
-        last = self.algorithms[-1]
-        return last if isinstance(last, str) else last["use"]
+    def names(self) -> list[str]:
+        return [each if isinstance(each, str) else each["use"] for each in self.algorithms]
 
 
+# Shares leave room for another machine's order of sums. Codes of GPTQ on centered data leave the mean to the bias.
 CASES = {
-    "scale-search": Case(["scale-search"], SITES, 0.9),
-    "scale-search, inverse": Case([{"use": "scale-search", "weighting": "inverse", **DATA}], SITES, 0.8),
-    "hqq": Case(["hqq"], SITES, 1.0),
-    "gptq": Case([{"use": "gptq", **DATA}], SITES, 0.8),
-    "adaround": Case([{"use": "adaround", "iterations": 60}], SITES, 0.8),
-    "bias-correction": Case(["bias-correction"], SITES, 1.0),
-    "low-rank": Case([{"use": "low-rank", "rank": 16}], SITES, 0.95),
-    "awq": Case(["awq"], 1, 1.0),
-    "smooth-quant": Case(["smooth-quant"], 1, 1.0, STATIC),
-    "equalize": Case(["equalize"], 0, 1.1),
-    "rotate": Case(["rotate"], 0, 0.9, STATIC4),
-    "a rank that is too large steps back": Case([{"use": "low-rank", "rank": 256}], 0, 1.01),
+    "scale-search": Case(["scale-search"], SITES, 0.6),
+    "scale-search, inverse": Case([{"use": "scale-search", "weighting": "inverse", **DATA}], SITES, 0.6),
+    "hqq": Case(["hqq"], SITES, 0.8),
+    "gptq, bias-correction": Case([{"use": "gptq", **DATA}, "bias-correction"], SITES, 0.8),
+    "adaround": Case([{"use": "adaround", "iterations": 60}], SITES, 0.7),
+    "low-rank": Case([{"use": "low-rank", "rank": 16}], SITES, 0.6),
+    "awq": Case(["awq"], SITES, 0.9),
+    "smooth-quant": Case(["smooth-quant"], SITES, 0.8, STATIC4),
+    "rotate": Case(["rotate"], SITES, 0.5, STATIC4),
+    # Steps back: GELU lies between the linears, and factors with more numbers than the weight pay nowhere.
+    "equalize": Case(["equalize"], 0, 1.0),
+    "low-rank, rank 320": Case([{"use": "low-rank", "rank": 320}], 0, 1.0),
 }
 
 
@@ -65,6 +64,7 @@ class Judge:
         self.evaluation = self.tokenize(sentences.evaluation_sentences()[:EVALUATED])
         self.expected = self.run(self.model)
         self.losses: dict[str, float] = {}
+        self.stats: dict[bool, lowbit.Statistics] = {}
 
     @staticmethod
     def tokenize(lines: list[str]) -> list[dict[str, np.ndarray]]:
@@ -83,7 +83,12 @@ class Judge:
             {"match": "*", "keep": "not part of the test"},
         ]
         recipe = {"version": 1, "name": "t", "algorithms": algorithms, "rules": rules}
-        return self.model.quantize(recipe, stats=self.model.calibrate(self.calibration, recipe=recipe, mask="mask", progress=False))
+        rotated = "rotate" in algorithms  # calibrated by itself: statistics are of what sites will read
+        if rotated not in self.stats:
+            self.stats[rotated] = self.model.calibrate(
+                self.calibration, recipe=recipe, moments=["encoder.layer.[01].*"], mask="mask", progress=False
+            )
+        return self.model.quantize(recipe, stats=self.stats[rotated])
 
     def loss(self, model: lowbit.Module) -> float:
         """One minus the mean cosine to the float embeddings."""
@@ -111,21 +116,18 @@ def test_algorithm(name: str, judge: Judge, tmp_path: Path) -> None:
     model.report(tmp_path / "r.json")
     rows = [row for row in json.loads((tmp_path / "r.json").read_text())["sites"] if row["kind"] == "contract"]
     assert len(rows) == SITES
-    improved = 0
+    improved = dict.fromkeys(case.names, 0)
     for row in rows:
-        notes = [note for note in row.get("algorithms", []) if note.startswith(f"{case.use}: ")]
-        # Nothing is left without a word; rotation says so by what it changes.
-        assert notes or case.use == "rotate"
-        for note in notes:
+        for use in case.names:
+            (note,) = [each for each in row["algorithms"] if each.startswith(f"{use}: ")]
             found = MEASURE.fullmatch(note)
-            assert found or "stays as it was: " in note
+            assert found or f"{use}: stays as it was: " in note
             if found:
-                assert float(found["after"]) < float(found["before"])
-                improved += 1
-    loss, nearest = judge.loss(model), judge.nearest(case.activation)
-    print(f"{name}: {improved} sites, loss of cosine {loss:.5f}, {nearest:.5f} without")
-    assert improved >= case.improved
-    if name.endswith("steps back"):
-        assert improved == 0
-    assert loss <= case.share * nearest
-    assert loss < (0.2 if case.activation is STATIC4 else 0.05)
+                improved[use] += 1
+                # A rotation makes activations even, not each weight.
+                assert use == "rotate" or float(found["after"]) < float(found["before"])
+    assert list(improved.values()) == [case.improved] * len(improved)
+    if case.improved:
+        loss, nearest = judge.loss(model), judge.nearest(case.activation)
+        assert loss <= case.share * nearest, (loss, nearest)
+        assert nearest < (0.3 if case.activation is STATIC4 else 0.1)
