@@ -19,9 +19,10 @@ Value buildSumOf(OpBuilder &builder, Location loc, ValueRange inputs, unsigned a
   unsigned rank = shape.size(), kept = rank - axes;
   AffineMap identity = builder.getMultiDimIdentityMap(rank);
   SmallVector<AffineMap> maps;
+  auto getMap = [&](unsigned count) { return AffineMap::get(rank, 0, identity.getResults().take_front(count), builder.getContext()); };
   for (Value input : inputs)
-    maps.push_back(identity.getMajorSubMap(cast<RankedTensorType>(input.getType()).getRank()));
-  maps.push_back(AffineMap::get(rank, 0, identity.getResults().take_front(kept), builder.getContext()));
+    maps.push_back(getMap(cast<RankedTensorType>(input.getType()).getRank()));
+  maps.push_back(getMap(kept));
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
   std::fill(iterators.begin() + kept, iterators.end(), utils::IteratorType::reduction);
   Value zeros = buildZeros(builder, loc, shape.take_front(kept));

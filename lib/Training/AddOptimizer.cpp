@@ -17,7 +17,7 @@ namespace mlir::lowbit {
 
 namespace {
 
-/// The smallest value of a trained scale: far below any that a weight or an activation needs, far above where division overflows.
+/// The smallest magnitude of a trained scale: far below any that a weight or an activation needs, far above where division overflows.
 constexpr float smallestScale = 1.0f / (1 << 20);
 
 struct AddOptimizerPass final : impl::AddOptimizerPassBase<AddOptimizerPass> {
@@ -141,6 +141,15 @@ private:
     return arith::SelectOp::create(builder, loc, isLong, arith::DivFOp::create(builder, loc, longest, norm), one);
   }
 
+  /// `scale`, but not on the other side of zero than `old`, nor nearer to it than the smallest scale.
+  static Value buildScaleBound(OpBuilder &b, Location loc, Value scale, Value old) {
+    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+    Value least = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(smallestScale));
+    Value above = arith::MaximumFOp::create(b, loc, scale, least);
+    Value below = arith::MinimumFOp::create(b, loc, scale, arith::NegFOp::create(b, loc, least));
+    return arith::SelectOp::create(b, loc, arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, old, zero), below, above);
+  }
+
   /// The new parameter, then its states.
   static SmallVector<Value> buildUpdate(OpBuilder &builder, Value parameter, const Trained &trained, OptimizerAttrInterface kind,
                                         ValueRange factors, Value rate, Value shrink) {
@@ -157,10 +166,8 @@ private:
           Value gradient = shrink ? arith::MulFOp::create(b, nested, args[0], shrink).getResult() : args[0];
           SmallVector<Value> values = kind.buildUpdate(b, nested, args[1], gradient, args.drop_front(2), factors, rate,
                                                        /*decays=*/trained.kind == kWeight);
-          if (trained.kind == kScale) {
-            Value least = arith::ConstantOp::create(b, nested, b.getF32FloatAttr(smallestScale));
-            values[0] = arith::MaximumFOp::create(b, nested, values[0], least);
-          }
+          if (trained.kind == kScale)
+            values[0] = buildScaleBound(b, nested, values[0], args[1]);
           linalg::YieldOp::create(b, nested, values);
         });
     return SmallVector<Value>(update.getResults().begin(), update.getResults().end());

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::lowbit {
@@ -188,6 +189,9 @@ private:
   /// Leaves out inputs that the body does not read, but those that say how far a loop goes.
   static void dropUnread(linalg::GenericOp generic) {
     Block *body = generic.getBody();
+    for (Operation &each : llvm::make_early_inc_range(llvm::reverse(*body)))
+      if (isOpTriviallyDead(&each))
+        each.erase();
     for (unsigned i = generic.getNumDpsInputs(); i-- > 0;) {
       SmallVector<AffineMap> maps = generic.getIndexingMapsArray();
       maps.erase(maps.begin() + i);

@@ -6,12 +6,12 @@
 //  CHECK-SAME:   %[[W:.*]]: tensor<3xf32> {lowbit.name = "w", lowbit.parameter = "weight"}, %[[S:.*]]: tensor<f32> {lowbit.name = "s", lowbit.parameter = "scale"}
 //  CHECK-SAME:   %[[VW:.*]]: tensor<3xf32> {lowbit.name = "state0.w"}, %[[VS:.*]]: tensor<f32> {lowbit.name = "state0.s"}
 //  CHECK-SAME:   %[[RATE:.*]]: tensor<f32> {lowbit.name = "rate"}, %{{.*}}: tensor<f32> {lowbit.name = "step"})
-//  CHECK-SAME:   -> (tensor<f32> {lowbit.name = "loss"}, tensor<3xf32> {lowbit.name = "w"}, tensor<3xf32> {lowbit.name = "state0.w"}, tensor<f32> {lowbit.name = "s"}, tensor<f32> {lowbit.name = "state0.s"})
+//  CHECK-SAME:   -> (tensor<f32> {lowbit.name = "loss"}, tensor<3xf32> {lowbit.name = "w", lowbit.updates = "w"}, tensor<3xf32> {lowbit.name = "state0.w", lowbit.updates = "state0.w"}, tensor<f32> {lowbit.name = "s", lowbit.updates = "s"}, tensor<f32> {lowbit.name = "state0.s", lowbit.updates = "state0.s"})
 //       CHECK:   %[[FAST:.*]] = tensor.extract %[[RATE]][]
 //       CHECK:   %[[SLOW:.*]] = arith.mulf %[[FAST]]
-//       CHECK:   linalg.generic {{.*}} ins(%[[W]], %{{.*}}, %[[VW]]
+//       CHECK:   linalg.generic {{.*}} outs(%[[W]], %[[VW]]
 //       CHECK:     arith.mulf %[[FAST]],
-//       CHECK:   linalg.generic {{.*}} ins(%[[S]], %{{.*}}, %[[VS]]
+//       CHECK:   linalg.generic {{.*}} outs(%[[S]], %[[VS]]
 //       CHECK:     arith.mulf %[[SLOW]],
 //       CHECK:     arith.maximumf
 

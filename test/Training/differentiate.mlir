@@ -61,7 +61,7 @@ func.func @loss(%w: tensor<6xf32> {lowbit.name = "w", lowbit.parameter = "weight
 
 // An image that is read in windows gets the sum over the windows that read a pixel: here two, one pixel apart.
 // CHECK-LABEL: func @loss_gradients
-//       CHECK:   %[[WINDOWS:.*]] = linalg.generic {{.*}} -> tensor<3x2xf32>
+//       CHECK:   %[[WINDOWS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<3x2xf32>)
 //       CHECK:   tensor.extract_slice %[[WINDOWS]][0, 0] [3, 1] [1, 1] : tensor<3x2xf32> to tensor<3xf32>
 //       CHECK:   tensor.insert_slice %{{.*}} into %{{.*}}[0] [3] [1] : tensor<3xf32> into tensor<4xf32>
 //       CHECK:   tensor.extract_slice %[[WINDOWS]][0, 1] [3, 1] [1, 1] : tensor<3x2xf32> to tensor<3xf32>

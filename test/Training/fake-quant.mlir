@@ -3,7 +3,7 @@
 
 // FORM-LABEL: func @pair
 //  FORM-SAME:   %[[X:.*]]: tensor<4x8xf32>, %[[S:.*]]: tensor<f32>
-//       FORM:   %[[Q:.*]] = lowbit.fake_quant %[[X]], %[[S]] <#lowbit.int<4>> by #lowbit.ste
+//       FORM:   %[[Q:.*]] = lowbit.fake_quant %[[X]], %[[S]] <#lowbit.int<4>> : {{.*}} by #lowbit.ste
 //       FORM:   return %[[Q]]
 // BACK-LABEL: func @pair
 //       BACK:   %[[CODES:.*]] = lowbit.quantize

@@ -45,7 +45,7 @@ def ExtractParametersPass : Pass<"lowbit-extract-parameters", "::mlir::ModuleOp"
     Constants of f32 in `function` that are scales of `lowbit.fake_quant`, or have more than one element and are no splat, become leading
     arguments, named by the first site that reads them and their role (`fc1.weight`, `fc1.bias`, `fc1.weight_scale`,
     `fc1.activation_scale`), or by the constant's own name, where `parameters` (globs) match it. `lowbit.parameter` says what it is:
-    `weight`, `scale` (stays above zero), or `other`. The function `initial` returns their values.
+    `weight`, `scale` (keeps its sign), or `other`. The function `initial` returns their values.
 
     ```mlir
     func.func @before(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
@@ -164,7 +164,7 @@ def AddOptimizerPass : Pass<"lowbit-add-optimizer", "::mlir::ModuleOp"> {
   let description = [{
     `NAME` takes the parameters of `function` (what `lowbit-differentiate` made), the optimizer's states of each (`state0.PARAMETER`, …), its
     other inputs, and `rate` and `step` (`tensor<f32>`, counted from 1); it returns the loss, and the new parameters and states
-    under the names they came by, which `lowbit.updates` puts where the old ones are. Parameters that are scales stay at least 2^-20, and follow `scale-rate` times `rate`. With `clip`
+    under the names they came by, which `lowbit.updates` puts where the old ones are. Parameters that are scales keep their sign and stay at least 2^-20 in magnitude, and follow `scale-rate` times `rate`. With `clip`
     above 0, gradients whose joint norm is larger are made that long.
 
     ```text
