@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "TableRule.h"
 #include "Windows.h"
 #include "lowbit/Training/Gradients.h"
 #include "lowbit/Training/Register.h"
@@ -66,6 +67,8 @@ public:
       : op(op), builder(builder), gradients(gradients), loc(op.getLoc()) {}
 
   LogicalResult build() {
+    if (auto generic = dyn_cast<linalg::GenericOp>(*op); generic && readsActiveTable(generic, gradients))
+      return buildTableGradient(generic, builder, gradients);
     if (!op.hasPureTensorSemantics() || op->getNumRegions() != 1)
       return op->emitError() << "`" << op->getName() << "` has no derivative: its operands are no tensors";
     llvm::SetVector<Value> captured;

@@ -60,6 +60,10 @@ SHAPED = {
     "dilated convolution": ("%e = tensor.empty() : tensor<2x10xf64>\n%z = linalg.fill ins(%zero : f64) outs(%e : tensor<2x10xf64>) -> tensor<2x10xf64>\n"
                     "%y = linalg.generic {indexing_maps = [affine_map<(n, p, o) -> (n, p + 2 * o)>, affine_map<(n, p, o) -> (n, o)>, affine_map<(n, p, o) -> (n, p)>], iterator_types = [\"parallel\", \"parallel\", \"reduction\"]}\n"
                     "  ins(%x, %k : tensor<2x12xf64>, tensor<2x2xf64>) outs(%z : tensor<2x10xf64>) {\n^bb0(%a: f64, %b: f64, %o: f64):\n  %p = arith.mulf %a, %b : f64\n  %q = arith.addf %o, %p : f64\n  linalg.yield %q : f64\n} -> tensor<2x10xf64>", "tensor<2x10xf64>"),
+    "lookup": ('%places = arith.constant dense<[[1, 0, 1], [1, 1, 0]]> : tensor<2x3xi64>\n%e = tensor.empty() : tensor<2x3x12xf64>\n'
+               '%y = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j)>, affine_map<(i, j, k) -> (i, j, k)>], iterator_types = ["parallel", "parallel", "parallel"]}\n'
+               "  ins(%places : tensor<2x3xi64>) outs(%e : tensor<2x3x12xf64>) {\n^bb0(%a: i64, %o: f64):\n  %r = arith.index_cast %a : i64 to index\n  %q = linalg.index 2 : index\n"
+               "  %v = tensor.extract %x[%r, %q] : tensor<2x12xf64>\n  linalg.yield %v : f64\n} -> tensor<2x3x12xf64>", "tensor<2x3x12xf64>"),
     "pooling": ("%i = tensor.expand_shape %x [[0], [1, 2, 3]] output_shape [2, 4, 3, 1] : tensor<2x12xf64> into tensor<2x4x3x1xf64>\n"
                 "%w = tensor.empty() : tensor<2x2xf64>\n%e = tensor.empty() : tensor<2x2x2x1xf64>\n%z = linalg.fill ins(%low : f64) outs(%e : tensor<2x2x2x1xf64>) -> tensor<2x2x2x1xf64>\n"
                 "%y = linalg.pooling_nhwc_max {strides = dense<[2, 1]> : vector<2xi64>, dilations = dense<1> : vector<2xi64>} ins(%i, %w : tensor<2x4x3x1xf64>, tensor<2x2xf64>) outs(%z : tensor<2x2x2x1xf64>) -> tensor<2x2x2x1xf64>", "tensor<2x2x2x1xf64>"),

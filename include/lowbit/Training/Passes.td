@@ -156,7 +156,7 @@ def DifferentiatePass : Pass<"lowbit-differentiate", "::mlir::ModuleOp"> {
     ListOption<"wrt", "wrt", "std::string", "Names of the arguments that are differentiated by; parameters by default">,
   ];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
-                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def AddOptimizerPass : Pass<"lowbit-add-optimizer", "::mlir::ModuleOp"> {
