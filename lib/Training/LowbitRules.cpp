@@ -8,6 +8,9 @@
 namespace mlir::lowbit {
 namespace {
 
+/// Where fake_quant names none, as its document says.
+constexpr StringLiteral defaultEstimator = "ste";
+
 struct FakeQuantRule final : DifferentiableOpInterface::ExternalModel<FakeQuantRule, FakeQuantOp> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder, Gradients &gradients) const {
     auto fakeQuant = cast<FakeQuantOp>(op);
@@ -19,7 +22,7 @@ struct FakeQuantRule final : DifferentiableOpInterface::ExternalModel<FakeQuantR
                                 "can change";
     EstimatorAttrInterface estimator = fakeQuant.getEstimatorAttr();
     if (!estimator)
-      estimator = STEEstimatorAttr::get(op->getContext());
+      estimator = cast<EstimatorAttrInterface>(LowbitDialect::parsePolicy(op->getContext(), defaultEstimator));
     auto gradient = FakeQuantGradOp::create(builder, op->getLoc(), input.getType(), scaleType, input, scales, fakeQuant.getZeros(),
                                             gradients.lookup(fakeQuant.getOutput()), fakeQuant.getScheme(), estimator);
     gradients.add(builder, op->getLoc(), input, gradient.getInputGradient());
