@@ -13,6 +13,7 @@ from lowbit.errors import Error
 from lowbit.function import Function
 from lowbit.module import Module
 from lowbit.progress import progress as show_progress
+from lowbit.qat.average import Average
 from lowbit.qat.data import Rows, check_labels
 from lowbit.qat.prepare import Plan, prepare
 from lowbit.qat.schedule import get_rate
@@ -53,6 +54,11 @@ def fit(
     clip: float = 0.0,
     estimator: str = "lsq",
     parameters: Iterable[str] = (),
+    warmup: int = 0,
+    average: float = 0.0,
+    teacher: Module | None = None,
+    terms: Iterable[str] = ("result=divergence<temperature = 2.0>*1.0",),
+    labels: float = 1.0,
     seed: int = 0,
     metric: Callable[[Module], float] | None = None,
     threads: int = 1,
@@ -61,32 +67,48 @@ def fit(
     """Trains `module` on `data` ({input: array, "labels": array}) as `recipe` quantizes it; None trains floats.
 
     stats: for static activations; by default those of the training data. rate: of the first step, or the highest of the schedule.
-    scale_rate: the rate of scales, as a share of it. seed: of the order of rows; the same seed gives the same bits. metric: of the model
-    as it would be deployed, after each epoch.
+    scale_rate: the rate of scales, as a share of it. warmup: steps over which the rate rises in a line from near 0. average: above 0, what
+    comes out is an exponential average of the parameters over steps, of this decay, such as 0.99. seed: of the order of rows; the same
+    seed gives the same bits. metric: of the model as it would be deployed, after each epoch.
+
+    teacher: a model of the same inputs (float or not, of any size), whose values `terms` compare with those of the model that is trained; each
+    is WHAT=LOSS*WEIGHT, and what the `loss` counts beside them is `labels` (docs/Passes.md, `lowbit-distill`; Hinton et al., 2015).
     """
     if epochs < 0:
         raise Error(f"epochs is {epochs}; expected at least 0")
+    if warmup < 0 or not 0 <= average < 1:
+        raise Error(f"warmup is {warmup} and average {average}; expected at least 0 steps, and a decay from 0 to below 1")
+    if not (labels >= 0 and np.isfinite(labels)):
+        raise Error(f"labels is {labels}; expected the weight of the loss beside the teacher's terms, at least 0")
+    if teacher is None and labels != 1:
+        raise Error(f"labels is {labels}, but there is no teacher; expected `teacher`, or labels = 1")
     if recipe is not None and stats is None:
         stats = _calibrate(module, data, recipe, progress)
     plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters)
-    step = plan.compile_step(loss=loss, optimizer=optimizer, scale_rate=scale_rate, clip=clip, threads=threads)
+    step = plan.compile_step(
+        loss=loss, optimizer=optimizer, scale_rate=scale_rate, clip=clip, teacher=teacher, terms=terms, labels=labels, threads=threads
+    )
     run = Run(step, plan.initial)
     rows = Rows(data, run.data_ports)
     if loss.startswith("cross_entropy"):
         check_labels(rows.arrays["labels"], _classes(module))
+    averages = Average({name: run.state[name] for name in plan.initial}, average) if average > 0 else None
     order, history = np.random.default_rng(seed), []
     total = epochs * rows.steps
     for number in show_progress(range(epochs), "training", progress):
         losses = []
         for _ in rows.epoch(order, run.data):
-            run.step(get_rate(schedule, rate, run.count, total))
+            run.step(get_rate(schedule, rate, run.count, total, warmup))
+            if averages:
+                averages.update()
             losses.append(run.loss)
         mean = float(np.mean(losses))
         if not np.isfinite(mean):
             first = run.count - rows.steps + int(np.argmin(np.isfinite(losses))) + 1
             raise Error(f"training: the loss is no number from step {first} (epoch {number + 1}); try a smaller rate, or `clip`")
-        history.append(Epoch(number + 1, mean, metric(plan.finish(run.parameters)) if metric else None))
-    return Trained(plan.finish(run.parameters), plan, run.parameters, history)
+        history.append(Epoch(number + 1, mean, metric(plan.finish(_result(run, averages))) if metric else None))
+    result = _result(run, averages)
+    return Trained(plan.finish(result), plan, result, history)
 
 
 class Run:
@@ -118,6 +140,10 @@ class Run:
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters as they are now."""
         return {name: self.state[name].copy() for name in self._parameters}
+
+
+def _result(run: Run, averages: Average | None) -> dict[str, np.ndarray]:
+    return averages.values if averages else run.parameters
 
 
 def _calibrate(module: Module, data: Mapping[str, Any], recipe: Any, progress: bool) -> Statistics:

@@ -27,7 +27,7 @@ def _options(**values: Any) -> str:
     for name, value in values.items():
         if value in ("", None) or (isinstance(value, (list, tuple)) and not value):
             continue
-        text = ",".join(value) if isinstance(value, (list, tuple)) else quote(str(value))
+        text = ",".join(map(quote, value)) if isinstance(value, (list, tuple)) else quote(str(value))
         texts.append(f"{name.replace('_', '-')}={text}")
     return "{" + " ".join(texts) + "}" if texts else ""
 
@@ -44,14 +44,31 @@ class Plan:
     quantizes: bool
 
     def compile_step(
-        self, *, loss: str, optimizer: str, scale_rate: float, clip: float, target: str = "host", threads: int = 1
+        self,
+        *,
+        loss: str,
+        optimizer: str,
+        scale_rate: float,
+        clip: float,
+        teacher: Module | None = None,
+        terms: Iterable[str] = (),
+        labels: float = 1.0,
+        target: str = "host",
+        threads: int = 1,
     ) -> Function:
-        """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`."""
-        pipeline = (
-            f"lowbit-add-loss{_options(loss=loss)},lowbit-differentiate{{function=loss}},"
-            f"lowbit-add-optimizer{_options(optimizer=optimizer, scale_rate=scale_rate, clip=clip)},canonicalize,cse"
-        )
-        return Module(self.forward.transform(pipeline)._native, "training_step").compile(target, threads)
+        """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`, and `lowbit-distill` for `teacher`, `terms` and `labels`."""
+        optimize = _options(optimizer=optimizer, scale_rate=scale_rate, clip=clip)
+        with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
+            distill = ""
+            if teacher is not None:
+                path = os.path.join(folder, "teacher.mlir")
+                teacher.transform("lowbit-normalize-linears,lowbit-name-sites").save(path)
+                distill = f"lowbit-distill{_options(file=path, terms=list(terms), labels=labels)},"
+            pipeline = (
+                f"lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}},"
+                f"lowbit-add-optimizer{optimize},canonicalize,cse"
+            )
+            return Module(self.forward.transform(pipeline)._native, "training_step").compile(target, threads)
 
     def finish(self, parameters: Mapping[str, np.ndarray]) -> Module:
         """The model with these parameters, computing on codes where the recipe says so."""

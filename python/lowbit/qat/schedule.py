@@ -14,8 +14,9 @@ _SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-def get_rate(schedule: str, rate: float, step: int, total: int) -> float:
-    """The rate of step number `step`, from 0, of `total`."""
+def get_rate(schedule: str, rate: float, step: int, total: int, warmup: int = 0) -> float:
+    """The rate of step number `step`, from 0, of `total`. Over the first `warmup` steps it rises in a line to what the schedule says."""
     if schedule not in _SCHEDULES:
         raise Error(f"there is no schedule `{schedule}`; expected {', '.join(sorted(_SCHEDULES))}")
-    return rate * _SCHEDULES[schedule](step / max(total, 1))
+    rise = min(1.0, (step + 1) / warmup) if warmup > 0 else 1.0
+    return rate * rise * _SCHEDULES[schedule](step / max(total, 1))
