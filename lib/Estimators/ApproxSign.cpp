@@ -6,6 +6,13 @@
 
 namespace mlir::lowbit {
 
+bool ApproxSignEstimatorAttr::fitsFormat(NumberFormatAttrInterface format, std::string &reason) const {
+  if (format.getWidth() == 1 && format.getSmallest() == -format.getLargest())
+    return true;
+  reason = "it is the slope of a sign, and expects a format of two codes, one the negative of the other, such as `binary`";
+  return false;
+}
+
 Value ApproxSignEstimatorAttr::buildInputGradient(OpBuilder &builder, Location loc, Value scaled, Value, Value, Value) const {
   Value size = math::AbsFOp::create(builder, loc, scaled), two = buildRealLike(builder, loc, 2, scaled);
   Value slope = arith::SubFOp::create(builder, loc, two, arith::MulFOp::create(builder, loc, two, size));

@@ -8,6 +8,13 @@
 
 namespace mlir::lowbit {
 
+bool LSQEstimatorAttr::fitsFormat(NumberFormatAttrInterface format, std::string &reason) const {
+  if (format.getLargest() > 0)
+    return true;
+  reason = "it divides by the largest code, which is not above 0";
+  return false;
+}
+
 Value LSQEstimatorAttr::buildInputGradient(OpBuilder &builder, Location loc, Value scaled, Value, Value smallest, Value largest) const {
   return buildClippedInputGradient(builder, loc, scaled, smallest, largest);
 }

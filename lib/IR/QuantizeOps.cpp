@@ -60,7 +60,18 @@ LogicalResult DequantizeOp::verify() {
   return verifyScheme(*this, {"C2", "C3", "C4"}, getCodes(), getScales(), getZeros(), getScheme());
 }
 
-LogicalResult FakeQuantOp::verify() { return verifyScheme(*this, {"C2", "C3", "C4"}, getInput(), getScales(), getZeros(), getScheme()); }
+static LogicalResult verifyEstimator(Operation *op, EstimatorAttrInterface estimator, SchemeAttr scheme) {
+  std::string reason;
+  if (!estimator || estimator.fitsFormat(scheme.getFormat(), reason))
+    return success();
+  return op->emitOpError() << "(C5) estimator " << estimator << " does not fit " << scheme.getFormat() << ": " << reason;
+}
+
+LogicalResult FakeQuantOp::verify() {
+  if (failed(verifyScheme(*this, {"C2", "C3", "C4"}, getInput(), getScales(), getZeros(), getScheme())))
+    return failure();
+  return verifyEstimator(*this, getEstimatorAttr(), getScheme());
+}
 
 LogicalResult FakeQuantGradOp::verify() {
   Type input = getInput().getType();
@@ -69,7 +80,9 @@ LogicalResult FakeQuantGradOp::verify() {
                          << " differ from the input's type " << input;
   if (failed(verifySameShape(*this, "C1", "scale gradient", getScaleGradient(), "scale", getScales())))
     return failure();
-  return verifyScheme(*this, {"C2", "C3", "C4"}, getInput(), getScales(), getZeros(), getScheme());
+  if (failed(verifyScheme(*this, {"C2", "C3", "C4"}, getInput(), getScales(), getZeros(), getScheme())))
+    return failure();
+  return verifyEstimator(*this, getEstimator(), getScheme());
 }
 
 LogicalResult RequantizeOp::verify() {

@@ -20,6 +20,7 @@ namespace mlir::lowbit {
 
 /// Every lowbit op as its document says, one element after the other.
 static void buildReferencePipeline(OpPassManager &pm) {
+  pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createLowerReferencePass());
   pm.addPass(createCanonicalizerPass());
@@ -37,6 +38,7 @@ static void cleanUp(OpPassManager &pm) {
 
 /// Fused, in vector registers, on `threads` threads.
 static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
+  pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createPackConstantsPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());

@@ -40,7 +40,7 @@ struct PrepareTrainingPass final : PassWithModels<impl::PrepareTrainingPassBase<
 private:
   void addTrainingForm(OpPassManager &pm) const {
     FormFakeQuantPassOptions form;
-    form.estimator = estimator;
+    form.estimators = llvm::to_vector(estimators);
     pm.addPass(createFormFakeQuantPass(form));
     pm.addPass(createFoldWeightsPass()); // what is left to fold are scales
     ExtractParametersPassOptions extract;

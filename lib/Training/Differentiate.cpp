@@ -6,6 +6,7 @@
 #include "lowbit/Training/Parameters.h"
 #include "lowbit/Training/Passes.h"
 #include "lowbit/Training/Register.h"
+#include "lowbit/Transforms/DecomposeSoftmax.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -113,22 +114,6 @@ private:
         return failure();
     }
     return success();
-  }
-
-  /// `linalg.softmax` has no body.
-  static LogicalResult decomposeSoftmax(func::FuncOp function) {
-    WalkResult result = function.walk([](linalg::SoftmaxOp op) {
-      OpBuilder builder(op);
-      FailureOr<SmallVector<Value>> values = op.decomposeOperation(builder);
-      if (failed(values)) {
-        op.emitError("cannot be decomposed, and so has no derivative");
-        return WalkResult::interrupt();
-      }
-      op->replaceAllUsesWith(*values);
-      op->erase();
-      return WalkResult::advance();
-    });
-    return failure(result.wasInterrupted());
   }
 };
 } // namespace

@@ -6,8 +6,8 @@
 include "lowbit/IR/LowbitDialect.td"
 include "lowbit/Interfaces/AttrInterfaces.td"
 
-class Lowbit_Estimator<string name, string mnemonicText> : Lowbit_Attr<name, mnemonicText,
-    [DeclareAttrInterfaceMethods<EstimatorAttrInterface>]>;
+class Lowbit_Estimator<string name, string mnemonicText, list<string> methods = []> : Lowbit_Attr<name, mnemonicText,
+    [DeclareAttrInterfaceMethods<EstimatorAttrInterface, methods>]>;
 
 def Lowbit_STEEstimatorAttr : Lowbit_Estimator<"STEEstimator", "ste"> {
   let summary = "Straight-through, clipped";
@@ -17,11 +17,11 @@ def Lowbit_STEEstimatorAttr : Lowbit_Estimator<"STEEstimator", "ste"> {
   }];
 }
 
-def Lowbit_LSQEstimatorAttr : Lowbit_Estimator<"LSQEstimator", "lsq"> {
+def Lowbit_LSQEstimatorAttr : Lowbit_Estimator<"LSQEstimator", "lsq", ["fitsFormat"]> {
   let summary = "Learned step size";
   let description = [{
     As `ste`, with the gradient of the scale divided by sqrt(elements of the block times the largest code)
-    (Esser et al., 2020, arXiv:1902.08153).
+    (Esser et al., 2020, arXiv:1902.08153). For formats whose largest code is above 0.
   }];
 }
 
@@ -33,7 +33,7 @@ def Lowbit_PACTEstimatorAttr : Lowbit_Estimator<"PACTEstimator", "pact"> {
   }];
 }
 
-def Lowbit_ApproxSignEstimatorAttr : Lowbit_Estimator<"ApproxSignEstimator", "approx_sign"> {
+def Lowbit_ApproxSignEstimatorAttr : Lowbit_Estimator<"ApproxSignEstimator", "approx_sign", ["fitsFormat"]> {
   let summary = "A sign as a parabola on either side of zero";
   let description = [{
     For `binary`: d/dx is `2 - 2 |x / scale|` where that is positive, the slope of the piecewise parabola that is nearest to the sign (Liu et al.,

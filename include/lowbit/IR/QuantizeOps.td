@@ -135,6 +135,7 @@ def Lowbit_FakeQuantOp : Lowbit_Op<"fake_quant", [Pure, AllTypesMatch<["input", 
     - (C2) `scales` has the shape that the scheme gives for `input`.
     - (C3) `scales` is of the scheme's scale type, or of f32.
     - (C4) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the scales.
+    - (C5) the estimator fits the format.
 
     Example:
     ```mlir
@@ -165,6 +166,7 @@ def Lowbit_FakeQuantGradOp : Lowbit_Op<"fake_quant_grad", [Pure]> {
     - (C2) `scales` has the shape that the scheme gives for `input`.
     - (C3) `scales` is of the scheme's scale type, or of f32.
     - (C4) `zeros` is there if and only if the scheme has zero points, with their type and the shape of the scales.
+    - (C5) the estimator fits the format.
 
     Example:
     ```mlir

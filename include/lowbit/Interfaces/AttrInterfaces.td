@@ -107,6 +107,8 @@ def EstimatorAttrInterface : AttrInterface<"EstimatorAttrInterface"> {
     All values are f32 scalars or vectors of one shape.
   }];
   let methods = [
+    InterfaceMethod<"Whether it is meant for `format`; if not, `reason` says what it expects.", "bool", "fitsFormat",
+      (ins "::mlir::lowbit::NumberFormatAttrInterface":$format, "std::string &":$reason), [{}], [{ return true; }]>,
     InterfaceMethod<[{
       Builds d fake_quant / d x at `scaled` = x / scale, whose encoded and decoded value is `rounded`.
       `smallest` and `largest` are the reals of the format less the zero point.

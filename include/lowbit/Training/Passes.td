@@ -8,8 +8,9 @@ include "mlir/Pass/PassBase.td"
 def FormFakeQuantPass : Pass<"lowbit-form-fake-quant"> {
   let summary = "Make quantize with dequantize one op that has a gradient";
   let description = [{
-    Every `dequantize` of `quantize` by the same scheme, scales and zero points becomes `lowbit.fake_quant`, whose derivative is
-    `estimator`'s. Exact: it is what fake_quant means. `lowbit-expand-fake-quant` goes back.
+    Every `dequantize` of `quantize` by the same scheme, scales and zero points becomes `lowbit.fake_quant`, whose derivative is that of
+    the first `estimator` that fits the format; a format that none fits is an error. Exact: it is what fake_quant means.
+    `lowbit-expand-fake-quant` goes back.
 
     ```text
     %c = lowbit.quantize %x, %s <#lowbit.int<2>>
@@ -19,7 +20,7 @@ def FormFakeQuantPass : Pass<"lowbit-form-fake-quant"> {
     ```
   }];
   let options = [
-    Option<"estimator", "estimator", "std::string", /*default=*/"\"lsq\"", "What rounding's derivative is taken for, such as `lsq` or `ste`">,
+    ListOption<"estimators", "estimator", "std::string", "What rounding's derivative is taken for, such as `ste`, or `approx_sign,lsq`: the first that fits a format; `lsq` by default">,
   ];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect"];
 }

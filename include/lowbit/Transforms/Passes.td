@@ -42,6 +42,24 @@ def FuseElementwisePass : Pass<"lowbit-fuse-elementwise"> {
   let dependentDialects = ["affine::AffineDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def DecomposeSoftmaxPass : Pass<"lowbit-decompose-softmax"> {
+  let summary = "Make softmax ops that have bodies";
+  let description = [{
+    `linalg.softmax`, which nothing can be fused with and no derivative is known of, becomes a maximum, the exponential of what is left
+    without it, their sum, and a division.
+
+    ```text
+    %y = linalg.softmax dimension(1) ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+    // ==>
+    %m = linalg.generic … ins(%x) { … arith.maxnumf }
+    %n = linalg.generic … ins(%x, %m) { … arith.subf, math.exp }
+    %d = linalg.generic … ins(%n) { … arith.addf }
+    %y = linalg.generic … ins(%n, %d) { … arith.divf }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
+}
+
 def DuplicateFillsPass : Pass<"lowbit-duplicate-fills"> {
   let summary = "Give every op that starts from a constant tensor one of its own";
   let description = [{

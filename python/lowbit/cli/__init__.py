@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lowbit import __version__
-from lowbit.cli import compile_commands, inspect_commands, model_commands, run_commands, search_commands
+from lowbit.cli import compile_commands, inspect_commands, model_commands, run_commands, search_commands, train_commands
 from lowbit.errors import Error
 
 
@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="lowbit", description="Quantize models, run them, and see what it costs.")
     parser.add_argument("--version", action="version", version=f"lowbit {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    for module in (model_commands, run_commands, compile_commands, inspect_commands, search_commands):
+    for module in (model_commands, run_commands, compile_commands, inspect_commands, search_commands, train_commands):
         module.add_commands(commands)
     return parser
 

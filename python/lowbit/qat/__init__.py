@@ -4,7 +4,8 @@ The loss, its gradients and the optimizer's update are one compiled function (do
 what runs: the model that comes back computes on codes, and equals the trained one.
 """
 
-from lowbit.qat.fit import Epoch, Trained, fit
+from lowbit.qat.fit import Trained, fit
+from lowbit.qat.loop import Epoch
 from lowbit.qat.prepare import Plan, prepare
 
 __all__ = ["Epoch", "Plan", "Trained", "fit", "prepare"]

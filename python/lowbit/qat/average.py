@@ -15,15 +15,19 @@ class Average:
     """
 
     def __init__(self, parameters: Mapping[str, np.ndarray], decay: float) -> None:
-        self._parameters, self._decay, self._count = parameters, decay, 0
+        self._parameters, self._decay = parameters, decay
         self._means = {name: array.astype(np.float64) for name, array in parameters.items()}
 
-    def update(self) -> None:
-        """Takes in the arrays as they are now."""
-        self._count += 1
-        share = 1 - min(self._decay, (1 + self._count) / (10 + self._count))
+    def update(self, count: int) -> None:
+        """Takes in the arrays as they are now, behind `count` steps."""
+        share = 1 - min(self._decay, (1 + count) / (10 + count))
         for name, mean in self._means.items():
             mean += share * (self._parameters[name] - mean)
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint keeps: the means themselves."""
+        return {f"average.{name}": mean for name, mean in self._means.items()}
 
     @property
     def values(self) -> dict[str, np.ndarray]:

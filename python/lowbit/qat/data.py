@@ -34,7 +34,7 @@ class Rows:
                 raise Error(
                     f"training data: array `{port.name}` has shape {list(array.shape)}; expected [rows, {', '.join(map(str, inner[1:]))}]"
                 )
-            self.arrays[port.name] = np.ascontiguousarray(array.astype(port.dtype, casting="same_kind", copy=False))
+            self.arrays[port.name] = _convert(port, array)
         counts = {name: len(array) for name, array in self.arrays.items()}
         if len(set(counts.values())) != 1:
             raise Error(f"training data: arrays differ in their number of rows ({', '.join(f'`{n}`: {c}' for n, c in counts.items())})")
@@ -50,14 +50,36 @@ class Rows:
         """Batches of an epoch; rows that fill none are left out of it."""
         return self.count // self.batch
 
-    def epoch(self, order: np.random.Generator, into: Mapping[str, np.ndarray]) -> Iterator[None]:
-        """Writes one batch after the other into the arrays `into`."""
-        rows = order.permutation(self.count)
-        for step in range(self.steps):
+    def epoch(self, order: np.random.Generator, into: Mapping[str, np.ndarray], start: int = 0) -> Iterator[None]:
+        """Writes one batch after the other into the arrays `into`, from batch `start` on."""
+        yield from self._write(order.permutation(self.count), into, start)
+
+    def in_order(self, into: Mapping[str, np.ndarray]) -> Iterator[None]:
+        """As `epoch`, in the order that the rows have."""
+        yield from self._write(np.arange(self.count), into, 0)
+
+    def _write(self, rows: np.ndarray, into: Mapping[str, np.ndarray], start: int) -> Iterator[None]:
+        for step in range(start, self.steps):
             chosen = rows[step * self.batch : (step + 1) * self.batch]
             for name, array in self.arrays.items():
                 np.take(array, chosen, axis=0, out=into[name])
             yield
+
+
+def _convert(port: Port, array: np.ndarray) -> np.ndarray:
+    """`array` in the elements of `port`; integers that would become others are refused."""
+    if array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, port.dtype, "same_kind"):
+        raise Error(f"training data: array `{port.name}` has elements of {array.dtype}, which are no {port.dtype}; convert them first")
+    with np.errstate(over="ignore"):  # to infinity, which is refused with all that is not finite
+        converted = np.ascontiguousarray(array.astype(port.dtype, copy=False))
+    if array.dtype.kind in "biu" and converted.dtype.kind in "iu" and not np.array_equal(converted, array):
+        raise Error(f"training data: array `{port.name}` has values beyond {port.dtype}; expected {_range(converted.dtype)}")
+    return converted
+
+
+def _range(dtype: np.dtype) -> str:
+    limits = np.iinfo(dtype)
+    return f"{limits.min} to {limits.max}"
 
 
 def check_labels(labels: np.ndarray, classes: int) -> None:

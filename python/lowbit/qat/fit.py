@@ -11,22 +11,15 @@ import numpy as np
 
 from lowbit.errors import Error
 from lowbit.function import Function
-from lowbit.module import Module
-from lowbit.progress import progress as show_progress
+from lowbit.module import Module, _recipe_text
 from lowbit.qat.average import Average
+from lowbit.qat.checkpoint import digest
 from lowbit.qat.data import Rows, check_labels
+from lowbit.qat.loop import Epoch, Keeper, train
 from lowbit.qat.prepare import Plan, prepare
 from lowbit.qat.schedule import get_rate
+from lowbit.qat.validation import Validation
 from lowbit.statistics import Statistics
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Means over an epoch. metric: what `metric` gave after it."""
-
-    number: int
-    loss: float
-    metric: float | None
 
 
 @dataclass(frozen=True)
@@ -37,6 +30,14 @@ class Trained:
     plan: Plan
     parameters: dict[str, np.ndarray]
     history: list[Epoch]
+    patience: int = 0
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch that the parameters are from."""
+        if not self.history:
+            return None
+        return min(self.history, key=lambda epoch: epoch.valid or 0.0) if self.patience else self.history[-1]
 
 
 def fit(
@@ -61,6 +62,12 @@ def fit(
     labels: float = 1.0,
     seed: int = 0,
     metric: Callable[[Module], float] | None = None,
+    valid: Mapping[str, Any] | None = None,
+    patience: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int = 0,
+    resume: bool = False,
+    report: Callable[[Epoch], None] | None = None,
     threads: int = 1,
     progress: bool = True,
 ) -> Trained:
@@ -73,15 +80,20 @@ def fit(
 
     teacher: a model of the same inputs (float or not, of any size), whose values `terms` compare with those of the model that is trained; each
     is WHAT=LOSS*WEIGHT, and what the `loss` counts beside them is `labels` (docs/Passes.md, `lowbit-distill`; Hinton et al., 2015).
+
+    valid: as `data`, for the loss after each epoch. patience: epochs without a lower one, after which training stops with the parameters of the
+    lowest; 0: never. checkpoint: an .npz that is written after each epoch and every `every` steps; with `resume` training goes on from there, to
+    the same bits. report: is told of each epoch. threads: any number gives the same bits.
     """
-    if epochs < 0:
-        raise Error(f"epochs is {epochs}; expected at least 0")
-    if warmup < 0 or not 0 <= average < 1:
-        raise Error(f"warmup is {warmup} and average {average}; expected at least 0 steps, and a decay from 0 to below 1")
-    if not (labels >= 0 and np.isfinite(labels)):
-        raise Error(f"labels is {labels}; expected the weight of the loss beside the teacher's terms, at least 0")
-    if teacher is None and labels != 1:
-        raise Error(f"labels is {labels}, but there is no teacher; expected `teacher`, or labels = 1")
+    _check(epochs=epochs, patience=patience, warmup=warmup, seed=seed)
+    _check_teacher(teacher, labels)
+    if not 0 < rate < float("inf") or not 0 <= average < 1:
+        raise Error(f"rate is {rate} and average {average}; expected a rate above 0, such as 0.001, and a decay from 0 to below 1")
+    if patience and valid is None:
+        raise Error(f"patience is {patience}, but there are no validation data to stop by; give `valid`")
+    keeper = Keeper(checkpoint, resume, every)
+    keeper.check()
+    get_rate(schedule, rate, 0, 1)
     if recipe is not None and stats is None:
         stats = _calibrate(module, data, recipe, progress)
     plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters)
@@ -93,22 +105,43 @@ def fit(
     if loss.startswith("cross_entropy"):
         check_labels(rows.arrays["labels"], _classes(module))
     averages = Average({name: run.state[name] for name in plan.initial}, average) if average > 0 else None
-    order, history = np.random.default_rng(seed), []
+    validation = None
+    if valid is not None:
+        validation = Validation(plan.compile_loss(loss=loss, threads=threads), plan.initial, valid, loss.startswith("cross_entropy"))
+        if loss.startswith("cross_entropy"):
+            check_labels(validation.rows.arrays["labels"], _classes(module))
+    keeper.state = {**run.state, **(averages.state if averages else {})}
+    if checkpoint is not None:
+        said = {"loss": loss, "optimizer": optimizer, "estimator": estimator, "seed": seed, "terms": list(terms) if teacher else None}
+        keeper.identity = _identify(plan, rows, recipe, teacher, {**said, "labels": labels, "average": average > 0})
+        course = {"rate": rate, "schedule": schedule, "epochs": epochs, "scale_rate": scale_rate, "clip": clip}
+        keeper.course = {name: str(value) for name, value in {**course, "warmup": warmup, "average": average}.items()}
     total = epochs * rows.steps
-    for number in show_progress(range(epochs), "training", progress):
-        losses = []
-        for _ in rows.epoch(order, run.data):
-            run.step(get_rate(schedule, rate, run.count, total, warmup))
-            if averages:
-                averages.update()
-            losses.append(run.loss)
-        mean = float(np.mean(losses))
-        if not np.isfinite(mean):
-            first = run.count - rows.steps + int(np.argmin(np.isfinite(losses))) + 1
-            raise Error(f"training: the loss is no number from step {first} (epoch {number + 1}); try a smaller rate, or `clip`")
-        history.append(Epoch(number + 1, mean, metric(plan.finish(_result(run, averages))) if metric else None))
-    result = _result(run, averages)
-    return Trained(plan.finish(result), plan, result, history)
+
+    def step() -> None:
+        run.step(get_rate(schedule, rate, run.count, total, warmup))
+        if averages:
+            averages.update(run.count)
+
+    def result() -> dict[str, np.ndarray]:
+        return averages.values if averages else run.parameters
+
+    history = train(
+        run,
+        rows,
+        step,
+        result,
+        keeper,
+        epochs=epochs,
+        seed=seed,
+        metric=(lambda: metric(plan.finish(result()))) if metric else None,
+        validation=validation,
+        patience=patience,
+        report=report,
+        progress=progress,
+    )
+    trained = keeper.best if patience and keeper.best else result()
+    return Trained(plan.finish(trained), plan, trained, history, patience)
 
 
 class Run:
@@ -142,8 +175,25 @@ class Run:
         return {name: self.state[name].copy() for name in self._parameters}
 
 
-def _result(run: Run, averages: Average | None) -> dict[str, np.ndarray]:
-    return averages.values if averages else run.parameters
+def _check(**counts: int) -> None:
+    for name, value in counts.items():
+        if value < 0:
+            raise Error(f"{name} is {value}; expected at least 0")
+
+
+def _check_teacher(teacher: Module | None, labels: float) -> None:
+    if not (labels >= 0 and np.isfinite(labels)):
+        raise Error(f"labels is {labels}; expected the weight of the loss beside the teacher's terms, at least 0")
+    if teacher is None and labels != 1:
+        raise Error(f"labels is {labels}, but there is no teacher; expected `teacher`, or labels = 1")
+
+
+def _identify(plan: Plan, rows: Rows, recipe: Any, teacher: Module | None, options: Mapping[str, Any]) -> dict[str, str]:
+    """What a training is of; contents by their digest."""
+    contents = {"model": digest(plan.forward._native.print(False)), "data": digest(rows.arrays), "recipe": digest(_recipe_text(recipe))}
+    if teacher is not None:
+        contents["teacher"] = digest(teacher._native.print(False))
+    return {**contents, **{name: str(value) for name, value in options.items()}}
 
 
 def _calibrate(module: Module, data: Mapping[str, Any], recipe: Any, progress: bool) -> Statistics:

@@ -70,6 +70,10 @@ class Plan:
             )
             return Module(self.forward.transform(pipeline)._native, "training_step").compile(target, threads)
 
+    def compile_loss(self, *, loss: str, target: str = "host", threads: int = 1) -> Function:
+        """The function that takes the parameters, the inputs and `labels`, and gives the loss and the model's results."""
+        return Module(self.forward.transform(f"lowbit-add-loss{_options(loss=loss)}")._native, "loss").compile(target, threads)
+
     def finish(self, parameters: Mapping[str, np.ndarray]) -> Module:
         """The model with these parameters, computing on codes where the recipe says so."""
         with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
@@ -89,7 +93,7 @@ def prepare(
 ) -> Plan:
     """Makes the float constants of `module` parameters, and quantizes by `recipe` with a gradient (None: floats are trained).
 
-    estimator: what the derivative of rounding is taken for. parameters: patterns of what is trained; all by default.
+    estimator: what the derivative of rounding is taken for: of several, `approx_sign,lsq`, the first that fits a format. parameters: patterns of what is trained; all by default.
     """
     if recipe is None:
         names = _options(parameters=list(parameters))
@@ -104,7 +108,7 @@ def prepare(
             if stats is not None:
                 statistics = os.path.join(folder, "statistics.json")
                 stats.save(statistics)
-            options = _options(recipe=text, stats=statistics, estimator=estimator, parameters=list(parameters))
+            options = _options(recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters))
             forward = module.transform(f"lowbit-prepare-training{options}")
     initial = Module(forward._native, "initial").compile("reference")()
     return Plan(forward, {name: np.array(value) for name, value in initial.items()}, recipe is not None)

@@ -1,0 +1,132 @@
+"""train."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Callable
+
+from lowbit import qat
+from lowbit.arrays import read_arrays
+from lowbit.cli.options import add_dims, check_distinct, check_output, count, load_model, parse_dims, positive
+from lowbit.errors import Error
+from lowbit.statistics import Statistics
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command that trains."""
+    train = commands.add_parser(
+        "train",
+        help="train a model as a recipe quantizes it",
+        description="Trains MODEL with the recipe's rounding in its forward pass, and saves the model that computes on codes. The batch of a "
+        "step is that of MODEL's inputs (--dim batch=64 for ONNX). What was trained is what runs.",
+    )
+    train.add_argument("model", metavar="MODEL")
+    train.add_argument("--data", required=True, metavar="train.npz", help="an array of rows for each input, and `labels`")
+    train.add_argument("--recipe", help="a recipe's name, or a file; floats are trained without one")
+    train.add_argument("-o", "--output", required=True, metavar="q.mlir", help="the trained model; written whole or not at all")
+    _add_course(train)
+    kept = train.add_argument_group("validation and checkpoints")
+    kept.add_argument("--valid", metavar="v.npz", help="data as --data, for loss and accuracy after each epoch")
+    kept.add_argument(
+        "--patience", type=count, default=0, metavar="N", help="stop after N epochs without a lower loss on --valid, with the parameters of the lowest"
+    )
+    kept.add_argument("--checkpoint", metavar="c.npz", help="keep what a training needs to go on, after each epoch")
+    kept.add_argument("--every", type=count, default=0, metavar="STEPS", help="write --checkpoint within epochs too")
+    kept.add_argument("--resume", action="store_true", help="go on from --checkpoint; the result has the same bits as without a pause")
+    train.add_argument("--stats", metavar="s.json", help="statistics of a calibration; by default one on --data is made")
+    train.add_argument("--report", metavar="r.html", help="write a report, .html or .json")
+    train.add_argument("--text", action="store_true", help="write text, not bytecode")
+    train.add_argument("--threads", type=positive, default=1, help="threads that share a step; any number gives the same bits")
+    add_dims(train)
+    train.set_defaults(run=_train)
+
+
+def _add_course(train: argparse.ArgumentParser) -> None:
+    course = train.add_argument_group("the course of training")
+    course.add_argument("--loss", default="cross_entropy", help="cross_entropy (labels are classes), squared_error, cosine, …")
+    course.add_argument("--epochs", type=count, default=10, metavar="N")
+    course.add_argument("--rate", type=float, default=1e-3, help="the highest learning rate; 0.001 by default")
+    course.add_argument("--schedule", default="cosine", help="of the rate: cosine, linear or constant")
+    course.add_argument("--optimizer", default="adam", help="adam, adam<decay = 0.01>, sgd<momentum = 0.9>")
+    course.add_argument("--scale-rate", type=float, default=0.1, help="rate of scales, as a share; 0.1 by default")
+    course.add_argument("--clip", type=float, default=0.0, metavar="NORM", help="longest gradient; 0: any")
+    course.add_argument("--estimator", default="lsq", help="derivative of rounding: lsq, ste, pact, or approx_sign,lsq: the first that fits")
+    course.add_argument("--parameters", action="append", default=[], metavar="PATTERN", help="train only these, such as fc1.*")
+    course.add_argument("--seed", type=count, default=0, help="of the order of rows; the same seed gives the same bits")
+
+
+def _train(options: argparse.Namespace) -> None:
+    outputs = [path for path in (options.output, options.report, options.checkpoint) if path]
+    for path in outputs:
+        check_output(path)
+    check_distinct(outputs)
+    _check(options)
+    model = load_model(options.model, parse_dims(options.dim))
+    data = read_arrays(options.data)
+    stats = Statistics.load(options.stats) if options.stats else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: print(f"lowbit train: note: {message}", file=sys.stderr)
+        trained = qat.fit(
+            model,
+            data,
+            options.recipe,
+            stats=stats,
+            epochs=options.epochs,
+            loss=options.loss,
+            optimizer=options.optimizer,
+            rate=options.rate,
+            schedule=options.schedule,
+            scale_rate=options.scale_rate,
+            clip=options.clip,
+            estimator=options.estimator,
+            parameters=options.parameters,
+            seed=options.seed,
+            valid=read_arrays(options.valid) if options.valid else None,
+            patience=options.patience,
+            checkpoint=options.checkpoint,
+            every=options.every,
+            resume=options.resume,
+            report=_reporter(options.epochs),
+            threads=options.threads,
+        )
+    trained.module.save(options.output, text=options.text)
+    if options.report:
+        trained.module.report(options.report, stats=stats)
+    last = trained.best
+    said = f", {_describe(last)}" if last else ""
+    print(f"{options.output}: {trained.module.nbytes:,} bytes of constants (float: {model.nbytes:,}){said}", file=sys.stderr)
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.report and not options.report.endswith((".html", ".htm", ".json")):
+        raise Error(f"{options.report}: a report is .html or .json")
+    if options.stats and not options.recipe:
+        raise Error("--stats needs --recipe")
+    if options.patience and not options.valid:
+        raise Error("--patience needs --valid, whose loss is watched")
+    for name in ("resume", "every"):
+        if getattr(options, name) and not options.checkpoint:
+            raise Error(f"--{name} needs --checkpoint")
+
+
+def _describe(epoch: qat.Epoch) -> str:
+    text = f"loss {epoch.loss:.4f}"
+    if epoch.valid is not None:
+        text += f", valid {epoch.valid:.4f}"
+    return text if epoch.metric is None else f"{text}, accuracy {epoch.metric:.2f} %"
+
+
+def _reporter(epochs: int) -> Callable[[qat.Epoch], None]:
+    """Prints a line for each epoch."""
+    began = time.monotonic()
+
+    def report(epoch: qat.Epoch) -> None:
+        nonlocal began
+        seconds, began = time.monotonic() - began, time.monotonic()
+        print(f"epoch {epoch.number}/{epochs}: {_describe(epoch)} ({seconds:.1f} s)", file=sys.stderr, flush=True)
+
+    return report
