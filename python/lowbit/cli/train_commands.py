@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from lowbit import qat
 from lowbit.arrays import read_arrays
@@ -28,6 +29,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--recipe", help="a recipe's name, or a file; floats are trained without one")
     train.add_argument("-o", "--output", required=True, metavar="q.mlir", help="the trained model; written whole or not at all")
     _add_course(train)
+    teacher = train.add_argument_group("a teacher")
+    teacher.add_argument("--teacher", metavar="T", help="a model of the same inputs, such as MODEL in float, that is learned from besides labels")
+    teacher.add_argument(
+        "--term",
+        action="append",
+        default=[],
+        metavar="WHAT=LOSS*WEIGHT",
+        help="what is compared with the teacher: `result`, or a pattern of sites; by default result=divergence<temperature = 2.0>*1.0",
+    )
+    teacher.add_argument("--labels-weight", type=float, default=1.0, metavar="W", help="how much --loss counts beside the teacher")
     kept = train.add_argument_group("validation and checkpoints")
     kept.add_argument("--valid", metavar="v.npz", help="data as --data, for loss and accuracy after each epoch")
     kept.add_argument(
@@ -50,6 +61,8 @@ def _add_course(train: argparse.ArgumentParser) -> None:
     course.add_argument("--epochs", type=count, default=10, metavar="N")
     course.add_argument("--rate", type=float, default=1e-3, help="the highest learning rate; 0.001 by default")
     course.add_argument("--schedule", default="cosine", help="of the rate: cosine, linear or constant")
+    course.add_argument("--warmup", type=count, default=0, metavar="STEPS", help="steps over which the rate rises")
+    course.add_argument("--average", type=float, default=0.0, metavar="DECAY", help="take an average of parameters over steps, such as 0.99")
     course.add_argument("--optimizer", default="adam", help="adam, adam<decay = 0.01>, sgd<momentum = 0.9>")
     course.add_argument("--scale-rate", type=float, default=0.1, help="rate of scales, as a share; 0.1 by default")
     course.add_argument("--clip", type=float, default=0.0, metavar="NORM", help="longest gradient; 0: any")
@@ -92,6 +105,7 @@ def _train(options: argparse.Namespace) -> None:
             resume=options.resume,
             report=_reporter(options.epochs),
             threads=options.threads,
+            **_teach(options),
         )
     trained.module.save(options.output, text=options.text)
     if options.report:
@@ -101,6 +115,14 @@ def _train(options: argparse.Namespace) -> None:
     print(f"{options.output}: {trained.module.nbytes:,} bytes of constants (float: {model.nbytes:,}){said}", file=sys.stderr)
 
 
+def _teach(options: argparse.Namespace) -> dict[str, Any]:
+    if not options.teacher:
+        return {}
+    dims = parse_dims(options.dim) if options.teacher.endswith(".onnx") else {}
+    given = {"teacher": load_model(options.teacher, dims), "labels": options.labels_weight}
+    return {**given, "terms": options.term} if options.term else given
+
+
 def _check(options: argparse.Namespace) -> None:
     if options.report and not options.report.endswith((".html", ".htm", ".json")):
         raise Error(f"{options.report}: a report is .html or .json")
@@ -108,6 +130,8 @@ def _check(options: argparse.Namespace) -> None:
         raise Error("--stats needs --recipe")
     if options.patience and not options.valid:
         raise Error("--patience needs --valid, whose loss is watched")
+    if (options.term or options.labels_weight != 1) and not options.teacher:
+        raise Error("--term and --labels-weight need --teacher")
     for name in ("resume", "every"):
         if getattr(options, name) and not options.checkpoint:
             raise Error(f"--{name} needs --checkpoint")
