@@ -88,7 +88,21 @@ def test_killed_and_resumed_writes_the_same_model(tmp_path: Path) -> None:
     write_net(tmp_path / "m.mlir", (6, 64, 64, 3))
     np.savez(tmp_path / "train.npz", **make_data(800))
     (tmp_path / "r.json").write_text(json.dumps(RECIPE))
-    command = [sys.executable, "-m", "lowbit.cli", "train", "m.mlir", "--data", "train.npz", "--recipe", "r.json", "--epochs", "30", "--rate", "0.003"]
+    command = [
+        sys.executable,
+        "-m",
+        "lowbit.cli",
+        "train",
+        "m.mlir",
+        "--data",
+        "train.npz",
+        "--recipe",
+        "r.json",
+        "--epochs",
+        "30",
+        "--rate",
+        "0.003",
+    ]
 
     def run(*more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)

@@ -23,7 +23,9 @@ def values(shape: tuple[int, ...]) -> np.ndarray:
     return x
 
 
-def in_the_ir(folder: Path, format: str, axis: int | None, estimator: str, x: np.ndarray, scale: np.ndarray, dy: np.ndarray) -> dict[str, np.ndarray]:
+def in_the_ir(
+    folder: Path, format: str, axis: int | None, estimator: str, x: np.ndarray, scale: np.ndarray, dy: np.ndarray
+) -> dict[str, np.ndarray]:
     """fake_quant and its gradients as compiled functions have them."""
     block = "" if axis is None else f", block = [{', '.join('1' if i == axis else '0' for i in range(x.ndim))}]"
     kind = f"tensor<{'x'.join(map(str, x.shape))}xf32>"

@@ -32,10 +32,10 @@ def write_net(path: Path, sizes: tuple[int, ...] = (6, 12, 3), batch: int = 8, s
             f"%b{i} = arith.constant dense<{bias.tolist()}> : tensor<{b}xf32>",
             f"%e{i} = tensor.empty() : {kind}",
             f"%z{i} = linalg.fill ins(%zero : f32) outs(%e{i} : {kind}) -> {kind}",
-            f"%m{i} = linalg.matmul ins(%h{i}, %w{i} : tensor<{batch}x{a}xf32>, tensor<{a}x{b}xf32>) outs(%z{i} : {kind}) -> {kind} "
-            f'loc("fc{i}")',
-            f'%h{i + 1} = linalg.generic {{indexing_maps = [{element}, {column}, {element}], iterator_types = ["parallel", "parallel"]}} '
-            f"ins(%m{i}, %b{i} : {kind}, tensor<{b}xf32>) outs(%e{i} : {kind}) {{",
+            f"%m{i} = linalg.matmul ins(%h{i}, %w{i} : tensor<{batch}x{a}xf32>, tensor<{a}x{b}xf32>)",
+            f'outs(%z{i} : {kind}) -> {kind} loc("fc{i}")',
+            f"%h{i + 1} = linalg.generic {{indexing_maps = [{element}, {column}, {element}],",
+            f'iterator_types = ["parallel", "parallel"]}} ins(%m{i}, %b{i} : {kind}, tensor<{b}xf32>) outs(%e{i} : {kind}) {{',
             f"^bb0(%x: f32, %c: f32, %o: f32):\n%s = arith.addf %x, %c : f32\n{relu}\n}} -> {kind}",
         ]
     lines += [f"return %h{last + 1} : tensor<{batch}x{sizes[-1]}xf32>", "}"]

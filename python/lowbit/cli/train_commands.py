@@ -30,7 +30,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("-o", "--output", required=True, metavar="q.mlir", help="the trained model; written whole or not at all")
     _add_course(train)
     teacher = train.add_argument_group("a teacher")
-    teacher.add_argument("--teacher", metavar="T", help="a model of the same inputs, such as MODEL in float, that is learned from besides labels")
+    teacher.add_argument(
+        "--teacher", metavar="T", help="a model of the same inputs, such as MODEL in float, that is learned from besides labels"
+    )
     teacher.add_argument(
         "--term",
         action="append",
@@ -42,7 +44,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     kept = train.add_argument_group("validation and checkpoints")
     kept.add_argument("--valid", metavar="v.npz", help="data as --data, for loss and accuracy after each epoch")
     kept.add_argument(
-        "--patience", type=count, default=0, metavar="N", help="stop after N epochs without a lower loss on --valid, with the parameters of the lowest"
+        "--patience",
+        type=count,
+        default=0,
+        metavar="N",
+        help="stop after N epochs without a lower loss on --valid, with the parameters of the lowest",
     )
     kept.add_argument("--checkpoint", metavar="c.npz", help="keep what a training needs to go on, after each epoch")
     kept.add_argument("--every", type=count, default=0, metavar="STEPS", help="write --checkpoint within epochs too")
@@ -62,11 +68,15 @@ def _add_course(train: argparse.ArgumentParser) -> None:
     course.add_argument("--rate", type=float, default=1e-3, help="the highest learning rate; 0.001 by default")
     course.add_argument("--schedule", default="cosine", help="of the rate: cosine, linear or constant")
     course.add_argument("--warmup", type=count, default=0, metavar="STEPS", help="steps over which the rate rises")
-    course.add_argument("--average", type=float, default=0.0, metavar="DECAY", help="take an average of parameters over steps, such as 0.99")
+    course.add_argument(
+        "--average", type=float, default=0.0, metavar="DECAY", help="take an average of parameters over steps, such as 0.99"
+    )
     course.add_argument("--optimizer", default="adam", help="adam, adam<decay = 0.01>, sgd<momentum = 0.9>")
     course.add_argument("--scale-rate", type=float, default=0.1, help="rate of scales, as a share; 0.1 by default")
     course.add_argument("--clip", type=float, default=0.0, metavar="NORM", help="longest gradient; 0: any")
-    course.add_argument("--estimator", default="lsq", help="derivative of rounding: lsq, ste, pact, or approx_sign,lsq: the first that fits")
+    course.add_argument(
+        "--estimator", default="lsq", help="derivative of rounding: lsq, ste, pact, or approx_sign,lsq: the first that fits"
+    )
     course.add_argument("--parameters", action="append", default=[], metavar="PATTERN", help="train only these, such as fc1.*")
     course.add_argument("--seed", type=count, default=0, help="of the order of rows; the same seed gives the same bits")
 
@@ -93,6 +103,8 @@ def _train(options: argparse.Namespace) -> None:
             optimizer=options.optimizer,
             rate=options.rate,
             schedule=options.schedule,
+            warmup=options.warmup,
+            average=options.average,
             scale_rate=options.scale_rate,
             clip=options.clip,
             estimator=options.estimator,

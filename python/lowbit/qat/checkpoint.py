@@ -62,14 +62,15 @@ def save_checkpoint(
 ) -> None:
     """identity: what must be the same for the training to go on, by what it is called. course: what must be for the same bits."""
     arrays = {**{f"state.{name}": array for name, array in state.items()}, **{f"best.{name}": array for name, array in best.items()}}
-    document = {"version": VERSION, "identity": dict(identity), "course": dict(course), **vars(place), "arrays": digest(arrays)}
+    document = {"version": VERSION, "identity": dict(identity), "course": dict(course), **vars(place)}
+    document["digest"] = digest(json.dumps(document), arrays)
     write_arrays(path, {"checkpoint": np.frombuffer(json.dumps(document).encode(), np.uint8), **arrays})
 
 
 def load_checkpoint(
-    path: str | os.PathLike[str], state: Mapping[str, np.ndarray], identity: Mapping[str, str], course: Mapping[str, str]
+    path: str | os.PathLike[str], state: Mapping[str, np.ndarray], identity: Mapping[str, str], course: Mapping[str, str], steps: int
 ) -> tuple[Place, dict[str, np.ndarray]]:
-    """Puts a checkpoint's arrays into those of `state`; returns the place, and the best parameters so far. Nothing in the file is trusted."""
+    """steps: of an epoch. Puts a checkpoint's arrays into those of `state`; returns the place, and the best parameters so far. Nothing in the file is trusted."""
     path = Path(path)
     if not path.is_file():
         raise Error(f"{path}: there is no such checkpoint to resume; train without resuming first")
@@ -83,13 +84,16 @@ def load_checkpoint(
         if found != wanted:
             # Contents are told by their digest, which says nothing to a reader.
             said = "" if len(wanted) == 32 else f" (`{found}` then, `{wanted}` now)"
-            raise Error(f"{path}: the checkpoint is of another training: its {what} differs{said}; give the same, or train without resuming")
-    if document.get("arrays") != digest(arrays):
-        raise Error(f"{path}: arrays of the checkpoint are not those that were written; {_HINT}")
+            raise Error(
+                f"{path}: the checkpoint is of another training: its {what} differs{said}; give the same, or train without resuming"
+            )
+    written = document.pop("digest", None)
+    if written != digest(json.dumps(document), arrays):
+        raise Error(f"{path}: what the checkpoint holds is not what was written; {_HINT}")
     for what, wanted in course.items():
         if document["course"].get(what) != wanted:
             warnings.warn(f"{path}: resumed with {what} {wanted}, which was {document['course'].get(what)}", stacklevel=2)
-    place = _read_place(path, document)
+    place = _read_place(path, document, steps)
     for name, array in state.items():
         found = arrays.pop(f"state.{name}", None)
         if found is None or found.shape != array.shape or found.dtype != array.dtype or not np.isfinite(found).all():
@@ -114,7 +118,7 @@ def _read_document(path: Path, text: np.ndarray | None) -> dict[str, Any]:
     return dict(document)
 
 
-def _read_place(path: Path, document: dict[str, Any]) -> Place:
+def _read_place(path: Path, document: dict[str, Any], steps: int) -> Place:
     try:
         place = Place(**{name: document[name] for name in Place.__dataclass_fields__})
         counts = (place.epoch, place.step, place.best_epoch)
@@ -122,6 +126,7 @@ def _read_place(path: Path, document: dict[str, Any]) -> Place:
         rows = [len(row) for row in place.history]
         valid = all(type(n) is int and n >= 0 for n in counts) and all(type(n) is float for n in numbers)
         valid = valid and rows == [3] * place.epoch and place.best_epoch <= place.epoch
+        valid = valid and len(place.losses) < steps and place.step == place.epoch * steps + len(place.losses)
         restore_order(place)
     except (ValueError, TypeError, KeyError) as failure:
         raise Error(f"{path}: the checkpoint's place in the training is damaged; {_HINT}") from failure

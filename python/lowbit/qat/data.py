@@ -17,13 +17,9 @@ class Rows:
     Arrays are `[rows, …]` where an input is `[batch, …]`, or `[samples, batch, …]`, which is the same rows.
     """
 
-    def __init__(self, data: Mapping[str, Any], ports: list[Port]) -> None:
-        names = [port.name for port in ports]
-        unknown, missing = [n for n in data if n not in names], [n for n in names if n not in data]
-        if unknown or missing:
-            wrong = f"array `{unknown[0]}` is unknown" if unknown else f"array `{missing[0]}` is missing"
-            raise Error(f"training data: {wrong}; expected {', '.join(names)}")
-        self.batch = _batch(ports)
+    def __init__(self, data: Mapping[str, Any], ports: list[Port], what: str = "training data") -> None:
+        check_names(data, [port.name for port in ports], what)
+        self.batch = get_batch(ports)
         self.arrays: dict[str, np.ndarray] = {}
         for port in ports:
             array = np.asarray(data[port.name])
@@ -31,19 +27,17 @@ class Rows:
             if array.ndim == len(inner) + 1 and array.shape[1:] == inner:
                 array = array.reshape(-1, *inner[1:])
             if array.ndim != len(inner) or array.shape[1:] != inner[1:]:
-                raise Error(
-                    f"training data: array `{port.name}` has shape {list(array.shape)}; expected [rows, {', '.join(map(str, inner[1:]))}]"
-                )
-            self.arrays[port.name] = _convert(port, array)
+                raise Error(f"{what}: array `{port.name}` has shape {list(array.shape)}; expected [rows, {', '.join(map(str, inner[1:]))}]")
+            self.arrays[port.name] = _convert(port, array, what)
         counts = {name: len(array) for name, array in self.arrays.items()}
         if len(set(counts.values())) != 1:
-            raise Error(f"training data: arrays differ in their number of rows ({', '.join(f'`{n}`: {c}' for n, c in counts.items())})")
+            raise Error(f"{what}: arrays differ in their number of rows ({', '.join(f'`{n}`: {c}' for n, c in counts.items())})")
         self.count = next(iter(counts.values()))
         if self.count < self.batch:
-            raise Error(f"training data: {self.count} rows; expected at least the model's batch of {self.batch}")
+            raise Error(f"{what}: {self.count} rows; expected at least the model's batch of {self.batch}")
         for name, array in self.arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise Error(f"training data: array `{name}` has values that are not finite")
+                raise Error(f"{what}: array `{name}` has values that are not finite")
 
     @property
     def steps(self) -> int:
@@ -66,14 +60,14 @@ class Rows:
             yield
 
 
-def _convert(port: Port, array: np.ndarray) -> np.ndarray:
+def _convert(port: Port, array: np.ndarray, what: str) -> np.ndarray:
     """`array` in the elements of `port`; integers that would become others are refused."""
     if array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, port.dtype, "same_kind"):
-        raise Error(f"training data: array `{port.name}` has elements of {array.dtype}, which are no {port.dtype}; convert them first")
+        raise Error(f"{what}: array `{port.name}` has elements of {array.dtype}, which are no {port.dtype}; convert them first")
     with np.errstate(over="ignore"):  # to infinity, which is refused with all that is not finite
         converted = np.ascontiguousarray(array.astype(port.dtype, copy=False))
     if array.dtype.kind in "biu" and converted.dtype.kind in "iu" and not np.array_equal(converted, array):
-        raise Error(f"training data: array `{port.name}` has values beyond {port.dtype}; expected {_range(converted.dtype)}")
+        raise Error(f"{what}: array `{port.name}` has values beyond {port.dtype}; expected {_range(converted.dtype)}")
     return converted
 
 
@@ -82,14 +76,23 @@ def _range(dtype: np.dtype) -> str:
     return f"{limits.min} to {limits.max}"
 
 
-def check_labels(labels: np.ndarray, classes: int) -> None:
+def check_names(data: Mapping[str, Any], names: list[str], what: str = "training data") -> None:
+    """Refuses data that are not arrays of these names."""
+    unknown, missing = [n for n in data if n not in names], [n for n in names if n not in data]
+    if unknown or missing:
+        wrong = f"array `{unknown[0]}` is unknown" if unknown else f"array `{missing[0]}` is missing"
+        raise Error(f"{what}: {wrong}; expected {', '.join(names)}")
+
+
+def check_labels(labels: np.ndarray, classes: int, what: str = "training data") -> None:
     """Refuses labels that are no class."""
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         found = labels.min() if labels.min() < 0 else labels.max()
-        raise Error(f"training data: label {found} is no class; expected 0 to {classes - 1}")
+        raise Error(f"{what}: label {found} is no class; expected 0 to {classes - 1}")
 
 
-def _batch(ports: list[Port]) -> int:
+def get_batch(ports: list[Port]) -> int:
+    """The first size that all inputs have."""
     sizes = {port.name: port.shape[0] if port.shape else None for port in ports}
     if len(set(sizes.values())) != 1 or None in sizes.values():
         found = ", ".join(f"`{name}`: {size}" for name, size in sizes.items())

@@ -11,10 +11,10 @@ import numpy as np
 
 from lowbit.errors import Error
 from lowbit.function import Function
-from lowbit.module import Module, _recipe_text
+from lowbit.module import Module
 from lowbit.qat.average import Average
 from lowbit.qat.checkpoint import digest
-from lowbit.qat.data import Rows, check_labels
+from lowbit.qat.data import Rows, check_labels, check_names, get_batch
 from lowbit.qat.loop import Epoch, Keeper, train
 from lowbit.qat.prepare import Plan, prepare
 from lowbit.qat.schedule import get_rate
@@ -93,6 +93,8 @@ def fit(
         raise Error(f"patience is {patience}, but there are no validation data to stop by; give `valid`")
     keeper = Keeper(checkpoint, resume, every)
     keeper.check()
+    check_names(data, [*(port.name for port in module.inputs), "labels"])
+    get_batch(module.inputs)
     get_rate(schedule, rate, 0, 1)
     if recipe is not None and stats is None:
         stats = _calibrate(module, data, recipe, progress)
@@ -109,11 +111,11 @@ def fit(
     if valid is not None:
         validation = Validation(plan.compile_loss(loss=loss, threads=threads), plan.initial, valid, loss.startswith("cross_entropy"))
         if loss.startswith("cross_entropy"):
-            check_labels(validation.rows.arrays["labels"], _classes(module))
+            check_labels(validation.rows.arrays["labels"], _classes(module), "validation data")
     keeper.state = {**run.state, **(averages.state if averages else {})}
     if checkpoint is not None:
         said = {"loss": loss, "optimizer": optimizer, "estimator": estimator, "seed": seed, "terms": list(terms) if teacher else None}
-        keeper.identity = _identify(plan, rows, recipe, teacher, {**said, "labels": labels, "average": average > 0})
+        keeper.identity = _identify(plan, rows, teacher, {**said, "labels": labels, "average": average > 0})
         course = {"rate": rate, "schedule": schedule, "epochs": epochs, "scale_rate": scale_rate, "clip": clip}
         keeper.course = {name: str(value) for name, value in {**course, "warmup": warmup, "average": average}.items()}
     total = epochs * rows.steps
@@ -188,9 +190,9 @@ def _check_teacher(teacher: Module | None, labels: float) -> None:
         raise Error(f"labels is {labels}, but there is no teacher; expected `teacher`, or labels = 1")
 
 
-def _identify(plan: Plan, rows: Rows, recipe: Any, teacher: Module | None, options: Mapping[str, Any]) -> dict[str, str]:
+def _identify(plan: Plan, rows: Rows, teacher: Module | None, options: Mapping[str, Any]) -> dict[str, str]:
     """What a training is of; contents by their digest."""
-    contents = {"model": digest(plan.forward._native.print(False)), "data": digest(rows.arrays), "recipe": digest(_recipe_text(recipe))}
+    contents = {"data": digest(rows.arrays), "model or recipe": digest(plan.forward._native.print(False))}
     if teacher is not None:
         contents["teacher"] = digest(teacher._native.print(False))
     return {**contents, **{name: str(value) for name, value in options.items()}}

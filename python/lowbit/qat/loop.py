@@ -62,11 +62,11 @@ class Keeper:
         if Path(self.path).exists() and not self.resume:
             raise Error(f"{self.path}: there is a checkpoint already; resume it, or remove it to begin anew")
 
-    def load(self, run: Run) -> Place | None:
+    def load(self, run: Run, steps: int) -> Place | None:
         """The place that the checkpoint has, if it is to be resumed."""
         if self.path is None or not self.resume:
             return None
-        place, self.best = load_checkpoint(self.path, self.state, self.identity, self.course)
+        place, self.best = load_checkpoint(self.path, self.state, self.identity, self.course, steps)
         run.count = place.step
         return place
 
@@ -102,7 +102,7 @@ def train(
     result: gives the parameters as they would be taken now. With `patience` (0: never stops early), `keeper.best` has those of the lowest
     validation loss.
     """
-    place = keeper.load(run) or Place(np.random.default_rng(seed).bit_generator.state)
+    place = keeper.load(run, rows.steps) or Place(np.random.default_rng(seed).bit_generator.state)
     for _ in show_progress(range(place.epoch, epochs), "training", progress and report is None):
         if patience and place.epoch - place.best_epoch >= patience:
             break

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from lowbit.errors import Error
 from lowbit.function import Function
 from lowbit.qat.data import Rows
 
@@ -17,10 +16,7 @@ class Validation:
 
     def __init__(self, function: Function, initial: Mapping[str, np.ndarray], data: Mapping[str, Any], classes: bool) -> None:
         ports = [port for port in function.inputs if port.name not in initial]
-        try:
-            self.rows = Rows(data, ports)
-        except Error as failure:
-            raise Error(f"validation: {failure.message}") from failure
+        self.rows = Rows(data, ports, "validation data")
         self._data = {port.name: np.zeros(tuple(port.shape), port.dtype) for port in ports}
         self._parameters = {name: array.copy() for name, array in initial.items()}
         self._call = function.bind(**self._data, **self._parameters)

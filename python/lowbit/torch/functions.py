@@ -13,7 +13,9 @@ from lowbit.torch.formats import Format
 ESTIMATORS = ("lsq", "ste")
 
 
-def fake_quantize(x: torch.Tensor, scale: torch.Tensor, format: Format | str, *, axis: int | None = None, estimator: str = "lsq") -> torch.Tensor:
+def fake_quantize(
+    x: torch.Tensor, scale: torch.Tensor, format: Format | str, *, axis: int | None = None, estimator: str = "lsq"
+) -> torch.Tensor:
     """The nearest reals to `x` that codes times `scale` stand for, of x's shape.
 
     x, scale: float32. scale: of shape [] for the whole tensor, or [x.shape[axis]] for a scale each along `axis`. Rounds half to even after a division
@@ -66,7 +68,9 @@ class _FakeQuantize(torch.autograd.Function):
     def symbolic(g: Any, x: Any, scale: Any, format: Format, axis: int | None, estimator: str) -> Any:
         """QuantizeLinear and DequantizeLinear, in torch.onnx.export(…, dynamo=False)."""
         if format.onnx is None:
-            raise Error(f"{format.name} has no type in ONNX's QuantizeLinear; expected int<8> or uint<8>, so quantize by a recipe after the import")
+            raise Error(
+                f"{format.name} has no type in ONNX's QuantizeLinear; expected int<8> or uint<8>, so quantize by a recipe after the import"
+            )
         shape = () if axis is None else tuple(scale.type().sizes())
         zero = g.op("Constant", value_t=torch.zeros(shape, dtype=format.onnx))
         where = {} if axis is None else {"axis_i": axis}

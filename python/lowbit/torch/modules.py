@@ -39,7 +39,9 @@ class FakeQuantize(nn.Module):
         if not torch.isfinite(most).all():
             raise Error("scales cannot start from values that are not finite; check what goes in")
         if most.shape != self.scale.shape:
-            raise Error(f"there are {self.scale.numel()} scales for {list(x.shape)} along axis {self.axis}; expected {most.numel()} (`channels`)")
+            raise Error(
+                f"there are {self.scale.numel()} scales for {list(x.shape)} along axis {self.axis}; expected {most.numel()} (`channels`)"
+            )
         scale = most / max(self.format.largest, 1)
         self.scale.copy_(torch.where(most > 0, scale.clamp_min(2.0**-126), torch.ones_like(scale)))
         self.ready.fill_(True)
@@ -86,5 +88,7 @@ def quantize_layers(module: nn.Module, *, weight: str = "int<8>", activation: st
 
     visit(module)
     if not made:
-        raise Error(f"{type(module).__name__} has no layer to quantize; expected {', '.join(kind.__name__ for kind in LAYERS)} inside of it")
+        raise Error(
+            f"{type(module).__name__} has no layer to quantize; expected {', '.join(kind.__name__ for kind in LAYERS)} inside of it"
+        )
     return module
