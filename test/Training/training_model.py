@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def write_net(path: Path, sizes: tuple[int, ...] = (6, 12, 3), batch: int = 8, s
         f'func.func @main(%h0: tensor<{batch}x{sizes[0]}xf32> {{lowbit.name = "x"}}) -> (tensor<{batch}x{sizes[-1]}xf32> {{lowbit.name = "y"}}) {{',
         "%zero = arith.constant 0.0 : f32",
     ]
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(sizes)):
         weight, bias = random.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32), random.normal(0, 0.01, b).astype(np.float32)
         kind = f"tensor<{batch}x{b}xf32>"
         relu = "%m = arith.maximumf %s, %zero : f32\nlinalg.yield %m : f32" if i < last else "linalg.yield %s : f32"
