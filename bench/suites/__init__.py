@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-NAMES = ("int8", "int4", "ternary", "binary", "conv", "gemm", "model", "threads")
+NAMES = ("int8", "int4", "ternary", "binary", "conv", "gemm", "model", "threads", "train")
 
 
 def load(name: str):
