@@ -100,6 +100,10 @@ class Graph:
         """Normal, with the variance that ReLU keeps."""
         return self.constant(name, (self.rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32))
 
+    def bias(self, name: str, size: int) -> str:
+        """Small, but not zero: an importer may fold away what adds nothing."""
+        return self.constant(f"{name}.bias", (1e-3 * self.rng.standard_normal(size)).astype(np.float32))
+
     def node(self, op: str, name: str, *inputs: str, **attributes: Any) -> str:
         """The name of its result."""
         from onnx import helper
@@ -110,13 +114,12 @@ class Graph:
     def linear(self, name: str, value: str, inputs: int, outputs: int) -> str:
         """A product and a bias."""
         product = self.node("MatMul", name, value, self.weight(f"{name}.weight", (inputs, outputs), inputs))
-        return self.node("Add", f"{name}.bias_add", product, self.constant(f"{name}.bias", np.zeros(outputs, np.float32)))
+        return self.node("Add", f"{name}.bias_add", product, self.bias(name, outputs))
 
     def convolution(self, name: str, value: str, inputs: int, outputs: int) -> str:
         """3x3, padded to keep its size, then ReLU."""
         weight = self.weight(f"{name}.weight", (outputs, inputs, 3, 3), 9 * inputs)
-        bias = self.constant(f"{name}.bias", np.zeros(outputs, np.float32))
-        return self.node("Relu", f"{name}.relu", self.node("Conv", name, value, weight, bias, kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
+        return self.node("Relu", f"{name}.relu", self.node("Conv", name, value, weight, self.bias(name, outputs), kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
 
     def finish(self, case: TrainingCase, last: str) -> Any:
         """The model, whose result is `last`."""

@@ -26,6 +26,22 @@ static bool staysWithRows(ContractOp op, const MatmulForm &form) {
   return isBatched && !matchPattern(op.getRhs(), m_Constant()) && form.columns * form.depth * form.rhsWidth / 8 <= mostSharedBytes;
 }
 
+/// Puts that side first which has the rows of the result: derivatives and models may name them in any order.
+static ContractOp putRowsFirst(RewriterBase &rewriter, ContractOp op) {
+  AffineMap lhs = op.getLhsMap(), rhs = op.getRhsMap(), result = op.getResultMap();
+  if (result.getNumResults() < 2 || op.hasEpilogue() || op.getLhsSchemeAttr() || op.getRhsSchemeAttr())
+    return op;
+  auto column = dyn_cast<AffineDimExpr>(result.getResults().back());
+  if (!column || !lhs.isFunctionOfDim(column.getPosition()) || rhs.isFunctionOfDim(column.getPosition()))
+    return op;
+  auto swapped = ContractOp::create(rewriter, op.getLoc(), op.getResult().getType(), op.getRhs(), Value(), Value(), op.getLhs(), Value(),
+                                    Value(), op.getInit(), ValueRange(), rewriter.getAffineMapArrayAttr({rhs, lhs, result}), SchemeAttr(),
+                                    SchemeAttr());
+  swapped->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  rewriter.eraseOp(op);
+  return swapped;
+}
+
 /// The contraction that `op` is, or null.
 static ContractOp formContract(RewriterBase &rewriter, QuantizableOpInterface op, QuantTargetAttrInterface target) {
   std::string reason;
@@ -36,6 +52,7 @@ static ContractOp formContract(RewriterBase &rewriter, QuantizableOpInterface op
   auto contract = succeeded(built) ? built->getDefiningOp<ContractOp>() : ContractOp();
   if (!contract)
     return {};
+  contract = putRowsFirst(rewriter, contract);
   FailureOr<MatmulForm> form = getMatmulForm(contract, target, reason);
   if (succeeded(form) && !staysWithRows(contract, *form))
     return contract;

@@ -103,7 +103,9 @@ struct LowerFakeQuantGrad final : OpRewritePattern<FakeQuantGradOp> {
           Value slope =
               op.getEstimator().buildScaleGradient(b, nested, place.scaled, place.rounded, place.smallest, place.largest, blockElements);
           Value upstream = buildAsF32(b, nested, elements[cotangent]);
-          return arith::AddFOp::create(b, nested, elements.back(), arith::MulFOp::create(b, nested, upstream, slope));
+          // The order of this sum, over all that share a scale, is the target's, as that of other sums of floats is.
+          return arith::AddFOp::create(b, nested, elements.back(), arith::MulFOp::create(b, nested, upstream, slope),
+                                       arith::FastMathFlags::reassoc);
         });
     rewriter.replaceOp(
         op, {view.merge(gradient, op.getInputGradient().getType()), view.unsqueeze(scaleGradient, op.getScaleGradient().getType())});
