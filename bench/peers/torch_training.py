@@ -99,8 +99,8 @@ class _FakeQuant:
         return [module.scale for module in self.modules.values()]
 
 
-def training_step(case: TrainingCase) -> Prepared:
-    """Floats, or the modules for learned fake quantization that PyTorch brings."""
+def training_step(case: TrainingCase, fused: bool = False) -> Prepared:
+    """Floats, or the modules for learned fake quantization that PyTorch brings. fused: its Adam in one kernel, which has to be asked for."""
     import torch
 
     torch.set_num_threads(1)
@@ -112,11 +112,11 @@ def training_step(case: TrainingCase) -> Prepared:
     loss_function = torch.nn.functional.cross_entropy if case.has_classes else torch.nn.functional.mse_loss
     first = np.array(loss_function(model.forward(x), labels).item())
     trained = [*model.parameters.values(), *(fake.parameters() if fake else [])]
-    optimizer = torch.optim.Adam(trained, RATE)
+    optimizer = torch.optim.Adam(trained, RATE, fused=fused)
 
     def step() -> None:
         optimizer.zero_grad()
         loss_function(model.forward(x), labels).backward()
         optimizer.step()
 
-    return Prepared(PythonCall(step), 32, lambda: first, torch.__version__, "forward, backward, Adam, in eager mode")
+    return Prepared(PythonCall(step), 32, lambda: first, torch.__version__, f"forward, backward, {'fused ' if fused else ''}Adam, in eager mode")

@@ -27,5 +27,6 @@ def run(report: Report, options: Options) -> None:
         makers = {
             "lowbit": partial(ours.training_step, case, report.path.parent / "models"),
             "torch": partial(torch_training.training_step, case),
+            "torch, fused Adam": partial(torch_training.training_step, case, fused=True),
         }
         compare(report, options, {"model": case.name, "types": case.types}, case.types, makers, case.operations, "fma", 1e3, check=check)

@@ -40,6 +40,19 @@ static bool isUniformAlongRow(linalg::LinalgOp consumer, OpOperand &operand) {
   return consumer.getNumLoops() > 1 && !consumer.getMatchingIndexingMap(&operand).isFunctionOfDim(consumer.getNumLoops() - 1);
 }
 
+/// Whether the consumer would read columns where the producer writes rows: a transposition of its own takes blocks of both.
+static bool wouldReadColumns(linalg::LinalgOp producer, linalg::LinalgOp consumer, OpOperand &operand) {
+  if (!isDataMovement(producer) || consumer.getNumLoops() < 2 || isDataMovement(consumer))
+    return false;
+  AffineMap read = producer.getMatchingIndexingMap(producer.getDpsInputOperand(0));
+  AffineMap written = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
+  AffineMap consumed = consumer.getMatchingIndexingMap(&operand);
+  if (!read.isPermutation() || !written.isPermutation() || !consumed.isPermutation())
+    return false;
+  auto last = [](AffineMap map) { return map.getResults().back(); };
+  return last(read) != last(written) && last(consumed) == getAffineDimExpr(consumer.getNumLoops() - 1, consumer.getContext());
+}
+
 static bool shouldFuse(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::LinalgOp>();
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
@@ -51,6 +64,8 @@ static bool shouldFuse(OpOperand *operand) {
     return permutation && permutation.isPermutation() && producer.getMatchingIndexingMap(producer.getDpsInitOperand(0)).isIdentity() &&
            permutation.getResults().back() == getAffineDimExpr(permutation.getNumDims() - 1, producer.getContext());
   }
+  if (wouldReadColumns(producer, consumer, *operand))
+    return false;
   if (isUniformAlongRow(consumer, *operand))
     return true;
   if (producer.getNumLoops() != consumer.getNumLoops())
