@@ -61,6 +61,17 @@ FailureOr<SmallVector<AffineExpr>> getUnfoldedLoops(AffineMap map) {
   return loops;
 }
 
+/// Whether windows lie side by side and leave nothing out: then their elements, in order, are those of `like`.
+static bool areTiles(ArrayRef<WindowAxis> axes, RankedTensorType like, ArrayRef<int64_t> ranges) {
+  for (auto [axis, size] : llvm::zip_equal(axes, like.getShape())) {
+    int64_t positions = ranges[WindowAxis::getLoop(axis.position)];
+    int64_t offsets = axis.offset ? ranges[WindowAxis::getLoop(axis.offset)] : 1;
+    if (axis.stride != offsets || (axis.offset && axis.dilation != 1) || positions * offsets != size)
+      return false;
+  }
+  return true;
+}
+
 Value foldWindows(OpBuilder &builder, Location loc, Value unfolded, Value like, AffineMap map, ArrayRef<int64_t> ranges) {
   SmallVector<WindowAxis> axes;
   for (AffineExpr expr : map.getResults())
@@ -70,6 +81,16 @@ Value foldWindows(OpBuilder &builder, Location loc, Value unfolded, Value like, 
     if (axis.offset)
       offsetRanges.push_back(ranges[WindowAxis::getLoop(axis.offset)]);
   auto type = cast<RankedTensorType>(like.getType());
+  if (areTiles(axes, type, ranges)) {
+    SmallVector<ReassociationIndices> groups;
+    int64_t next = 0;
+    for (const WindowAxis &axis : axes) {
+      groups.push_back({next++});
+      if (axis.offset)
+        groups.back().push_back(next++);
+    }
+    return tensor::CollapseShapeOp::create(builder, loc, type, unfolded, groups);
+  }
   SmallVector<int64_t> sizes;
   for (const WindowAxis &axis : axes)
     sizes.push_back(ranges[WindowAxis::getLoop(axis.position)]);

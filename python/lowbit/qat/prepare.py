@@ -65,7 +65,7 @@ class Plan:
                 teacher.transform("lowbit-normalize-linears,lowbit-name-sites").save(path)
                 distill = f"lowbit-distill{_options(file=path, terms=list(terms), labels=labels)},"
             pipeline = (
-                f"lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}},"
+                f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}},"
                 f"lowbit-add-optimizer{optimize},canonicalize,cse"
             )
             return Module(self.forward.transform(pipeline)._native, "training_step").compile(target, threads)
