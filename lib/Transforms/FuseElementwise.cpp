@@ -40,17 +40,20 @@ static bool isUniformAlongRow(linalg::LinalgOp consumer, OpOperand &operand) {
   return consumer.getNumLoops() > 1 && !consumer.getMatchingIndexingMap(&operand).isFunctionOfDim(consumer.getNumLoops() - 1);
 }
 
-/// Whether the consumer would read columns where the producer writes rows: a transposition of its own takes blocks of both.
+/// Whether the two would read columns where they write rows, or the other way: a transposition of its own takes blocks of both.
 static bool wouldReadColumns(linalg::LinalgOp producer, linalg::LinalgOp consumer, OpOperand &operand) {
-  if (!isDataMovement(producer) || consumer.getNumLoops() < 2 || isDataMovement(consumer))
+  if (isDataMovement(producer) == isDataMovement(consumer) || consumer.getNumLoops() < 2)
     return false;
-  AffineMap read = producer.getMatchingIndexingMap(producer.getDpsInputOperand(0));
-  AffineMap written = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
-  AffineMap consumed = consumer.getMatchingIndexingMap(&operand);
-  if (!read.isPermutation() || !written.isPermutation() || !consumed.isPermutation())
+  linalg::LinalgOp move = isDataMovement(producer) ? producer : consumer, other = isDataMovement(producer) ? consumer : producer;
+  bool isConversion = other.getNumDpsInputs() == 1 && other.getBlock()->getOperations().size() == 2;
+  AffineMap read = move.getMatchingIndexingMap(move.getDpsInputOperand(0));
+  AffineMap written = move.getMatchingIndexingMap(move.getDpsInitOperand(0));
+  AffineMap between = consumer == other ? consumer.getMatchingIndexingMap(&operand)
+                                        : producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
+  if (isConversion || !read.isPermutation() || !written.isPermutation() || !between.isPermutation())
     return false;
-  auto last = [](AffineMap map) { return map.getResults().back(); };
-  return last(read) != last(written) && last(consumed) == getAffineDimExpr(consumer.getNumLoops() - 1, consumer.getContext());
+  return read.getResults().back() != written.getResults().back() &&
+         between.getResults().back() == getAffineDimExpr(other.getNumLoops() - 1, move.getContext());
 }
 
 static bool shouldFuse(OpOperand *operand) {

@@ -98,6 +98,18 @@ static bool sharesLittle(const RowOp &member) {
   });
 }
 
+/// Whether the op only moves elements, and the group's rows are columns of what it writes: of a few rows at once, it would write element by
+/// element what by itself it does in blocks.
+static bool writesColumns(const RowOp &member, const RowGroup &group) {
+  bool hasProduct = llvm::any_of(group.ops, [](const RowOp &other) { return isProduct(other.op); });
+  linalg::LinalgOp op = member.op;
+  if (hasProduct || op.getNumDpsInputs() != 1 || op.getBlock()->getOperations().size() != 1)
+    return false;
+  AffineMap read = op.getMatchingIndexingMap(op.getDpsInputOperand(0)), written = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  return read.isPermutation() && written.isPermutation() && read.getResults().back() != written.getResults().back() &&
+         written.getDimPosition(written.getNumResults() - 1) == member.rowLoops.back();
+}
+
 namespace {
 class GroupFinder {
 public:
@@ -133,7 +145,7 @@ private:
       std::optional<RowOp> member = align(op, group);
       if (!member)
         member = alignAsSibling(op, group);
-      if (!member || !sharesLittle(*member) || !isReady(op, group))
+      if (!member || !sharesLittle(*member) || writesColumns(*member, group) || !isReady(op, group))
         continue;
       group.ops.push_back(*member);
       return &group;
