@@ -34,9 +34,9 @@ static ContractOp putRowsFirst(RewriterBase &rewriter, ContractOp op) {
   auto column = dyn_cast<AffineDimExpr>(result.getResults().back());
   if (!column || !lhs.isFunctionOfDim(column.getPosition()) || rhs.isFunctionOfDim(column.getPosition()))
     return op;
-  auto swapped = ContractOp::create(rewriter, op.getLoc(), op.getResult().getType(), op.getRhs(), Value(), Value(), op.getLhs(), Value(),
-                                    Value(), op.getInit(), ValueRange(), rewriter.getAffineMapArrayAttr({rhs, lhs, result}), SchemeAttr(),
-                                    SchemeAttr());
+  auto swapped =
+      ContractOp::create(rewriter, op.getLoc(), op.getResult().getType(), op.getRhs(), Value(), Value(), op.getLhs(), Value(), Value(),
+                         op.getInit(), ValueRange(), rewriter.getAffineMapArrayAttr({rhs, lhs, result}), SchemeAttr(), SchemeAttr());
   swapped->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   rewriter.eraseOp(op);
   return swapped;

@@ -128,8 +128,9 @@ private:
     Value start = op.getDpsInits()[0];
     AffineMap identity = builder.getMultiDimIdentityMap(2), read = identity;
     auto broadcast = start.getDefiningOp<linalg::BroadcastOp>();
-    bool isPerColumn = broadcast && columns.size() == 1 && cast<RankedTensorType>(broadcast.getInput().getType()).getRank() == 1 &&
-                       !llvm::is_contained(broadcast.getDimensions(), *getMap(2).getResultPosition(getAffineDimExpr(columns[0], op.getContext())));
+    bool isPerColumn =
+        broadcast && columns.size() == 1 && cast<RankedTensorType>(broadcast.getInput().getType()).getRank() == 1 &&
+        !llvm::is_contained(broadcast.getDimensions(), *getMap(2).getResultPosition(getAffineDimExpr(columns[0], op.getContext())));
     if (isPerColumn) {
       start = broadcast.getInput();
       read = AffineMap::get(2, 0, builder.getAffineDimExpr(1));

@@ -48,8 +48,8 @@ static bool wouldReadColumns(linalg::LinalgOp producer, linalg::LinalgOp consume
   bool isConversion = other.getNumDpsInputs() == 1 && other.getBlock()->getOperations().size() == 2;
   AffineMap read = move.getMatchingIndexingMap(move.getDpsInputOperand(0));
   AffineMap written = move.getMatchingIndexingMap(move.getDpsInitOperand(0));
-  AffineMap between = consumer == other ? consumer.getMatchingIndexingMap(&operand)
-                                        : producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
+  AffineMap between =
+      consumer == other ? consumer.getMatchingIndexingMap(&operand) : producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
   if (isConversion || !read.isPermutation() || !written.isPermutation() || !between.isPermutation())
     return false;
   return read.getResults().back() != written.getResults().back() &&
@@ -98,8 +98,8 @@ static bool shouldReshape(OpOperand *operand) {
   // again.
   auto collapse = dyn_cast<tensor::CollapseShapeOp>(producer);
   Operation *consumer = operand->getOwner();
-  return collapse && isa<linalg::LinalgOp>(consumer) && !isLinear(consumer) && isa_and_present<linalg::LinalgOp>(collapse.getSrc().getDefiningOp()) &&
-         llvm::all_of(consumer->getUsers(), [](Operation *user) {
+  return collapse && isa<linalg::LinalgOp>(consumer) && !isLinear(consumer) &&
+         isa_and_present<linalg::LinalgOp>(collapse.getSrc().getDefiningOp()) && llvm::all_of(consumer->getUsers(), [](Operation *user) {
            return isa<linalg::LinalgOp>(user) || llvm::all_of(user->getUsers(), llvm::IsaPred<linalg::LinalgOp>);
          });
 }

@@ -93,3 +93,23 @@ func.func @not_swapped(%x: tensor<15x128xf32>, %v: tensor<64x128xf32>, %y: tenso
   %1 = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%v, %y : tensor<64x128xf32>, tensor<96x128xf32>) outs(%b : tensor<64x96xf32>) -> tensor<64x96xf32>
   return %0, %1 : tensor<15x96xf32>, tensor<64x96xf32>
 }
+
+// The gradient of a linear layer's input names the weights first: the side that has the rows of the result becomes the left one.
+// CHECK-LABEL: func @columns_first
+//  CHECK-SAME:   %[[W:.*]]: tensor<8x64xf32>, %[[DY:.*]]: tensor<48x64xf32>
+//   CHECK-NOT: linalg.generic
+//       CHECK: lowbit.contract {{.*}} lhs(%[[DY]] : tensor<48x64xf32>) rhs(%[[W]] : tensor<8x64xf32>)
+func.func @columns_first(%w: tensor<8x64xf32>, %dy: tensor<48x64xf32>) -> tensor<48x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<48x8xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<48x8xf32>) -> tensor<48x8xf32>
+  %dx = linalg.generic {indexing_maps = [affine_map<(m, k, n) -> (n, k)>, affine_map<(m, k, n) -> (m, k)>, affine_map<(m, k, n) -> (m, n)>],
+                        iterator_types = ["parallel", "reduction", "parallel"]}
+      ins(%w, %dy : tensor<8x64xf32>, tensor<48x64xf32>) outs(%init : tensor<48x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %0 = arith.mulf %b, %a : f32
+    %1 = arith.addf %acc, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<48x8xf32>
+  return %dx : tensor<48x8xf32>
+}

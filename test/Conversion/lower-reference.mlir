@@ -145,3 +145,12 @@ func.func @read_packed(%p: tensor<5x8xi8>, %i: index, %j: index) -> i4 {
   %code = tensor.extract %rows[%i, %j] : tensor<5x15xi4>
   return %code : i4
 }
+
+// The gradient of a scale is summed over all that it scales, in an order that is the target's.
+// CHECK-LABEL: func @fake_quant_scale_gradient
+//       CHECK:   linalg.generic {{.*}} iterator_types = ["reduction", "reduction"]
+//       CHECK:     arith.addf %{{.*}}, %{{.*}} fastmath<reassoc> : f32
+func.func @fake_quant_scale_gradient(%x: tensor<4x8xf32>, %s: tensor<f32>, %d: tensor<4x8xf32>) -> tensor<f32> {
+  %dx, %ds = lowbit.fake_quant_grad %x, %s cotangent %d <#lowbit.int<2>> : (tensor<4x8xf32>, tensor<f32>, tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<f32>) by #lowbit.lsq
+  return %ds : tensor<f32>
+}

@@ -72,3 +72,24 @@ func.func @loss(%x: tensor<4xf32> {lowbit.name = "x", lowbit.parameter = "other"
   %sum = linalg.dot ins(%y, %y : tensor<3xf32>, tensor<3xf32>) outs(%start : tensor<f32>) -> tensor<f32>
   return %sum : tensor<f32>
 }
+
+// -----
+
+// Windows that lie side by side have each pixel once: their gradients are the image's, in another shape.
+// CHECK-LABEL: func @loss_gradients
+//       CHECK:   %[[WINDOWS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<2x3xf32>)
+//   CHECK-NOT:   tensor.insert_slice
+//       CHECK:   %[[DX:.*]] = tensor.collapse_shape %[[WINDOWS]] {{\[\[}}0, 1]] : tensor<2x3xf32> into tensor<6xf32>
+//       CHECK:   return %{{.*}}, %[[DX]]
+func.func @loss(%x: tensor<6xf32> {lowbit.name = "x", lowbit.parameter = "other"}, %k: tensor<3xf32>, %z: tensor<2xf32>, %start: tensor<f32>)
+    -> tensor<f32> {
+  %y = linalg.generic {indexing_maps = [affine_map<(p, o) -> (p * 3 + o)>, affine_map<(p, o) -> (o)>, affine_map<(p, o) -> (p)>],
+                       iterator_types = ["parallel", "reduction"]} ins(%x, %k : tensor<6xf32>, tensor<3xf32>) outs(%z : tensor<2xf32>) {
+  ^bb0(%a: f32, %c: f32, %acc: f32):
+    %product = arith.mulf %a, %c : f32
+    %0 = arith.addf %acc, %product : f32
+    linalg.yield %0 : f32
+  } -> tensor<2xf32>
+  %sum = linalg.dot ins(%y, %y : tensor<2xf32>, tensor<2xf32>) outs(%start : tensor<f32>) -> tensor<f32>
+  return %sum : tensor<f32>
+}

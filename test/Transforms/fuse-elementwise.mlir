@@ -111,3 +111,36 @@ func.func @through_reshape(%x: tensor<2x3x8xf32>) -> tensor<2x3xf32> {
   } -> tensor<2x3xf32>
   return %r : tensor<2x3xf32>
 }
+
+// A transposition takes blocks of rows and columns; in the body of an elementwise op, before it or behind it, it would be element by element.
+// CHECK-LABEL: func @transposed
+//       CHECK:   linalg.generic
+//  CHECK-NEXT:   ^bb0
+//  CHECK-NEXT:     linalg.yield
+//       CHECK:   linalg.generic
+//       CHECK:     arith.maximumf
+//       CHECK:     arith.mulf
+//   CHECK-NOT:     linalg.yield %in
+//       CHECK:   linalg.generic
+//  CHECK-NEXT:   ^bb0
+//  CHECK-NEXT:     linalg.yield
+func.func @transposed(%x: tensor<8x4xf32>, %y: tensor<4x8xf32>) -> tensor<8x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %f = tensor.empty() : tensor<8x4xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, #map], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x4xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<4x8xf32>
+  %s = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%t, %y : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.maximumf %a, %zero : f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<4x8xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, #map], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<4x8xf32>) outs(%f : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<8x4xf32>
+  return %r : tensor<8x4xf32>
+}

@@ -152,3 +152,27 @@ func.func @large_weight(%x: tensor<32x512xf32>, %w: tensor<512x512xf32>, %zeros:
   %z = linalg.matmul ins(%y, %w : tensor<32x512xf32>, tensor<512x512xf32>) outs(%zeros : tensor<32x512xf32>) -> tensor<32x512xf32>
   return %z : tensor<32x512xf32>
 }
+
+// -----
+
+// Rows that another op writes as columns are not its rows: a few of them at once would be written element by element.
+// CHECK-LABEL: func @transposed_rows
+//   CHECK-NOT:   scf.for
+//       CHECK:   math.exp
+//       CHECK:   linalg.generic {{.*}} outs(%{{.*}} : tensor<24x16xf32>)
+func.func @transposed_rows(%x: tensor<16x24xf32>) -> (tensor<16x24xf32>, tensor<24x16xf32>) {
+  %e = tensor.empty() : tensor<16x24xf32>
+  %f = tensor.empty() : tensor<24x16xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<16x24xf32>) outs(%e : tensor<16x24xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.exp %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<16x24xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<16x24xf32>) outs(%f : tensor<24x16xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<24x16xf32>
+  return %y, %t : tensor<16x24xf32>, tensor<24x16xf32>
+}
