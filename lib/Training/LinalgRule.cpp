@@ -118,18 +118,19 @@ private:
       gradients.add(builder, loc, operand.get(), buildAligned(operand, map));
       return success();
     }
-    FailureOr<SmallVector<AffineExpr>> loops = getUnfoldedLoops(map);
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+    FailureOr<SmallVector<AffineExpr>> loops = getUnfoldedLoops(map, cast<RankedTensorType>(operand.get().getType()), ranges);
     if (failed(loops))
       return op->emitError() << "`" << op->getName() << "` has no derivative by operand " << operand.getOperandNumber()
                              << ", which is read by " << AffineMapAttr::get(map) << "; expected each axis to follow one loop, or a window";
-    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
     if (llvm::any_of(ranges, ShapedType::isDynamic))
       return op->emitError() << "`" << op->getName() << "` has no derivative by operand " << operand.getOperandNumber()
                              << ", which is read in windows of dynamic sizes; expected static ones";
     SmallVector<OpFoldResult> sizes;
     for (AffineExpr loop : *loops)
       sizes.push_back(builder.getIndexAttr(ranges[cast<AffineDimExpr>(loop).getPosition()]));
-    gradients.add(builder, loc, operand.get(), foldWindows(builder, loc, buildSum(operand, *loops, sizes), operand.get(), map, ranges));
+    gradients.add(builder, loc, operand.get(),
+                  foldWindows(builder, loc, buildSum(operand, *loops, sizes), *loops, operand.get(), map, ranges));
     return success();
   }
 

@@ -45,22 +45,6 @@ static std::optional<WindowAxis> getWindowAxis(AffineExpr expr) {
   return WindowAxis{first->first, first->second, second->first, second->second};
 }
 
-FailureOr<SmallVector<AffineExpr>> getUnfoldedLoops(AffineMap map) {
-  SmallVector<AffineExpr> loops;
-  for (AffineExpr expr : map.getResults()) {
-    std::optional<WindowAxis> axis = getWindowAxis(expr);
-    if (!axis)
-      return failure();
-    for (AffineExpr loop : {axis->position, axis->offset})
-      if (loop) {
-        if (llvm::is_contained(loops, loop))
-          return failure();
-        loops.push_back(loop);
-      }
-  }
-  return loops;
-}
-
 /// Whether windows lie side by side and leave nothing out: then their elements, in order, are those of `like`.
 static bool areTiles(ArrayRef<WindowAxis> axes, RankedTensorType like, ArrayRef<int64_t> ranges) {
   for (auto [axis, size] : llvm::zip_equal(axes, like.getShape())) {
@@ -72,7 +56,31 @@ static bool areTiles(ArrayRef<WindowAxis> axes, RankedTensorType like, ArrayRef<
   return true;
 }
 
-Value foldWindows(OpBuilder &builder, Location loc, Value unfolded, Value like, AffineMap map, ArrayRef<int64_t> ranges) {
+FailureOr<SmallVector<AffineExpr>> getUnfoldedLoops(AffineMap map, RankedTensorType type, ArrayRef<int64_t> ranges) {
+  SmallVector<AffineExpr> loops, positions;
+  SmallVector<WindowAxis> axes;
+  for (AffineExpr expr : map.getResults()) {
+    std::optional<WindowAxis> axis = getWindowAxis(expr);
+    if (!axis)
+      return failure();
+    axes.push_back(*axis);
+    positions.push_back(axis->position);
+    for (AffineExpr loop : {axis->position, axis->offset})
+      if (loop) {
+        if (llvm::is_contained(loops, loop))
+          return failure();
+        loops.push_back(loop);
+      }
+  }
+  // In the order of the op's loops, windows are often there as they are: nothing is transposed.
+  auto isBefore = [](AffineExpr a, AffineExpr b) { return WindowAxis::getLoop(a) < WindowAxis::getLoop(b); };
+  if (llvm::is_sorted(positions, isBefore) && !areTiles(axes, type, ranges))
+    llvm::sort(loops, isBefore);
+  return loops;
+}
+
+Value foldWindows(OpBuilder &builder, Location loc, Value unfolded, ArrayRef<AffineExpr> loops, Value like, AffineMap map,
+                  ArrayRef<int64_t> ranges) {
   SmallVector<WindowAxis> axes;
   for (AffineExpr expr : map.getResults())
     axes.push_back(*getWindowAxis(expr));
@@ -102,18 +110,19 @@ Value foldWindows(OpBuilder &builder, Location loc, Value unfolded, Value like, 
   for (int64_t i = 0, e = computeProduct(offsetRanges); i != e; ++i) {
     SmallVector<int64_t> offsets = delinearize(i, strides);
     // The windows' elements at these offsets: one an axis of `like`.
-    SmallVector<int64_t> from, fromSizes, toOffsets, toStrides;
+    SmallVector<int64_t> from(loops.size(), 0), fromSizes, toOffsets, toStrides;
+    for (AffineExpr loop : loops)
+      fromSizes.push_back(ranges[WindowAxis::getLoop(loop)]);
     const int64_t *next = offsets.begin();
     for (const WindowAxis &axis : axes) {
-      from.push_back(0);
-      fromSizes.push_back(ranges[WindowAxis::getLoop(axis.position)]);
       toOffsets.push_back(0);
       toStrides.push_back(axis.stride);
       if (!axis.offset)
         continue;
       toOffsets.back() = *next * axis.dilation;
-      from.push_back(*next++);
-      fromSizes.push_back(1);
+      int64_t place = llvm::find(loops, axis.offset) - loops.begin();
+      from[place] = *next++;
+      fromSizes[place] = 1;
     }
     SmallVector<int64_t> ones(from.size(), 1);
     Value part = tensor::ExtractSliceOp::create(builder, loc, partType, unfolded, attrs(from), attrs(fromSizes), attrs(ones));

@@ -6,12 +6,14 @@
 
 namespace mlir::lowbit {
 
-/// The loops that the axes of an operand read by `map` follow, in their order: one an axis, or two where an axis is
-/// `position * stride + offset * dilation`. Failure where an axis is something else, or a loop is met twice.
-FailureOr<SmallVector<AffineExpr>> getUnfoldedLoops(AffineMap map);
+/// The loops, of sizes `ranges`, that the axes of an operand of `type` read by `map` follow: one an axis, or two where an axis is
+/// `position * stride + offset * dilation`. In the order of the loops, or of the axes where windows lie side by side or positions do not
+/// follow one another. Failure where an axis is something else, or a loop is met twice.
+FailureOr<SmallVector<AffineExpr>> getUnfoldedLoops(AffineMap map, RankedTensorType type, ArrayRef<int64_t> ranges);
 
-/// Sums a gradient over those loops, of sizes `ranges`, back into the shape of `like`: windows that overlap add up.
-Value foldWindows(OpBuilder &builder, Location loc, Value unfolded, Value like, AffineMap map, ArrayRef<int64_t> ranges);
+/// Sums a gradient over those `loops` back into the shape of `like`: windows that overlap add up.
+Value foldWindows(OpBuilder &builder, Location loc, Value unfolded, ArrayRef<AffineExpr> loops, Value like, AffineMap map,
+                  ArrayRef<int64_t> ranges);
 
 } // namespace mlir::lowbit
 
