@@ -79,6 +79,16 @@ private:
     }
     if (parameters.empty())
       return added.emitError() << "returns no gradient of an argument; run `lowbit-differentiate` first";
+    if (summed) {
+      erased.set(); // the loss is of what is not computed here
+      for (Trained &each : parameters) {
+        auto name = NamedAttribute(StringAttr::get(&getContext(), kNameAttr), StringAttr::get(&getContext(), getGradientName(each.name)));
+        unsigned index = added.getNumArguments();
+        if (failed(added.insertArgument(index, each.gradient.getType(), DictionaryAttr::get(&getContext(), name), added.getLoc())))
+          return failure();
+        each.gradient = added.getArgument(index);
+      }
+    }
     terminator->eraseOperands(erased);
     if (failed(added.eraseResults(erased)))
       return failure();

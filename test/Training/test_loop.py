@@ -15,6 +15,7 @@ import lowbit
 import numpy as np
 import pytest
 from lowbit import qat
+from lowbit.qat.run import Run
 from training_model import RECIPE, make_data, write_net
 
 
@@ -65,8 +66,7 @@ def test_resumed_has_the_same_bits(tmp_path: Path, model: lowbit.Module, average
     """Stopped behind a step in an epoch, or between two (12 steps each)."""
     options = {"epochs": 3, "rate": 1e-2, "progress": False, "average": average, "warmup": 5, "valid": make_data(48, seed=3), "patience": 9}
     whole = qat.fit(model, make_data(), RECIPE, **options)
-    run = qat.fit.__globals__["Run"]
-    step = run.step
+    step = Run.step
     for stop in stops:
         path = tmp_path / f"{stop}.npz"
 
@@ -76,7 +76,7 @@ def test_resumed_has_the_same_bits(tmp_path: Path, model: lowbit.Module, average
             step(self, rate)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(run, "step", until)
+            patch.setattr(Run, "step", until)
             with pytest.raises(KeyboardInterrupt):
                 qat.fit(model, make_data(), RECIPE, checkpoint=path, every=1, **options)
         resumed = qat.fit(model, make_data(), RECIPE, checkpoint=path, every=1, resume=True, **options)
@@ -157,7 +157,9 @@ def test_what_was_trained_is_saved_by_the_command(tmp_path: Path) -> None:
     lowbit.load(tmp_path / "m.mlir").calibrate([{"x": make_data()["x"][:8]}], recipe=RECIPE, progress=False).save(tmp_path / "s.json")
     words = "train m.mlir --data train.npz --recipe r.json --teacher m.mlir --term result=squared_error*0.5 --labels-weight 2 --valid valid.npz "
     words += "--patience 5 --epochs 3 --rate 0.01 --stats s.json --threads 2 -o q.mlir --report r.html --text"
-    done = subprocess.run([sys.executable, "-m", "lowbit.cli", *words.split()], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "lowbit.cli", *words.split()], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
     assert lines[0].startswith("epoch 1/3: loss ") and ", valid " in lines[0] and ", accuracy " in lines[0]

@@ -193,6 +193,9 @@ def AddOptimizerPass : Pass<"lowbit-add-optimizer", "::mlir::ModuleOp"> {
     under the names they came by, which `lowbit.updates` puts where the old ones are. Parameters that are scales keep their sign and stay at least 2^-20 in magnitude, and follow `scale-rate` times `rate`. With `clip`
     above 0, gradients whose joint norm is larger are made that long.
 
+    With `summed`, gradients are not computed: they come as inputs, `gradient.PARAMETER`, such as the means of those that several processes
+    have computed; there is no loss then, and the other inputs are read by nothing.
+
     ```text
     func.func @loss_gradients(%w: tensor<4xf32> {lowbit.parameter = "other"}) -> (tensor<f32>, tensor<4xf32> {lowbit.name = "gradient.w"})
     // ==>  with optimizer=sgd
@@ -205,6 +208,7 @@ def AddOptimizerPass : Pass<"lowbit-add-optimizer", "::mlir::ModuleOp"> {
     Option<"optimizer", "optimizer", "std::string", /*default=*/"\"adam\"", "An optimizer, such as `adam<decay = 0.01>` or `sgd<momentum = 0.9>`">,
     Option<"scaleRate", "scale-rate", "double", /*default=*/"0.1", "The rate of scales, as a share of the others'">,
     Option<"clip", "clip", "double", /*default=*/"0.0", "The largest norm of all gradients together; 0: any">,
+    Option<"summed", "summed", "bool", /*default=*/"false", "Gradients are inputs">,
   ];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];

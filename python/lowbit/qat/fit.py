@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lowbit.errors import Error
-from lowbit.function import Function
 from lowbit.module import Module
 from lowbit.qat.average import Average
 from lowbit.qat.checkpoint import digest
 from lowbit.qat.data import Rows, check_labels, check_names, get_batch
 from lowbit.qat.loop import Epoch, Keeper, train
 from lowbit.qat.prepare import Plan, prepare
+from lowbit.qat.run import Run, ShardedRun
 from lowbit.qat.schedule import get_rate
+from lowbit.qat.shards import Shards
 from lowbit.qat.validation import Validation
 from lowbit.statistics import Statistics
 
@@ -69,6 +71,8 @@ def fit(
     resume: bool = False,
     report: Callable[[Epoch], None] | None = None,
     threads: int = 1,
+    executor: Executor | None = None,
+    shards: int = 1,
     progress: bool = True,
 ) -> Trained:
     """Trains `module` on `data` ({input: array, "labels": array}) as `recipe` quantizes it; None trains floats.
@@ -84,7 +88,11 @@ def fit(
     valid: as `data`, for the loss after each epoch. patience: epochs without a lower one, after which training stops with the parameters of the
     lowest; 0: never. checkpoint: an .npz that is written after each epoch and every `every` steps; with `resume` training goes on from there, to
     the same bits. report: is told of each epoch. threads: any number gives the same bits.
+
+    executor, shards: a step has `shards` batches, whose gradients an executor's workers compute (docs/training.md); by default one, here.
     """
+    if shards < 1 or (shards > 1 and executor is None):
+        raise Error(f"shards is {shards}; expected at least 1, and an `executor` that computes them")
     _check(epochs=epochs, patience=patience, warmup=warmup, seed=seed)
     _check_teacher(teacher, labels)
     if not 0 < rate < float("inf") or not 0 <= average < 1:
@@ -99,10 +107,12 @@ def fit(
     if recipe is not None and stats is None:
         stats = _calibrate(module, data, recipe, progress)
     plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters)
-    step = plan.compile_step(
-        loss=loss, optimizer=optimizer, scale_rate=scale_rate, clip=clip, teacher=teacher, terms=terms, labels=labels, threads=threads
-    )
-    run = Run(step, plan.initial)
+    gradients = {"loss": loss, "teacher": teacher, "terms": list(terms), "labels": labels}
+    step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "clip": clip, "threads": threads, **gradients}
+    if executor is None:
+        run = Run(plan.compile_step(**step_options), plan.initial)
+    else:
+        run = ShardedRun(plan, Shards(plan.add_gradients(**gradients), executor, shards), step_options)
     rows = Rows(data, run.data_ports)
     if loss.startswith("cross_entropy"):
         check_labels(rows.arrays["labels"], _classes(module))
@@ -114,7 +124,14 @@ def fit(
             check_labels(validation.rows.arrays["labels"], _classes(module), "validation data")
     keeper.state = {**run.state, **(averages.state if averages else {})}
     if checkpoint is not None:
-        said = {"loss": loss, "optimizer": optimizer, "estimator": estimator, "seed": seed, "terms": list(terms) if teacher else None}
+        said = {
+            "loss": loss,
+            "optimizer": optimizer,
+            "estimator": estimator,
+            "seed": seed,
+            "shards": shards,
+            "terms": list(terms) if teacher else None,
+        }
         keeper.identity = _identify(plan, rows, teacher, {**said, "labels": labels, "average": average > 0})
         course = {"rate": rate, "schedule": schedule, "epochs": epochs, "scale_rate": scale_rate, "clip": clip}
         keeper.course = {name: str(value) for name, value in {**course, "warmup": warmup, "average": average}.items()}
@@ -144,37 +161,6 @@ def fit(
     )
     trained = keeper.best if patience and keeper.best else result()
     return Trained(plan.finish(trained), plan, trained, history, patience)
-
-
-class Run:
-    """The state of a training: arrays that each step changes in place."""
-
-    def __init__(self, step: Function, initial: Mapping[str, np.ndarray]) -> None:
-        arrays = {port.name: np.zeros(tuple(port.shape), port.dtype) for port in step.inputs}
-        for name, value in initial.items():
-            arrays[name][...] = value
-        self._call = step.bind(**arrays)
-        self.state = {name: array for name, array in arrays.items() if name in initial or name.startswith("state")}
-        self.data_ports = [port for port in step.inputs if port.name not in self.state and port.name not in ("rate", "step")]
-        self.data = {port.name: arrays[port.name] for port in self.data_ports}
-        self._rate, self._number, self.count = arrays["rate"], arrays["step"], 0
-        self._parameters = list(initial)
-
-    def step(self, rate: float) -> None:
-        """One step on what is in `data`."""
-        self.count += 1
-        self._rate[...], self._number[...] = rate, self.count
-        self._call()
-
-    @property
-    def loss(self) -> float:
-        """Of the last step, before its update."""
-        return float(self._call.outputs["loss"])
-
-    @property
-    def parameters(self) -> dict[str, np.ndarray]:
-        """Copies of the parameters as they are now."""
-        return {name: self.state[name].copy() for name in self._parameters}
 
 
 def _check(**counts: int) -> None:

@@ -18,7 +18,7 @@ from lowbit.qat.data import Rows
 from lowbit.qat.validation import Validation
 
 if TYPE_CHECKING:
-    from lowbit.qat.fit import Run
+    from lowbit.qat.run import Run
 
 # A loss that is this many times what it was at first does not come back.
 DIVERGED = 10.0

@@ -43,32 +43,32 @@ class Plan:
     initial: dict[str, np.ndarray]
     quantizes: bool
 
-    def compile_step(
-        self,
-        *,
-        loss: str,
-        optimizer: str,
-        scale_rate: float,
-        clip: float,
-        teacher: Module | None = None,
-        terms: Iterable[str] = (),
-        labels: float = 1.0,
-        target: str = "host",
-        threads: int = 1,
-    ) -> Function:
-        """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`, and `lowbit-distill` for `teacher`, `terms` and `labels`."""
-        optimize = _options(optimizer=optimizer, scale_rate=scale_rate, clip=clip)
+    def add_gradients(self, *, loss: str, teacher: Module | None = None, terms: Iterable[str] = (), labels: float = 1.0) -> Module:
+        """The function that gives the loss and its gradients: docs/Passes.md, `lowbit-distill` for `teacher`, `terms` and `labels`."""
         with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
             distill = ""
             if teacher is not None:
                 path = os.path.join(folder, "teacher.mlir")
                 teacher.transform("lowbit-normalize-linears,lowbit-name-sites").save(path)
                 distill = f"lowbit-distill{_options(file=path, terms=list(terms), labels=labels)},"
-            pipeline = (
-                f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}},"
-                f"lowbit-add-optimizer{optimize},canonicalize,cse"
-            )
-            return Module(self.forward.transform(pipeline)._native, "training_step").compile(target, threads)
+            pipeline = f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}}"
+            return Module(self.forward.transform(pipeline)._native, "loss_gradients")
+
+    def compile_step(
+        self,
+        *,
+        optimizer: str,
+        scale_rate: float,
+        clip: float,
+        target: str = "host",
+        threads: int = 1,
+        summed: bool = False,
+        **gradients: Any,
+    ) -> Function:
+        """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`; gradients: as `add_gradients` takes them."""
+        added = _options(optimizer=optimizer, scale_rate=scale_rate, clip=clip, summed=str(summed).lower())
+        module = self.add_gradients(**gradients).transform(f"lowbit-add-optimizer{added},canonicalize,cse")
+        return Module(module._native, "training_step").compile(target, threads)
 
     def compile_loss(self, *, loss: str, target: str = "host", threads: int = 1) -> Function:
         """The function that takes the parameters, the inputs and `labels`, and gives the loss and the model's results."""
@@ -93,7 +93,8 @@ def prepare(
 ) -> Plan:
     """Makes the float constants of `module` parameters, and quantizes by `recipe` with a gradient (None: floats are trained).
 
-    estimator: what the derivative of rounding is taken for: of several, `approx_sign,lsq`, the first that fits a format. parameters: patterns of what is trained; all by default.
+    estimator: what the derivative of rounding is taken for: of several, `approx_sign,lsq`, the first that fits a format. parameters: patterns
+    of what is trained; all by default.
     """
     if recipe is None:
         names = _options(parameters=list(parameters))
