@@ -1,5 +1,6 @@
 // RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=sgd<momentum=0.9>" | FileCheck %s
 // RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=adam clip=1" | FileCheck %s --check-prefix=ADAM
+// RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=sgd summed" | FileCheck %s --check-prefix=SUMMED
 
 // One state a parameter; new values have the names of the old ones. A scale is slower, and stays above zero.
 // CHECK-LABEL: func @training_step(
@@ -23,6 +24,13 @@
 //       ADAM:   %[[SHRINK:.*]] = arith.select
 //       ADAM:   linalg.generic
 //       ADAM:     arith.mulf %{{.*}}, %[[SHRINK]]
+
+// Gradients are inputs; no loss comes out.
+// SUMMED-LABEL: func @training_step(
+//  SUMMED-SAME:   %[[W:.*]]: tensor<3xf32> {lowbit.name = "w"
+//  SUMMED-SAME:   %[[GRADIENT:[a-z0-9]+]]: tensor<3xf32> {lowbit.name = "gradient.w"}, %{{.*}}: tensor<f32> {lowbit.name = "gradient.s"}
+//  SUMMED-SAME:   -> (tensor<3xf32> {lowbit.name = "w", lowbit.updates = "w"}
+//       SUMMED:   linalg.generic {{.*}} ins(%[[GRADIENT]] : tensor<3xf32>) outs(%[[W]]
 func.func @loss_gradients(%w: tensor<3xf32> {lowbit.name = "w", lowbit.parameter = "weight"},
                           %s: tensor<f32> {lowbit.name = "s", lowbit.parameter = "scale"})
     -> (tensor<f32> {lowbit.name = "loss"}, tensor<3xf32> {lowbit.name = "gradient.w"}, tensor<f32> {lowbit.name = "gradient.s"}) {

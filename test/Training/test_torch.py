@@ -11,7 +11,7 @@ import pytest
 from lowbit.errors import Error
 
 torch = pytest.importorskip("torch")
-import lowbit.torch as qt  # noqa: E402
+import lowbit.torch as qt
 
 FORMATS = ["int<8>", "int<4>", "int<2>", "uint<8>", "uint<3>", "ternary", "binary"]
 
