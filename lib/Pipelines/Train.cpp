@@ -39,6 +39,11 @@ struct PrepareTrainingPass final : PassWithModels<impl::PrepareTrainingPassBase<
 
 private:
   void addTrainingForm(OpPassManager &pm) const {
+    if (!soften.empty()) {
+      SoftenRoundingPassOptions softening;
+      softening.sites = soften;
+      pm.addPass(createSoftenRoundingPass(softening));
+    }
     FormFakeQuantPassOptions form;
     form.estimators = llvm::to_vector(estimators);
     pm.addPass(createFormFakeQuantPass(form));
@@ -74,6 +79,7 @@ private:
     bind.values = values;
     pm.addPass(createBindParametersPass(bind));
     pm.addPass(createExpandFakeQuantPass());
+    pm.addPass(createHardenRoundingPass());
     buildFoldCodesPipeline(pm);
   }
 };

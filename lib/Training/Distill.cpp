@@ -152,7 +152,9 @@ private:
     return success();
   }
 
-  static Value buildWeightedSum(OpBuilder &builder, Location loc, ArrayRef<Share> shares) {
+  static Value buildWeightedSum(OpBuilder &builder, Location loc, ArrayRef<Share> given) {
+    SmallVector<Share> shares(given);
+    llvm::erase_if(shares, [](const Share &share) { return share.second == 0; });
     SmallVector<Value> values;
     for (auto [value, weight] : shares)
       values.push_back(value);

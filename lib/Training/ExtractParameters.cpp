@@ -1,6 +1,7 @@
 //===- ExtractParameters.cpp - constants that training can change ---------===//
 // Law: called with what `initial` returns, the function computes what it computed.
 
+#include "Rounding.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Training/Parameters.h"
@@ -54,7 +55,17 @@ std::optional<Role> getBiasRole(Value value) {
   return std::nullopt;
 }
 
+/// How `value` takes part in a weight whose rounding is soft; null when it does not.
+OpOperand *findRoundingUse(Value value) {
+  for (OpOperand &use : value.getUses())
+    if (getSoftenedSite(use.getOwner()))
+      return &use;
+  return nullptr;
+}
+
 std::optional<Role> getRole(Value value) {
+  if (OpOperand *use = findRoundingUse(value))
+    return Role{getSoftenedSite(use->getOwner()).str(), "rounding", kOther};
   if (std::optional<Role> role = getOperandRole(value))
     return role;
   for (OpOperand &use : value.getUses())
@@ -138,6 +149,8 @@ private:
     if (!type || !type.getElementType().isF32())
       return false;
     ElementsAttr elements = getConstantElements(constant);
+    if (OpOperand *use = findRoundingUse(constant))
+      return elements && use->getOperandNumber() == kVariable; // neighbours on the grid stay what they are
     return elements && (isScale(constant) || (type.getNumElements() > 1 && !isSplat(elements)));
   }
 

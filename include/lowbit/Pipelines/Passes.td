@@ -68,8 +68,8 @@ def QuantizePass : Pass<"lowbit-quantize", "::mlir::ModuleOp"> {
 def PrepareTrainingPass : Pass<"lowbit-prepare-training", "::mlir::ModuleOp"> {
   let summary = "From a float model and a recipe to one that can be trained";
   let description = [{
-    The first half of `lowbit-quantize`, up to and with the recipe's algorithms; then `lowbit-form-fake-quant`, scales of weights as
-    constants, and `lowbit-extract-parameters`. `lowbit-finish-training` is the second half.
+    The first half of `lowbit-quantize`, up to and with the recipe's algorithms; then, where it is asked for, `lowbit-soften-rounding`;
+    `lowbit-form-fake-quant`, scales of weights as constants, and `lowbit-extract-parameters`. `lowbit-finish-training` is the second half.
 
     ```mlir
     func.func @before(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
@@ -91,6 +91,7 @@ def PrepareTrainingPass : Pass<"lowbit-prepare-training", "::mlir::ModuleOp"> {
     Option<"recipe", "recipe", "std::string", /*default=*/"", "A recipe's name, a file, or a document in place">,
     Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, for recipes with static activations">,
     ListOption<"estimators", "estimator", "std::string", "What rounding's derivative is taken for, the first that fits a format; `lsq` by default">,
+    Option<"soften", "soften", "std::string", /*default=*/"", "A glob over sites for `lowbit-soften-rounding`; none by default">,
     Option<"function", "function", "std::string", /*default=*/"\"main\"", "The function that is trained">,
     ListOption<"parameters", "parameters", "std::string", "Patterns of the names of what is trained; all by default">,
   ];
@@ -99,7 +100,7 @@ def PrepareTrainingPass : Pass<"lowbit-prepare-training", "::mlir::ModuleOp"> {
 def FinishTrainingPass : Pass<"lowbit-finish-training", "::mlir::ModuleOp"> {
   let summary = "From a trained model to one that computes on codes";
   let description = [{
-    `lowbit-bind-parameters`, `lowbit-expand-fake-quant`, and the second half of `lowbit-quantize`: what was trained is what runs.
+    `lowbit-bind-parameters`, `lowbit-expand-fake-quant`, `lowbit-harden-rounding`, and the second half of `lowbit-quantize`: what was trained is what runs.
 
     ```text
     %q = lowbit.fake_quant %w, %s <#lowbit.int<2>>

@@ -71,7 +71,8 @@ def ExtractParametersPass : Pass<"lowbit-extract-parameters", "::mlir::ModuleOp"
     Constants of f32 in `function` that are scales of `lowbit.fake_quant`, or have more than one element and are no splat, become leading
     arguments, named by the first site that reads them and their role (`fc1.weight`, `fc1.bias`, `fc1.weight_scale`,
     `fc1.activation_scale`), or by the constant's own name, where `parameters` (globs) match it. `lowbit.parameter` says what it is:
-    `weight`, `scale` (keeps its sign), or `other`. The function `initial` returns their values.
+    `weight`, `scale` (keeps its sign), or `other`. The function `initial` returns their values. Of a weight whose rounding is soft, the
+    variable alone is a parameter (`fc1.rounding`).
 
     ```mlir
     func.func @before(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) -> tensor<4x6xf32> {
@@ -227,7 +228,7 @@ def DistillPass : Pass<"lowbit-distill", "::mlir::ModuleOp"> {
       gives: hidden states (`encoder.*.output=squared_error*0.1`), scores of attention (`*.scores=divergence*0.1`, MiniLM, Wang et al.,
       2020, arXiv:2002.10957).
 
-    Nothing is differentiated through the teacher. A term that matches no site of both, and values of different shapes, are errors.
+    A share that counts 0 is left out. Nothing is differentiated through the teacher. A term that matches no site of both, and values of different shapes, are errors.
 
     ```text
     func.func @loss(%w: … {lowbit.parameter = "weight"}, %x: …, %labels: …) -> (tensor<f32>, %logits)
@@ -248,6 +249,66 @@ def DistillPass : Pass<"lowbit-distill", "::mlir::ModuleOp"> {
   ];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def SoftenRoundingPass : Pass<"lowbit-soften-rounding", "::mlir::ModuleOp"> {
+  let summary = "Let a gradient choose whether weights are rounded up or down";
+  let description = [{
+    AdaRound's form of a weight (Nagel et al., 2020, arXiv:2004.10568), for any format and scheme: between the algorithms of a recipe and
+    `lowbit-form-fake-quant`, the weight of each site that matches becomes `below + gap * h(v)`, its neighbours on the grid and a variable,
+    with `h(v) = clamp(1.2 * sigmoid(v) - 0.1, 0, 1)`. At first it is the weight. Scales are those that algorithms chose, and stay;
+    codes that they chose are forgotten. `lowbit-extract-parameters` calls the variable `SITE.rounding`.
+
+    ```text
+    %q = lowbit.quantize %w, %s <#lowbit.int<2>>
+    %d = lowbit.dequantize %q, %s <#lowbit.int<2>>
+    // ==>
+    %d = linalg.generic … ins(%below, %gap, %v) attrs = {lowbit.rounding = "fc", lowbit.rounding_scheme = …, …} { %below + %gap * h(%v) }
+    ```
+  }];
+  let options = [
+    Option<"sites", "sites", "std::string", /*default=*/"\"*\"", "A glob over sites">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def HardenRoundingPass : Pass<"lowbit-harden-rounding"> {
+  let summary = "Round weights up or down as was learned";
+  let description = [{
+    What `lowbit-soften-rounding` made, its operands constants again, becomes `quantize` and `dequantize` of a weight that lies on the grid:
+    `below + gap` where `v` is above zero, else `below`. Where there is none, nothing changes.
+
+    ```text
+    %d = linalg.generic … ins(%below, %gap, %v) attrs = {lowbit.rounding = "fc", …}
+    // ==>
+    %q = lowbit.quantize %rounded, %s <#lowbit.int<2>>
+    %d = lowbit.dequantize %q, %s <#lowbit.int<2>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect"];
+}
+
+def AddRoundingLossPass : Pass<"lowbit-add-rounding-loss", "::mlir::ModuleOp"> {
+  let summary = "Make learned roundings decide";
+  let description = [{
+    Adds `regularization * sum of mean(1 - |2 h(v) - 1|^beta)` over the roundings that are arguments to the loss, the first result of
+    `function`. `beta` and `regularization` become its last arguments: training lowers the first, from where only weights near a neighbour
+    are drawn to it to where all are.
+
+    ```text
+    func.func @loss(%v: … {lowbit.name = "fc.rounding", lowbit.parameter = "other"}, …) -> (tensor<f32>, …)
+    // ==>
+    func.func @loss(%v: … {lowbit.name = "fc.rounding", lowbit.parameter = "other"}, …, %beta: tensor<f32> {lowbit.name = "beta"},
+                    %regularization: tensor<f32> {lowbit.name = "regularization"}) -> (tensor<f32>, …)
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"loss\"", "The function whose first result is a loss">,
+    ListOption<"sites", "sites", "std::string", "Globs over the sites that count; all by default">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
 #endif

@@ -7,5 +7,6 @@ what runs: the model that comes back computes on codes, and equals the trained o
 from lowbit.qat.fit import Trained, fit
 from lowbit.qat.loop import Epoch
 from lowbit.qat.prepare import Plan, prepare
+from lowbit.qat.reconstruct import Block, Reconstructed, reconstruct
 
-__all__ = ["Epoch", "Plan", "Trained", "fit", "prepare"]
+__all__ = ["Block", "Epoch", "Plan", "Reconstructed", "Trained", "fit", "prepare", "reconstruct"]

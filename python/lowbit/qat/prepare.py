@@ -90,11 +90,13 @@ def prepare(
     *,
     estimator: str = "lsq",
     parameters: Iterable[str] = (),
+    soften: str = "",
 ) -> Plan:
     """Makes the float constants of `module` parameters, and quantizes by `recipe` with a gradient (None: floats are trained).
 
     estimator: what the derivative of rounding is taken for: of several, `approx_sign,lsq`, the first that fits a format. parameters: patterns
     of what is trained; all by default.
+    soften: a pattern of sites whose roundings are parameters, `SITE.rounding`, instead of their weights.
     """
     if recipe is None:
         names = _options(parameters=list(parameters))
@@ -109,7 +111,7 @@ def prepare(
             if stats is not None:
                 statistics = os.path.join(folder, "statistics.json")
                 stats.save(statistics)
-            options = _options(recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters))
+            options = _options(recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters), soften=soften)
             forward = module.transform(f"lowbit-prepare-training{options}")
     initial = Module(forward._native, "initial").compile("reference")()
     return Plan(forward, {name: np.array(value) for name, value in initial.items()}, recipe is not None)
