@@ -16,8 +16,9 @@ from lowbit.errors import Error
 from lowbit.module import Module
 from lowbit.progress import progress as show_progress
 from lowbit.qat.data import Rows
-from lowbit.qat.fit import Run, _calibrate
+from lowbit.qat.fit import _calibrate
 from lowbit.qat.prepare import Plan, _options, prepare
+from lowbit.qat.run import Run
 from lowbit.statistics import Statistics
 
 _SUFFIX = ".rounding"
