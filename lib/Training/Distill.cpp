@@ -11,13 +11,18 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/GlobPattern.h"
+#include "llvm/Support/SourceMgr.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_DISTILLPASS
 #include "lowbit/Training/Passes.h.inc"
 
 namespace {
+
+/// The most that a section of bytecode asks for: that of the constants in it.
+constexpr uint64_t kBytecodeAlignment = 64;
 
 /// `WHAT=LOSS*WEIGHT`.
 struct Term {
@@ -52,12 +57,22 @@ private:
     if (file.empty()) {
       model = findFunction(getOperation(), teacher);
     } else {
-      loaded = parseSourceFile<ModuleOp>(file, ParserConfig(&getContext()));
+      loaded = load();
       if (!loaded)
         return student.emitError() << "the teacher's module `" << file << "` cannot be read";
       model = findFunction(*loaded, "main");
     }
     return model ? join(student, model, *parsed) : failure();
+  }
+
+  OwningOpRef<ModuleOp> load() {
+    // Small files are read, not mapped, to where bytecode's constants may be out of line.
+    std::unique_ptr<llvm::MemoryBuffer> read = openInputFile(file, llvm::Align(kBytecodeAlignment));
+    if (!read)
+      return {};
+    auto sources = std::make_shared<llvm::SourceMgr>(); // constants that stay in the file keep it
+    sources->AddNewSourceBuffer(std::move(read), SMLoc());
+    return parseSourceFile<ModuleOp>(sources, ParserConfig(&getContext()));
   }
 
   FailureOr<SmallVector<Term>> parseTerms(func::FuncOp student) {

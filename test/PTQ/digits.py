@@ -54,9 +54,16 @@ class Adam:
 
 
 @cache
-def train(seed: int, sizes: tuple[int, ...] = SIZES, epochs: int = 60, rate: float = 3e-3, batch: int = 64) -> Layers:
+def train(seed: int, sizes: tuple[int, ...] = SIZES) -> Layers:
     """Linears with ReLU between, by cross entropy on the training rows; the same for the same seed. About a second."""
     x, _, y, _ = load_split()
+    return train_on(x, y, seed, sizes)
+
+
+def train_on(
+    x: np.ndarray, y: np.ndarray, seed: int, sizes: tuple[int, ...] = SIZES, epochs: int = 60, rate: float = 3e-3, batch: int = 64
+) -> Layers:
+    """The same, on these rows."""
     random = np.random.default_rng(seed)
     weights = [(random.standard_normal(shape) * np.sqrt(2 / shape[0])).astype(np.float32) for shape in itertools.pairwise(sizes)]
     biases = [np.zeros(size, np.float32) for size in sizes[1:]]
@@ -91,8 +98,8 @@ def tensor(*shape: int) -> str:
     return f"tensor<{'x'.join(map(str, shape))}xf32>"
 
 
-def text(layers: Layers, rows: int) -> str:
-    """A module that takes `x` [rows, pixels] and gives `y` [rows, classes]; sites are fc0, fc1, ..."""
+def text(layers: Layers, rows: int, relu: bool = True) -> str:
+    """A module that takes `x` [rows, pixels] and gives `y` [rows, classes]; sites are fc0, fc1, ... Without `relu` nothing is between layers."""
     first, last = len(layers[0][0]), len(layers[-1][1])
     lines = [f'func.func @main(%v0: {tensor(rows, first)} {{lowbit.name = "x"}}) -> ({tensor(rows, last)} {{lowbit.name = "y"}}) {{']
     lines.append("  %zero = arith.constant 0.0 : f32")
@@ -116,15 +123,15 @@ def text(layers: Layers, rows: int) -> str:
             "  ^bb0(%product: f32, %bias: f32, %o: f32):",
             "    %sum = arith.addf %product, %bias : f32",
             "    %relu = arith.maximumf %sum, %zero : f32",
-            f"    linalg.yield {'%relu' if i + 1 < len(layers) else '%sum'} : f32",
+            f"    linalg.yield {'%relu' if relu and i + 1 < len(layers) else '%sum'} : f32",
             f"  }} -> {result}",
         ]
     return "\n".join([*lines, f"  return %v{len(layers)} : {tensor(rows, last)}", "}\n"])
 
 
-def load(folder: Path, layers: Layers, rows: int = 1347) -> lowbit.Module:
+def load(folder: Path, layers: Layers, rows: int = 1347, relu: bool = True) -> lowbit.Module:
     """The net as a model of `rows` rows at a time: by default, of all that are for training."""
-    (folder / "digits.mlir").write_text(text(layers, rows))
+    (folder / "digits.mlir").write_text(text(layers, rows, relu))
     return lowbit.load(folder / "digits.mlir")
 
 

@@ -41,16 +41,21 @@ def forward(parameters: Parameters, x: np.ndarray) -> list[np.ndarray]:
     return [first, a, second, c, c.reshape(len(c), -1) @ w + b]
 
 
+def initialize(random: np.random.Generator, filters: tuple[int, int] = FILTERS) -> Parameters:
+    """Random weights (He et al., 2015) of a net with so many filters; biases are zero."""
+    parameters: list[np.ndarray] = []
+    for shape in [(3, 3, 1, filters[0]), (3, 3, *filters), (16 * filters[1], CLASSES)]:
+        parameters.append((random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32))
+        parameters.append(np.zeros(shape[-1], np.float32))
+    return tuple(parameters)
+
+
 @cache
 def train(seed: int = 0, epochs: int = 15, batch: int = 64) -> Parameters:
     """By cross entropy on the training rows; the same for the same seed. A few seconds."""
     x, _, y, _ = load_split()
     random = np.random.default_rng(seed)
-    shapes = [(3, 3, 1, FILTERS[0]), (3, 3, *FILTERS), (16 * FILTERS[1], CLASSES)]
-    parameters: list[np.ndarray] = []
-    for shape in shapes:
-        parameters.append((random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32))
-        parameters.append(np.zeros(shape[-1], np.float32))
+    parameters = initialize(random)
     adam = Adam(parameters, 3e-3, epochs * (len(x) // batch))
     for _ in range(epochs):
         for rows in random.permutation(len(x))[: len(x) // batch * batch].reshape(-1, batch):
@@ -74,8 +79,10 @@ def train(seed: int = 0, epochs: int = 15, batch: int = 64) -> Parameters:
     return tuple(parameters)
 
 
-def convolution(name: str, source: str, shape: tuple[int, ...], kernel: np.ndarray, stride: int) -> tuple[list[str], tuple[int, ...]]:
-    """Lines of MLIR that make `%NAME` of `%SOURCE`: zeros around it, a convolution of that site name, bias and ReLU; and its shape."""
+def convolution(
+    name: str, source: str, shape: tuple[int, ...], kernel: np.ndarray, stride: int, relu: bool = True
+) -> tuple[list[str], tuple[int, ...]]:
+    """Lines of MLIR that make `%NAME` of `%SOURCE`: zeros around it, a convolution of that site name, bias and `relu`; and its shape."""
     n, height, width, channels = shape
     out = (n, (height - 1) // stride + 1, (width - 1) // stride + 1, kernel.shape[-1])
     wide = tensor(n, height + 2, width + 2, channels)
@@ -94,20 +101,21 @@ def convolution(name: str, source: str, shape: tuple[int, ...], kernel: np.ndarr
         "  ^bb0(%product: f32, %bias: f32, %o: f32):",
         "    %sum = arith.addf %product, %bias : f32",
         "    %relu = arith.maximumf %sum, %zero : f32",
-        "    linalg.yield %relu : f32",
+        f"    linalg.yield {'%relu' if relu else '%sum'} : f32",
         f"  }} -> {tensor(*out)}",
     ], out
 
 
-def load(folder: Path, rows: int = 64) -> lowbit.Module:
-    """The net as a model of `rows` images [8, 8, 1] at a time; sites are conv0, conv1 and fc."""
-    k0, _, k1, _, w, _ = train()
+def load(folder: Path, rows: int = 64, parameters: Parameters | None = None, relu: bool = True) -> lowbit.Module:
+    """The net as a model of `rows` images [8, 8, 1] at a time; sites are conv0, conv1 and fc. parameters: by default those of `train`."""
+    parameters = parameters or train()
+    k0, _, k1, _, w, _ = parameters
     images, scores = (rows, SIDE, SIDE, 1), tensor(rows, CLASSES)
     lines = [f'func.func @main(%x: {tensor(*images)} {{lowbit.name = "x"}}) -> ({scores} {{lowbit.name = "y"}}) {{']
     lines.append("  %zero = arith.constant 0.0 : f32")
-    lines += [constant(name, array) for name, array in zip(("conv0k", "conv0b", "conv1k", "conv1b", "w", "b"), train(), strict=True)]
-    first, shape = convolution("conv0", "x", images, k0, 1)
-    second, shape = convolution("conv1", "conv0", shape, k1, 2)
+    lines += [constant(name, array) for name, array in zip(("conv0k", "conv0b", "conv1k", "conv1b", "w", "b"), parameters, strict=True)]
+    first, shape = convolution("conv0", "x", images, k0, 1, relu)
+    second, shape = convolution("conv1", "conv0", shape, k1, 2, relu)
     flat = tensor(rows, len(w))
     lines += [
         *first,

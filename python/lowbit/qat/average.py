@@ -10,8 +10,8 @@ import numpy as np
 class Average:
     """An exponential moving average of arrays that training changes in place (Polyak and Juditsky, 1992).
 
-    `decay`, at least 0 and below 1, is the weight of what was before. Early on it is smaller, (1 + n) / (10 + n) behind n steps, so that the start is forgotten. An
-    average of numbers of one sign has that sign: scales stay what they may be.
+    `decay`, at least 0 and below 1, is the weight of what was before. Early on it is smaller, (1 + n) / (10 + n) behind n steps, so that the
+    start is forgotten. An average of numbers of one sign has that sign: scales stay what they may be.
     """
 
     def __init__(self, parameters: Mapping[str, np.ndarray], decay: float) -> None:

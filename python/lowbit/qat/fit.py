@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,7 @@ def fit(
     clip: float = 0.0,
     estimator: str = "lsq",
     parameters: Iterable[str] = (),
+    start: Mapping[str, np.ndarray] | None = None,
     warmup: int = 0,
     average: float = 0.0,
     teacher: Module | None = None,
@@ -81,6 +82,9 @@ def fit(
     scale_rate: the rate of scales, as a share of it. warmup: steps over which the rate rises in a line from near 0. average: above 0, what
     comes out is an exponential average of the parameters over steps, of this decay, such as 0.99. seed: of the order of rows; the same
     seed gives the same bits. metric: of the model as it would be deployed, after each epoch.
+
+    start: values of parameters to start from, by name, such as `parameters` of a training at more bits (without its scales); the others start
+    from the recipe's.
 
     teacher: a model of the same inputs (float or not, of any size), whose values `terms` compare with those of the model that is trained; each
     is WHAT=LOSS*WEIGHT, and what the `loss` counts beside them is `labels` (docs/Passes.md, `lowbit-distill`; Hinton et al., 2015).
@@ -107,6 +111,7 @@ def fit(
     if recipe is not None and stats is None:
         stats = _calibrate(module, data, recipe, progress)
     plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters)
+    plan = replace(plan, initial=_merge(plan.initial, start or {}))
     gradients = {"loss": loss, "teacher": teacher, "terms": list(terms), "labels": labels}
     step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "clip": clip, "threads": threads, **gradients}
     if executor is None:
@@ -131,6 +136,7 @@ def fit(
             "seed": seed,
             "shards": shards,
             "terms": list(terms) if teacher else None,
+            "start": digest(start) if start else None,
         }
         keeper.identity = _identify(plan, rows, teacher, {**said, "labels": labels, "average": average > 0})
         course = {"rate": rate, "schedule": schedule, "epochs": epochs, "scale_rate": scale_rate, "clip": clip}
@@ -182,6 +188,15 @@ def _identify(plan: Plan, rows: Rows, teacher: Module | None, options: Mapping[s
     if teacher is not None:
         contents["teacher"] = digest(teacher._native.print(False))
     return {**contents, **{name: str(value) for name, value in options.items()}}
+
+
+def _merge(initial: Mapping[str, np.ndarray], start: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    for name, value in start.items():
+        if name not in initial:
+            raise Error(f"start: there is no parameter `{name}`; expected names among {', '.join(initial)}")
+        if np.shape(value) != initial[name].shape or not np.isfinite(value).all():
+            raise Error(f"start: `{name}` has shape {list(np.shape(value))}; expected finite values of shape {list(initial[name].shape)}")
+    return {**initial, **start}
 
 
 def _calibrate(module: Module, data: Mapping[str, Any], recipe: Any, progress: bool) -> Statistics:

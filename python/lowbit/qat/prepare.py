@@ -27,8 +27,8 @@ def _options(**values: Any) -> str:
     for name, value in values.items():
         if value in ("", None) or (isinstance(value, (list, tuple)) and not value):
             continue
-        text = ",".join(map(quote, value)) if isinstance(value, (list, tuple)) else quote(str(value))
-        texts.append(f"{name.replace('_', '-')}={text}")
+        text = ",".join(value) if isinstance(value, (list, tuple)) else str(value)
+        texts.append(f"{name.replace('_', '-')}={quote(text)}")
     return "{" + " ".join(texts) + "}" if texts else ""
 
 
