@@ -8,13 +8,12 @@
 // LOSS: error: `model` gives no loss; expected a first result of type 'tensor<f32>'
 
 // CHECK-LABEL: func @loss(
-//  CHECK-SAME:   %[[V:.*]]: tensor<2xf32> {{{.*}}}, %{{.*}}: tensor<2xf32>, %{{.*}}: tensor<2xf32>, %[[L:.*]]: tensor<f32>
-//  CHECK-SAME:   %[[BETA:.*]]: tensor<f32> {lowbit.name = "beta"}, %[[WEIGHT:.*]]: tensor<f32> {lowbit.name = "regularization"})
+//  CHECK-SAME:   %[[V:.*]]: tensor<2xf32> {{{.*}}}, %{{.*}}: tensor<2xf32>, %{{.*}}: tensor<2xf32>, %[[L:[a-z0-9]+]]: tensor<f32>, %[[BETA:.*]]: tensor<f32> {lowbit.name = "beta"}, %[[WEIGHT:.*]]: tensor<f32> {lowbit.name = "regularization"})
 //       CHECK:   %[[POWER:.*]] = tensor.extract %[[BETA]][]
 //       CHECK:   linalg.generic {{.*}} ins(%[[V]] : tensor<2xf32>)
 //       CHECK:   math.absf
 //       CHECK:   math.powf %{{.*}}, %[[POWER]]
-//       CHECK:   %[[MEAN:.*]] = linalg.generic {{.*}} iterator_types = ["reduction"]
+//       CHECK:   %[[MEAN:.*]] = linalg.generic {{.*}} iterator_types = ["reduction"]}
 //       CHECK:   %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[L]], %[[WEIGHT]], %[[MEAN]]
 //       CHECK:   return %[[SUM]]
 // GRADIENT-LABEL: func @loss_gradients(

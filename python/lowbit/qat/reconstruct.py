@@ -60,7 +60,7 @@ def reconstruct(
     *,
     steps: int = 1000,
     rate: float = 1e-2,
-    regularization: float = 0.1,
+    regularization: float = 10.0,
     seed: int = 0,
     threads: int = 1,
     progress: bool = True,
@@ -111,10 +111,11 @@ class _Learner:
                 f"lowbit-distill{_options(file=str(teacher), terms=[f'{globs[-1]}=squared_error*1'], labels=0)}",
                 f"lowbit-add-rounding-loss{_options(sites=globs)}",
                 f"lowbit-differentiate{_options(wrt=self.names)}",
-                "lowbit-add-optimizer,canonicalize,cse",
+                # What is not called is not compiled: the model, its loss and the gradients alone.
+                "lowbit-add-optimizer,symbol-privatize{exclude=training_step},symbol-dce,canonicalize,cse",
             ]
         )
-        step = Module(plan.forward.transform(pipeline)._native, "training_step").compile("host", threads)
+        step = Module(plan.forward._native.transform(pipeline), "training_step").compile("host", threads)
         self.run = Run(step, decided)
 
     def learn(
