@@ -1,4 +1,9 @@
 // RUN: quant-opt %s "--lowbit-distill=labels=0.5 terms=result=squared_error*0.25,fc=cosine*2" | FileCheck %s
+// RUN: quant-opt %s "--lowbit-distill=labels=0 terms=fc=squared_error*1" | FileCheck %s --check-prefix=ALONE
+
+// A share of zero is left out: the sum is of one loss.
+// ALONE: %[[SUM:.*]] = linalg.generic {{.*}} iterator_types = []} ins(%{{[^,]*}} : tensor<f32>)
+// ALONE: return %[[SUM]]
 
 // The teacher reads the student's input; the first result is the sum of the three losses.
 // CHECK-LABEL: func @loss(
