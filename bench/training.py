@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,9 @@ class Graph:
     def convolution(self, name: str, value: str, inputs: int, outputs: int) -> str:
         """3x3, padded to keep its size, then ReLU."""
         weight = self.weight(f"{name}.weight", (outputs, inputs, 3, 3), 9 * inputs)
-        return self.node("Relu", f"{name}.relu", self.node("Conv", name, value, weight, self.bias(name, outputs), kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
+        return self.node(
+            "Relu", f"{name}.relu", self.node("Conv", name, value, weight, self.bias(name, outputs), kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        )
 
     def finish(self, case: TrainingCase, last: str) -> Any:
         """The model, whose result is `last`."""
@@ -138,13 +141,13 @@ def mlp(sizes: tuple[int, ...], batch: int, weight_bits: int, activation_bits: i
 
     def build(case: TrainingCase) -> Any:
         graph, value = Graph(), "x"
-        for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
             value = graph.linear(f"fc{i}", value, inputs, outputs)
             if i + 2 < len(sizes):
                 value = graph.node("Relu", f"fc{i}.relu", value)
         return graph.finish(case, value)
 
-    products = sum(inputs * outputs * (2 if i == 0 else 3) for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)))
+    products = sum(inputs * outputs * (2 if i == 0 else 3) for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)))
     name = "MLP " + "-".join(map(str, sizes))
     return TrainingCase(name, (batch, sizes[0]), (batch, sizes[-1]), weight_bits, activation_bits, build, 2.0 * batch * products)
 

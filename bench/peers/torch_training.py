@@ -19,7 +19,9 @@ class _Model:
         import torch
 
         self.functional, self.fake = torch.nn.functional, fake
-        self.parameters = {name: torch.from_numpy(array.copy()).requires_grad_() for name, array in case.weights.items() if "mask" not in name}
+        self.parameters = {
+            name: torch.from_numpy(array.copy()).requires_grad_() for name, array in case.weights.items() if "mask" not in name
+        }
         kind = case.name.split()[0]
         self.forward = {"MLP": self._mlp, "CNN": self._cnn, "block": self._block}[kind]
         self.layers = sum(name.startswith("fc") and name.endswith(".weight") for name in self.parameters)
@@ -53,7 +55,8 @@ class _Model:
             self.linear(attention + name, value).view(batch, seq, 12, 32).transpose(1, 2) for name in ("query", "key", "value")
         )
         query, key, values = (
-            self.fake(attention + name, each, -1) for name, each in zip(("scores.lhs", "scores.rhs", "context.rhs"), (query, key, values), strict=True)
+            self.fake(attention + name, each, -1)
+            for name, each in zip(("scores.lhs", "scores.rhs", "context.rhs"), (query, key, values), strict=True)
         )
         weights = (query @ key.transpose(2, 3) * (1 / 32**0.5)).softmax(-1)
         context = self.fake(attention + "context.lhs", weights, -1) @ values
@@ -119,4 +122,6 @@ def training_step(case: TrainingCase, fused: bool = False) -> Prepared:
         loss_function(model.forward(x), labels).backward()
         optimizer.step()
 
-    return Prepared(PythonCall(step), 32, lambda: first, torch.__version__, f"forward, backward, {'fused ' if fused else ''}Adam, in eager mode")
+    return Prepared(
+        PythonCall(step), 32, lambda: first, torch.__version__, f"forward, backward, {'fused ' if fused else ''}Adam, in eager mode"
+    )

@@ -74,7 +74,18 @@ static LogicalResult appendDestinations(func::FuncOp function, SmallVectorImpl<B
   return success();
 }
 
+/// The tensor through which an updated argument is read; null for the place of a new result.
+static Value getOldValues(Value destination) {
+  for (Operation *user : destination.getUsers())
+    if (auto values = dyn_cast<bufferization::ToTensorOp>(user))
+      return values;
+  return {};
+}
+
 static void writeToDestination(OpBuilder &builder, Location loc, Value result, Value destination) {
+  // An update goes through the tensor of the old values: whoever reads them later then has them copied, wherever it was moved to.
+  if (Value old = isa<RankedTensorType>(result.getType()) ? getOldValues(destination) : Value(); old && old.getType() == result.getType())
+    result = bufferization::MaterializeInDestinationOp::create(builder, loc, result.getType(), result, old).getResult();
   if (isa<RankedTensorType>(result.getType()))
     bufferization::MaterializeInDestinationOp::create(builder, loc, /*result=*/Type(), result, destination, /*restrict=*/true,
                                                       /*writable=*/true);

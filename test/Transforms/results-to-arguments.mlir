@@ -24,3 +24,15 @@ func.func @two_results(%x: tensor<?xf32>, %s: i32) -> (i32, tensor<?xf32>) {
 func.func private @helper(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %x : tensor<4xf32>
 }
+
+// An update goes through the tensor of the old values: what reads them after the update, wherever it stands, gets a copy.
+// CHECK-LABEL: func @update(
+//  CHECK-SAME:   %[[P:.*]]: memref<4xf32> {lowbit.name = "p"}
+//       CHECK:   %[[OLD:.*]] = bufferization.to_tensor %[[P]] restrict writable
+//       CHECK:   %[[SUM:.*]] = arith.addf %[[OLD]], %[[OLD]]
+//       CHECK:   %[[NEW:.*]] = bufferization.materialize_in_destination %[[SUM]] in %[[OLD]] : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+//       CHECK:   bufferization.materialize_in_destination %[[NEW]] in restrict writable %[[P]]
+func.func @update(%p: tensor<4xf32> {lowbit.name = "p"}) -> (tensor<4xf32> {lowbit.name = "p", lowbit.updates = "p"}) {
+  %0 = arith.addf %p, %p : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
