@@ -41,7 +41,7 @@ private:
   void addTrainingForm(OpPassManager &pm) const {
     if (!soften.empty()) {
       SoftenRoundingPassOptions softening;
-      softening.sites = soften;
+      softening.sites = llvm::to_vector(soften);
       pm.addPass(createSoftenRoundingPass(softening));
     }
     FormFakeQuantPassOptions form;

@@ -28,19 +28,28 @@ struct SoftenRoundingPass final : PassWithModels<impl::SoftenRoundingPassBase<So
 
 private:
   LogicalResult soften() {
-    llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(sites);
-    if (!pattern)
-      return getOperation().emitError() << "`sites` is `" << sites << "`, which is no pattern: " << llvm::toString(pattern.takeError());
-    bool found = false;
-    for (WeightSite &site : WeightSite::collect(getOperation()))
-      if (pattern->match(site.getName())) {
-        found = true;
-        if (failed(soften(site)))
-          return failure();
-      }
-    if (!found)
-      return getOperation().emitError() << "no site whose weight becomes codes matches `" << sites
-                                        << "`; expected a glob over names of sites that the recipe gives codes";
+    SmallVector<llvm::GlobPattern> patterns;
+    for (const std::string &each : sites) {
+      llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(each);
+      if (!pattern)
+        return getOperation().emitError() << "`" << each << "` is no pattern: " << llvm::toString(pattern.takeError());
+      patterns.push_back(std::move(*pattern));
+    }
+    BitVector used(patterns.size());
+    for (WeightSite &site : WeightSite::collect(getOperation())) {
+      bool matches = patterns.empty();
+      for (auto [i, pattern] : llvm::enumerate(patterns))
+        if (pattern.match(site.getName())) {
+          used.set(i);
+          matches = true;
+        }
+      if (matches && failed(soften(site)))
+        return failure();
+    }
+    for (unsigned i = 0; i != patterns.size(); ++i)
+      if (!used.test(i))
+        return getOperation().emitError() << "no site whose weight becomes codes matches `" << sites[i]
+                                          << "`; expected a glob over names of sites that the recipe gives codes";
     eraseDead();
     return success();
   }

@@ -4,7 +4,7 @@
 // RUN: not quant-opt %s --lowbit-soften-rounding=sites=none 2>&1 | FileCheck %s --check-prefix=SITES
 // RUN: not quant-opt %s "--lowbit-soften-rounding=sites=[" 2>&1 | FileCheck %s --check-prefix=GLOB
 // SITES: error: no site whose weight becomes codes matches `none`
-// GLOB: error: `sites` is `[`, which is no pattern
+// GLOB: error: `[` is no pattern
 
 // Scale 0.5, codes -2 to 1: 0.3 lies between 0 and 0.5 (h = 0.6, so that v = ln(0.7 / 0.5)), -0.4 nearer to -0.5's upper side, 0.9 above
 // all codes, and -1 is one. Rounded without training, each is the nearest.

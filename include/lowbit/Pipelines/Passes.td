@@ -91,7 +91,7 @@ def PrepareTrainingPass : Pass<"lowbit-prepare-training", "::mlir::ModuleOp"> {
     Option<"recipe", "recipe", "std::string", /*default=*/"", "A recipe's name, a file, or a document in place">,
     Option<"stats", "stats", "std::string", /*default=*/"", "The file of statistics, for recipes with static activations">,
     ListOption<"estimators", "estimator", "std::string", "What rounding's derivative is taken for, the first that fits a format; `lsq` by default">,
-    Option<"soften", "soften", "std::string", /*default=*/"", "A glob over sites for `lowbit-soften-rounding`; none by default">,
+    ListOption<"soften", "soften", "std::string", "Globs over the sites of `lowbit-soften-rounding`; none by default">,
     Option<"function", "function", "std::string", /*default=*/"\"main\"", "The function that is trained">,
     ListOption<"parameters", "parameters", "std::string", "Patterns of the names of what is trained; all by default">,
   ];

@@ -267,7 +267,7 @@ def SoftenRoundingPass : Pass<"lowbit-soften-rounding", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    Option<"sites", "sites", "std::string", /*default=*/"\"*\"", "A glob over sites">,
+    ListOption<"sites", "sites", "std::string", "Globs over sites; all by default">,
   ];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];

@@ -67,8 +67,9 @@ class Plan:
     ) -> Function:
         """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`; gradients: as `add_gradients` takes them."""
         added = _options(optimizer=optimizer, scale_rate=scale_rate, clip=clip, summed=str(summed).lower())
-        module = self.add_gradients(**gradients).transform(f"lowbit-add-optimizer{added},canonicalize,cse")
-        return Module(module._native, "training_step").compile(target, threads)
+        alone = "symbol-privatize{exclude=training_step},symbol-dce"  # what is not called is not compiled
+        native = self.add_gradients(**gradients)._native.transform(f"lowbit-add-optimizer{added},{alone},canonicalize,cse")
+        return Module(native, "training_step").compile(target, threads)
 
     def compile_loss(self, *, loss: str, target: str = "host", threads: int = 1) -> Function:
         """The function that takes the parameters, the inputs and `labels`, and gives the loss and the model's results."""
@@ -90,13 +91,13 @@ def prepare(
     *,
     estimator: str = "lsq",
     parameters: Iterable[str] = (),
-    soften: str = "",
+    soften: Iterable[str] = (),
 ) -> Plan:
     """Makes the float constants of `module` parameters, and quantizes by `recipe` with a gradient (None: floats are trained).
 
     estimator: what the derivative of rounding is taken for: of several, `approx_sign,lsq`, the first that fits a format. parameters: patterns
     of what is trained; all by default.
-    soften: a pattern of sites whose roundings are parameters, `SITE.rounding`, instead of their weights.
+    soften: patterns of sites whose roundings are parameters, `SITE.rounding`, instead of their weights.
     """
     if recipe is None:
         names = _options(parameters=list(parameters))
@@ -111,7 +112,7 @@ def prepare(
             if stats is not None:
                 statistics = os.path.join(folder, "statistics.json")
                 stats.save(statistics)
-            options = _options(recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters), soften=soften)
+            options = _options(recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters), soften=list(soften))
             forward = module.transform(f"lowbit-prepare-training{options}")
     initial = Module(forward._native, "initial").compile("reference")()
     return Plan(forward, {name: np.array(value) for name, value in initial.items()}, recipe is not None)

@@ -70,7 +70,7 @@ def reconstruct(
 
     data: {input: array}, rows as `fit` takes them, without labels. stats: for static activations; by default those of the data. blocks:
     patterns of sites, in the order of the model; each is learned by the squared error of what its last site gives, behind the codes of
-    those before it. By default every site is one. steps: for each block, on a batch of the model's rows. regularization: how much
+    those before it. By default every site is one; what no pattern matches is as `Module.quantize` leaves it. steps: for each block, on a batch of the model's rows. regularization: how much
     undecided roundings cost after the first fifth of the steps, as a share of the error of rounding to nearest. seed: of the order of rows.
 
     A block that would be worse than rounded to nearest is rounded to nearest. Scales are those of the recipe's algorithms, which must not
@@ -80,8 +80,11 @@ def reconstruct(
         raise Error(f"reconstruction: steps is {steps}, rate {rate} and regularization {regularization}; expected positive numbers")
     if stats is None:
         stats = _calibrate(module, data, recipe, progress)
-    plan = prepare(module, recipe, stats, parameters=[f"*{_SUFFIX}"], soften="*")
-    groups = _split([name.removesuffix(_SUFFIX) for name in plan.initial], blocks)
+    patterns = None if blocks is None else list(blocks)
+    if patterns == []:
+        raise Error("reconstruction: there are no blocks; expected patterns of sites, or None")
+    plan = prepare(module, recipe, stats, parameters=[f"*{_SUFFIX}"], soften=patterns or ["*"])
+    groups = _split([name.removesuffix(_SUFFIX) for name in plan.initial], patterns)
     decided = {name: _decide(value) for name, value in plan.initial.items()}
     rows, order, done = Rows(data, module.inputs), np.random.default_rng(seed), []
     with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
@@ -191,6 +194,4 @@ def _split(sites: list[str], patterns: Iterable[str] | None) -> list[tuple[str, 
                 raise Error(f"reconstruction: site `{site}` is in two blocks, `{taken[site]}` and `{pattern}`; expected blocks apart")
             taken[site] = pattern
         groups.append(group)
-    if not groups:
-        raise Error("reconstruction: there are no blocks; expected patterns of sites, or None")
     return groups
