@@ -53,8 +53,9 @@ static Value buildLoops(OpBuilder &builder, Location loc, ValueRange sizes, Smal
 LogicalResult buildTableGradient(linalg::GenericOp op, OpBuilder &builder, Gradients &gradients) {
   tensor::ExtractOp lookup = getLookup(op);
   if (!readsRows(op, lookup))
-    return op->emitError() << "`" << op->getName()
-                           << "` has no derivative by the table that its body reads: expected whole rows, the last axis along the last loop";
+    return op->emitError()
+           << "`" << op->getName()
+           << "` has no derivative by the table that its body reads: expected whole rows, the last axis along the last loop";
   Location loc = op.getLoc();
   Value table = lookup.getTensor(), cotangent = gradients.lookup(op.getResult(0));
   auto type = cast<RankedTensorType>(table.getType());
@@ -64,7 +65,8 @@ LogicalResult buildTableGradient(linalg::GenericOp op, OpBuilder &builder, Gradi
   OpFoldResult columns = tensor::getMixedSize(builder, loc, cotangent, op.getNumLoops() - 1);
   auto rowType = RankedTensorType::get({cast<RankedTensorType>(cotangent.getType()).getShape().back()}, type.getElementType());
   /// A row at `place` of a tensor with one axis more.
-  auto getRow = [&](OpBuilder &b, ArrayRef<OpFoldResult> place, SmallVectorImpl<OpFoldResult> &offsets, SmallVectorImpl<OpFoldResult> &shape) {
+  auto getRow = [&](OpBuilder &b, ArrayRef<OpFoldResult> place, SmallVectorImpl<OpFoldResult> &offsets,
+                    SmallVectorImpl<OpFoldResult> &shape) {
     offsets.assign(place.begin(), place.end());
     offsets.push_back(b.getIndexAttr(0));
     shape.assign(place.size(), b.getIndexAttr(1));
