@@ -67,7 +67,7 @@ def test_the_loss_with_a_teacher_is_the_weighted_sum(nets: dict[int, Net]) -> No
     rows = get_rows()
     data = {"x": rows.x[:64], "labels": rows.y[:64]}
     terms = ["result=divergence<temperature = 2.0>*0.5", "result=squared_error*0.25"]
-    found = qat.fit(nets[1].model, data, None, teacher=nets[0].model, terms=terms, labels=0.75, epochs=1, rate=0.0, progress=False)
+    found = qat.fit(nets[1].model, data, None, teacher=nets[0].model, terms=terms, labels=0.75, epochs=1, rate=1e-6, progress=False)
     scores, taught = (net.model.compile()(x=data["x"])["y"].astype(np.float64).copy() for net in (nets[1], nets[0]))
 
     def logs(values: np.ndarray) -> np.ndarray:
@@ -88,7 +88,7 @@ def test_a_teacher_may_compute_on_codes(nets: dict[int, Net]) -> None:
     recipe = MLP[0].recipe
     teacher = nets[0].model.quantize(recipe, stats=nets[0].model.calibrate([{"x": data["x"]}], recipe=recipe, progress=False))
     settings = {"teacher": teacher, "terms": ["result=squared_error*1.0"], "labels": 0.0}
-    found = qat.fit(nets[1].model, data, None, epochs=1, rate=0.0, progress=False, **settings)
+    found = qat.fit(nets[1].model, data, None, epochs=1, rate=1e-6, progress=False, **settings)
     scores, taught = (model.compile()(x=data["x"])["y"].copy() for model in (nets[1].model, teacher))
     np.testing.assert_allclose(found.history[0].loss, ((scores - taught) ** 2).mean(), rtol=1e-5)
 
@@ -98,7 +98,7 @@ def test_an_average_is_that_of_the_steps() -> None:
     average, means = Average({"p": value}, 0.5), np.array([1.0, -2.0])
     for step in range(1, 30):
         value += np.float32(0.25)
-        average.update()
+        average.update(step)
         decay = min(0.5, (1 + step) / (10 + step))
         means = decay * means + (1 - decay) * value
     np.testing.assert_allclose(average.values["p"], means, rtol=1e-6)
@@ -113,7 +113,7 @@ def test_the_rate_rises_over_the_warmup() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"average": 1.0}, "average 1.0; expected at least 0 steps, and a decay from 0 to below 1"),
+        ({"average": 1.0}, "average 1.0; expected a rate above 0, such as 0.001, and a decay from 0 to below 1"),
         ({"average": float("nan")}, "average nan"),
         ({"warmup": -1}, "warmup is -1"),
         ({"labels": 0.5}, "labels is 0.5, but there is no teacher"),
