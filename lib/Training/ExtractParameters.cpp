@@ -55,6 +55,17 @@ std::optional<Role> getBiasRole(Value value) {
   return std::nullopt;
 }
 
+/// Whether `value` is added to what a site gives. Biases that are all alike at first, such as zeros, are learned like others.
+bool isBias(Value value) {
+  return getBiasRole(value) && llvm::any_of(value.getUses(), [](OpOperand &use) {
+           auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
+           if (!generic || !generic.isDpsInput(&use))
+             return false;
+           BlockArgument element = generic.getMatchingBlockArgument(&use);
+           return element.hasOneUse() && isa<arith::AddFOp>(*element.user_begin());
+         });
+}
+
 /// How `value` takes part in a weight whose rounding is soft; null when it does not.
 OpOperand *findRoundingUse(Value value) {
   for (OpOperand &use : value.getUses())
@@ -151,7 +162,7 @@ private:
     ElementsAttr elements = getConstantElements(constant);
     if (OpOperand *use = findRoundingUse(constant))
       return elements && use->getOperandNumber() == kVariable; // neighbours on the grid stay what they are
-    return elements && (isScale(constant) || (type.getNumElements() > 1 && !isSplat(elements)));
+    return elements && (isScale(constant) || (type.getNumElements() > 1 && (!isSplat(elements) || isBias(constant))));
   }
 
   static std::pair<std::string, StringRef> describe(arith::ConstantOp constant, const llvm::StringSet<> &taken, size_t number) {

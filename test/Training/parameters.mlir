@@ -1,7 +1,7 @@
 // RUN: quant-opt %s --lowbit-extract-parameters | FileCheck %s
 // RUN: quant-opt %s "--lowbit-extract-parameters=parameters=*.weight" | FileCheck %s --check-prefix=SOME
 
-// Names come from sites and roles. A splat is no parameter (zeros that sums start from); a scale is one whatever its size.
+// Names come from sites and roles. A splat is no parameter (zeros that sums start from) unless it is a bias; a scale is one whatever its size.
 // CHECK-LABEL: func @initial() -> (tensor<3x2xf32> {lowbit.name = "fc.weight"}, tensor<f32> {lowbit.name = "fc.weight_scale"}, tensor<2xf32> {lowbit.name = "fc.bias"})
 // CHECK-LABEL: func @main(
 //  CHECK-SAME:   %[[W:.*]]: tensor<3x2xf32> {lowbit.name = "fc.weight", lowbit.parameter = "weight"}

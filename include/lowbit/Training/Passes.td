@@ -68,8 +68,8 @@ def UnfoldConvolutionsPass : Pass<"lowbit-unfold-convolutions"> {
 def ExtractParametersPass : Pass<"lowbit-extract-parameters", "::mlir::ModuleOp"> {
   let summary = "Make float constants arguments that training can change";
   let description = [{
-    Constants of f32 in `function` that are scales of `lowbit.fake_quant`, or have more than one element and are no splat, become leading
-    arguments, named by the first site that reads them and their role (`fc1.weight`, `fc1.bias`, `fc1.weight_scale`,
+    Constants of f32 in `function` that are scales of `lowbit.fake_quant`, or have more than one element and are no splat, or are added to what a site gives,
+    become leading arguments, named by the first site that reads them and their role (`fc1.weight`, `fc1.bias`, `fc1.weight_scale`,
     `fc1.activation_scale`), or by the constant's own name, where `parameters` (globs) match it. `lowbit.parameter` says what it is:
     `weight`, `scale` (keeps its sign), or `other`. The function `initial` returns their values. Of a weight whose rounding is soft, the
     variable alone is a parameter (`fc1.rounding`).
