@@ -13,8 +13,9 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_QUANTIZEPASS
 #include "lowbit/Pipelines/Passes.h.inc"
 
-LogicalResult buildInsertCodesPipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, const Recipe *loaded,
-                                       LocationAttr loc) {
+/// `loaded` is what `recipe` says; without it, no algorithm is added.
+static LogicalResult buildInsertCodesPipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, const Recipe *loaded,
+                                              LocationAttr loc) {
   pm.addPass(createNormalizeLinearsPass());
   pm.addPass(createNameSitesPass());
   if (loaded && failed(addActivationAlgorithms(pm, *loaded, recipe)))
@@ -30,6 +31,18 @@ LogicalResult buildInsertCodesPipeline(OpPassManager &pm, const std::string &rec
   pm.addPass(createSplitTensorScalesPass());
   pm.addPass(createInsertQDQPass());
   return loaded ? addAlgorithms(pm, *loaded, stats, Location(loc)) : success();
+}
+
+LogicalResult buildInsertCodesPipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, Location loc) {
+  FailureOr<Recipe> loaded = Recipe::load(recipe, loc);
+  return failed(loaded) ? failure() : buildInsertCodesPipeline(pm, recipe, stats, &*loaded, loc);
+}
+
+void getQuantizeDialects(DialectRegistry &registry) {
+  OpPassManager pm(ModuleOp::getOperationName());
+  (void)buildInsertCodesPipeline(pm, "", "", nullptr, LocationAttr()); // algorithms use the dialects of the passes around them
+  buildFoldCodesPipeline(pm);
+  pm.getDependentDialects(registry);
 }
 
 void buildFoldCodesPipeline(OpPassManager &pm) {
@@ -50,16 +63,12 @@ struct QuantizePass final : PassWithModels<impl::QuantizePassBase<QuantizePass>>
 
   void getDependentDialects(DialectRegistry &registry) const override {
     PassWithModels::getDependentDialects(registry);
-    OpPassManager pm(ModuleOp::getOperationName());
-    (void)buildInsertCodesPipeline(pm, recipe, stats, nullptr, LocationAttr()); // algorithms use the dialects of the passes around them
-    buildFoldCodesPipeline(pm);
-    pm.getDependentDialects(registry);
+    getQuantizeDialects(registry);
   }
 
   void runOnOperation() override {
     OpPassManager pm(ModuleOp::getOperationName());
-    FailureOr<Recipe> loaded = Recipe::load(recipe, getOperation().getLoc());
-    if (failed(loaded) || failed(buildInsertCodesPipeline(pm, recipe, stats, &*loaded, getOperation().getLoc())))
+    if (failed(buildInsertCodesPipeline(pm, recipe, stats, getOperation().getLoc())))
       return signalPassFailure();
     buildFoldCodesPipeline(pm);
     if (failed(runPipeline(pm, getOperation())))

@@ -8,7 +8,7 @@
 
 namespace mlir::lowbit {
 
-static constexpr StringLiteral portName("lowbit.name"), portType("lowbit.type");
+static constexpr StringLiteral portType("lowbit.type");
 
 /// `type` with the element type that `attributes` refine it to, where both have the same bits.
 static Type refine(Type type, DictionaryAttr attributes) {
@@ -25,7 +25,7 @@ static Type refine(Type type, DictionaryAttr attributes) {
 }
 
 static Attribute describePort(Builder &builder, StringRef fallback, unsigned index, Type type, DictionaryAttr attributes) {
-  auto name = attributes ? attributes.getAs<StringAttr>(portName) : StringAttr();
+  auto name = attributes ? attributes.getAs<StringAttr>(kNameAttr) : StringAttr();
   if (!name)
     name = builder.getStringAttr(fallback + Twine(index));
   return builder.getDictionaryAttr(

@@ -21,16 +21,14 @@ struct PrepareTrainingPass final : PassWithModels<impl::PrepareTrainingPassBase<
   void getDependentDialects(DialectRegistry &registry) const override {
     PassWithModels::getDependentDialects(registry);
     OpPassManager pm(ModuleOp::getOperationName());
-    (void)buildInsertCodesPipeline(pm, recipe, stats, nullptr, LocationAttr());
     addTrainingForm(pm);
-    buildFoldCodesPipeline(pm); // algorithms use the dialects of the passes around them
     pm.getDependentDialects(registry);
+    getQuantizeDialects(registry);
   }
 
   void runOnOperation() override {
     OpPassManager pm(ModuleOp::getOperationName());
-    FailureOr<Recipe> loaded = Recipe::load(recipe, getOperation().getLoc());
-    if (failed(loaded) || failed(buildInsertCodesPipeline(pm, recipe, stats, &*loaded, getOperation().getLoc())))
+    if (failed(buildInsertCodesPipeline(pm, recipe, stats, getOperation().getLoc())))
       return signalPassFailure();
     addTrainingForm(pm);
     if (failed(runPipeline(pm, getOperation())))

@@ -7,6 +7,7 @@
 #include "lowbit/PTQ/Algorithm.h"
 #include "lowbit/PTQ/DampedMoments.h"
 #include "lowbit/Precision/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -60,7 +61,7 @@ private:
     Builder attributes(function.getContext());
     Location loc = site.getOp()->getLoc();
     auto type = RankedTensorType::get({1}, attributes.getI32Type());
-    NamedAttribute name = attributes.getNamedAttr("lowbit.name", attributes.getStringAttr("switch:" + site.getName()));
+    NamedAttribute name = attributes.getNamedAttr(kNameAttr, attributes.getStringAttr("switch:" + site.getName()));
     unsigned index = function.getNumArguments();
     if (failed(function.insertArgument(index, type, attributes.getDictionaryAttr(name), loc)))
       return failure();

@@ -1,11 +1,11 @@
 //===- AddRoundingLoss.cpp - learned roundings are made to decide ---------===//
 
+#include "NamePatterns.h"
 #include "Rounding.h"
 #include "lowbit/Losses/Build.h"
 #include "lowbit/Training/Parameters.h"
 #include "lowbit/Training/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/Support/GlobPattern.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_ADDROUNDINGLOSSPASS
@@ -63,20 +63,14 @@ private:
   }
 
   FailureOr<SmallVector<Value>> findVariables(func::FuncOp target) {
-    SmallVector<llvm::GlobPattern> patterns;
-    for (const std::string &each : sites) {
-      llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(each);
-      if (!pattern)
-        return target.emitError() << "`" << each << "` is no pattern: " << llvm::toString(pattern.takeError());
-      patterns.push_back(std::move(*pattern));
-    }
+    FailureOr<NamePatterns> patterns = NamePatterns::parse(target, sites);
+    if (failed(patterns))
+      return failure();
     SmallVector<Value> variables;
     for (linalg::GenericOp op : target.getBody().front().getOps<linalg::GenericOp>()) {
       StringAttr site = getSoftenedSite(op);
-      if (!site || !isa<BlockArgument>(op.getDpsInputs()[kVariable]) ||
-          (!patterns.empty() && llvm::none_of(patterns, [&](const llvm::GlobPattern &each) { return each.match(site.getValue()); })))
-        continue;
-      variables.push_back(op.getDpsInputs()[kVariable]);
+      if (site && isa<BlockArgument>(op.getDpsInputs()[kVariable]) && patterns->match(site.getValue()))
+        variables.push_back(op.getDpsInputs()[kVariable]);
     }
     if (variables.empty())
       return target.emitError() << "`" << function << "` has no rounding that is learned at these sites; run `lowbit-soften-rounding` and "

@@ -3,6 +3,7 @@
 
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Losses/Build.h"
+#include "lowbit/Recipes/Recipe.h"
 #include "lowbit/Training/Parameters.h"
 #include "lowbit/Training/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -12,7 +13,6 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
-#include "llvm/Support/GlobPattern.h"
 #include "llvm/Support/SourceMgr.h"
 
 namespace mlir::lowbit {
@@ -130,7 +130,7 @@ private:
           return failure();
         continue;
       }
-      llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(term.what);
+      llvm::Expected<llvm::GlobPattern> pattern = RecipeRule::compilePattern(term.what);
       if (!pattern)
         return student.emitError() << "`" << term.what << "` is no pattern: " << llvm::toString(pattern.takeError());
       bool found = false;

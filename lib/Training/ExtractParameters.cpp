@@ -1,6 +1,7 @@
 //===- ExtractParameters.cpp - constants that training can change ---------===//
 // Law: called with what `initial` returns, the function computes what it computed.
 
+#include "NamePatterns.h"
 #include "Rounding.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/IR/Lowbit.h"
@@ -10,7 +11,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/GlobPattern.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_EXTRACTPARAMETERSPASS
@@ -116,14 +116,9 @@ private:
     func::FuncOp model = findFunction(getOperation(), function);
     if (!model)
       return failure();
-    SmallVector<llvm::GlobPattern> patterns;
-    for (const std::string &each : parameters) {
-      llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(each);
-      if (!pattern)
-        return model.emitError() << "`" << each << "` is no pattern: " << llvm::toString(pattern.takeError());
-      patterns.push_back(std::move(*pattern));
-    }
-    BitVector used(patterns.size());
+    FailureOr<NamePatterns> patterns = NamePatterns::parse(model, parameters);
+    if (failed(patterns))
+      return failure();
     llvm::StringSet<> taken;
     for (unsigned i = 0, e = model.getNumArguments(); i != e; ++i)
       taken.insert(getPortName(model, i));
@@ -134,22 +129,15 @@ private:
       if (!isTrainable(constant))
         continue;
       auto [name, kind] = describe(constant, taken, constants.size());
-      bool matches = patterns.empty();
-      for (auto [i, pattern] : llvm::enumerate(patterns))
-        if (pattern.match(name)) {
-          used.set(i);
-          matches = true;
-        }
-      if (!matches)
+      if (!patterns->match(name))
         continue;
       taken.insert(name);
       constants.push_back(constant);
       names.push_back(name);
       kinds.push_back(kind);
     }
-    for (unsigned i = 0; i != patterns.size(); ++i)
-      if (!used.test(i))
-        return model.emitError() << "no parameter matches `" << parameters[i] << "`; expected a glob over names such as `fc1.weight`";
+    if (const std::string *unused = patterns->findUnused())
+      return model.emitError() << "no parameter matches `" << *unused << "`; expected a glob over names such as `fc1.weight`";
     if (constants.empty())
       return model.emitError() << "`" << function << "` has no constant of f32 that could be trained";
     return move(model, constants, names, kinds);

@@ -90,7 +90,7 @@ public:
     for (OpOperand &operand : op->getOpOperands())
       if (gradients.isActive(operand.get()) && failed(buildGradient(operand)))
         return failure();
-    return success();
+    return failure(bodyFailed);
   }
 
 private:
@@ -273,16 +273,13 @@ private:
   Location loc;
   SmallVector<ResultForm> forms;
   bool readsInits = false;
-
-public:
   /// Whether something in the body has no derivative; an error was reported.
   bool bodyFailed = false;
 };
 
 template <typename OpT> struct StructuredRule final : DifferentiableOpInterface::ExternalModel<StructuredRule<OpT>, OpT> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder, Gradients &gradients) const {
-    StructuredReverse reverse(cast<linalg::LinalgOp>(op), builder, gradients);
-    return success(succeeded(reverse.build()) && !reverse.bodyFailed);
+    return StructuredReverse(cast<linalg::LinalgOp>(op), builder, gradients).build();
   }
 };
 

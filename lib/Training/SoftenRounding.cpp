@@ -1,6 +1,7 @@
 //===- SoftenRounding.cpp - weights between their neighbours on the grid --===//
 // Law: a weight within the range of its codes keeps its value, up to float rounding; one outside becomes the nearest code's.
 
+#include "NamePatterns.h"
 #include "Rounding.h"
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Losses/Build.h"
@@ -9,8 +10,7 @@
 #include "lowbit/Training/Passes.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Sites.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "llvm/Support/GlobPattern.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include <cmath>
 
 namespace mlir::lowbit {
@@ -28,29 +28,18 @@ struct SoftenRoundingPass final : PassWithModels<impl::SoftenRoundingPassBase<So
 
 private:
   LogicalResult soften() {
-    SmallVector<llvm::GlobPattern> patterns;
-    for (const std::string &each : sites) {
-      llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(each);
-      if (!pattern)
-        return getOperation().emitError() << "`" << each << "` is no pattern: " << llvm::toString(pattern.takeError());
-      patterns.push_back(std::move(*pattern));
-    }
-    BitVector used(patterns.size());
-    for (WeightSite &site : WeightSite::collect(getOperation())) {
-      bool matches = patterns.empty();
-      for (auto [i, pattern] : llvm::enumerate(patterns))
-        if (pattern.match(site.getName())) {
-          used.set(i);
-          matches = true;
-        }
-      if (matches && failed(soften(site)))
+    FailureOr<NamePatterns> patterns = NamePatterns::parse(getOperation(), sites);
+    if (failed(patterns))
+      return failure();
+    for (WeightSite &site : WeightSite::collect(getOperation()))
+      if (patterns->match(site.getName()) && failed(soften(site)))
         return failure();
-    }
-    for (unsigned i = 0; i != patterns.size(); ++i)
-      if (!used.test(i))
-        return getOperation().emitError() << "no site whose weight becomes codes matches `" << sites[i]
-                                          << "`; expected a glob over names of sites that the recipe gives codes";
-    eraseDead();
+    if (const std::string *unused = patterns->findUnused())
+      return getOperation().emitError() << "no site whose weight becomes codes matches `" << *unused
+                                        << "`; expected a glob over names of sites that the recipe gives codes";
+    // What computed the weights, and nothing reads any more, would otherwise count as something to train.
+    IRRewriter rewriter(&getContext());
+    (void)runRegionDCE(rewriter, getOperation()->getRegions());
     return success();
   }
 
@@ -110,18 +99,6 @@ private:
   static float getVariable(float height) {
     float sigmoid = (std::clamp(height, 0.0f, 1.0f) - kShift) / kStretch;
     return -std::log(1 / sigmoid - 1);
-  }
-
-  /// What computed the weights, and nothing reads any more: it would otherwise count as something to train.
-  void eraseDead() {
-    SmallVector<Operation *> ops;
-    getOperation()->walk([&](Operation *op) {
-      if (isa<ComputeScalesOp, QuantizeOp, DequantizeOp>(op) || op->hasTrait<OpTrait::ConstantLike>())
-        ops.push_back(op);
-    });
-    for (Operation *op : llvm::reverse(ops))
-      if (isOpTriviallyDead(op))
-        op->erase();
   }
 };
 } // namespace

@@ -7,6 +7,7 @@
 
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -58,7 +59,7 @@ static LogicalResult exposeSites(func::FuncOp function) {
     Value value = exposeSite(op);
     if (!value)
       continue;
-    NamedAttribute name = builder.getNamedAttr("lowbit.name", builder.getStringAttr("site:" + site.getValue()));
+    NamedAttribute name = builder.getNamedAttr(kNameAttr, builder.getStringAttr("site:" + site.getValue()));
     if (failed(function.insertResult(function.getNumResults(), value.getType(), builder.getDictionaryAttr(name))))
       return failure();
     values.push_back(value);

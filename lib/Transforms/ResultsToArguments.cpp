@@ -25,7 +25,7 @@ static BlockArgument makeUpdated(func::FuncOp function, unsigned i) {
   auto name = function.getResultAttrOfType<StringAttr>(i, kUpdatesAttr);
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
-    if (!name || function.getArgAttr(index, "lowbit.name") != name)
+    if (!name || function.getArgAttr(index, kNameAttr) != name)
       continue;
     Type type = function.getResultTypes()[i];
     MemRefType buffer = getDestinationType(type);
@@ -46,21 +46,18 @@ static BlockArgument makeUpdated(func::FuncOp function, unsigned i) {
   return {};
 }
 
-/// Appends one argument for each result of `function` that updates none, with the result's attributes.
+/// The place of each result of `function`: the argument that it updates, or one that is appended for it, with the result's attributes.
 static LogicalResult appendDestinations(func::FuncOp function, SmallVectorImpl<BlockArgument> &destinations) {
   Builder builder(function.getContext());
-  for (unsigned i = 0, e = function.getNumResults(); i != e; ++i)
-    if (function.getResultAttr(i, kUpdatesAttr) && !makeUpdated(function, i))
+  destinations.resize(function.getNumResults());
+  for (auto [i, destination] : llvm::enumerate(destinations))
+    if (function.getResultAttr(i, kUpdatesAttr) && !(destination = makeUpdated(function, i)))
       return failure();
   SmallVector<Type> arguments(function.getBody().front().getArgumentTypes());
   function.setType(builder.getFunctionType(arguments, function.getResultTypes()));
   for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
-    if (auto name = function.getResultAttrOfType<StringAttr>(i, kUpdatesAttr)) {
-      for (BlockArgument argument : function.getArguments())
-        if (function.getArgAttr(argument.getArgNumber(), "lowbit.name") == name)
-          destinations.push_back(argument);
+    if (destinations[i])
       continue;
-    }
     MemRefType destination = getDestinationType(type);
     if (!destination)
       return function.emitOpError() << "result " << i << " has type " << type << "; expected a ranked tensor or a scalar";
@@ -69,7 +66,7 @@ static LogicalResult appendDestinations(func::FuncOp function, SmallVectorImpl<B
     unsigned index = function.getNumArguments();
     if (failed(function.insertArgument(index, destination, attrs.getDictionary(function.getContext()), function.getLoc())))
       return failure();
-    destinations.push_back(function.getArgument(index));
+    destinations[i] = function.getArgument(index);
   }
   return success();
 }

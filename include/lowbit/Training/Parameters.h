@@ -6,12 +6,12 @@
 #ifndef LOWBIT_TRAINING_PARAMETERS_H
 #define LOWBIT_TRAINING_PARAMETERS_H
 
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::lowbit {
 
 constexpr StringLiteral kParameterAttr = "lowbit.parameter";
-constexpr StringLiteral kNameAttr = "lowbit.name";
 /// Values of `kParameterAttr`.
 constexpr StringLiteral kWeight = "weight", kScale = "scale", kOther = "other";
 

@@ -29,6 +29,8 @@ constexpr StringLiteral kSQNRAttr = "lowbit.sqnr_db";
 constexpr StringLiteral kExactAttr = "lowbit.exact";
 /// In `lowbit.schemes`: scales of blocks stand beside one for the tensor. On the op that multiplies by the latter: the scale.
 constexpr StringLiteral kTensorScaleAttr = "lowbit.tensor_scale";
+/// On arguments and results: what the caller knows them by.
+constexpr StringLiteral kNameAttr = "lowbit.name";
 /// On a result: the name of the argument that it is the new value of (lowbit/Pipelines/Pipelines.h).
 constexpr StringLiteral kUpdatesAttr = "lowbit.updates";
 constexpr StringLiteral kFloatReasonAttr = "lowbit.float_reason";

@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from lowbit.arrays import read_arrays, split_samples
-from lowbit.cli.options import add_dims, check_distinct, check_output, load_model, parse_dims
+from lowbit.cli.options import add_dims, check_distinct, check_output, check_report, load_model, parse_dims
 from lowbit.errors import Error
 from lowbit.layers import compare_layers
 from lowbit.precision.sensitivity import escape
@@ -49,8 +49,7 @@ def _quantize(options: argparse.Namespace) -> None:
     for path in outputs:
         check_output(path)
     check_distinct(outputs)
-    if options.report and not options.report.endswith((".html", ".htm", ".json")):
-        raise Error(f"{options.report}: a report is .html or .json")
+    check_report(options.report)
     if options.save_stats and not options.calib:
         raise Error("--save-stats needs --calib")
     if options.mask and not options.calib:

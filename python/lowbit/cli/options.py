@@ -71,3 +71,9 @@ def check_output(path: str) -> None:
         raise Error(f"{path}: folder `{folder}` does not exist")
     if Path(path).is_dir():
         raise Error(f"{path}: is a folder; expected the name of a file")
+
+
+def check_report(path: str | None) -> None:
+    """Refuses a report of another kind before the work begins."""
+    if path and not path.endswith((".html", ".htm", ".json")):
+        raise Error(f"{path}: a report is .html or .json")

@@ -11,7 +11,7 @@ from typing import Any
 
 from lowbit import qat
 from lowbit.arrays import read_arrays
-from lowbit.cli.options import add_dims, check_distinct, check_output, count, load_model, parse_dims, positive
+from lowbit.cli.options import add_dims, check_distinct, check_output, check_report, count, load_model, parse_dims, positive
 from lowbit.errors import Error
 from lowbit.statistics import Statistics
 
@@ -136,8 +136,7 @@ def _teach(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.report and not options.report.endswith((".html", ".htm", ".json")):
-        raise Error(f"{options.report}: a report is .html or .json")
+    check_report(options.report)
     if options.stats and not options.recipe:
         raise Error("--stats needs --recipe")
     if options.patience and not options.valid:

@@ -145,9 +145,7 @@ class _Learner:
         """The mean squared error over all batches, the roundings as they are."""
         self.run.data["beta"][...], self.run.data["regularization"][...] = _LAST_BETA, 0.0
         losses = []
-        for start in range(0, rows.steps * rows.batch, rows.batch):
-            for name, array in rows.arrays.items():
-                self.run.data[name][...] = array[start : start + rows.batch]
+        for _ in rows.in_order(self.run.data):
             self.run.step(0.0)
             losses.append(self.run.loss)
         error = float(np.mean(losses))

@@ -26,7 +26,8 @@ class Shards:
 
     def compute(self, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray], into: Mapping[str, np.ndarray]) -> float:
         """Writes the mean of the parts' gradients; returns that of their losses. Sums go in the order of parts, whoever is first."""
-        parts = [{name: np.split(array, self.count)[i] for name, array in data.items()} for i in range(self.count)]
+        split = {name: np.split(array, self.count) for name, array in data.items()}
+        parts = [{name: arrays[i] for name, arrays in split.items()} for i in range(self.count)]
         try:
             futures = [self._executor.submit(_compute, self._path, dict(parameters), part) for part in parts]
             results = [future.result() for future in futures]
