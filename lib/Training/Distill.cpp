@@ -91,13 +91,21 @@ private:
     return parsed;
   }
 
-  /// Sites of the function by name, with what they give.
-  static llvm::MapVector<StringAttr, Value> getSites(Block &body) {
-    llvm::MapVector<StringAttr, Value> sites;
-    for (Operation &op : body)
-      if (auto site = op.getAttrOfType<StringAttr>(kSiteAttr); site && op.getNumResults() == 1)
+  /// Values of the function by name: what sites give, and what the last op that came from a node of the source's gives.
+  static llvm::MapVector<StringAttr, Value> getNamedValues(Block &body) {
+    llvm::MapVector<StringAttr, Value> values, sites;
+    for (Operation &op : body) {
+      // Fake quantization bears the name of what it quantizes, and one model has it where the other has not.
+      if (op.getNumResults() != 1 || isa<LowbitDialect>(op.getDialect()))
+        continue;
+      if (auto name = dyn_cast<NameLoc>(op.getLoc()))
+        values[name.getName()] = op.getResult(0);
+      if (auto site = op.getAttrOfType<StringAttr>(kSiteAttr))
         sites[site] = op.getResult(0);
-    return sites;
+    }
+    for (auto [site, value] : sites)
+      values[site] = value;
+    return values;
   }
 
   LogicalResult join(func::FuncOp student, func::FuncOp model, ArrayRef<Term> parsed) {
@@ -112,7 +120,7 @@ private:
                                    << ", which is no input of the student; expected models of the same inputs";
       mapping.map(argument, *same);
     }
-    llvm::MapVector<StringAttr, Value> sites = getSites(body), taught = getSites(given);
+    llvm::MapVector<StringAttr, Value> named = getNamedValues(body), taught = getNamedValues(given);
     Operation *terminator = body.getTerminator();
     OpBuilder builder(terminator);
     for (Operation &op : given.without_terminator()) {
@@ -134,16 +142,16 @@ private:
       if (!pattern)
         return student.emitError() << "`" << term.what << "` is no pattern: " << llvm::toString(pattern.takeError());
       bool found = false;
-      for (auto [site, value] : sites) {
-        Value other = taught.lookup(site);
-        if (!other || !pattern->match(site.getValue()))
+      for (auto [name, value] : named) {
+        Value other = taught.lookup(name);
+        if (!other || !pattern->match(name.getValue()))
           continue;
         found = true;
-        if (failed(addShare(builder, student, term, site.getValue(), value, mapping.lookupOrDefault(other), shares)))
+        if (failed(addShare(builder, student, term, name.getValue(), value, mapping.lookupOrDefault(other), shares)))
           return failure();
       }
       if (!found)
-        return student.emitError() << "no site of both student and teacher matches `" << term.what
+        return student.emitError() << "no site or node of both student and teacher matches `" << term.what
                                    << "`; expected a pattern of names that both have (`lowbit-name-sites`), or `result`";
     }
     terminator->setOperand(0, buildWeightedSum(builder, student.getLoc(), shares));

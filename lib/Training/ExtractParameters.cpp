@@ -153,9 +153,16 @@ private:
     return elements && (isScale(constant) || (type.getNumElements() > 1 && (!isSplat(elements) || isBias(constant))));
   }
 
+  /// What the source calls it; keys of resources also depend on which other models the context has seen.
+  static StringRef getSourceName(arith::ConstantOp constant) {
+    if (auto name = dyn_cast<NameLoc>(constant.getLoc()))
+      return name.getName();
+    return getResourceKey(getConstantElements(constant), "");
+  }
+
   static std::pair<std::string, StringRef> describe(arith::ConstantOp constant, const llvm::StringSet<> &taken, size_t number) {
     std::optional<Role> role = getRole(constant);
-    std::string base = role ? (role->site + "." + role->name).str() : getResourceKey(getConstantElements(constant), "").str();
+    std::string base = role ? (role->site + "." + role->name).str() : getSourceName(constant).str();
     if (base.empty())
       base = ("constant" + Twine(number)).str();
     std::string name = base;

@@ -132,7 +132,7 @@ def test_wrong_teachers(nets: dict[int, Net], tmp_path: Path) -> None:
     other = digits.load(tmp_path, digits.train(0), 32)
     with pytest.raises(lowbit.Error, match="the teacher reads `x` of type .tensor<32x64xf32>"):
         qat.fit(nets[0].model, data, None, teacher=other, progress=False)
-    with pytest.raises(lowbit.Error, match="no site of both student and teacher matches `layer9`"):
+    with pytest.raises(lowbit.Error, match="no site or node of both student and teacher matches `layer9`"):
         qat.fit(nets[0].model, data, None, teacher=nets[1].model, terms=["layer9=cosine*1"], progress=False)
     with pytest.raises(lowbit.Error, match="there are no `terms`"):
         qat.fit(nets[0].model, data, None, teacher=nets[1].model, terms=[], progress=False)

@@ -98,7 +98,7 @@ OPTIONS = {
     "teacher": (("--teacher nobody.mlir", {}), r"nobody\.mlir: no such file"),
     "teacher's inputs": (("--teacher other.mlir", {}), r"the teacher reads `x` of type 'tensor<8x5xf32>', which is no input of the student; expected models of the same inputs"),
     "teacher's result": (("--teacher wider.mlir", {}), r"`result` is 'tensor<8x3xf32>' in the student and 'tensor<8x4xf32>' in the teacher; expected one type"),
-    "teacher's sites": (("--teacher m.mlir --term hidden*=cosine*1", {}), r"no site of both student and teacher matches `hidden\*`"),
+    "teacher's sites": (("--teacher m.mlir --term hidden*=cosine*1", {}), r"no site or node of both student and teacher matches `hidden\*`"),
     "term": (("--teacher m.mlir --term result=cosine", {}), r"term `result=cosine`; expected WHAT=LOSS\*WEIGHT"),
     "term without teacher": (("--term result=cosine*1", {}), r"--term and --labels-weight need --teacher"),
     "weight of labels": (("--teacher m.mlir --labels-weight -1", {}), r"labels is -1\.0; expected the weight of the loss"),

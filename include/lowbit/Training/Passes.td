@@ -224,11 +224,12 @@ def DistillPass : Pass<"lowbit-distill", "::mlir::ModuleOp"> {
 
     - `result` is the first result of both models, behind the loss: `result=divergence<temperature = 2.0>*0.5` (Hinton et al., 2015,
       arXiv:1503.02531).
-    - Anything else is a pattern of sites; each that matches, and that the teacher has under the same name, adds a term for what the op
-      gives: hidden states (`encoder.*.output=squared_error*0.1`), scores of attention (`*.scores=divergence*0.1`, MiniLM, Wang et al.,
-      2020, arXiv:2002.10957).
+    - Anything else is a pattern of sites and of nodes of the source's graph (locations); each that matches, and that the teacher has
+      under the same name, adds a term. A site stands for what the op gives, before its bias; a node, for what the last op gives that
+      was made of it: hidden states (`*.output.LayerNorm=squared_error*0.1`), maps of attention by their masked scores
+      (`*.self.mask=divergence*0.1`, MiniLM, Wang et al., 2020, arXiv:2002.10957), values, embeddings.
 
-    A share that counts 0 is left out. Nothing is differentiated through the teacher. A term that matches no site of both, and values of different shapes, are errors.
+    A share that counts 0 is left out. Nothing is differentiated through the teacher. A term that matches nothing of both, and values of different shapes, are errors.
 
     ```text
     func.func @loss(%w: … {lowbit.parameter = "weight"}, %x: …, %labels: …) -> (tensor<f32>, %logits)
