@@ -2,7 +2,7 @@
 #ifndef LOWBIT_LIB_CONVERSION_CONTRACTLOOPS_H
 #define LOWBIT_LIB_CONVERSION_CONTRACTLOOPS_H
 
-#include "BlockView.h"
+#include "lowbit/Conversion/BlockView.h"
 
 namespace mlir::lowbit {
 

@@ -100,8 +100,8 @@ struct LowerFakeQuantGrad final : OpRewritePattern<FakeQuantGradOp> {
     Value scaleGradient =
         buildGeneric(rewriter, loc, inputs.values, init, maps, [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
           Place place(b, nested, op, inputs, elements);
-          Value slope =
-              op.getEstimator().buildScaleGradient(b, nested, place.scaled, place.rounded, place.smallest, place.largest, blockElements);
+          Value slope = op.getEstimator().buildScaleGradient(b, nested, place.scaled, place.rounded, place.smallest, place.largest,
+                                                             blockElements, place.bound);
           Value upstream = buildAsF32(b, nested, elements[cotangent]);
           // The order of this sum, over all that share a scale, is the target's, as that of other sums of floats is.
           return arith::AddFOp::create(b, nested, elements.back(), arith::MulFOp::create(b, nested, upstream, slope),
@@ -115,12 +115,12 @@ struct LowerFakeQuantGrad final : OpRewritePattern<FakeQuantGradOp> {
 private:
   /// What an estimator is told about one element.
   struct Place : Rounding {
-    Value smallest, largest;
+    Value smallest, largest, bound;
     Place(OpBuilder &b, Location loc, FakeQuantGradOp op, const Inputs &inputs, ValueRange elements)
         : Rounding(buildRounding(b, loc, elements[0], elements[1], inputs.getZero(elements), op.getScheme())) {
       NumberFormatAttrInterface format = op.getScheme().getFormat();
       smallest = buildRealLike(b, loc, format.getSmallest(), scaled);
-      largest = buildRealLike(b, loc, format.getLargest(), scaled);
+      bound = largest = buildRealLike(b, loc, format.getLargest(), scaled);
       Value zero = inputs.getZero(elements);
       if (!zero)
         return;

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "BlockView.h"
+#include "lowbit/Conversion/BlockView.h"
 #include "ScaleArithmetic.h"
 #include "lowbit/Conversion/LowerReference.h"
 #include "mlir/IR/PatternMatch.h"

@@ -2,7 +2,7 @@
 #ifndef LOWBIT_LIB_CONVERSION_SCALEARITHMETIC_H
 #define LOWBIT_LIB_CONVERSION_SCALEARITHMETIC_H
 
-#include "BlockView.h"
+#include "lowbit/Conversion/BlockView.h"
 #include "lowbit/Formats/Build.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

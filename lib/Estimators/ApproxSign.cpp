@@ -20,7 +20,7 @@ Value ApproxSignEstimatorAttr::buildInputGradient(OpBuilder &builder, Location l
   return arith::SelectOp::create(builder, loc, inside, slope, buildRealLike(builder, loc, 0, scaled));
 }
 
-Value ApproxSignEstimatorAttr::buildScaleGradient(OpBuilder &, Location, Value, Value rounded, Value, Value, Value) const {
+Value ApproxSignEstimatorAttr::buildScaleGradient(OpBuilder &, Location, Value, Value rounded, Value, Value, Value, Value) const {
   return rounded;
 }
 

@@ -20,9 +20,9 @@ Value LSQEstimatorAttr::buildInputGradient(OpBuilder &builder, Location loc, Val
 }
 
 Value LSQEstimatorAttr::buildScaleGradient(OpBuilder &builder, Location loc, Value scaled, Value rounded, Value smallest, Value largest,
-                                           Value blockElements) const {
+                                           Value blockElements, Value bound) const {
   Value gradient = buildClippedScaleGradient(builder, loc, scaled, rounded, smallest, largest);
-  Value product = arith::MulFOp::create(builder, loc, blockElements, largest);
+  Value product = arith::MulFOp::create(builder, loc, blockElements, bound);
   return arith::DivFOp::create(builder, loc, gradient, math::SqrtOp::create(builder, loc, product));
 }
 

@@ -9,7 +9,7 @@ Value PACTEstimatorAttr::buildInputGradient(OpBuilder &builder, Location loc, Va
   return buildClippedInputGradient(builder, loc, scaled, smallest, largest);
 }
 
-Value PACTEstimatorAttr::buildScaleGradient(OpBuilder &builder, Location loc, Value scaled, Value, Value smallest, Value largest,
+Value PACTEstimatorAttr::buildScaleGradient(OpBuilder &builder, Location loc, Value scaled, Value, Value smallest, Value largest, Value,
                                             Value) const {
   Value below = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, scaled, smallest);
   Value above = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, scaled, largest);

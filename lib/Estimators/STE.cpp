@@ -10,7 +10,7 @@ Value STEEstimatorAttr::buildInputGradient(OpBuilder &builder, Location loc, Val
 }
 
 Value STEEstimatorAttr::buildScaleGradient(OpBuilder &builder, Location loc, Value scaled, Value rounded, Value smallest, Value largest,
-                                           Value) const {
+                                           Value, Value) const {
   return buildClippedScaleGradient(builder, loc, scaled, rounded, smallest, largest);
 }
 

@@ -19,7 +19,7 @@ unsigned SGDOptimizerAttr::getNumStates() const { return getMomentum().isZero() 
 SmallVector<Value> SGDOptimizerAttr::buildFactors(OpBuilder &, Location, Value) const { return {}; }
 
 SmallVector<Value> SGDOptimizerAttr::buildUpdate(OpBuilder &builder, Location loc, Value parameter, Value gradient, ValueRange states,
-                                                 ValueRange, Value rate, bool decays) const {
+                                                 ValueRange, bool decays) const {
   auto scale = [&](APFloat factor, Value value) -> Value {
     Value constant = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(static_cast<float>(factor.convertToDouble())));
     return arith::MulFOp::create(builder, loc, constant, value);
@@ -30,8 +30,7 @@ SmallVector<Value> SGDOptimizerAttr::buildUpdate(OpBuilder &builder, Location lo
     change = add(change, scale(getDecay(), parameter));
   if (!states.empty())
     change = add(scale(getMomentum(), states[0]), change);
-  Value next = arith::SubFOp::create(builder, loc, parameter, arith::MulFOp::create(builder, loc, rate, change));
-  return states.empty() ? SmallVector<Value>{next} : SmallVector<Value>{next, change};
+  return states.empty() ? SmallVector<Value>{change} : SmallVector<Value>{change, change};
 }
 
 } // namespace mlir::lowbit

@@ -3,6 +3,7 @@
 
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Losses/Build.h"
+#include "lowbit/Recipes/Recipe.h"
 #include "lowbit/Training/Parameters.h"
 #include "lowbit/Training/Passes.h"
 #include "lowbit/Transforms/Sites.h"
@@ -10,6 +11,8 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/GlobPattern.h"
+#include <cmath>
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_ADDOPTIMIZERPASS
@@ -36,6 +39,15 @@ private:
     StringRef kind;
     Value gradient;
     SmallVector<Value> states;
+    double factor = 1;
+  };
+
+  /// What the rate of parameters whose names match is multiplied by.
+  struct Rate {
+    StringRef text;
+    llvm::GlobPattern pattern;
+    double factor;
+    bool used = false;
   };
 
   LogicalResult add() {
@@ -53,8 +65,35 @@ private:
     if (!added)
       return failure();
     FailureOr<SmallVector<Trained>> parameters = takeGradients(added);
-    if (failed(parameters) || failed(build(added, kind, *parameters)))
+    if (failed(parameters) || failed(chooseRates(gradients, *parameters)) || failed(build(added, kind, *parameters)))
       return added.erase(), failure();
+    return success();
+  }
+
+  /// Gives parameters the factor of the first of `rates` that matches.
+  LogicalResult chooseRates(func::FuncOp gradients, MutableArrayRef<Trained> parameters) {
+    SmallVector<Rate> parsed;
+    for (const std::string &text : rates) {
+      auto [pattern, number] = StringRef(text).rsplit('=');
+      double factor;
+      if (number.getAsDouble(factor) || !(factor >= 0 && std::isfinite(factor)))
+        return gradients.emitError() << "rate `" << text
+                                     << "`; expected PATTERN=FACTOR, such as `fc1.*=0.1`, with a factor that is not negative";
+      llvm::Expected<llvm::GlobPattern> glob = RecipeRule::compilePattern(pattern);
+      if (!glob)
+        return gradients.emitError() << "rate `" << text << "` has no pattern: " << llvm::toString(glob.takeError());
+      parsed.push_back({text, std::move(*glob), factor});
+    }
+    for (Trained &each : parameters) {
+      auto matches = [&](const Rate &rate) { return rate.pattern.match(each.name); };
+      if (auto rate = llvm::find_if(parsed, matches); rate != parsed.end())
+        each.factor = rate->factor;
+      for (Rate &rate : parsed)
+        rate.used |= matches(rate);
+    }
+    for (const Rate &rate : parsed)
+      if (!rate.used)
+        return gradients.emitError() << "no parameter matches rate `" << rate.text << "`; expected a glob over names such as `fc1.weight`";
     return success();
   }
 
@@ -75,7 +114,7 @@ private:
       if (gradient == found.end())
         continue;
       auto kind = added.getArgAttrOfType<StringAttr>(i, kParameterAttr);
-      parameters.push_back({i, name, kind ? kind.getValue() : StringRef(kOther), gradient->second, {}});
+      parameters.push_back({i, name, kind ? kind.getValue() : StringRef(kOther), gradient->second, {}, 1});
     }
     if (parameters.empty())
       return added.emitError() << "returns no gradient of an argument; run `lowbit-differentiate` first";
@@ -117,11 +156,14 @@ private:
       return failure();
     SmallVector<Value> factors = kind.buildFactors(builder, loc, step);
     Value shrink = clip > 0 ? buildClip(builder, loc, parameters) : Value();
-    Value slow = arith::MulFOp::create(builder, loc, rate,
-                                       arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(static_cast<float>(scaleRate))));
+    auto multiply = [&](double factor) -> Value {
+      return arith::MulFOp::create(builder, loc, rate,
+                                   arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(static_cast<float>(factor))));
+    };
     for (Trained &each : parameters) {
+      double share = each.kind == kScale ? scaleRate * each.factor : each.factor;
       SmallVector<Value> values =
-          buildUpdate(builder, added.getArgument(each.argument), each, kind, factors, each.kind == kScale ? slow : rate, shrink);
+          buildUpdate(builder, added.getArgument(each.argument), each, kind, factors, share == 1 ? rate : multiply(share), shrink);
       for (auto [i, value] : llvm::enumerate(values)) {
         unsigned index = added.getNumResults();
         terminator->insertOperands(index, value);
@@ -160,27 +202,65 @@ private:
     return arith::SelectOp::create(b, loc, arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, old, zero), below, above);
   }
 
+  /// `|value|`, over all elements.
+  static Value buildNorm(OpBuilder &builder, Location loc, Value value) {
+    Value sum = buildSumOf(
+        builder, loc, value, cast<RankedTensorType>(value.getType()).getRank(),
+        [](OpBuilder &b, Location nested, ValueRange args) -> Value { return arith::MulFOp::create(b, nested, args[0], args[0]); });
+    return math::SqrtOp::create(builder, loc, tensor::ExtractOp::create(builder, loc, sum, ValueRange()));
+  }
+
+  /// `rate * |parameter| / |change|`; `rate` where one of them is 0.
+  static Value buildRateByNorm(OpBuilder &builder, Location loc, Value parameter, Value change, Value rate) {
+    Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+    Value size = buildNorm(builder, loc, parameter), length = buildNorm(builder, loc, change);
+    Value hasSize = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, size, zero);
+    Value hasLength = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, length, zero);
+    Value scaled = arith::MulFOp::create(builder, loc, rate, arith::DivFOp::create(builder, loc, size, length));
+    return arith::SelectOp::create(builder, loc, arith::AndIOp::create(builder, loc, hasSize, hasLength), scaled, rate);
+  }
+
+  static Value buildStep(OpBuilder &b, Location loc, Value old, Value rate, Value change) {
+    return arith::SubFOp::create(b, loc, old, arith::MulFOp::create(b, loc, rate, change));
+  }
+
   /// The new parameter, then its states.
   static SmallVector<Value> buildUpdate(OpBuilder &builder, Value parameter, const Trained &trained, OptimizerAttrInterface kind,
                                         ValueRange factors, Value rate, Value shrink) {
     Location loc = parameter.getLoc();
+    bool byNorm = kind.followsNorm() && trained.kind == kWeight;
     auto type = cast<RankedTensorType>(parameter.getType());
-    // The old values are where the new ones go.
-    SmallVector<Value> olds{parameter};
+    // The old values are where the new ones go; what a norm is taken of has to be whole before the parameter changes.
+    SmallVector<Value> inputs{trained.gradient}, olds{parameter};
+    if (byNorm) {
+      inputs.push_back(parameter);
+      olds[0] = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+    }
     llvm::append_range(olds, trained.states);
-    SmallVector<AffineMap> maps(olds.size() + 1, builder.getMultiDimIdentityMap(type.getRank()));
+    SmallVector<AffineMap> maps(inputs.size() + olds.size(), builder.getMultiDimIdentityMap(type.getRank()));
     SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
     SmallVector<Type> types(olds.size(), type);
-    auto update = linalg::GenericOp::create(
-        builder, loc, types, trained.gradient, olds, maps, iterators, [&](OpBuilder &b, Location nested, ValueRange args) {
+    auto update =
+        linalg::GenericOp::create(builder, loc, types, inputs, olds, maps, iterators, [&](OpBuilder &b, Location nested, ValueRange args) {
           Value gradient = shrink ? arith::MulFOp::create(b, nested, args[0], shrink).getResult() : args[0];
-          SmallVector<Value> values = kind.buildUpdate(b, nested, args[1], gradient, args.drop_front(2), factors, rate,
+          SmallVector<Value> values = kind.buildUpdate(b, nested, args[1], gradient, args.take_back(trained.states.size()), factors,
                                                        /*decays=*/trained.kind == kWeight);
+          if (!byNorm)
+            values[0] = buildStep(b, nested, args[1], rate, values[0]);
           if (trained.kind == kScale)
             values[0] = buildScaleBound(b, nested, values[0], args[1]);
           linalg::YieldOp::create(b, nested, values);
         });
-    return SmallVector<Value>(update.getResults().begin(), update.getResults().end());
+    SmallVector<Value> results(update.getResults().begin(), update.getResults().end());
+    if (byNorm) {
+      Value own = buildRateByNorm(builder, loc, parameter, results[0], rate);
+      results[0] = linalg::GenericOp::create(builder, loc, TypeRange{type}, results[0], parameter, ArrayRef(maps).take_front(2), iterators,
+                                             [&](OpBuilder &b, Location nested, ValueRange args) {
+                                               linalg::YieldOp::create(b, nested, buildStep(b, nested, args[1], own, args[0]));
+                                             })
+                       .getResult(0);
+    }
+    return results;
   }
 };
 } // namespace

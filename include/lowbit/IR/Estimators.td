@@ -20,8 +20,8 @@ def Lowbit_STEEstimatorAttr : Lowbit_Estimator<"STEEstimator", "ste"> {
 def Lowbit_LSQEstimatorAttr : Lowbit_Estimator<"LSQEstimator", "lsq", ["fitsFormat"]> {
   let summary = "Learned step size";
   let description = [{
-    As `ste`, with the gradient of the scale divided by sqrt(elements of the block times the largest code)
-    (Esser et al., 2020, arXiv:1902.08153). For formats whose largest code is above 0.
+    As `ste`, with the gradient of the scale divided by sqrt(elements of the block times the largest code), which no
+    zero point shifts (Esser et al., 2020, arXiv:1902.08153). For formats whose largest code is above 0.
   }];
 }
 
@@ -38,6 +38,14 @@ def Lowbit_ApproxSignEstimatorAttr : Lowbit_Estimator<"ApproxSignEstimator", "ap
   let description = [{
     For `binary`: d/dx is `2 - 2 |x / scale|` where that is positive, the slope of the piecewise parabola that is nearest to the sign (Liu et al.,
     2018, arXiv:1808.00278, equation 6). d/dscale is the sign itself.
+  }];
+}
+
+def Lowbit_IdentityEstimatorAttr : Lowbit_Estimator<"IdentityEstimator", "identity"> {
+  let summary = "Straight-through, not clipped";
+  let description = [{
+    d/dx is 1 everywhere (Bengio et al., 2013, arXiv:1308.3432), so that no weight stays where it is for good; d/dscale is what the code stands
+    for, as codes count as constants. What parametrizations of weights are rounded by.
   }];
 }
 

@@ -48,6 +48,9 @@ struct DotProduct {
   }
 };
 
+/// How a statistic of a block of weights is made of what its elements add to it, from 0 on.
+enum class Reduction { Sum, Max };
+
 /// One tile of a matrix unit: `depth` products for each of `rows` times `columns` sums of i32.
 struct TileProduct {
   int64_t rows, columns, depth;

@@ -117,10 +117,40 @@ def EstimatorAttrInterface : AttrInterface<"EstimatorAttrInterface"> {
            "::mlir::Value":$smallest, "::mlir::Value":$largest)>,
     InterfaceMethod<[{
       Builds d fake_quant / d scale at the same place, before it is summed over the block. `blockElements` (f32) is
-      the number of elements that share the scale.
+      the number of elements that share the scale; `bound` is the largest real of the format, which no zero point shifts.
     }], "::mlir::Value", "buildScaleGradient",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$scaled, "::mlir::Value":$rounded,
-           "::mlir::Value":$smallest, "::mlir::Value":$largest, "::mlir::Value":$blockElements)>,
+           "::mlir::Value":$smallest, "::mlir::Value":$largest, "::mlir::Value":$blockElements, "::mlir::Value":$bound)>,
+  ];
+}
+
+def ParametrizationAttrInterface : AttrInterface<"ParametrizationAttrInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = [{
+    What is rounded in place of a weight, and by which scale: `element(w) * factor`, by a scale that is trained or computed. Scale and factor are
+    made of statistics of the weights that share a scale; a statistic may use those before it. All values are f32 scalars.
+  }];
+  let methods = [
+    InterfaceMethod<"Whether it is meant for `format`; if not, `reason` says what it expects.", "bool", "fitsFormat",
+      (ins "::mlir::lowbit::NumberFormatAttrInterface":$format, "std::string &":$reason), [{}], [{ return true; }]>,
+    InterfaceMethod<"How each statistic is made of its terms.", "::llvm::SmallVector<::mlir::lowbit::Reduction>", "getStatistics">,
+    InterfaceMethod<"Builds what the element `weight` adds to statistic number `index`.", "::mlir::Value", "buildTerm",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "unsigned":$index, "::mlir::Value":$weight,
+           "::mlir::ValueRange":$statistics, "::mlir::Value":$blockElements)>,
+    InterfaceMethod<[{
+      Builds the scale; null where it is a parameter, which is trained. `blockElements` is the number of weights that share it.
+    }], "::mlir::Value", "buildScale",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::ValueRange":$statistics, "::mlir::Value":$blockElements),
+      [{}], [{ return {}; }]>,
+    InterfaceMethod<"Whether a computed scale is differentiated; it counts as a constant otherwise.", "bool", "followsScale", (ins), [{}],
+      [{ return false; }]>,
+    InterfaceMethod<"Builds what becomes of `weight` before it is multiplied; by default nothing.", "::mlir::Value", "buildElement",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$weight), [{}], [{ return weight; }]>,
+    InterfaceMethod<[{
+      Builds the factor, which counts as a constant; null for 1. `largest` is the largest real of the format.
+    }], "::mlir::Value", "buildFactor",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::ValueRange":$statistics, "::mlir::Value":$blockElements,
+           "::mlir::Value":$scale, "double":$largest), [{}], [{ return {}; }]>,
   ];
 }
 
@@ -146,10 +176,13 @@ def OptimizerAttrInterface : AttrInterface<"OptimizerAttrInterface"> {
       Builds what is the same for all elements at `step`, the number of this step from 1.
     }], "::llvm::SmallVector<::mlir::Value>", "buildFactors", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$step)>,
     InterfaceMethod<[{
-      Builds the new element of the parameter, then those of its states. `decays` says whether weight decay is meant for it.
+      Builds what the parameter's element loses, before the rate multiplies it, then its new states. `decays` says whether weight decay is
+      meant for it.
     }], "::llvm::SmallVector<::mlir::Value>", "buildUpdate",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$parameter, "::mlir::Value":$gradient,
-           "::mlir::ValueRange":$states, "::mlir::ValueRange":$factors, "::mlir::Value":$rate, "bool":$decays)>,
+           "::mlir::ValueRange":$states, "::mlir::ValueRange":$factors, "bool":$decays)>,
+    InterfaceMethod<"Whether the rate of a weight is a share of its norm: it is multiplied by `|weight| / |what it loses|`.",
+      "bool", "followsNorm", (ins), [{}], [{ return false; }]>,
   ];
 }
 

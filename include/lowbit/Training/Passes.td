@@ -123,6 +123,96 @@ def BindParametersPass : Pass<"lowbit-bind-parameters", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def ParametrizeWeightsPass : Pass<"lowbit-parametrize-weights", "::mlir::ModuleOp"> {
+  let summary = "Round what a rule makes of weights, by a scale that it trains or computes";
+  let description = [{
+    In `function`, each `lowbit.fake_quant` of a parameter that is a weight rounds what the first of `rules` that is for it makes of the weight
+    (`#lowbit.xnor`, `#lowbit.twn`, `#lowbit.ttq`, `#lowbit.dorefa`), as ordinary ops, with `#lowbit.identity` for a derivative. A rule is
+    `PATTERN=RULE`, a glob over names of parameters, whose formats must fit, or a `RULE` alone, for all weights whose formats it fits. A scale
+    that is computed is an argument still, but no parameter, and read by nothing.
+
+    The function `derived` takes weights and scales as they are trained, and returns, under the same names, those by which the function as it was
+    gives what it now gives: what is deployed.
+
+    ```mlir
+    func.func @before(%w: tensor<8x6xf32> {lowbit.name = "fc.weight", lowbit.parameter = "weight"},
+                      %s: tensor<f32> {lowbit.name = "fc.weight_scale", lowbit.parameter = "scale"}) -> tensor<8x6xf32> {
+      %q = lowbit.fake_quant %w, %s <#lowbit.binary> : (tensor<8x6xf32>, tensor<f32>) -> tensor<8x6xf32> by #lowbit.lsq
+      return %q : tensor<8x6xf32>
+    }
+    ```
+    ```text
+    // ==>  with rules=xnor
+    func.func @after(%w: … {lowbit.parameter = "weight"}, %s: …) {
+      %sum = linalg.generic … ins(%w) { %acc + |%w| }
+      %mean = linalg.generic … ins(%sum) { %sum / 48 }
+      %q = lowbit.fake_quant %w, %mean <#lowbit.binary> … by #lowbit.identity
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The model">,
+    ListOption<"rules", "rules", "std::string", "`RULE` or `PATTERN=RULE`, such as `twn` or `fc*=dorefa`">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def AddDitherPass : Pass<"lowbit-add-dither", "::mlir::ModuleOp"> {
+  let summary = "Round stochastically";
+  let description = [{
+    In `function`, what `lowbit.fake_quant` rounds gets noise that is even over the gap between two codes, less its mean, so that rounding it to
+    nearest rounds up as often as the value is near to the code above (Gupta et al., 2015, arXiv:1502.02551; for `binary` Courbariaux et al., 2015,
+    arXiv:1511.00363, section 2.3). The noise counts as a constant. `values` are globs over names: of weights, `fc1.weight`, and of activations with
+    static scales, `fc1.activation`.
+
+    `noise`, a last argument, holds a seed and the number of the step. Noise is a function of these, the number of the op in the
+    function, and the element's (Philox 2x32-10; Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3"): the same on any number
+    of threads, and in any order.
+
+    ```text
+    func.func @main(%w: … {lowbit.name = "fc.weight"}, …) {
+      %q = lowbit.fake_quant %w, %s <#lowbit.int<4>>
+    // ==>
+    func.func @main(%w: … {lowbit.name = "fc.weight"}, …, %noise: tensor<2xi32> {lowbit.name = "noise"}) {
+      %d = linalg.generic … ins(%s) attrs = {lowbit.detached} { %s * (u - 0.5) }
+      %v = linalg.generic … ins(%w, %d) { %w + %d }
+      %q = lowbit.fake_quant %v, %s <#lowbit.int<4>>
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The model">,
+    ListOption<"values", "values", "std::string", "Globs over names of what is rounded; all by default">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def AverageRangesPass : Pass<"lowbit-average-ranges", "::mlir::ModuleOp"> {
+  let summary = "Let scales of activations follow what is seen";
+  let description = [{
+    In `function`, scales by which activations are rounded (without zero points) are no longer parameters: each step puts
+    `decay * scale + (1 - decay) * s` in their place, with the `s` that `lowbit.compute_scales` gives for the step's values. The step itself rounds
+    by the old scale.
+
+    ```text
+    func.func @main(%s: tensor<f32> {lowbit.name = "fc.activation_scale", lowbit.parameter = "scale"}, …) -> (%y) {
+      %q = lowbit.fake_quant %x, %s <#lowbit.uint<8>>
+    // ==>  with decay=0.9
+    func.func @main(%s: tensor<f32> {lowbit.name = "fc.activation_scale"}, …)
+        -> (%y, tensor<f32> {lowbit.name = "fc.activation_scale", lowbit.updates = "fc.activation_scale"}) {
+      %q = lowbit.fake_quant %x, %s <#lowbit.uint<8>>
+      %seen = lowbit.compute_scales %x <#lowbit.uint<8>>
+      %n = linalg.generic … ins(%s, %seen) { %s + 0.1 * (%seen - %s) }
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The model">,
+    Option<"decay", "decay", "double", /*default=*/"0.99", "How much of a scale a step leaves, above 0 and below 1">,
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def AddLossPass : Pass<"lowbit-add-loss", "::mlir::ModuleOp"> {
   let summary = "Make a function that computes a model's loss";
   let description = [{
@@ -191,8 +281,8 @@ def AddOptimizerPass : Pass<"lowbit-add-optimizer", "::mlir::ModuleOp"> {
   let description = [{
     `NAME` takes the parameters of `function` (what `lowbit-differentiate` made), the optimizer's states of each (`state0.PARAMETER`, …), its
     other inputs, and `rate` and `step` (`tensor<f32>`, counted from 1); it returns the loss, and the new parameters and states
-    under the names they came by, which `lowbit.updates` puts where the old ones are. Parameters that are scales keep their sign and stay at least 2^-20 in magnitude, and follow `scale-rate` times `rate`. With `clip`
-    above 0, gradients whose joint norm is larger are made that long.
+    under the names they came by, which `lowbit.updates` puts where the old ones are. Parameters that are scales keep their sign and stay at least 2^-20 in magnitude, and follow `scale-rate` times `rate`. The
+    first of `rates` that matches a parameter's name multiplies its rate; by 0 it stays. With `clip` above 0, gradients whose joint norm is larger are made that long.
 
     With `summed`, gradients are not computed: they come as inputs, `gradient.PARAMETER`, such as the means of those that several processes
     have computed; there is no loss then, and the other inputs are read by nothing.
@@ -208,6 +298,7 @@ def AddOptimizerPass : Pass<"lowbit-add-optimizer", "::mlir::ModuleOp"> {
     Option<"name", "name", "std::string", /*default=*/"\"training_step\"", "What the new function is called">,
     Option<"optimizer", "optimizer", "std::string", /*default=*/"\"adam\"", "An optimizer, such as `adam<decay = 0.01>` or `sgd<momentum = 0.9>`">,
     Option<"scaleRate", "scale-rate", "double", /*default=*/"0.1", "The rate of scales, as a share of the others'">,
+    ListOption<"rates", "rates", "std::string", "`PATTERN=FACTOR`: the rate of parameters whose names match, as a share of what it would be">,
     Option<"clip", "clip", "double", /*default=*/"0.0", "The largest norm of all gradients together; 0: any">,
     Option<"summed", "summed", "bool", /*default=*/"false", "Gradients are inputs">,
   ];

@@ -71,11 +71,35 @@ def _add_course(train: argparse.ArgumentParser) -> None:
     course.add_argument(
         "--average", type=float, default=0.0, metavar="DECAY", help="take an average of parameters over steps, such as 0.99"
     )
-    course.add_argument("--optimizer", default="adam", help="adam, adam<decay = 0.01>, sgd<momentum = 0.9>")
+    course.add_argument("--optimizer", default="adam", help="adam, adam<decay = 0.01>, lamb<decay = 0.01>, sgd<momentum = 0.9>")
     course.add_argument("--scale-rate", type=float, default=0.1, help="rate of scales, as a share; 0.1 by default")
+    course.add_argument(
+        "--rates",
+        action="append",
+        default=[],
+        metavar="PATTERN=FACTOR",
+        help="factor of some parameters' rate, such as fc1.*=0.1; 0: they stay",
+    )
     course.add_argument("--clip", type=float, default=0.0, metavar="NORM", help="longest gradient; 0: any")
     course.add_argument(
         "--estimator", default="lsq", help="derivative of rounding: lsq, ste, pact, or approx_sign,lsq: the first that fits"
+    )
+    course.add_argument(
+        "--parametrization",
+        action="append",
+        default=[],
+        metavar="[PATTERN=]RULE",
+        help="what is rounded in place of weights: twn, ttq, xnor, dorefa; of some, fc*.weight=twn",
+    )
+    course.add_argument(
+        "--stochastic", action="append", default=[], metavar="PATTERN", help="round stochastically in training, such as *.weight"
+    )
+    course.add_argument(
+        "--range-average",
+        type=float,
+        default=0.0,
+        metavar="DECAY",
+        help="average ranges of activations instead of training scales, such as 0.99",
     )
     course.add_argument("--parameters", action="append", default=[], metavar="PATTERN", help="train only these, such as fc1.*")
     course.add_argument("--seed", type=count, default=0, help="of the order of rows; the same seed gives the same bits")
@@ -106,8 +130,12 @@ def _train(options: argparse.Namespace) -> None:
             warmup=options.warmup,
             average=options.average,
             scale_rate=options.scale_rate,
+            rates=_parse_rates(options.rates),
             clip=options.clip,
             estimator=options.estimator,
+            parametrization=options.parametrization,
+            stochastic=options.stochastic,
+            range_average=options.range_average,
             parameters=options.parameters,
             seed=options.seed,
             valid=read_arrays(options.valid) if options.valid else None,
@@ -133,6 +161,19 @@ def _teach(options: argparse.Namespace) -> dict[str, Any]:
     dims = parse_dims(options.dim) if options.teacher.endswith(".onnx") else {}
     given = {"teacher": load_model(options.teacher, dims), "labels": options.labels_weight}
     return {**given, "terms": options.term} if options.term else given
+
+
+def _parse_rates(texts: list[str]) -> dict[str, float]:
+    rates = {}
+    for text in texts:
+        pattern, _, factor = text.rpartition("=")
+        try:
+            rates[pattern] = float(factor)
+        except ValueError:
+            pattern = ""
+        if not pattern:
+            raise Error(f"--rates {text}; expected PATTERN=FACTOR, such as fc1.*=0.1")
+    return rates
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lowbit.errors import Error
 from lowbit.module import Port
+from lowbit.qat.checkpoint import digest
 
 
 class Rows:
@@ -28,24 +29,26 @@ class Rows:
                 array = array.reshape(-1, *inner[1:])
             if array.ndim != len(inner) or array.shape[1:] != inner[1:]:
                 raise Error(f"{what}: array `{port.name}` has shape {list(array.shape)}; expected [rows, {', '.join(map(str, inner[1:]))}]")
-            self.arrays[port.name] = _convert(port, array, what)
+            self.arrays[port.name] = convert(port, array, what)
         counts = {name: len(array) for name, array in self.arrays.items()}
         if len(set(counts.values())) != 1:
             raise Error(f"{what}: arrays differ in their number of rows ({', '.join(f'`{n}`: {c}' for n, c in counts.items())})")
         self.count = next(iter(counts.values()))
         if self.count < self.batch:
             raise Error(f"{what}: {self.count} rows; expected at least the model's batch of {self.batch}")
-        for name, array in self.arrays.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise Error(f"{what}: array `{name}` has values that are not finite")
+
+    @property
+    def digest(self) -> str:
+        """A short name for the contents."""
+        return digest(self.arrays)
 
     @property
     def steps(self) -> int:
         """Batches of an epoch; rows that fill none are left out of it."""
         return self.count // self.batch
 
-    def epoch(self, order: np.random.Generator, into: Mapping[str, np.ndarray], start: int = 0) -> Iterator[None]:
-        """Writes one batch after the other into the arrays `into`, from batch `start` on."""
+    def epoch(self, order: np.random.Generator, into: Mapping[str, np.ndarray], start: int = 0, number: int = 0) -> Iterator[None]:
+        """Writes one batch after the other into the arrays `into`, from batch `start` on. number: of the epoch; the order is that of `order`."""
         yield from self._write(order.permutation(self.count), into, start)
 
     def in_order(self, into: Mapping[str, np.ndarray]) -> Iterator[None]:
@@ -60,14 +63,16 @@ class Rows:
             yield
 
 
-def _convert(port: Port, array: np.ndarray, what: str) -> np.ndarray:
-    """`array` in the elements of `port`; integers that would become others are refused."""
+def convert(port: Port, array: np.ndarray, what: str) -> np.ndarray:
+    """`array` in the elements of `port`, finite; integers that would become others are refused."""
     if array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, port.dtype, "same_kind"):
         raise Error(f"{what}: array `{port.name}` has elements of {array.dtype}, which are no {port.dtype}; convert them first")
     with np.errstate(over="ignore"):  # to infinity, which is refused with all that is not finite
         converted = np.ascontiguousarray(array.astype(port.dtype, copy=False))
     if array.dtype.kind in "biu" and converted.dtype.kind in "iu" and not np.array_equal(converted, array):
         raise Error(f"{what}: array `{port.name}` has values beyond {port.dtype}; expected {_range(converted.dtype)}")
+    if converted.dtype.kind == "f" and not np.isfinite(converted).all():
+        raise Error(f"{what}: array `{port.name}` has values that are not finite")
     return converted
 
 

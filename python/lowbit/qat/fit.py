@@ -13,8 +13,9 @@ import numpy as np
 from lowbit.errors import Error
 from lowbit.module import Module
 from lowbit.qat.average import Average
+from lowbit.qat.batches import Batches, Data, calibration_batches, is_rows, open_data
 from lowbit.qat.checkpoint import digest
-from lowbit.qat.data import Rows, check_labels, check_names, get_batch
+from lowbit.qat.data import Rows, check_names, get_batch
 from lowbit.qat.loop import Epoch, Keeper, train
 from lowbit.qat.prepare import Plan, prepare
 from lowbit.qat.run import Run, ShardedRun
@@ -44,7 +45,7 @@ class Trained:
 
 def fit(
     module: Module,
-    data: Mapping[str, Any],
+    data: Data,
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
     *,
     stats: Statistics | None = None,
@@ -54,8 +55,12 @@ def fit(
     rate: float = 1e-3,
     schedule: str = "cosine",
     scale_rate: float = 0.1,
+    rates: Mapping[str, float] | None = None,
     clip: float = 0.0,
     estimator: str = "lsq",
+    parametrization: str | Iterable[str] = (),
+    stochastic: str | Iterable[str] = (),
+    range_average: float = 0.0,
     parameters: Iterable[str] = (),
     start: Mapping[str, np.ndarray] | None = None,
     warmup: int = 0,
@@ -65,7 +70,7 @@ def fit(
     labels: float = 1.0,
     seed: int = 0,
     metric: Callable[[Module], float] | None = None,
-    valid: Mapping[str, Any] | None = None,
+    valid: Data | None = None,
     patience: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int = 0,
@@ -78,10 +83,18 @@ def fit(
 ) -> Trained:
     """Trains `module` on `data` ({input: array, "labels": array}) as `recipe` quantizes it; None trains floats.
 
+    data: arrays of rows, which each epoch shuffles; or batches of the shapes of a step, in their own order: an iterable that can be iterated for
+    each epoch anew, such as a list or a loader, or a function that gives one by the epoch's number, from 0. An epoch is what it gives from begin
+    to end.
+
     stats: for static activations; by default those of the training data. rate: of the first step, or the highest of the schedule.
     scale_rate: the rate of scales, as a share of it. warmup: steps over which the rate rises in a line from near 0. average: above 0, what
     comes out is an exponential average of the parameters over steps, of this decay, such as 0.99. seed: of the order of rows; the same
     seed gives the same bits. metric: of the model as it would be deployed, after each epoch.
+
+    rates: by pattern of parameters, the factor of their rate; the first that matches counts. parametrization: what is rounded in place of weights
+    (docs/training.md): "twn", or of several, by pattern, "fc*.weight=twn". stochastic: patterns of what is rounded stochastically in training,
+    such as "*.weight". range_average: above 0, scales of activations are not trained, but averages of those that steps see, of this decay.
 
     start: values of parameters to start from, by name, such as `parameters` of a training at more bits (without its scales); the others start
     from the recipe's.
@@ -101,32 +114,35 @@ def fit(
     _check_teacher(teacher, labels)
     if not 0 < rate < float("inf") or not 0 <= average < 1:
         raise Error(f"rate is {rate} and average {average}; expected a rate above 0, such as 0.001, and a decay from 0 to below 1")
+    if range_average and executor is not None:
+        raise Error("range_average is for training in one process, and there is an executor; train scales, or leave the executor out")
     if patience and valid is None:
         raise Error(f"patience is {patience}, but there are no validation data to stop by; give `valid`")
     keeper = Keeper(checkpoint, resume, every)
     keeper.check()
-    check_names(data, [*(port.name for port in module.inputs), "labels"])
+    if is_rows(data):
+        check_names(data, [*(port.name for port in module.inputs), "labels"])
     get_batch(module.inputs)
     get_rate(schedule, rate, 0, 1)
     if recipe is not None and stats is None:
-        stats = _calibrate(module, data, recipe, progress)
-    plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters)
+        stats = _calibrate(module, data, recipe, progress, shards)
+    form = {"parametrization": _list(parametrization), "stochastic": _list(stochastic), "range_average": range_average}
+    plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters, **form)
     plan = replace(plan, initial=_merge(plan.initial, start or {}))
     gradients = {"loss": loss, "teacher": teacher, "terms": list(terms), "labels": labels}
-    step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "clip": clip, "threads": threads, **gradients}
+    factors = [f"{pattern}={factor!r}" for pattern, factor in (rates or {}).items()]
+    step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "rates": factors, "clip": clip, "threads": threads, **gradients}
+    noise = seed if form["stochastic"] else None
     if executor is None:
-        run = Run(plan.compile_step(**step_options), plan.initial)
+        run = Run(plan.compile_step(**step_options), plan.initial, noise)
     else:
-        run = ShardedRun(plan, Shards(plan.add_gradients(**gradients), executor, shards), step_options)
-    rows = Rows(data, run.data_ports)
-    if loss.startswith("cross_entropy"):
-        check_labels(rows.arrays["labels"], _classes(module))
+        run = ShardedRun(plan, Shards(plan.add_gradients(**gradients), executor, shards), step_options, noise)
+    classes = _classes(module) if loss.startswith("cross_entropy") else 0
+    rows = open_data(data, run.data_ports, classes=classes)
     averages = Average({name: run.state[name] for name in plan.initial}, average) if average > 0 else None
     validation = None
     if valid is not None:
-        validation = Validation(plan.compile_loss(loss=loss, threads=threads), plan.initial, valid, loss.startswith("cross_entropy"))
-        if loss.startswith("cross_entropy"):
-            check_labels(validation.rows.arrays["labels"], _classes(module), "validation data")
+        validation = Validation(plan.compile_loss(loss=loss, threads=threads), plan.initial, valid, plan.derive, classes)
     keeper.state = {**run.state, **(averages.state if averages else {})}
     if checkpoint is not None:
         said = {
@@ -138,8 +154,16 @@ def fit(
             "terms": list(terms) if teacher else None,
             "start": digest(start) if start else None,
         }
+        said.update({name: value for name, value in form.items() if value})
         keeper.identity = _identify(plan, rows, teacher, {**said, "labels": labels, "average": average > 0})
-        course = {"rate": rate, "schedule": schedule, "epochs": epochs, "scale_rate": scale_rate, "clip": clip}
+        course = {
+            **({"rates": factors} if factors else {}),
+            "rate": rate,
+            "schedule": schedule,
+            "epochs": epochs,
+            "scale_rate": scale_rate,
+            "clip": clip,
+        }
         keeper.course = {name: str(value) for name, value in {**course, "warmup": warmup, "average": average}.items()}
     total = epochs * rows.steps
 
@@ -182,9 +206,9 @@ def _check_teacher(teacher: Module | None, labels: float) -> None:
         raise Error(f"labels is {labels}, but there is no teacher; expected `teacher`, or labels = 1")
 
 
-def _identify(plan: Plan, rows: Rows, teacher: Module | None, options: Mapping[str, Any]) -> dict[str, str]:
+def _identify(plan: Plan, rows: Rows | Batches, teacher: Module | None, options: Mapping[str, Any]) -> dict[str, str]:
     """What a training is of; contents by their digest."""
-    contents = {"data": digest(rows.arrays), "model or recipe": digest(plan.forward._native.print(False))}
+    contents = {"data": rows.digest, "model or recipe": digest(plan.forward._native.print(False))}
     if teacher is not None:
         contents["teacher"] = digest(teacher._native.print(False))
     return {**contents, **{name: str(value) for name, value in options.items()}}
@@ -199,13 +223,13 @@ def _merge(initial: Mapping[str, np.ndarray], start: Mapping[str, np.ndarray]) -
     return {**initial, **start}
 
 
-def _calibrate(module: Module, data: Mapping[str, Any], recipe: Any, progress: bool) -> Statistics:
-    rows = Rows({name: array for name, array in data.items() if name != "labels"}, module.inputs)
-    batches = [
-        {name: array[start : start + rows.batch] for name, array in rows.arrays.items()}
-        for start in range(0, rows.steps * rows.batch, rows.batch)
-    ]
-    return module.calibrate(batches, recipe=recipe, progress=progress)
+def _list(texts: str | Iterable[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)
+
+
+def _calibrate(module: Module, data: Data, recipe: Any, progress: bool, shards: int = 1) -> Statistics:
+    batches = calibration_batches(data, module.inputs, shards)
+    return module.calibrate(list(batches) if is_rows(data) else batches, recipe=recipe, progress=progress)
 
 
 def _classes(module: Module) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lowbit.errors import Error
 from lowbit.progress import progress as show_progress
+from lowbit.qat.batches import Batches
 from lowbit.qat.checkpoint import Place, load_checkpoint, restore_order, save_checkpoint
 from lowbit.qat.data import Rows
 from lowbit.qat.validation import Validation
@@ -84,7 +85,7 @@ class Keeper:
 
 def train(
     run: Run,
-    rows: Rows,
+    rows: Rows | Batches,
     step: Callable[[], None],
     result: Callable[[], dict[str, np.ndarray]],
     keeper: Keeper,
@@ -121,10 +122,10 @@ def _epoch(number: int, row: list[float | None]) -> Epoch:
     return Epoch(number, math.nan if loss is None else loss, metric, valid)
 
 
-def _take_steps(run: Run, rows: Rows, step: Callable[[], None], keeper: Keeper, place: Place) -> None:
+def _take_steps(run: Run, rows: Rows | Batches, step: Callable[[], None], keeper: Keeper, place: Place) -> None:
     """The steps of an epoch that are left."""
     order = restore_order(place)
-    for _ in rows.epoch(order, run.data, len(place.losses)):
+    for _ in rows.epoch(order, run.data, len(place.losses), place.epoch):
         step()
         place.losses.append(run.loss)
         place.step = run.count

@@ -6,12 +6,14 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lowbit.arrays import write_arrays
+from lowbit.errors import Error
 from lowbit.function import Function
 from lowbit.module import Module, _recipe_text
 from lowbit.statistics import Statistics
@@ -37,11 +39,30 @@ class Plan:
     """A model that can be trained.
 
     forward: takes the parameters, then the model's inputs. initial: the parameters' first values, by name. recipe: whether it quantizes.
+    passes: what makes of `forward` what a step computes, where that differs.
     """
 
     forward: Module
     initial: dict[str, np.ndarray]
     quantizes: bool
+    passes: tuple[str, ...] = ()
+
+    @cached_property
+    def training(self) -> Module:
+        """What a step computes."""
+        return self.forward.transform(",".join(self.passes)) if self.passes else self.forward
+
+    @cached_property
+    def _derived(self) -> Function | None:
+        derives = any(text.startswith("lowbit-parametrize-weights") for text in self.passes)
+        return Module(self.training._native, "derived").compile() if derives else None
+
+    def derive(self, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Parameters as `forward` takes them: of a weight that is parametrized, what is rounded in its place, and its scale."""
+        if self._derived is None:
+            return dict(parameters)
+        inputs = {port.name: parameters[port.name] for port in self._derived.inputs}
+        return {**parameters, **{name: array.copy() for name, array in self._derived(**inputs).items()}}
 
     def add_gradients(self, *, loss: str, teacher: Module | None = None, terms: Iterable[str] = (), labels: float = 1.0) -> Module:
         """The function that gives the loss and its gradients: docs/Passes.md, `lowbit-distill` for `teacher`, `terms` and `labels`."""
@@ -52,7 +73,7 @@ class Plan:
                 teacher.transform("lowbit-normalize-linears,lowbit-name-sites").save(path)
                 distill = f"lowbit-distill{_options(file=path, terms=list(terms), labels=labels)},"
             pipeline = f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}}"
-            return Module(self.forward.transform(pipeline)._native, "loss_gradients")
+            return Module(self.training.transform(pipeline)._native, "loss_gradients")
 
     def compile_step(
         self,
@@ -63,10 +84,11 @@ class Plan:
         target: str = "host",
         threads: int = 1,
         summed: bool = False,
+        rates: Iterable[str] = (),
         **gradients: Any,
     ) -> Function:
         """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`; gradients: as `add_gradients` takes them."""
-        added = _options(optimizer=optimizer, scale_rate=scale_rate, clip=clip, summed=str(summed).lower())
+        added = _options(optimizer=optimizer, scale_rate=scale_rate, clip=clip, summed=str(summed).lower(), rates=list(rates))
         alone = "symbol-privatize{exclude=training_step},symbol-dce"  # what is not called is not compiled
         native = self.add_gradients(**gradients)._native.transform(f"lowbit-add-optimizer{added},{alone},canonicalize,cse")
         return Module(native, "training_step").compile(target, threads)
@@ -79,7 +101,7 @@ class Plan:
         """The model with these parameters, computing on codes where the recipe says so."""
         with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
             path = os.path.join(folder, "parameters.npz")
-            write_arrays(path, parameters)
+            write_arrays(path, self.derive(parameters))
             name = "lowbit-finish-training" if self.quantizes else "lowbit-bind-parameters"
             return self.forward.transform(f"{name}{{values={path}}}")
 
@@ -92,13 +114,21 @@ def prepare(
     estimator: str = "lsq",
     parameters: Iterable[str] = (),
     soften: Iterable[str] = (),
+    parametrization: Iterable[str] = (),
+    stochastic: Iterable[str] = (),
+    range_average: float = 0.0,
 ) -> Plan:
     """Makes the float constants of `module` parameters, and quantizes by `recipe` with a gradient (None: floats are trained).
 
     estimator: what the derivative of rounding is taken for: of several, `approx_sign,lsq`, the first that fits a format. parameters: patterns
     of what is trained; all by default.
     soften: patterns of sites whose roundings are parameters, `SITE.rounding`, instead of their weights.
+
+    parametrization, stochastic, range_average: as `fit` takes them; passes of the same names do it.
     """
+    passes = _get_passes(list(parametrization), list(stochastic), range_average)
+    if passes and recipe is None:
+        raise Error("parametrization, stochastic and range_average are of what is rounded, but there is no recipe; give one")
     if recipe is None:
         names = _options(parameters=list(parameters))
         forward = module.transform(f"lowbit-normalize-linears,lowbit-name-sites,lowbit-extract-parameters{names}")
@@ -115,4 +145,20 @@ def prepare(
             options = _options(recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters), soften=list(soften))
             forward = module.transform(f"lowbit-prepare-training{options}")
     initial = Module(forward._native, "initial").compile("reference")()
-    return Plan(forward, {name: np.array(value) for name, value in initial.items()}, recipe is not None)
+    plan = Plan(forward, {name: np.array(value) for name, value in initial.items()}, recipe is not None, passes)
+    _ = plan.training  # what does not fit is said here
+    return plan
+
+
+def _get_passes(parametrization: list[str], stochastic: list[str], range_average: float) -> tuple[str, ...]:
+    """The passes that make a step's function of a model, in their order."""
+    if not 0 <= range_average < 1:
+        raise Error(f"range_average is {range_average}; expected a decay from 0, for none, to below 1, such as 0.99")
+    passes = []
+    if parametrization:
+        passes.append(f"lowbit-parametrize-weights{_options(rules=parametrization)}")
+    if range_average:
+        passes.append(f"lowbit-average-ranges{_options(decay=range_average)}")
+    if stochastic:
+        passes.append(f"lowbit-add-dither{_options(values=stochastic)}")
+    return tuple(passes)

@@ -19,15 +19,18 @@ def _is_data(name: str, state: Container[str]) -> bool:
 
 
 class Run:
-    """The state of a training: arrays that each step changes in place."""
+    """The state of a training: arrays that each step changes in place. noise: the seed of what rounds stochastically, if anything does."""
 
-    def __init__(self, step: Function, initial: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, step: Function, initial: Mapping[str, np.ndarray], noise: int | None = None) -> None:
         arrays = {port.name: np.zeros(tuple(port.shape), port.dtype) for port in step.inputs}
         for name, value in initial.items():
             arrays[name][...] = value
         self._arrays, self._call = arrays, step.bind(**arrays)
         self.state = {name: array for name, array in arrays.items() if name in initial or name.startswith("state")}
-        self.data_ports = [port for port in step.inputs if _is_data(port.name, self.state)]
+        self.noise = {} if noise is None else {"noise": arrays["noise"]}
+        for array in self.noise.values():
+            array[0] = np.uint32((noise ^ noise >> 32) & 0xFFFFFFFF).astype(np.int32)
+        self.data_ports = [port for port in step.inputs if _is_data(port.name, {*self.state, *self.noise})]
         self.data = {port.name: arrays[port.name] for port in self.data_ports}
         self._rate, self._number, self.count = arrays["rate"], arrays["step"], 0
         self._parameters = list(initial)
@@ -36,6 +39,8 @@ class Run:
         """One step on what is in `data`."""
         self.count += 1
         self._rate[...], self._number[...] = rate, self.count
+        for array in self.noise.values():
+            array[1] = self.count
         self._call()
 
     @property
@@ -52,9 +57,9 @@ class Run:
 class ShardedRun(Run):
     """A training whose steps have several batches: workers compute gradients, which are applied here. `data` has the rows of all."""
 
-    def __init__(self, plan: Plan, shards: Shards, options: Mapping[str, Any]) -> None:
+    def __init__(self, plan: Plan, shards: Shards, options: Mapping[str, Any], noise: int | None = None) -> None:
         step = plan.compile_step(**options, summed=True)
-        super().__init__(step, plan.initial)
+        super().__init__(step, plan.initial, noise)
         self._shards, self._loss = shards, 0.0
         self._gradients = {name: self._arrays[f"gradient.{name}"] for name in plan.initial if f"gradient.{name}" in self._arrays}
         ports = [Port(port.name, tuple(port.shape), port.dtype, port.type) for port in self.data_ports]
@@ -63,7 +68,9 @@ class ShardedRun(Run):
 
     def step(self, rate: float) -> None:
         """One step on what is in `data`."""
-        parameters = {name: self.state[name] for name in self._parameters}
+        parameters = {**{name: self.state[name] for name in self._parameters}, **self.noise}
+        for array in self.noise.values():
+            array[1] = self.count + 1
         self._loss = self._shards.compute(parameters, self.data, self._gradients)
         super().step(rate)
 

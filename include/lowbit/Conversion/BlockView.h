@@ -1,6 +1,6 @@
 //===- BlockView.h - a tensor seen in the blocks of its scheme ------------===//
-#ifndef LOWBIT_LIB_CONVERSION_BLOCKVIEW_H
-#define LOWBIT_LIB_CONVERSION_BLOCKVIEW_H
+#ifndef LOWBIT_CONVERSION_BLOCKVIEW_H
+#define LOWBIT_CONVERSION_BLOCKVIEW_H
 
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -65,4 +65,4 @@ private:
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_LIB_CONVERSION_BLOCKVIEW_H
+#endif // LOWBIT_CONVERSION_BLOCKVIEW_H
