@@ -18,12 +18,16 @@ Value buildPhiloxKey(OpBuilder &builder, Location loc, Value key, unsigned index
 }
 
 Value buildPhilox(OpBuilder &builder, Location loc, Value low, Value high, Value key) {
-  Value multiplier = buildWord(builder, loc, kMultiplier);
+  // Wide products instead of `mului_extended`, whose two results the vectorizer of structured ops does not take.
+  Type word = builder.getI32Type(), wide = builder.getI64Type();
+  Value multiplier = arith::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(kMultiplier));
+  Value bits = arith::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(32));
   for (unsigned round = 0; round < kRounds; ++round) {
     Value roundKey = arith::AddIOp::create(builder, loc, key, buildWord(builder, loc, round * kWeyl));
-    auto product = arith::MulUIExtendedOp::create(builder, loc, low, multiplier);
-    low = arith::XOrIOp::create(builder, loc, arith::XOrIOp::create(builder, loc, product.getHigh(), roundKey), high);
-    high = product.getLow();
+    Value product = arith::MulIOp::create(builder, loc, arith::ExtUIOp::create(builder, loc, wide, low), multiplier);
+    Value upper = arith::TruncIOp::create(builder, loc, word, arith::ShRUIOp::create(builder, loc, product, bits));
+    low = arith::XOrIOp::create(builder, loc, arith::XOrIOp::create(builder, loc, upper, roundKey), high);
+    high = arith::TruncIOp::create(builder, loc, word, product);
   }
   return low;
 }
