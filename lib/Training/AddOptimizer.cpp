@@ -160,10 +160,13 @@ private:
       return arith::MulFOp::create(builder, loc, rate,
                                    arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(static_cast<float>(factor))));
     };
-    for (Trained &each : parameters) {
+    SmallVector<Value> owns;
+    for (const Trained &each : parameters) {
       double share = each.kind == kScale ? scaleRate * each.factor : each.factor;
-      SmallVector<Value> values =
-          buildUpdate(builder, added.getArgument(each.argument), each, kind, factors, share == 1 ? rate : multiply(share), shrink);
+      owns.push_back(share == 1 ? rate : multiply(share));
+    }
+    for (auto [each, own] : llvm::zip_equal(parameters, owns)) {
+      SmallVector<Value> values = buildUpdate(builder, added.getArgument(each.argument), each, kind, factors, own, shrink);
       for (auto [i, value] : llvm::enumerate(values)) {
         unsigned index = added.getNumResults();
         terminator->insertOperands(index, value);

@@ -2,6 +2,9 @@
 // RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=adam clip=1" | FileCheck %s --check-prefix=ADAM
 // RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=sgd summed" | FileCheck %s --check-prefix=SUMMED
 
+// RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=lamb" | FileCheck %s --check-prefix=LAMB
+// RUN: quant-opt %s "--lowbit-add-optimizer=optimizer=sgd rates=s=0.5,w=0" | FileCheck %s --check-prefix=RATES
+
 // One state a parameter; new values have the names of the old ones. A scale is slower, and stays above zero.
 // CHECK-LABEL: func @training_step(
 //  CHECK-SAME:   %[[W:.*]]: tensor<3xf32> {lowbit.name = "w", lowbit.parameter = "weight"}, %[[S:.*]]: tensor<f32> {lowbit.name = "s", lowbit.parameter = "scale"}
@@ -24,6 +27,22 @@
 //       ADAM:   %[[SHRINK:.*]] = arith.select
 //       ADAM:   linalg.generic
 //       ADAM:     arith.mulf %{{.*}}, %[[SHRINK]]
+
+// What a weight loses is whole before its norm is taken, and then its rate is known; a scale changes as it goes.
+// LAMB-LABEL: func @training_step(
+//  LAMB-SAME:   %[[W:.*]]: tensor<3xf32> {lowbit.name = "w", lowbit.parameter = "weight"}, %[[S:.*]]: tensor<f32> {lowbit.name = "s"
+//       LAMB:   %[[CHANGE:.*]]:3 = linalg.generic {{.*}} ins(%{{.*}}, %[[W]] : tensor<3xf32>, tensor<3xf32>)
+//       LAMB:   linalg.generic {{.*}} ins(%[[W]] : tensor<3xf32>) outs(%{{.*}} : tensor<f32>)
+//       LAMB:   linalg.generic {{.*}} ins(%[[CHANGE]]#0 : tensor<3xf32>) outs(%{{.*}} : tensor<f32>)
+//       LAMB:   %[[RATE:.*]] = arith.select
+//       LAMB:   linalg.generic {{.*}} ins(%[[CHANGE]]#0 : tensor<3xf32>) outs(%[[W]]
+//       LAMB:     arith.mulf %[[RATE]],
+//       LAMB:   linalg.generic {{.*}} outs(%[[S]],
+
+// Factors are constants: a tenth of the rate for scales, half of that here.
+// RATES-LABEL: func @training_step(
+//       RATES:   arith.constant 0.000000e+00 : f32
+//       RATES:   arith.constant 5.000000e-02 : f32
 
 // Gradients are inputs; no loss comes out.
 // SUMMED-LABEL: func @training_step(

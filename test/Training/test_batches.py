@@ -98,7 +98,7 @@ def growing(epoch: int) -> list[dict[str, np.ndarray]]:
 
 ERRORS = {
     "once": (lambda: shuffled(0), "training data: generator can be iterated once, and epochs go over the data again; expected a list"),
-    "none": (lambda: [], "there are no batches; expected at least one|calibration has no data; expected at least one batch"),
+    "none": (list, "there are no batches; expected at least one|calibration has no data; expected at least one batch"),
     "no batches": (lambda: 5, "training data: int gives no batches; expected arrays by name, an iterable of batches, or a function"),
     "a function of nothing": (lambda: lambda epoch: None, "gives no batches"),
     "no names": (lambda: [np.zeros((8, 6))], r"training data, batch 0 of epoch 1: is of ndarray; expected arrays by name"),

@@ -22,7 +22,9 @@ func.func @loss_gradients(%w: tensor<3x4xf32> {lowbit.name = "w", lowbit.paramet
 NAMES = ("w", "b", "s")
 
 
-def run(folder: Path, options: str, start: dict[str, np.ndarray], gradients: list[dict[str, np.ndarray]], rate: float) -> dict[str, np.ndarray]:
+def run(
+    folder: Path, options: str, start: dict[str, np.ndarray], gradients: list[dict[str, np.ndarray]], rate: float
+) -> dict[str, np.ndarray]:
     (folder / "m.mlir").write_text(TEXT)
     stepping = lowbit.load(folder / "m.mlir", entry="loss_gradients").transform(f"lowbit-add-optimizer{{{options}}}")
     step = lowbit.Module(stepping._native, "training_step").compile("host")
@@ -109,5 +111,7 @@ def test_averages_of_ranges(tmp_path: Path) -> None:
 def test_averages_of_ranges_need_static_activations(tmp_path: Path) -> None:
     model = lowbit.load(write_net(tmp_path / "m.mlir"))
     dynamic = {**RECIPE, "rules": [{"weight": {"format": "int<3>"}, "activation": {"format": "int<8>", "mode": "dynamic"}}]}
-    with pytest.raises(lowbit.Error, match="rounds no activation by a scale that is a parameter; expected static activations without zero points"):
+    with pytest.raises(
+        lowbit.Error, match="rounds no activation by a scale that is a parameter; expected static activations without zero points"
+    ):
         qat.fit(model, make_data(), dynamic, epochs=1, range_average=0.9, progress=False)

@@ -19,7 +19,12 @@ BLOCKS = {"group": ([3, 1], (2, 8)), "column": ([0, 1], (1, 8)), "all": (None, (
 
 def recipe(weight: str) -> dict[str, Any]:
     activation = {"format": "uint<4>", "mode": "static", "observer": "minmax"}
-    return {"version": 1, "name": "t", "algorithms": [], "rules": [{"weight": {"format": weight, "per": "channel"}, "activation": activation}]}
+    return {
+        "version": 1,
+        "name": "t",
+        "algorithms": [],
+        "rules": [{"weight": {"format": weight, "per": "channel"}, "activation": activation}],
+    }
 
 
 def blocks(w: np.ndarray, name: str) -> np.ndarray:
