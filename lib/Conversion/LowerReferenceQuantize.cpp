@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowbit/Conversion/BlockView.h"
 #include "ScaleArithmetic.h"
+#include "lowbit/Conversion/BlockView.h"
 #include "lowbit/Conversion/LowerReference.h"
 #include "mlir/IR/PatternMatch.h"
 

@@ -37,8 +37,10 @@ std::optional<double> getGap(NumberFormatAttrInterface format) {
   return gap;
 }
 
-/// What `op` rounds: the parameter, or the site whose activation the scale is of. Empty when neither has a name.
+/// What `op` rounds: as it says itself, the parameter, or the site whose activation the scale is of. Empty when nothing has a name.
 std::string getRoundedName(func::FuncOp function, FakeQuantOp op) {
+  if (auto name = op->getAttrOfType<StringAttr>(kNameAttr))
+    return name.str();
   if (auto weight = dyn_cast<BlockArgument>(op.getInput()); weight && function.getArgAttr(weight.getArgNumber(), kParameterAttr))
     return getPortName(function, weight.getArgNumber());
   auto scale = dyn_cast<BlockArgument>(op.getScales());

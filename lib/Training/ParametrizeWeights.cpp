@@ -155,6 +155,8 @@ private:
       each.op.getInputMutable().assign(derived.weight);
       each.op.getScalesMutable().assign(derived.scale);
       each.op.setEstimatorAttr(cast<EstimatorAttrInterface>(LowbitDialect::parsePolicy(&getContext(), kEstimator)));
+      // By its operands it is not known any more.
+      each.op->setAttr(kNameAttr, builder.getStringAttr(getPortName(model, each.weight.getArgNumber())));
       if (derived.scale != each.scale)
         model.removeArgAttr(each.scale.getArgNumber(), kParameterAttr);
     }

@@ -1,5 +1,13 @@
 // RUN: quant-opt %s "--lowbit-parametrize-weights=function=signs rules=xnor" | FileCheck %s --check-prefix=XNOR
 // RUN: quant-opt %s "--lowbit-parametrize-weights=function=threes rules=fc.*=twn" | FileCheck %s --check-prefix=TWN
+// RUN: quant-opt %s "--lowbit-parametrize-weights=function=signs rules=xnor" "--lowbit-add-dither=function=signs values=fc.weight" | FileCheck %s --check-prefix=NOISE
+
+// Its weight has its name still, by which it is rounded stochastically.
+// NOISE-LABEL: func @signs(
+//  NOISE-SAME:   %[[W:[a-z0-9]+]]: tensor<8x6xf32> {lowbit.name = "fc.weight"
+//       NOISE:   %[[DITHER:.*]] = linalg.generic {{.*}} {lowbit.detached}
+//       NOISE:   %[[MOVED:.*]] = linalg.generic {{.*}} ins(%[[W]], %[[DITHER]]
+//       NOISE:   lowbit.fake_quant %[[MOVED]], %{{.*}} <#lowbit.binary, block = [0, 1]> {lowbit.name = "fc.weight"}
 
 // The scale is computed, and differentiated: nothing is detached. Its argument is no parameter any more.
 // XNOR-LABEL: func @derived(

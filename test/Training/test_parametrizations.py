@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import lowbit
 import numpy as np
 import pytest
 from lowbit import qat
+from lowbit.cli import main
 from training_model import RECIPE, make_data, write_net
 
 SHAPE = (6, 8)
@@ -176,6 +178,31 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, options: dict[str, Any], m
     model = lowbit.load(write_net(tmp_path / "m.mlir"))
     with pytest.raises(lowbit.Error, match=message):
         qat.fit(model, make_data(), RECIPE, epochs=1, progress=False, **options)
+
+
+def test_the_command_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it writes is what `fit` gives for the same options."""
+    monkeypatch.chdir(tmp_path)
+    model = lowbit.load(write_net(tmp_path / "m.mlir"))
+    np.savez(tmp_path / "d.npz", **make_data())
+    (tmp_path / "r.json").write_text(json.dumps(recipe("ternary")))
+    words = "train m.mlir --data d.npz --recipe r.json --epochs 1 -o q.mlir --optimizer lamb --rates fc0.bias=0 --parametrization fc0.*=twn"
+    assert main([*words.split(), "--parametrization", "ttq<threshold = 0.1>", "--stochastic", "*.weight", "--range-average", "0.9"]) == 0
+    trained = qat.fit(
+        model,
+        make_data(),
+        recipe("ternary"),
+        epochs=1,
+        optimizer="lamb",
+        rates={"fc0.bias": 0.0},
+        parametrization=["fc0.*=twn", "ttq<threshold = 0.1>"],
+        stochastic=["*.weight"],
+        range_average=0.9,
+        progress=False,
+    )
+    trained.module.save(tmp_path / "p.mlir")
+    assert (tmp_path / "q.mlir").read_bytes() == (tmp_path / "p.mlir").read_bytes()
+    assert "bytes of constants" in capsys.readouterr().err
 
 
 def test_floats_have_no_rounding(tmp_path: Path) -> None:

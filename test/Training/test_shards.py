@@ -43,6 +43,22 @@ def test_parts_are_one_process_up_to_the_order_of_sums(tmp_path: Path, model: lo
     assert parts.history[-1].loss == pytest.approx(whole.history[-1].loss, rel=1e-4)
 
 
+def test_noise_is_that_of_one_process(tmp_path: Path, model: lowbit.Module) -> None:
+    """Every part rounds weights, parametrized or not, as a batch of all rows would."""
+    data, double = make_data(96), lowbit.load(write_net(tmp_path / "double.mlir", batch=16))
+    options = {"optimizer": "sgd", "stochastic": ["*.weight"], "parametrization": ["fc1.weight=dorefa"], "seed": 5, **OPTIONS}
+    whole = qat.fit(double, data, RECIPE, **options)
+    with ThreadPoolExecutor(1) as pool:
+        batches = [{name: array[i : i + 16] for name, array in data.items()} for i in range(0, 96, 16)]
+        parts = qat.fit(model, data, RECIPE, executor=pool, shards=2, **options)
+        listed = qat.fit(model, batches, RECIPE, executor=pool, shards=2, **options)
+        with pytest.raises(Error, match="range_average is for training in one process, and there is an executor"):
+            qat.fit(model, data, RECIPE, executor=pool, shards=2, range_average=0.9, **options)
+    for name, value in whole.parameters.items():
+        np.testing.assert_allclose(parts.parameters[name], value, rtol=1e-4, atol=1e-5)
+    assert listed.history[-1].loss < listed.history[0].loss
+
+
 class Killed(Executor):
     """A pool whose worker is killed at the third part."""
 

@@ -9,7 +9,12 @@ namespace mlir::lowbit {
 
 /// Whether `format` has the codes that a threshold chooses from: -x, 0 and x.
 inline bool isTernary(NumberFormatAttrInterface format, std::string &reason) {
-  if (format.getWidth() == 2 && format.getSmallest() == -format.getLargest())
+  double largest = format.getLargest();
+  bool fits = largest > 0 && format.getSmallest() == -largest;
+  // Not by its codes, of which some may never be met: by what reals become.
+  for (int share = -8; fits && share <= 8; ++share)
+    fits = llvm::is_contained({-largest, 0.0, largest}, format.decode(format.encode(largest * share / 8, 0)));
+  if (fits && format.decode(format.encode(0, 0)) == 0)
     return true;
   reason = "it expects a format of three codes, -1, 0 and 1, such as `ternary`";
   return false;

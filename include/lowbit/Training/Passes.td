@@ -162,8 +162,8 @@ def AddDitherPass : Pass<"lowbit-add-dither", "::mlir::ModuleOp"> {
   let description = [{
     In `function`, what `lowbit.fake_quant` rounds gets noise that is even over the gap between two codes, less its mean, so that rounding it to
     nearest rounds up as often as the value is near to the code above (Gupta et al., 2015, arXiv:1502.02551; for `binary` Courbariaux et al., 2015,
-    arXiv:1511.00363, section 2.3). The noise counts as a constant. `values` are globs over names: of weights, `fc1.weight`, and of activations with
-    static scales, `fc1.activation`.
+    arXiv:1511.00363, section 2.3). The noise counts as a constant. `values` are globs over names: of weights, `fc1.weight`, parametrized or not, and of
+    activations with static scales, `fc1.activation`.
 
     `noise`, a last argument, holds a seed and the number of the step. Noise is a function of these, the number of the op in the
     function, and the element's (Philox 2x32-10; Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3"): the same on any number
