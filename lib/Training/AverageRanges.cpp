@@ -47,7 +47,8 @@ private:
       auto argument = dyn_cast<BlockArgument>(value);
       return argument && model.getArgAttr(argument.getArgNumber(), kParameterAttr);
     };
-    return isParameter(op.getScales()) && !isParameter(op.getInput()) && !op.getZeros();
+    // A parametrized weight is no argument itself, but has its name.
+    return isParameter(op.getScales()) && !isParameter(op.getInput()) && !op->hasAttr(kNameAttr) && !op.getZeros();
   }
 
   LogicalResult average(func::FuncOp model, FakeQuantOp op) {

@@ -77,8 +77,8 @@ SmallVector<Value> buildStatistics(OpBuilder &b, Location loc, ParametrizationAt
     Value init = linalg::FillOp::create(b, loc, zero, view.buildEmptyScales(b.getF32Type())).getResult(0);
     SmallVector<Value> inputs{weight};
     llvm::append_range(inputs, statistics);
-    SmallVector<AffineMap> maps(inputs.size() + 1, view.getReductionScaleMap());
-    maps[0] = view.getReductionElementMap();
+    SmallVector<AffineMap> maps(inputs.size() + 1, view.getScaleMap());
+    maps[0] = view.getElementMap();
     Value statistic = buildGeneric(b, loc, inputs, init, maps, [&](OpBuilder &nested, Location at, ValueRange args) -> Value {
       Value elements = buildRealLike(nested, at, count, args[0]);
       Value term = form.buildTerm(nested, at, index, args[0], args.slice(1, index), elements);

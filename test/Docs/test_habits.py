@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CONCRETE = ("Format", "Observer", "Packing", "Target", "Estimator")
+CONCRETE = ("Format", "Observer", "Packing", "Target", "Estimator", "Parametrization")
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -23,7 +23,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def concrete_attributes() -> list[str]:
-    """Names of the C++ classes of formats, observers, packings, targets and estimators, read from their definitions."""
+    """Names of the C++ classes of formats, observers, packings, targets, estimators and parametrizations, read from their definitions."""
     names = []
     for path in (ROOT / "include/lowbit/IR").glob("*.td"):
         kinds = "|".join(CONCRETE)

@@ -90,7 +90,7 @@ OPTIONS = {
     "statistics": (("--stats d.npz", {}), r"d\.npz"),
     "rates without a factor": (("--rates fc1.*", {}), r"--rates fc1\.\*; expected PATTERN=FACTOR, such as fc1\.\*=0\.1"),
     "rates of nothing": (("--rates fc9.*=2", {}), r"no parameter matches rate `fc9\.\*=2\.0`"),
-    "negative rates": (("--rates fc1.*=-1", {}), r"rate `fc1\.\*=-1\.0`; expected PATTERN=FACTOR .*that is not negative"),
+    "negative rates": (("--rates fc1.*=-1", {}), r"rate `fc1\.\*=-1\.0`; expected PATTERN=FACTOR, .* that is not negative"),
     "parametrization": (("--parametrization nearest", {}), r"there is no parametrization `nearest`; expected one such as `xnor`"),
     "parametrization that does not fit": (
         ("--parametrization *.weight=twn", {}),
