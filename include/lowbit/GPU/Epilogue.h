@@ -1,0 +1,17 @@
+//===- Epilogue.h - from accumulators in registers to results in memory ---===//
+#ifndef LOWBIT_GPU_EPILOGUE_H
+#define LOWBIT_GPU_EPILOGUE_H
+
+#include "lowbit/GPU/Fragments.h"
+#include "lowbit/GPU/MatmulKernel.h"
+
+namespace mlir::lowbit {
+
+/// Computes the epilogue for every accumulator of the lane and stores the results, masked at the borders of the result. Row and column
+/// operands are read once a lane for each row and column that it has; what is read outside is read at the border instead, so that only
+/// stores are masked. Where `columnAlignment` allows, neighbours in a row are loaded and stored together.
+void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_GPU_EPILOGUE_H

@@ -1,0 +1,59 @@
+//===- MatmulKernel.h - a product and its epilogue, as a kernel takes it --===//
+//
+//   result[m, n] = epilogue(sum over k of lhs[m, k] * rhs[n, k], operands at m, n)
+//
+// The reduction is contiguous on both sides. Sums are in i32 and wrap; that they do not overflow is proved before a kernel is asked for.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_GPU_MATMULKERNEL_H
+#define LOWBIT_GPU_MATMULKERNEL_H
+
+#include "lowbit/GPU/KernelBuilder.h"
+
+namespace mlir::lowbit {
+
+/// Codes of one side as integers.
+struct MatmulSide {
+  unsigned width = 8; ///< Bits of a code: 8, or 1 (packed along the reduction).
+  bool isSigned = true;
+  friend bool operator==(const MatmulSide &a, const MatmulSide &b) { return a.width == b.width && a.isSigned == b.isSigned; }
+};
+
+/// What an operand of the epilogue varies along.
+enum class OperandKind { Scalar, Row, Column, Full };
+
+struct EpilogueOperand {
+  Type type; ///< Of an element.
+  OperandKind kind;
+};
+
+/// What was matched. Everything a kernel's code depends on is here: kernels that are equal in all of it are one.
+struct MatmulKernel {
+  MatmulSide lhs, rhs;
+  SmallVector<EpilogueOperand> operands;
+  Region *epilogue = nullptr; ///< Takes the sum (i32) and an element of each operand; yields one of each result. Null: yields the sum.
+  SmallVector<Type> results;  ///< Elements of [M, N].
+  /// Rows of lhs and rhs begin at multiples of so many bytes (a power of two, up to 16), and elements of results and full operands that
+  /// many columns apart are aligned together.
+  unsigned depthAlignment = 16;
+  unsigned columnAlignment = 1;
+  /// What is known of the problem, to choose a tile by; 0: nothing. The code does not depend on it.
+  int64_t rows = 0, columns = 0, depth = 0;
+};
+
+/// Arguments of the kernel, in the order in which they are passed: lhs, rhs (`!llvm.ptr<1>`), each operand (pointer; also of a scalar),
+/// each result (pointer), then rows, columns, depth and the bytes between rows of lhs and of rhs (i32). A schedule may put arguments of its
+/// own after them. On the host the same struct holds the values that are passed.
+struct MatmulArguments {
+  Value lhs, rhs;
+  SmallVector<Value> operands, results;
+  Value rows, columns, depth, lhsPitch, rhsPitch;
+
+  static SmallVector<Type> getTypes(MLIRContext *context, const MatmulKernel &kernel);
+  static MatmulArguments get(ValueRange values, const MatmulKernel &kernel);
+  SmallVector<Value> toValues() const;
+};
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_GPU_MATMULKERNEL_H

@@ -1,0 +1,55 @@
+//===- MatmulSchedule.h - one way to compute a product on a GPU -----------===//
+//
+// A schedule is one file in lib/GPU and one line in `getMatmulSchedules`. It says what it can do, what that would cost, and writes the
+// kernel and its launch.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_GPU_MATMULSCHEDULE_H
+#define LOWBIT_GPU_MATMULSCHEDULE_H
+
+#include "lowbit/GPU/MatmulKernel.h"
+#include "lowbit/Targets/GPUArchitecture.h"
+
+namespace mlir::lowbit {
+
+/// A schedule with its numbers chosen: what one kernel is made by. The text of `getName` tells two of them apart.
+class MatmulPlan {
+public:
+  virtual ~MatmulPlan();
+  /// Part of the kernel's name, such as `mma_128x128x64x4`.
+  virtual std::string getName() const = 0;
+  /// Microseconds that the problem would take on the usual card, roughly: plans are compared by it.
+  virtual double estimate() const = 0;
+  virtual unsigned getThreads() const = 0;
+  virtual unsigned getSharedBytes() const = 0;
+  /// Types of the arguments that follow those of `MatmulArguments`, and their attributes.
+  virtual SmallVector<std::pair<Type, DictionaryAttr>> getExtraArguments(MLIRContext *) const { return {}; }
+  /// Fills the body of `kernel`, up to the gpu.return, which is there already; `b` is before it.
+  virtual void emit(KernelBuilder &b, gpu::GPUFuncOp kernel) const = 0;
+  /// Host side: blocks along x, y, z (index) for `arguments`, and values of the extra arguments.
+  struct Launch {
+    Value x, y, z;
+    SmallVector<Value> extra;
+  };
+  virtual Launch buildLaunch(OpBuilder &builder, Location loc, const MatmulArguments &arguments) const = 0;
+};
+
+class MatmulSchedule {
+public:
+  virtual ~MatmulSchedule();
+  virtual StringRef getName() const = 0;
+  /// The best plan of this schedule for the kernel, which outlives it; null, and why in `obstacle`, when there is none.
+  virtual std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture,
+                                           std::string &obstacle) const = 0;
+};
+
+/// All schedules.
+ArrayRef<const MatmulSchedule *> getMatmulSchedules();
+
+/// The cheapest plan of all; null, and every obstacle in `obstacles`, where none fits. `only`: the name of the one schedule to ask.
+std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
+                                       StringRef only = "");
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_GPU_MATMULSCHEDULE_H
