@@ -2,6 +2,7 @@
 
 #include "Bytecode.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/Targets/GPUArchitecture.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -95,4 +95,33 @@ def Lowbit_RISCVVTargetAttr : Lowbit_Target<"RISCVVTarget", "riscv64_v"> {
   }];
 }
 
+/// A GPU of NVIDIA, or its model on the host. What it can do is in the table of lowbit/Targets/GPUArchitecture.h.
+class Lowbit_GPUTarget<string name, string mnemonicText, string targetName, string chip, bit simulated = 0>
+    : Lowbit_Target<name, mnemonicText, ["getGPU", "isSimulated"]> {
+  let summary = !if(simulated, "The model of an ", "An ") # "NVIDIA GPU, " # chip;
+  let extraClassDefinition = [{
+    ::llvm::StringRef $cppClass::getName() const { return "}] # targetName # [{"; }
+    ::llvm::StringRef $cppClass::getTriple() const { return ::mlir::lowbit::getHostTriple(); }
+    ::llvm::StringRef $cppClass::getProcessor() const { return ""; }
+    ::llvm::StringRef $cppClass::getFeatures() const { return ""; }
+    ::llvm::StringRef $cppClass::getHostFeatures() const { return ""; }
+    int $cppClass::getPreference() const { return -1; }
+    unsigned $cppClass::getVectorBits() const { return 0; }
+    unsigned $cppClass::getNumVectorRegisters() const { return 0; }
+    std::pair<int64_t, int64_t> $cppClass::getCacheBytes() const { return {32 << 10, 512 << 10}; }
+    const ::mlir::lowbit::GPUArchitecture *$cppClass::getGPU() const { return ::mlir::lowbit::findGPUArchitecture("}] # chip # [{"); }
+    bool $cppClass::isSimulated() const { return }] # !if(simulated, "true", "false") # [{; }
+  }];
+}
+
+def Lowbit_NVPTX75TargetAttr : Lowbit_GPUTarget<"NVPTX75Target", "nvptx_sm_75", "nvptx:sm_75", "sm_75">;
+def Lowbit_NVPTX80TargetAttr : Lowbit_GPUTarget<"NVPTX80Target", "nvptx_sm_80", "nvptx:sm_80", "sm_80">;
+def Lowbit_NVPTX89TargetAttr : Lowbit_GPUTarget<"NVPTX89Target", "nvptx_sm_89", "nvptx:sm_89", "sm_89">;
+def Lowbit_NVPTX90aTargetAttr : Lowbit_GPUTarget<"NVPTX90aTarget", "nvptx_sm_90a", "nvptx:sm_90a", "sm_90a">;
+def Lowbit_NVPTX100TargetAttr : Lowbit_GPUTarget<"NVPTX100Target", "nvptx_sm_100", "nvptx:sm_100", "sm_100">;
+def Lowbit_NVPTX100aTargetAttr : Lowbit_GPUTarget<"NVPTX100aTarget", "nvptx_sm_100a", "nvptx:sm_100a", "sm_100a">;
+def Lowbit_GPUSimTargetAttr : Lowbit_GPUTarget<"GPUSimTarget", "gpu_sim", "gpu-sim", "sm_90a", 1>;
+def Lowbit_GPUSim75TargetAttr : Lowbit_GPUTarget<"GPUSim75Target", "gpu_sim_sm_75", "gpu-sim:sm_75", "sm_75", 1>;
+def Lowbit_GPUSim80TargetAttr : Lowbit_GPUTarget<"GPUSim80Target", "gpu_sim_sm_80", "gpu-sim:sm_80", "sm_80", 1>;
+
 #endif

@@ -50,6 +50,8 @@ struct DotProduct {
 
 /// How a statistic of a block of weights is made of what its elements add to it, from 0 on.
 enum class Reduction { Sum, Max };
+/// What a generation of GPUs can do (lowbit/Targets/GPUArchitecture.h).
+struct GPUArchitecture;
 
 /// One tile of a matrix unit: `depth` products for each of `rows` times `columns` sums of i32.
 struct TileProduct {

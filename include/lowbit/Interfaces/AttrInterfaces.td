@@ -246,6 +246,12 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
       Adds the patterns that turn a `vector.contract` of the native dot shape, over codes extended to i32, into the target's
       instructions. What no pattern takes is extended, multiplied and added lane by lane.
     }], "void", "populateDotProductPatterns", (ins "::mlir::RewritePatternSet &":$patterns), [{}], [{ return; }]>,
+    InterfaceMethod<[{
+      The GPU that contractions run on; null for CPUs. All other answers are then about the host, whose code launches kernels.
+    }], "const ::mlir::lowbit::GPUArchitecture *", "getGPU", (ins), [{}], [{ return nullptr; }]>,
+    InterfaceMethod<"Whether kernels run on the host instead, by models of the GPU's instructions.", "bool", "isSimulated", (ins), [{}], [{
+      return false;
+    }]>,
   ];
 }
 

@@ -26,6 +26,9 @@ struct GPUArchitecture {
   static constexpr unsigned maxThreads = 1024, registersPerMultiprocessor = 65536, maxRegistersPerThread = 255;
 };
 
+/// The triple of the machine whose code launches kernels: this one.
+llvm::StringRef getHostTriple();
+
 /// All that there are, from the oldest.
 llvm::ArrayRef<GPUArchitecture> getGPUArchitectures();
 /// The one of that chip, or null.

@@ -1,0 +1,64 @@
+//===- MatmulOp.td - a product of integers as a GPU kernel takes it -------===//
+
+#ifndef LOWBIT_IR_MATMULOP_TD
+#define LOWBIT_IR_MATMULOP_TD
+
+include "lowbit/IR/LowbitOpBase.td"
+include "lowbit/IR/ContractOp.td"
+
+def Lowbit_IntegerMatrix : AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>;
+def Lowbit_TensorOrBuffer : AnyTypeOf<[AnyRankedTensor, AnyMemRef]>;
+
+def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
+    DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    SingleBlockImplicitTerminator<"::mlir::lowbit::YieldOp">]> {
+  let summary = "Products of integers, summed, with an elementwise epilogue: what one kernel computes";
+  let description = [{
+    `lowbit.contract` in the form that matrix units take: integers in bytes, the reduction last on both sides, scales and zero points in the
+    epilogue. On tensors it makes a result; on buffers it writes `init`, whose old contents are not read.
+
+    ```text
+    result[m, n] = epilogue(sum over k of lhs[m, k] * rhs[n, k], element of each operand at m, n)
+    ```
+
+    The sum is an i32 that wraps. Bytes are signed, or unsigned with `lhs_unsigned` or `rhs_unsigned`. With `bits`, a byte holds eight bits of
+    the reduction, and the sum counts those that are set on both sides.
+
+    Constraints:
+    - (C1) lhs is `[…, M, K]`, rhs `[…, N, K]`, init `[…, M, N]`, with the same axes before; the last axis of buffers is contiguous.
+    - (C2) an operand has the rank of init; an axis of size one is shared by all elements along it.
+    - (C3) the epilogue takes the sum, i32, and one scalar an operand, and yields an element of the result.
+    - (C4) all of them are tensors, and there is a result of the type of init; or all are buffers, and there is none.
+
+    Example:
+    ```mlir
+    func.func @matmul(%a: tensor<16x64xi8>, %b: tensor<32x64xi8>, %scale: tensor<1x32xf32>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+      %r = lowbit.matmul lhs(%a : tensor<16x64xi8>) rhs(%b : tensor<32x64xi8>) outs(%init : tensor<16x32xf32>)
+        operands(%scale : tensor<1x32xf32>) {
+      ^bb0(%sum: i32, %s: f32):
+        %0 = arith.sitofp %sum : i32 to f32
+        %1 = arith.mulf %0, %s : f32
+        lowbit.yield %1 : f32
+      } -> tensor<16x32xf32>
+      return %r : tensor<16x32xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Lowbit_IntegerMatrix:$lhs, Lowbit_IntegerMatrix:$rhs, Lowbit_TensorOrBuffer:$init,
+                       Variadic<Lowbit_TensorOrBuffer>:$epilogue_operands,
+                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned, UnitAttr:$bits);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let assemblyFormat = [{
+    `lhs` `(` $lhs `:` type($lhs) `)` `rhs` `(` $rhs `:` type($rhs) `)` `outs` `(` $init `:` type($init) `)`
+    (`operands` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)? $epilogue attr-dict (`->` type($result)^)?
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    bool hasPureBufferSemantics() { return ::llvm::isa<::mlir::MemRefType>(getInit().getType()); }
+  }];
+}
+
+#endif
