@@ -3,6 +3,8 @@
 #include "lowbit/InitAll.h"
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/ExternalModels/Register.h"
+#include "lowbit/GPU/Passes.h"
+#include "lowbit/GPU/Register.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/PTQ/Passes.h"
 #include "lowbit/Pipelines/Pipelines.h"
@@ -19,10 +21,12 @@ void registerAllDialects(DialectRegistry &registry) {
   registry.insert<LowbitDialect>();
   registerExternalModels(registry);
   registerDerivatives(registry);
+  registerMatmulBufferization(registry);
 }
 
 void registerAllPasses() {
   registerLowbitConversionPasses();
+  registerLowbitGPUPasses();
   registerLowbitPipelinesPasses();
   registerLowbitPTQPasses();
   registerLowbitPrecisionPasses();

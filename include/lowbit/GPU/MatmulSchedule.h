@@ -34,21 +34,28 @@ public:
   virtual Launch buildLaunch(OpBuilder &builder, Location loc, const MatmulArguments &arguments) const = 0;
 };
 
+/// Which plans are asked for; all where empty. Tests ask for one.
+struct PlanFilter {
+  StringRef schedule; ///< A schedule's name.
+  StringRef plan;     ///< A plan's name.
+};
+
 class MatmulSchedule {
 public:
   virtual ~MatmulSchedule();
   virtual StringRef getName() const = 0;
-  /// The best plan of this schedule for the kernel, which outlives it; null, and why in `obstacle`, when there is none.
-  virtual std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture,
+  /// The best plan of this schedule for the kernel, which outlives it, among those of that name where one is given; null, and why in
+  /// `obstacle`, when there is none.
+  virtual std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
                                            std::string &obstacle) const = 0;
 };
 
 /// All schedules.
 ArrayRef<const MatmulSchedule *> getMatmulSchedules();
 
-/// The cheapest plan of all; null, and every obstacle in `obstacles`, where none fits. `only`: the name of the one schedule to ask.
+/// The cheapest plan of all; null, and every obstacle in `obstacles`, where none fits.
 std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
-                                       StringRef only = "");
+                                       PlanFilter filter = {});
 
 } // namespace mlir::lowbit
 

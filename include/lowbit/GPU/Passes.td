@@ -1,0 +1,108 @@
+//===- Passes.td - passes that make kernels -------------------------------===//
+
+#ifndef LOWBIT_GPU_PASSES_TD
+#define LOWBIT_GPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
+  let summary = "Contractions of integers become products of bytes, in the form that kernels take";
+  let description = [{
+    Elementwise ops join the epilogue of the `lowbit.contract` they read alone; then a contraction of integers that fit bytes becomes
+    `lowbit.matmul`. Scales and zero points move into the epilogue, where they are operands along rows or columns:
+    `sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr`, exact in 32 bits that wrap, because the whole is proved to
+    fit. Both sides get the reduction as their last axis, filled with zeros to a multiple of 16; constants are turned, decoded and filled
+    here, and their sums are taken here.
+
+    Left as they are, with a remark that says why: contractions of floats, sums that may not fit 32 bits, scales that change along the
+    reduction.
+
+    ```mlir
+    func.func @before(%a: tensor<16x64xi8>, %sa: tensor<16x1xf32>, %b: tensor<32x64xi8>, %sb: tensor<32x1xf32>,
+                      %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+      %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+        lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<16x64xi8>, tensor<16x1xf32>)
+        rhs(%b scales %sb <#lowbit.int<8>, block = [1, 0]> : tensor<32x64xi8>, tensor<32x1xf32>)
+        outs(%init : tensor<16x32xf32>) -> tensor<16x32xf32>
+      return %r : tensor<16x32xf32>
+    }
+    // ==>
+    func.func @after(%a: tensor<16x64xi8>, %sa: tensor<16x1xf32>, %b: tensor<32x64xi8>, %sb: tensor<1x32xf32>,
+                     %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+      %r = lowbit.matmul lhs(%a : tensor<16x64xi8>) rhs(%b : tensor<32x64xi8>) outs(%init : tensor<16x32xf32>)
+        operands(%sa, %sb : tensor<16x1xf32>, tensor<1x32xf32>) {
+      ^bb0(%sum: i32, %left: f32, %right: f32):
+        %0 = arith.sitofp %sum : i32 to f32
+        %1 = arith.mulf %0, %left : f32
+        %2 = arith.mulf %1, %right : f32
+        lowbit.yield %2 : f32
+      } -> tensor<16x32xf32>
+      return %r : tensor<16x32xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
+}
+
+def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
+  let summary = "Every lowbit.matmul on buffers becomes the launch of a kernel";
+  let description = [{
+    For each `lowbit.matmul` the cheapest schedule that the target's GPU has the instructions for writes a `gpu.func`, in the one `gpu.module`
+    that all kernels share; products that differ in their sizes alone share a kernel, because sizes are arguments. The op becomes
+    `gpu.launch_func`. `schedule` names the only schedule to ask, for tests.
+
+    ```text
+    lowbit.matmul lhs(%a : memref<16x64xi8>) rhs(%b : memref<32x64xi8>) outs(%c : memref<16x32xi32>) { … }
+    // ==>
+    gpu.launch_func @kernels::@matmul_mma_sync_16x32x128x8 blocks in (%blocks, %one, %one) threads in (%threads, %one, %one)
+      dynamic_shared_memory_size %bytes args(%a_pointer : !llvm.ptr<1>, …, %m : i32, %n : i32, %k : i32, …)
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine to launch on; by default the module's `lowbit.target`">,
+    Option<"schedule", "schedule", "std::string", /*default=*/"", "The only schedule to ask, such as `mma.sync`">,
+    Option<"tile", "tile", "std::string", /*default=*/"", "The only plan to take, by the part of its name after `matmul_`">,
+  ];
+  let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect", "LLVM::LLVMDialect", "memref::MemRefDialect", "NVVM::NVVMDialect",
+                           "scf::SCFDialect", "vector::VectorDialect"];
+}
+
+def LowerKernelsPass : Pass<"lowbit-lower-kernels", "::mlir::ModuleOp"> {
+  let summary = "The code of kernels becomes what LLVM's NVPTX backend takes";
+  let description = [{
+    Upstream's conversions inside of every `gpu.module`: `gpu.func` becomes `llvm.func`, math becomes arithmetic or the few instructions that are
+    exact. `lowbit-verify-gpu` before it says what would not arrive.
+
+    ```text
+    gpu.module @kernels { gpu.func @f(…) kernel { … } }
+    // ==>
+    gpu.module @kernels [#nvvm.target<chip = "sm_80">] { llvm.func @f(…) attributes {nvvm.kernel} { … } }
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
+  ];
+}
+
+def VerifyGPUPass : Pass<"lowbit-verify-gpu", "::mlir::ModuleOp"> {
+  let summary = "Check that nothing is left that a GPU has no code for";
+  let description = [{
+    LLVM ends the process where it meets an instruction that the architecture lacks, and upstream conversions skip in silence what they do not
+    know. So, an error with a location for each of:
+    - `lowbit.matmul` or `lowbit.contract` that no kernel took;
+    - shared memory that is not dynamic, which has no alignment and is limited to 48 KiB;
+    - warp-wide and asynchronous instructions that the GPU of the module's target lacks;
+    - vector accesses of global or shared memory with less than their own alignment;
+    - more shared memory, or more threads, than a block can have.
+    It changes nothing.
+
+    ```text
+    gpu.func @f(%p: !llvm.ptr<1>) kernel { nvvm.cp.async.commit.group … }   // error for sm_75: it has no cp.async
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
+  ];
+}
+
+#endif

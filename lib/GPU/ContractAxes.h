@@ -1,0 +1,52 @@
+//===- ContractAxes.h - batches, rows and columns of a contraction --------===//
+#ifndef LOWBIT_LIB_GPU_CONTRACTAXES_H
+#define LOWBIT_LIB_GPU_CONTRACTAXES_H
+
+#include "lowbit/IR/Lowbit.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::lowbit {
+
+/// The loops of a contraction as those of a product: batches (of both sides), rows (of the left side), one column, one reduction. Axes of
+/// one kind are neighbours in the result, in this order, and become one axis each: `[batches, rows, columns]`, without the first where
+/// there are none.
+class ContractAxes {
+public:
+  /// Failure, with the reason, where the contraction has no such form.
+  static FailureOr<ContractAxes> find(ContractOp op, std::string &reason);
+
+  int64_t getBatches() const { return getSize(batches); }
+  int64_t getRows() const { return getSize(rows); }
+  int64_t getColumns() const { return sizes[column]; }
+  int64_t getDepth() const { return sizes[depth]; }
+  bool hasBatches() const { return !batches.empty(); }
+  /// The shapes of the sides, with a reduction of `depth`, and of the result.
+  SmallVector<int64_t> getLhsShape(int64_t depth) const { return getShape({getRows(), depth}); }
+  SmallVector<int64_t> getRhsShape(int64_t depth) const { return getShape({getColumns(), depth}); }
+  SmallVector<int64_t> getResultShape() const { return getShape({getRows(), getColumns()}); }
+
+  /// Codes of a side with batches, rows (or the column) and the reduction as their axes.
+  Value formSide(OpBuilder &builder, Location loc, Value codes, AffineMap map, bool isLhs) const;
+  /// For each element of that form, in its order, the place in codes of `shape` that `map` indexes.
+  std::vector<int64_t> getPlaces(ArrayRef<int64_t> shape, AffineMap map, bool isLhs) const;
+  /// An operand of the epilogue whose axes are these loops (none: an axis of size one), in the rank of the result, with 1 for what it does
+  /// not vary along.
+  Value formOperand(OpBuilder &builder, Location loc, Value value, ArrayRef<std::optional<unsigned>> loops) const;
+
+private:
+  int64_t getSize(ArrayRef<unsigned> loops) const;
+  SmallVector<int64_t> getShape(ArrayRef<int64_t> last) const;
+  /// Loops of a side in the order of its form.
+  SmallVector<unsigned> getSideLoops(bool isLhs) const;
+
+  SmallVector<unsigned> batches, rows;
+  unsigned column = 0, depth = 0;
+  SmallVector<int64_t> sizes; ///< Of all loops.
+};
+
+/// `value` with another shape of as many elements, in the same order.
+Value buildReshaped(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_GPU_CONTRACTAXES_H

@@ -1,0 +1,310 @@
+//===- FormMatmuls.cpp - contractions become products of bytes ------------===//
+// Law: sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr modulo 2^32; the reals after it are those of the
+// contraction, operation by operation.
+
+#include "ContractAxes.h"
+#include "lowbit/Analysis/AccumulatorBound.h"
+#include "lowbit/Formats/Build.h"
+#include "lowbit/GPU/Passes.h"
+#include "lowbit/Packings/HostPacking.h"
+#include "lowbit/Transforms/FuseEpilogue.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_FORMMATMULSPASS
+#include "lowbit/GPU/Passes.h.inc"
+
+/// Bytes of which the reduction is filled to a multiple: what one asynchronous copy moves.
+static constexpr int64_t depthMultiple = 16;
+
+namespace {
+/// One side of the product.
+struct Side {
+  Value codes, scales, zeros;
+  SchemeAttr scheme;
+  AffineMap map;
+  bool isLhs;
+
+  NumberFormatAttrInterface getFormat() const { return scheme.getFormat(); }
+  /// Formats whose codes are bytes keep their sign; others are decoded to signed bytes.
+  bool isByte() const { return getFormat().getCodeType().isInteger(8); }
+  bool isSigned() const { return !isByte() || getFormat().isSigned(); }
+};
+
+/// Makes the `lowbit.matmul` of one contraction.
+class Former {
+public:
+  Former(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes)
+      : rewriter(rewriter), op(op), axes(axes), loc(op.getLoc()),
+        lhs{op.getLhs(), op.getLhsScales(), op.getLhsZeros(), op.getLhsSchemeAttr(), op.getLhsMap(), true},
+        rhs{op.getRhs(), op.getRhsScales(), op.getRhsZeros(), op.getRhsSchemeAttr(), op.getRhsMap(), false} {}
+
+  Value build() {
+    Value left = formCodes(lhs), right = formCodes(rhs);
+    addCorrections(left, right);
+    unsigned first = operands.size();
+    for (const Side *side : {&lhs, &rhs})
+      if (side->scales)
+        addOperand(side->scales, *side);
+    unsigned numScales = operands.size() - first;
+    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands())) {
+      SmallVector<std::optional<unsigned>> loops;
+      for (AffineExpr expr : op.getMap(3 + i).getResults())
+        loops.push_back(cast<AffineDimExpr>(expr).getPosition());
+      operands.push_back(axes.formOperand(rewriter, loc, operand, loops));
+    }
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    RankedTensorType formed = type.clone(axes.getResultShape());
+    Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
+    auto matmul = MatmulOp::create(rewriter, loc, formed, left, right, init, operands, !lhs.isSigned(), !rhs.isSigned(), /*bits=*/false);
+    matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    buildRegion(matmul, first, numScales);
+    return buildReshaped(rewriter, loc, matmul.getResult(), type.getShape());
+  }
+
+private:
+  int64_t getPaddedDepth() const { return llvm::alignTo(axes.getDepth(), depthMultiple); }
+  SmallVector<int64_t> getShape(const Side &side, int64_t depth) const {
+    return side.isLhs ? axes.getLhsShape(depth) : axes.getRhsShape(depth);
+  }
+
+  Value formCodes(const Side &side) {
+    if (std::optional<std::vector<char>> known = readCodes(side.codes))
+      return formConstant(side, *known);
+    Value codes = axes.formSide(rewriter, loc, side.codes, side.map, side.isLhs);
+    auto type = cast<RankedTensorType>(codes.getType());
+    if (!side.isByte()) {
+      Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
+      codes = buildGeneric(codes, empty, type.getRank(), [&](OpBuilder &b, Location at, ValueRange elements) {
+        return side.getFormat().buildDecodeInteger(b, at, elements[0], 8);
+      });
+    }
+    if (getPaddedDepth() == axes.getDepth())
+      return codes;
+    Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI8IntegerAttr(0));
+    SmallVector<int64_t> shape = getShape(side, getPaddedDepth());
+    Value zeros =
+        linalg::FillOp::create(rewriter, loc, zero, tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getI8Type()).getResult())
+            .getResult(0);
+    SmallVector<OpFoldResult> offsets(shape.size(), rewriter.getIndexAttr(0)), strides(shape.size(), rewriter.getIndexAttr(1));
+    return tensor::InsertSliceOp::create(rewriter, loc, codes, zeros, offsets,
+                                         getAsIndexOpFoldResult(rewriter.getContext(), type.getShape()), strides);
+  }
+
+  Value formConstant(const Side &side, ArrayRef<char> codes) {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(side.codes.getType()).getShape();
+    std::vector<int64_t> places = axes.getPlaces(shape, side.map, side.isLhs);
+    int64_t depth = axes.getDepth(), padded = getPaddedDepth(), rows = places.size() / depth;
+    std::vector<char> bytes(rows * padded, 0);
+    std::vector<int32_t> &sums = side.isLhs ? lhsSums : rhsSums;
+    sums.assign(rows, 0);
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t k = 0; k < depth; ++k) {
+        auto code = static_cast<uint8_t>(codes[places[row * depth + k]]);
+        auto number = static_cast<int32_t>(side.getFormat().decode(code));
+        bytes[row * padded + k] = static_cast<char>(number);
+        sums[row] += number;
+      }
+    auto type = RankedTensorType::get(getShape(side, padded), rewriter.getI8Type());
+    return arith::ConstantOp::create(rewriter, loc, makeResource(type, "codes", bytes));
+  }
+
+  Value buildGeneric(Value input, Value init, int64_t rank, function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
+    SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(rank));
+    SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+    if (int64_t kept = cast<RankedTensorType>(init.getType()).getRank(); kept != rank) {
+      maps[1] = maps[1].getMajorSubMap(kept);
+      iterators.back() = utils::IteratorType::reduction;
+    }
+    return linalg::GenericOp::create(
+               rewriter, loc, init.getType(), input, init, maps, iterators,
+               [&](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, body(b, at, elements)); })
+        .getResult(0);
+  }
+
+  /// Sums of the codes of a side along the reduction, as an operand along its rows (columns of the result for the right side).
+  Value sumAlongReduction(const Side &side, Value codes) {
+    SmallVector<int64_t> shape = getShape(side, 1), kept(ArrayRef(shape).drop_back());
+    if (!side.isLhs)
+      std::swap(shape.back(), shape[shape.size() - 2]);
+    ArrayRef<int32_t> known = side.isLhs ? lhsSums : rhsSums;
+    if (!known.empty()) {
+      auto type = RankedTensorType::get(shape, rewriter.getI32Type());
+      return arith::ConstantOp::create(
+          rewriter, loc,
+          makeResource(type, "sums", ArrayRef(reinterpret_cast<const char *>(known.data()), known.size() * sizeof(int32_t))));
+    }
+    Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
+    Value zeros =
+        linalg::FillOp::create(rewriter, loc, zero, tensor::EmptyOp::create(rewriter, loc, kept, rewriter.getI32Type()).getResult())
+            .getResult(0);
+    Value sums = buildGeneric(codes, zeros, kept.size() + 1, [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
+      return arith::AddIOp::create(b, at, elements[1], buildResize(b, at, elements[0], 32, side.isSigned()));
+    });
+    return buildReshaped(rewriter, loc, sums, shape);
+  }
+
+  /// Appends scales or zero points of a side.
+  void addOperand(Value value, const Side &side) {
+    SmallVector<std::optional<unsigned>> loops;
+    if (cast<RankedTensorType>(value.getType()).getRank() != 0)
+      for (AffineExpr expr : side.map.getResults())
+        loops.push_back(cast<AffineDimExpr>(expr).getPosition());
+    operands.push_back(axes.formOperand(rewriter, loc, value, loops));
+  }
+
+  /// A zero point with the sum that it is multiplied by: each a number, or a place among the operands.
+  struct Zero {
+    bool isThere = false;
+    std::optional<int64_t> known;
+    unsigned place = 0, sums = 0;
+  };
+
+  Zero addZero(const Side &side) {
+    Zero zero;
+    if (!side.zeros)
+      return zero;
+    DenseIntElementsAttr constant;
+    if (matchPattern(side.zeros, m_Constant(&constant)) && constant.isSplat()) {
+      auto value = constant.getSplatValue<APInt>();
+      zero.known = side.getFormat().isSigned() ? value.getSExtValue() : static_cast<int64_t>(value.getZExtValue());
+      zero.isThere = zero.known != 0;
+      return zero;
+    }
+    zero.isThere = true;
+    zero.place = operands.size();
+    addOperand(side.zeros, side);
+    return zero;
+  }
+
+  void addCorrections(Value left, Value right) {
+    lhsZero = addZero(lhs);
+    rhsZero = addZero(rhs);
+    auto addSums = [&](Zero &zero, const Side &other, Value codes) {
+      zero.sums = operands.size();
+      if (zero.isThere)
+        operands.push_back(sumAlongReduction(other, codes));
+    };
+    addSums(lhsZero, rhs, right);
+    addSums(rhsZero, lhs, left);
+  }
+
+  static Value buildZero(OpBuilder &b, Location at, const Zero &zero, const Side &side, ValueRange elements) {
+    if (zero.known)
+      return arith::ConstantOp::create(b, at, b.getI32IntegerAttr(static_cast<int32_t>(*zero.known)));
+    return buildResize(b, at, elements[zero.place], 32, side.getFormat().isSigned());
+  }
+
+  /// The sum of products of codes without their zero points.
+  Value buildCorrected(OpBuilder &b, Location at, Value sum, ValueRange elements) const {
+    for (auto [zero, side] : {std::pair(&lhsZero, &lhs), std::pair(&rhsZero, &rhs)})
+      if (zero->isThere)
+        sum =
+            arith::SubIOp::create(b, at, sum, arith::MulIOp::create(b, at, buildZero(b, at, *zero, *side, elements), elements[zero->sums]));
+    if (!lhsZero.isThere || !rhsZero.isThere)
+      return sum;
+    Value both = arith::MulIOp::create(b, at, buildZero(b, at, lhsZero, lhs, elements), buildZero(b, at, rhsZero, rhs, elements));
+    Value depth = arith::ConstantOp::create(b, at, b.getI32IntegerAttr(static_cast<int32_t>(axes.getDepth())));
+    return arith::AddIOp::create(b, at, sum, arith::MulIOp::create(b, at, both, depth));
+  }
+
+  void buildRegion(MatmulOp matmul, unsigned firstScale, unsigned numScales) {
+    OpBuilder::InsertionGuard guard(rewriter);
+    SmallVector<Type> types{rewriter.getI32Type()};
+    for (Value operand : operands)
+      types.push_back(getElementTypeOrSelf(operand.getType()));
+    Block *block = rewriter.createBlock(&matmul.getEpilogue(), {}, types, SmallVector<Location>(types.size(), loc));
+    ValueRange elements = block->getArguments().drop_front();
+    Value value = buildCorrected(rewriter, loc, block->getArgument(0), elements);
+    if (numScales != 0)
+      value = arith::SIToFPOp::create(rewriter, loc, rewriter.getF32Type(), value);
+    for (Value scale : elements.slice(firstScale, numScales))
+      value = arith::MulFOp::create(rewriter, loc, value, buildAsF32(rewriter, loc, scale));
+    if (numScales == 0)
+      value = buildResize(rewriter, loc, value, op.getSumType().getIntOrFloatBitWidth(), /*isSigned=*/true);
+    Type element = getElementTypeOrSelf(op.getResult().getType());
+    if (!op.hasEpilogue()) {
+      YieldOp::create(rewriter, loc, numScales != 0 ? buildFromF32(rewriter, loc, value, element) : value);
+      return;
+    }
+    IRMapping mapping;
+    Block &body = op.getEpilogue().front();
+    mapping.map(body.getArgument(0), value);
+    mapping.map(body.getArguments().drop_front(), elements.drop_front(firstScale + numScales));
+    for (Operation &nested : body)
+      rewriter.clone(nested, mapping);
+  }
+
+  RewriterBase &rewriter;
+  ContractOp op;
+  const ContractAxes &axes;
+  Location loc;
+  Side lhs, rhs;
+  std::vector<int32_t> lhsSums, rhsSums; ///< Of constant codes.
+  Zero lhsZero, rhsZero;
+  SmallVector<Value> operands;
+};
+
+struct FormMatmulsPass final : impl::FormMatmulsPassBase<FormMatmulsPass> {
+  using FormMatmulsPassBase::FormMatmulsPassBase;
+
+  void runOnOperation() override {
+    if (failed(fuseEpilogues(getOperation())))
+      return signalPassFailure();
+    SmallVector<ContractOp> contracts;
+    getOperation()->walk([&](ContractOp op) { contracts.push_back(op); });
+    IRRewriter rewriter(&getContext());
+    for (ContractOp op : contracts)
+      form(rewriter, op);
+  }
+
+private:
+  static void form(RewriterBase &rewriter, ContractOp op) {
+    std::string reason = getObstacle(op);
+    FailureOr<ContractAxes> axes = failure();
+    if (reason.empty())
+      axes = ContractAxes::find(op, reason);
+    if (failed(axes)) {
+      auto function = op->getParentOfType<FunctionOpInterface>();
+      remark::missed(op.getLoc(), remark::RemarkOpts::name("matmul").category("lowbit").function(function ? function.getName() : ""))
+          << remark::reason("{0}", reason);
+      return;
+    }
+    rewriter.setInsertionPoint(op);
+    rewriter.replaceOp(op, Former(rewriter, op, *axes).build());
+  }
+
+  static std::string getObstacle(ContractOp op) {
+    if (!op.isInteger())
+      return "a side is not of integer codes";
+    for (auto [scheme, codes, map] :
+         {std::tuple(op.getLhsSchemeAttr(), op.getLhs(), op.getLhsMap()), std::tuple(op.getRhsSchemeAttr(), op.getRhs(), op.getRhsMap())}) {
+      IntegerInterval interval = getCodeInterval(scheme.getFormat());
+      bool isByte = scheme.getFormat().getCodeType().isInteger(8);
+      if (!isByte && (scheme.getFormat().getWidth() > 8 || interval.smallest < -128 || interval.largest > 127))
+        return "codes do not fit 8 bits";
+      if (scheme.isPerTensor())
+        continue;
+      ArrayRef<int64_t> shape = cast<RankedTensorType>(codes.getType()).getShape();
+      for (auto [block, size] : llvm::zip(scheme.getBlock().asArrayRef(), shape))
+        if (block != 0 && block != 1 && block != size)
+          return "scales are shared by some but not all codes of an axis";
+    }
+    if (changesAlongReductions(op, ContractOperand::Lhs) || changesAlongReductions(op, ContractOperand::Rhs))
+      return "scales change along the reduction";
+    if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
+      return "sums of products may not fit 32 bits";
+    Type element = getElementTypeOrSelf(op.getResult().getType());
+    if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() < 8)
+      return "elements of the result take less than a byte";
+    return "";
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

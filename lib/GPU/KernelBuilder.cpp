@@ -1,0 +1,139 @@
+//===- KernelBuilder.cpp - the code of one lane ---------------------------===//
+
+#include "lowbit/GPU/KernelBuilder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace mlir::lowbit {
+
+Value KernelBuilder::i32(int64_t value) { return arith::ConstantOp::create(*this, getI32IntegerAttr(static_cast<int32_t>(value))); }
+Value KernelBuilder::i64(int64_t value) { return arith::ConstantOp::create(*this, getI64IntegerAttr(value)); }
+
+/// The value of a constant integer.
+static std::optional<int64_t> getConstant(Value value) {
+  APInt constant;
+  if (!matchPattern(value, m_ConstantInt(&constant)))
+    return std::nullopt;
+  return constant.getSExtValue();
+}
+
+static Value makeConstant(KernelBuilder &b, int64_t value, Type type) {
+  return arith::ConstantOp::create(
+      b, b.getIntegerAttr(type, APInt(type.getIntOrFloatBitWidth(), static_cast<uint64_t>(value), false, true).getSExtValue()));
+}
+
+Value KernelBuilder::add(Value lhs, Value rhs) {
+  std::optional<int64_t> left = getConstant(lhs), right = getConstant(rhs);
+  if (left && right)
+    return makeConstant(*this, *left + *right, lhs.getType());
+  if (left == 0 || right == 0)
+    return left == 0 ? rhs : lhs;
+  return arith::AddIOp::create(*this, lhs, rhs);
+}
+
+Value KernelBuilder::add(Value lhs, int64_t rhs) { return add(lhs, makeConstant(*this, rhs, lhs.getType())); }
+Value KernelBuilder::sub(Value lhs, Value rhs) { return arith::SubIOp::create(*this, lhs, rhs); }
+
+Value KernelBuilder::mul(Value lhs, Value rhs) {
+  std::optional<int64_t> left = getConstant(lhs), right = getConstant(rhs);
+  if (left && right)
+    return makeConstant(*this, *left * *right, lhs.getType());
+  if (left == 0 || right == 1)
+    return lhs;
+  if (right == 0 || left == 1)
+    return rhs;
+  return arith::MulIOp::create(*this, lhs, rhs);
+}
+
+Value KernelBuilder::mul(Value lhs, int64_t rhs) { return mul(lhs, makeConstant(*this, rhs, lhs.getType())); }
+
+Value KernelBuilder::div(Value lhs, int64_t rhs) {
+  if (rhs == 1)
+    return lhs;
+  if (llvm::isPowerOf2_64(rhs))
+    return arith::ShRUIOp::create(*this, lhs, makeConstant(*this, llvm::Log2_64(rhs), lhs.getType()));
+  return arith::DivUIOp::create(*this, lhs, makeConstant(*this, rhs, lhs.getType()));
+}
+
+Value KernelBuilder::rem(Value lhs, int64_t rhs) {
+  if (rhs == 1)
+    return makeConstant(*this, 0, lhs.getType());
+  if (llvm::isPowerOf2_64(rhs))
+    return bitAnd(lhs, rhs - 1);
+  return arith::RemUIOp::create(*this, lhs, makeConstant(*this, rhs, lhs.getType()));
+}
+
+Value KernelBuilder::bitXor(Value lhs, Value rhs) { return arith::XOrIOp::create(*this, lhs, rhs); }
+Value KernelBuilder::bitAnd(Value lhs, int64_t rhs) { return arith::AndIOp::create(*this, lhs, makeConstant(*this, rhs, lhs.getType())); }
+Value KernelBuilder::min(Value lhs, Value rhs) { return arith::MinSIOp::create(*this, lhs, rhs); }
+Value KernelBuilder::lessThan(Value lhs, Value rhs) { return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, lhs, rhs); }
+
+Value KernelBuilder::select(Value condition, Value whenTrue, Value whenFalse) {
+  return arith::SelectOp::create(*this, condition, whenTrue, whenFalse);
+}
+
+Value KernelBuilder::widen(Value value) {
+  if (std::optional<int64_t> constant = getConstant(value))
+    return i64(static_cast<uint32_t>(*constant));
+  return arith::ExtUIOp::create(*this, getI64Type(), value);
+}
+
+Value KernelBuilder::toI32(Value value) {
+  if (value.getType().isIndex())
+    return arith::IndexCastOp::create(*this, getI32Type(), value);
+  return value.getType().isInteger(32) ? value : arith::TruncIOp::create(*this, getI32Type(), value).getResult();
+}
+
+Value KernelBuilder::threadId() { return toI32(gpu::ThreadIdOp::create(*this, gpu::Dimension::x)); }
+Value KernelBuilder::blockId(gpu::Dimension dimension) { return toI32(gpu::BlockIdOp::create(*this, dimension)); }
+
+Value KernelBuilder::offset(Value pointer, Value bytes) {
+  if (std::optional<int64_t> constant = getConstant(bytes))
+    return offset(pointer, bytes.getType().isInteger(32) ? static_cast<uint32_t>(*constant) : *constant);
+  Value wide = bytes.getType().isInteger(32) ? widen(bytes) : bytes;
+  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{wide}, LLVM::GEPNoWrapFlags::inbounds);
+}
+
+Value KernelBuilder::offset(Value pointer, int64_t bytes) {
+  if (bytes == 0)
+    return pointer;
+  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)},
+                             LLVM::GEPNoWrapFlags::inbounds);
+}
+
+Value KernelBuilder::sharedMemory() {
+  auto space = gpu::AddressSpaceAttr::get(getContext(), gpu::AddressSpace::Workgroup);
+  auto type = MemRefType::get({ShapedType::kDynamic}, getI8Type(), MemRefLayoutAttrInterface(), space);
+  Value memory = gpu::DynamicSharedMemoryOp::create(*this, type);
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(*this, memory);
+  Value wide = arith::IndexCastOp::create(*this, getI64Type(), address);
+  return LLVM::IntToPtrOp::create(*this, LLVM::LLVMPointerType::get(getContext(), 3), wide);
+}
+
+Value KernelBuilder::load(Type type, Value pointer, unsigned alignment) { return LLVM::LoadOp::create(*this, type, pointer, alignment); }
+
+void KernelBuilder::store(Value value, Value pointer, unsigned alignment) { LLVM::StoreOp::create(*this, value, pointer, alignment); }
+
+SmallVector<Value> KernelBuilder::loop(Value lower, Value upper, int64_t step, ValueRange carried,
+                                       function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  Value stride = makeConstant(*this, step, lower.getType());
+  auto loop = scf::ForOp::create(*this, lower, upper, stride, carried);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  setInsertionPointToEnd(loop.getBody());
+  if (!carried.empty())
+    scf::YieldOp::create(*this, next);
+  return SmallVector<Value>(loop.getResults());
+}
+
+void KernelBuilder::when(Value condition, function_ref<void()> body) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(&branch.getThenRegion().front());
+  body();
+}
+
+} // namespace mlir::lowbit

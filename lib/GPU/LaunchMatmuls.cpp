@@ -1,0 +1,227 @@
+//===- LaunchMatmuls.cpp - products on buffers become launches ------------===//
+// Law: a kernel is determined by what MatmulKernel holds and by its plan; sizes are arguments, so that one kernel serves all of them.
+
+#include "lowbit/GPU/MatmulSchedule.h"
+#include "lowbit/GPU/Passes.h"
+#include "lowbit/IR/Lowbit.h"
+#include "lowbit/Targets/Resolve.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_LAUNCHMATMULSPASS
+#include "lowbit/GPU/Passes.h.inc"
+
+static constexpr StringLiteral kernelModuleName = "kernels";
+
+/// The largest power of two, up to `most`, that divides `value`; 1 where it is not known.
+static unsigned getAlignment(int64_t value, unsigned most) {
+  return ShapedType::isDynamic(value) ? 1 : value == 0 ? most : std::min<int64_t>(most, value & -value);
+}
+
+static int64_t getKnown(int64_t size) { return ShapedType::isDynamic(size) ? 0 : size; }
+
+static OperandKind getKind(ArrayRef<int64_t> shape) {
+  bool isRow = shape[0] != 1, isColumn = shape[1] != 1;
+  return isRow ? (isColumn ? OperandKind::Full : OperandKind::Row) : isColumn ? OperandKind::Column : OperandKind::Scalar;
+}
+
+/// What is to be computed, or failure after an error.
+static FailureOr<MatmulKernel> match(MatmulOp op) {
+  auto lhs = cast<MemRefType>(op.getLhs().getType()), rhs = cast<MemRefType>(op.getRhs().getType()),
+       init = cast<MemRefType>(op.getInit().getType());
+  if (lhs.getRank() != 2)
+    return op.emitOpError("has batches; expected `lowbit-launch-matmuls` to see one product of matrices");
+  MatmulKernel kernel;
+  kernel.lhs = {op.getBits() ? 1u : 8u, !op.getLhsUnsigned()};
+  kernel.rhs = {op.getBits() ? 1u : 8u, !op.getRhsUnsigned()};
+  kernel.rows = getKnown(init.getDimSize(0));
+  kernel.columns = getKnown(init.getDimSize(1));
+  kernel.depth = getKnown(lhs.getDimSize(1));
+  for (MemRefType side : {lhs, rhs}) {
+    auto [strides, offset] = side.getStridesAndOffset();
+    kernel.depthAlignment =
+        std::min({kernel.depthAlignment, getAlignment(strides[0], 16), getAlignment(offset, 16), getAlignment(side.getDimSize(1), 16)});
+  }
+  kernel.columnAlignment = getAlignment(init.getDimSize(1), 16);
+  for (auto [i, operand] : llvm::enumerate(op->getOperands().drop_front(2))) {
+    auto type = cast<MemRefType>(operand.getType());
+    Type element = type.getElementType();
+    if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8 != 0)
+      return op.emitOpError() << "has an operand of " << element << "; expected elements of whole bytes";
+    auto [strides, offset] = type.getStridesAndOffset();
+    bool isPacked = strides[0] == type.getDimSize(1) && strides[1] == 1 && !ShapedType::isDynamic(strides[0]);
+    if (!type.getLayout().isIdentity() && !(isPacked || type.getDimSize(0) == 1 || type.getDimSize(1) == 1))
+      return op.emitOpError() << "has an operand of type " << type << ", whose rows are not next to one another; copy it first";
+    kernel.columnAlignment = std::min(kernel.columnAlignment, getAlignment(offset, 16));
+    if (i == 0)
+      kernel.results.push_back(element);
+    else
+      kernel.operands.push_back({element, getKind(type.getShape())});
+  }
+  kernel.epilogue = &op.getEpilogue();
+  return kernel;
+}
+
+/// What the kernel's code depends on, besides its plan, as text.
+static std::string describe(const MatmulKernel &kernel) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << kernel.lhs.width << kernel.lhs.isSigned << kernel.rhs.width << kernel.rhs.isSigned << "," << kernel.columnAlignment;
+  for (const EpilogueOperand &operand : kernel.operands)
+    stream << "," << static_cast<int>(operand.kind);
+  stream << "\n";
+  // The text of the region, in which values are numbered from the first.
+  OpPrintingFlags flags;
+  flags.useLocalScope().skipRegions(false);
+  Block &block = kernel.epilogue->front();
+  AsmState state(block.getParentOp(), flags);
+  DenseMap<Value, unsigned> numbers;
+  auto number = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
+  for (BlockArgument argument : block.getArguments())
+    stream << number(argument) << ":" << argument.getType() << " ";
+  for (Operation &op : block) {
+    stream << "\n" << op.getName() << op.getAttrDictionary() << " " << op.getPropertiesAsAttribute();
+    for (Value operand : op.getOperands())
+      stream << " " << number(operand);
+    for (Value result : op.getResults())
+      stream << " " << number(result) << ":" << result.getType();
+  }
+  return text;
+}
+
+namespace {
+struct LaunchMatmulsPass final : impl::LaunchMatmulsPassBase<LaunchMatmulsPass> {
+  using LaunchMatmulsPassBase::LaunchMatmulsPassBase;
+
+  void runOnOperation() override {
+    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
+    if (failed(resolved))
+      return signalPassFailure();
+    SmallVector<MatmulOp> ops;
+    getOperation().walk([&](MatmulOp op) { ops.push_back(op); });
+    if (ops.empty())
+      return;
+    architecture = resolved->getGPU();
+    if (!architecture) {
+      ops.front().emitOpError() << "cannot be launched on `" << resolved->getName() << "`, which is no GPU";
+      return signalPassFailure();
+    }
+    kernels.clear();
+    findModule();
+    for (MatmulOp op : ops)
+      if (failed(launch(op)))
+        return signalPassFailure();
+  }
+
+private:
+  void findModule() {
+    module = getOperation().lookupSymbol<gpu::GPUModuleOp>(kernelModuleName);
+    if (module)
+      return;
+    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
+    module = gpu::GPUModuleOp::create(builder, getOperation().getLoc(), kernelModuleName);
+    getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), builder.getUnitAttr());
+  }
+
+  LogicalResult launch(MatmulOp op) {
+    FailureOr<MatmulKernel> kernel = match(op);
+    if (failed(kernel))
+      return failure();
+    std::string obstacles;
+    std::unique_ptr<MatmulPlan> plan = planMatmul(*kernel, *architecture, obstacles, {schedule, tile});
+    if (!plan)
+      return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
+    gpu::GPUFuncOp function = getKernel(op, *kernel, *plan);
+    buildLaunch(op, *kernel, *plan, function);
+    auto parent = op->getParentOfType<FunctionOpInterface>();
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("launch").category("lowbit").function(parent ? parent.getName() : ""))
+        << remark::metric("kernel", function.getName()) << remark::metric("threads", plan->getThreads())
+        << remark::metric("shared_bytes", plan->getSharedBytes());
+    op.erase();
+    return success();
+  }
+
+  gpu::GPUFuncOp getKernel(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan) {
+    gpu::GPUFuncOp &function = kernels[plan.getName() + "\n" + describe(kernel)];
+    if (function)
+      return function;
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    SmallVector<Type> types = MatmulArguments::getTypes(&getContext(), kernel);
+    unsigned numShared = types.size();
+    SmallVector<std::pair<Type, DictionaryAttr>> extra = plan.getExtraArguments(&getContext());
+    for (auto &[type, attributes] : extra)
+      types.push_back(type);
+    std::string name = "matmul_" + plan.getName();
+    for (unsigned copy = 1; module.lookupSymbol(name); ++copy)
+      name = "matmul_" + plan.getName() + "_" + std::to_string(copy);
+    function = gpu::GPUFuncOp::create(builder, op.getLoc(), name, builder.getFunctionType(types, {}));
+    function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), builder.getUnitAttr());
+    function.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr({static_cast<int32_t>(plan.getThreads()), 1, 1}));
+    for (auto [i, argument] : llvm::enumerate(extra))
+      if (argument.second)
+        function.setArgAttrs(numShared + i, argument.second);
+    builder.setInsertionPointToStart(&function.getBody().front());
+    gpu::ReturnOp end = gpu::ReturnOp::create(builder, op.getLoc());
+    KernelBuilder b(op.getLoc(), end);
+    plan.emit(b, function);
+    return function;
+  }
+
+  void buildLaunch(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan, gpu::GPUFuncOp function) {
+    KernelBuilder b(op.getLoc(), op);
+    MatmulArguments arguments;
+    auto getSide = [&](Value buffer, Value &pitch) {
+      auto [strides, offset] = cast<MemRefType>(buffer.getType()).getStridesAndOffset();
+      if (ShapedType::isDynamic(strides[0]))
+        pitch = b.toI32(memref::ExtractStridedMetadataOp::create(b, buffer).getStrides()[0]);
+      else
+        pitch = b.i32(strides[0]);
+      return getPointer(b, buffer);
+    };
+    auto getSize = [&](Value buffer, int64_t axis) {
+      auto type = cast<MemRefType>(buffer.getType());
+      return type.isDynamicDim(axis) ? b.toI32(memref::DimOp::create(b, buffer, axis)) : b.i32(type.getDimSize(axis));
+    };
+    arguments.lhs = getSide(op.getLhs(), arguments.lhsPitch);
+    arguments.rhs = getSide(op.getRhs(), arguments.rhsPitch);
+    for (Value operand : op.getEpilogueOperands())
+      arguments.operands.push_back(getPointer(b, operand));
+    arguments.results.push_back(getPointer(b, op.getInit()));
+    arguments.rows = getSize(op.getInit(), 0);
+    arguments.columns = getSize(op.getInit(), 1);
+    arguments.depth = getSize(op.getLhs(), 1);
+    MatmulPlan::Launch launch = plan.buildLaunch(b, op.getLoc(), arguments);
+    SmallVector<Value> values = arguments.toValues();
+    llvm::append_range(values, launch.extra);
+    Value one = arith::ConstantIndexOp::create(b, 1), threads = arith::ConstantIndexOp::create(b, plan.getThreads());
+    gpu::LaunchFuncOp::create(b, function, gpu::KernelDim3{launch.x, launch.y, launch.z}, gpu::KernelDim3{threads, one, one},
+                              b.i32(plan.getSharedBytes()), values);
+  }
+
+  /// The address of a buffer's first element, `!llvm.ptr<1>`.
+  static Value getPointer(KernelBuilder &b, Value buffer) {
+    auto type = cast<MemRefType>(buffer.getType());
+    Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
+    auto [strides, offset] = type.getStridesAndOffset();
+    if (offset != 0) {
+      Value elements = ShapedType::isDynamic(offset) ? memref::ExtractStridedMetadataOp::create(b, buffer).getOffset()
+                                                     : arith::ConstantIndexOp::create(b, offset).getResult();
+      Value bytes = arith::ConstantIndexOp::create(b, type.getElementTypeBitWidth() / 8);
+      address = arith::AddIOp::create(b, address, arith::MulIOp::create(b, elements, bytes));
+    }
+    Value wide = arith::IndexCastOp::create(b, b.getI64Type(), address);
+    return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), wide);
+  }
+
+  const GPUArchitecture *architecture = nullptr;
+  gpu::GPUModuleOp module;
+  std::map<std::string, gpu::GPUFuncOp> kernels;
+};
+} // namespace
+} // namespace mlir::lowbit

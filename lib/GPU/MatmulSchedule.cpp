@@ -1,0 +1,35 @@
+//===- MatmulSchedule.cpp - which way to compute a product ----------------===//
+
+#include "Schedules.h"
+
+namespace mlir::lowbit {
+
+MatmulPlan::~MatmulPlan() = default;
+MatmulSchedule::~MatmulSchedule() = default;
+
+ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
+  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule()};
+  return all;
+}
+
+std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
+                                       PlanFilter filter) {
+  std::unique_ptr<MatmulPlan> best;
+  bool isKnown = false;
+  for (const MatmulSchedule *schedule : getMatmulSchedules()) {
+    if (!filter.schedule.empty() && schedule->getName() != filter.schedule)
+      continue;
+    isKnown = true;
+    std::string obstacle;
+    std::unique_ptr<MatmulPlan> plan = schedule->plan(kernel, architecture, filter.plan, obstacle);
+    if (!plan)
+      obstacles += (obstacles.empty() ? "" : "; ") + schedule->getName().str() + ": " + obstacle;
+    else if (!best || plan->estimate() < best->estimate())
+      best = std::move(plan);
+  }
+  if (!isKnown)
+    obstacles = "there is no schedule `" + filter.schedule.str() + "`";
+  return best;
+}
+
+} // namespace mlir::lowbit

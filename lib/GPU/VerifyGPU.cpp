@@ -1,0 +1,164 @@
+//===- VerifyGPU.cpp - nothing is left that a GPU has no code for ---------===//
+// Law: what passes is selected, assembled and launched; LLVM and upstream conversions say nothing, or end the process, otherwise.
+
+#include "lowbit/GPU/Passes.h"
+#include "lowbit/IR/Lowbit.h"
+#include "lowbit/Targets/GPUArchitecture.h"
+#include "lowbit/Targets/Resolve.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_VERIFYGPUPASS
+#include "lowbit/GPU/Passes.h.inc"
+
+namespace {
+struct Requirement {
+  StringLiteral prefix; ///< Of an op's name.
+  bool GPUArchitecture::*capability;
+  StringLiteral words;
+};
+} // namespace
+
+/// The first one that fits counts.
+static constexpr Requirement requirements[] = {
+    {"nvvm.cp.async.bulk", &GPUArchitecture::hasBulkCopy, "bulk copies"},
+    {"nvvm.cp.async.", &GPUArchitecture::hasAsyncCopy, "cp.async"},
+    {"nvvm.mbarrier.", &GPUArchitecture::hasBulkCopy, "mbarriers that count bytes"},
+    {"nvvm.fence.mbarrier", &GPUArchitecture::hasBulkCopy, "mbarriers that count bytes"},
+    {"nvvm.fence.proxy", &GPUArchitecture::hasBulkCopy, "bulk copies"},
+    {"nvvm.elect.sync", &GPUArchitecture::hasBulkCopy, "elect.sync"},
+    {"nvvm.stmatrix", &GPUArchitecture::hasBulkCopy, "stmatrix"},
+    {"nvvm.cluster.", &GPUArchitecture::hasBulkCopy, "clusters"},
+    {"nvvm.griddepcontrol", &GPUArchitecture::hasBulkCopy, "dependent launches"},
+    {"nvvm.redux", &GPUArchitecture::hasAsyncCopy, "redux.sync"},
+    {"nvvm.setmaxregister", &GPUArchitecture::hasWarpgroupMma, "setmaxnreg"},
+    {"nvvm.wgmma.", &GPUArchitecture::hasWarpgroupMma, "wgmma"},
+    {"nvvm.tcgen05.", &GPUArchitecture::hasTensorMemoryMma, "tcgen05"},
+};
+
+/// Ops of the math dialect that are an instruction each, or a few; all others are calls of a library that is not there.
+static bool isInstruction(StringRef mathOp) {
+  static const llvm::StringSet<> names{"absf", "absi", "ceil", "copysign", "ctlz", "ctpop", "floor", "fma", "roundeven", "sqrt", "trunc"};
+  return names.contains(mathOp);
+}
+
+static bool isShared(Type type) {
+  if (auto pointer = dyn_cast<LLVM::LLVMPointerType>(type))
+    return pointer.getAddressSpace() == 3;
+  auto buffer = dyn_cast<MemRefType>(type);
+  auto space = buffer ? dyn_cast_or_null<gpu::AddressSpaceAttr>(buffer.getMemorySpace()) : gpu::AddressSpaceAttr();
+  return space && space.getValue() == gpu::AddressSpace::Workgroup;
+}
+
+namespace {
+struct VerifyGPUPass final : impl::VerifyGPUPassBase<VerifyGPUPass> {
+  using VerifyGPUPassBase::VerifyGPUPassBase;
+
+  void runOnOperation() override {
+    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
+    if (failed(resolved))
+      return signalPassFailure();
+    gpu = resolved->getGPU();
+    if (!gpu) {
+      getOperation().emitError() << "`" << resolved->getName() << "` is no GPU";
+      return signalPassFailure();
+    }
+    bool isValid = true;
+    getOperation().walk([&](Operation *op) { isValid &= succeeded(verify(op)); });
+    markAllAnalysesPreserved();
+    if (!isValid)
+      signalPassFailure();
+  }
+
+private:
+  LogicalResult verify(Operation *op) const {
+    if (isa<MatmulOp, ContractOp>(op))
+      return op->emitOpError("is left without a kernel");
+    if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op))
+      return verifyLaunch(launch);
+    if (!op->getParentOfType<gpu::GPUModuleOp>())
+      return success();
+    if (failed(verifyShared(op)) || failed(verifyAlignment(op)) || failed(verifyInstruction(op)))
+      return failure();
+    if (op->getDialect() && op->getDialect()->getNamespace() == "math" && !isInstruction(op->getName().stripDialect()))
+      return op->emitOpError("is no instruction of a GPU; expected `lowbit-approximate-math` to have expanded it");
+    return success();
+  }
+
+  LogicalResult verifyLaunch(gpu::LaunchFuncOp launch) const {
+    APInt bytes, threads;
+    Value shared = launch.getDynamicSharedMemorySize();
+    if (shared && matchPattern(shared, m_ConstantInt(&bytes)) && bytes.getZExtValue() > gpu->maxSharedBytes)
+      return launch.emitOpError() << "takes " << bytes.getZExtValue() << " bytes of shared memory; a block of " << gpu->chip << " has "
+                                  << gpu->maxSharedBytes;
+    uint64_t total = 1;
+    for (Value size : {launch.getBlockSizeX(), launch.getBlockSizeY(), launch.getBlockSizeZ()})
+      total *= matchPattern(size, m_ConstantInt(&threads)) ? threads.getZExtValue() : 1;
+    if (total > GPUArchitecture::maxThreads)
+      return launch.emitOpError() << "has blocks of " << total << " threads; expected at most " << GPUArchitecture::maxThreads;
+    return success();
+  }
+
+  static LogicalResult verifyShared(Operation *op) {
+    bool isStatic = false;
+    if (auto function = dyn_cast<gpu::GPUFuncOp>(op))
+      isStatic = function.getNumWorkgroupAttributions() != 0;
+    else if (auto global = dyn_cast<memref::GlobalOp>(op))
+      isStatic = isShared(global.getType());
+    else if (isa<memref::AllocOp, memref::AllocaOp>(op))
+      isStatic = isShared(op->getResult(0).getType());
+    if (isStatic)
+      return op->emitOpError("has static shared memory; expected `gpu.dynamic_shared_memory`");
+    return success();
+  }
+
+  static LogicalResult verifyAlignment(Operation *op) {
+    auto check = [&](Type type, std::optional<uint64_t> alignment) -> LogicalResult {
+      auto vector = dyn_cast<VectorType>(type);
+      if (!vector || !alignment)
+        return success();
+      uint64_t bytes = llvm::divideCeil(vector.getNumElements() * vector.getElementTypeBitWidth(), 8);
+      if (*alignment < std::min<uint64_t>(bytes, 16))
+        return op->emitOpError() << "has " << type << " at an alignment of " << *alignment << "; expected " << std::min<uint64_t>(bytes, 16)
+                                 << ", or it would be taken apart";
+      return success();
+    };
+    if (auto load = dyn_cast<LLVM::LoadOp>(op))
+      return check(load.getType(), load.getAlignment());
+    if (auto store = dyn_cast<LLVM::StoreOp>(op))
+      return check(store.getValue().getType(), store.getAlignment());
+    return success();
+  }
+
+  LogicalResult verifyInstruction(Operation *op) const {
+    if (auto mma = dyn_cast<NVVM::MmaOp>(op))
+      return verifyProduct(mma);
+    StringRef name = op->getName().getStringRef();
+    for (const Requirement &requirement : requirements)
+      if (name.starts_with(requirement.prefix))
+        return gpu->*requirement.capability
+                   ? success()
+                   : LogicalResult(op->emitOpError() << "needs " << requirement.words << ", which " << gpu->chip << " does not have");
+    return success();
+  }
+
+  LogicalResult verifyProduct(NVVM::MmaOp mma) const {
+    if (!mma.getMultiplicandAPtxType())
+      return success();
+    NVVM::MMATypes type = *mma.getMultiplicandAPtxType();
+    bool isByte = type == NVVM::MMATypes::s8 || type == NVVM::MMATypes::u8;
+    if (isByte && !(mma.getShape().getM() == 16 ? gpu->hasByteMma : gpu->hasSmallByteMma))
+      return mma.emitOpError() << "is a product of bytes that " << gpu->chip << " does not have";
+    if (type == NVVM::MMATypes::b1 && !gpu->hasBinaryMma)
+      return mma.emitOpError() << "is a product of bits, which " << gpu->chip << " does not have in hardware";
+    return success();
+  }
+
+  const GPUArchitecture *gpu = nullptr;
+};
+} // namespace
+} // namespace mlir::lowbit
