@@ -1,0 +1,124 @@
+//===- Device.h - what the host side of compiled kernels runs on ----------===//
+//
+// The host function of a module for GPUs calls the C functions below. They go to the device of the call that the thread is in: a GPU
+// (CudaDevice) or its simulator. Addresses are the device's. No LLVM in here: a shared library that `lowbit compile` writes has all of it
+// inside.
+//
+// The first error of a call sticks: what follows in it does nothing, and `CallScope::takeError` says what was wrong, what was expected and
+// what to do.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_EXECUTION_DEVICE_H
+#define LOWBIT_EXECUTION_DEVICE_H
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace mlir::lowbit {
+
+/// Blocks in the grid, threads in a block, bytes of dynamic shared memory.
+struct LaunchShape {
+  uint32_t grid[3], block[3], sharedBytes;
+};
+
+/// A row-major matrix in device memory, and the box of it that one copy takes. Elements outside read as zero.
+struct TensorMapShape {
+  uint64_t address;
+  uint32_t elementBytes;
+  uint64_t rows, columns, rowBytes;
+  uint32_t boxRows, boxColumns, swizzleBytes;
+};
+
+/// A constant of the host's that kernels read: compiled code has one of these for each, with `cache` null.
+struct DeviceConstant {
+  const void *bytes;
+  uint64_t size;
+  void *cache; ///< The device's, to find it again.
+};
+
+/// A function that is called again and again: compiled code has one of these for each, with `cache` null.
+struct DeviceEntry {
+  const char *name;
+  void *cache; ///< The device's.
+};
+
+enum class CallState { Run, Replayed, Failed };
+
+/// May be used from several threads at once, each in a call of its own.
+class Device {
+public:
+  virtual ~Device() = default;
+
+  /// Puts a kernel on the stream of the call. `kernel` is the address of what the compiler made of it for this kind of device; `parameters`
+  /// point at its arguments.
+  virtual void launch(const void *kernel, const LaunchShape &shape, void **parameters, unsigned count) = 0;
+
+  /// A tensor map (128 bytes, at a multiple of 64) that lives until the call ends.
+  virtual void *encodeTensorMap(const TensorMapShape &shape) = 0;
+
+  /// Where kernels find a constant, which is brought there once.
+  virtual void *getConstant(DeviceConstant &constant) = 0;
+
+  /// Memory at a multiple of 256; null after an error.
+  virtual void *allocate(size_t bytes) = 0;
+  virtual void deallocate(void *memory) = 0;
+
+  /// Copies on the stream of the call.
+  virtual void copyToDevice(void *target, const void *source, size_t bytes) = 0;
+  virtual void copyToHost(void *target, const void *source, size_t bytes) = 0;
+
+  /// Until everything on the stream of the call is done.
+  virtual void synchronize() = 0;
+
+  /// Before the body of `entry`, and after it. Equal `words` (addresses, numbers) mean the same launches: a device may record the body and
+  /// replay it, and then it need not run.
+  virtual CallState begin(DeviceEntry &entry, const uint64_t *words, unsigned count) { return CallState::Run; }
+  virtual void end(DeviceEntry &entry) {}
+};
+
+/// What the thread does while this lives is done on `device` and `stream` (a CUstream; null for the default one). Calls may nest.
+class CallScope {
+public:
+  explicit CallScope(Device &device, void *stream = nullptr);
+  ~CallScope();
+  CallScope(const CallScope &) = delete;
+  CallScope &operator=(const CallScope &) = delete;
+
+  /// The innermost one of this thread; null outside of all.
+  static CallScope *getCurrent();
+
+  Device &getDevice() const { return device; }
+  void *getStream() const { return stream; }
+
+  /// Keeps the first message.
+  void fail(std::string message);
+  bool hasFailed() const { return failed; }
+  /// The message, empty when there is none; the scope is then without.
+  std::string takeError();
+
+private:
+  Device &device;
+  void *stream;
+  CallScope *outer;
+  bool failed = false;
+  std::string error;
+};
+
+/// Reports to the call that the thread is in.
+void failCall(std::string message);
+
+} // namespace mlir::lowbit
+
+extern "C" {
+/// Returns 0, or 1 when this or something before it in the call failed.
+int32_t lowbit_gpu_launch(const void *kernel, int32_t gridX, int32_t gridY, int32_t gridZ, int32_t blockX, int32_t blockY, int32_t blockZ,
+                          int32_t sharedBytes, void **parameters, int32_t count);
+/// Device::encodeTensorMap.
+void *lowbit_gpu_tensor_map(int64_t address, int32_t elementBytes, int64_t rows, int64_t columns, int64_t rowBytes, int32_t boxRows,
+                            int32_t boxColumns, int32_t swizzleBytes);
+/// Device::getConstant.
+void *lowbit_gpu_constant(mlir::lowbit::DeviceConstant *constant);
+}
+
+#endif // LOWBIT_EXECUTION_DEVICE_H
