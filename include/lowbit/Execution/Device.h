@@ -30,17 +30,41 @@ struct TensorMapShape {
   uint32_t boxRows, boxColumns, swizzleBytes;
 };
 
-/// A constant of the host's that kernels read: compiled code has one of these for each, with `cache` null.
-struct DeviceConstant {
-  const void *bytes;
-  uint64_t size;
-  void *cache; ///< The device's, to find it again.
+/// 128 bytes that a device fills.
+struct alignas(64) TensorMap {
+  unsigned char bytes[128];
 };
 
-/// A function that is called again and again: compiled code has one of these for each, with `cache` null.
+// What compiled code has of these, with every `cache` null. A device keeps there what it made, so that a call looks nothing up.
+
+/// One compiled module, which owns everything that a device made for it.
+struct DeviceProgram {
+  void *cache;
+};
+
+/// A kernel in a binary for GPUs. Where kernels run on the host they are whatever their compiler makes of them.
+struct DeviceKernel {
+  DeviceProgram *program;
+  const void *image; ///< A cubin, or PTX with a zero at its end.
+  uint64_t imageBytes;
+  const char *architecture, *name;
+  void *cache;
+};
+
+/// A constant of the host's that kernels read.
+struct DeviceConstant {
+  DeviceProgram *program;
+  const void *bytes;
+  uint64_t size;
+  void *cache;
+};
+
+/// A function that is called again and again.
 struct DeviceEntry {
+  DeviceProgram *program;
   const char *name;
-  void *cache; ///< The device's.
+  const char *const *arguments; ///< Names of arrays; null for numbers.
+  void *cache;
 };
 
 enum class CallState { Run, Replayed, Failed };
@@ -54,8 +78,8 @@ public:
   /// point at its arguments.
   virtual void launch(const void *kernel, const LaunchShape &shape, void **parameters, unsigned count) = 0;
 
-  /// A tensor map (128 bytes, at a multiple of 64) that lives until the call ends.
-  virtual void *encodeTensorMap(const TensorMapShape &shape) = 0;
+  /// A tensor map that lives until the call ends.
+  virtual TensorMap *encodeTensorMap(const TensorMapShape &shape) = 0;
 
   /// Where kernels find a constant, which is brought there once.
   virtual void *getConstant(DeviceConstant &constant) = 0;
@@ -73,8 +97,11 @@ public:
 
   /// Before the body of `entry`, and after it. Equal `words` (addresses, numbers) mean the same launches: a device may record the body and
   /// replay it, and then it need not run.
-  virtual CallState begin(DeviceEntry &entry, const uint64_t *words, unsigned count) { return CallState::Run; }
-  virtual void end(DeviceEntry &entry) {}
+  virtual CallState begin(DeviceEntry &entry, const uint64_t *words, unsigned count);
+  virtual void end(DeviceEntry &entry);
+
+  /// Gives back what was made for `program`, which nothing runs any more.
+  virtual void release(DeviceProgram &program);
 };
 
 /// What the thread does while this lives is done on `device` and `stream` (a CUstream; null for the default one). Calls may nest.
@@ -90,6 +117,10 @@ public:
 
   Device &getDevice() const { return device; }
   void *getStream() const { return stream; }
+  void setStream(void *other) { stream = other; }
+
+  /// A tensor map that lives as long as this. Memory is used again by later calls.
+  TensorMap *allocateMap();
 
   /// Keeps the first message.
   void fail(std::string message);
@@ -101,6 +132,7 @@ private:
   Device &device;
   void *stream;
   CallScope *outer;
+  size_t firstMap;
   bool failed = false;
   std::string error;
 };

@@ -2,14 +2,42 @@
 // Law: after the first error of a call the device is left alone until the call ends.
 
 #include "lowbit/Execution/Device.h"
+#include <memory>
 #include <utility>
+#include <vector>
 
 namespace mlir::lowbit {
 
-static thread_local CallScope *current = nullptr;
+namespace {
+/// Tensor maps of the calls that a thread is in, the outermost first.
+struct MapStack {
+  std::vector<std::unique_ptr<TensorMap>> maps;
+  size_t used = 0;
+};
+} // namespace
 
-CallScope::CallScope(Device &device, void *stream) : device(device), stream(stream), outer(current) { current = this; }
-CallScope::~CallScope() { current = outer; }
+static thread_local CallScope *current = nullptr;
+static thread_local MapStack mapStack;
+
+CallState Device::begin(DeviceEntry &, const uint64_t *, unsigned) { return CallState::Run; }
+void Device::end(DeviceEntry &) {}
+void Device::release(DeviceProgram &) {}
+
+CallScope::CallScope(Device &device, void *stream) : device(device), stream(stream), outer(current), firstMap(mapStack.used) {
+  current = this;
+}
+
+CallScope::~CallScope() {
+  current = outer;
+  mapStack.used = firstMap;
+}
+
+TensorMap *CallScope::allocateMap() {
+  if (mapStack.used == mapStack.maps.size())
+    mapStack.maps.push_back(std::make_unique<TensorMap>());
+  return mapStack.maps[mapStack.used++].get();
+}
+
 CallScope *CallScope::getCurrent() { return current; }
 
 void CallScope::fail(std::string message) {
