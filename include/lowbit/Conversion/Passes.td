@@ -230,6 +230,59 @@ def PrefetchConstantsPass : Pass<"lowbit-prefetch-constants"> {
   let dependentDialects = ["affine::AffineDialect", "memref::MemRefDialect"];
 }
 
+def LowerKernelMathPass : Pass<"lowbit-lower-kernel-math", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Mathematics of kernels to instructions of the GPU";
+  let description = [{
+    Rounding, absolute value, square root, fused multiply-add, copied signs and counted bits become intrinsics of LLVM, before
+    `convert-gpu-to-nvvm` makes calls of CUDA's library out of them. Functions that are no instruction stay; they are what
+    `lowbit-serialize-kernels` refuses in the end.
+
+    ```text
+    %r = math.roundeven %x : f32
+    // ==>
+    %r = llvm.call_intrinsic "llvm.roundeven.f32"(%x) : (f32) -> f32
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def LowerLaunchesPass : Pass<"lowbit-lower-launches", "::mlir::ModuleOp"> {
+  let summary = "Launches of kernels become calls of the device";
+  let description = [{
+    `gpu.launch_func` becomes a call of `lowbit_gpu_launch` (lowbit/Execution/Device.h) with the address of a global named after the kernel,
+    which who compiles the `gpu.module` defines. Arguments are numbers and pointers; one that the kernel takes by value (`llvm.byval`, a
+    tensor map) is handed on as it is. Constants that functions name are copied to the device once, through `lowbit_gpu_constant`. Memrefs
+    of functions are in the device's memory: an op that would read or write them on the host is an error. Before buffers become LLVM's,
+    and before kernels do.
+
+    ```text
+    gpu.launch_func @kernels::@add blocks in (%n, %c1, %c1) threads in (%c128, %c1, %c1) args(%pointer : !llvm.ptr<1>, %size : i32)
+    // ==>
+    %kernel = llvm.mlir.addressof @kernels.add : !llvm.ptr
+    %failed = llvm.call @lowbit_gpu_launch(%kernel, %blocks, …, %parameters, %count) : (!llvm.ptr, i32, …, !llvm.ptr, i32) -> i32
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "memref::MemRefDialect"];
+}
+
+def SerializeKernelsPass : Pass<"lowbit-serialize-kernels", "::mlir::ModuleOp"> {
+  let summary = "Kernels for NVIDIA's GPUs become machine code inside the host's";
+  let description = [{
+    Each `gpu.module`, in the LLVM dialect and with an `#nvvm.target`, is compiled to PTX and, where `ptxas` is found, to a cubin; else the
+    driver will assemble it. The variable LOWBIT_PTXAS names another `ptxas`, or `none`. Globals with the bytes take its place, and one for
+    each kernel that `lowbit-lower-launches` has left a call of. Registers, shared memory and spills of the kernels, as the assembler counts
+    them, are the module attribute `NAME.resources`.
+
+    ```text
+    gpu.module @kernels [#nvvm.target<chip = "sm_90a">] { llvm.func @add(…) attributes {nvvm.kernel} { … } }
+    // ==>
+    llvm.mlir.global internal constant @kernels.image("…")
+    llvm.mlir.global internal @kernels.add() : !llvm.struct<(ptr, ptr, i64, ptr, ptr, ptr)> { … }
+    ```
+  }];
+  let options = [Option<"assemble", "assemble", "bool", "true", "Run ptxas where it is found; else always keep PTX.">];
+}
+
 def ConvertQuantToLowbitPass : Pass<"convert-quant-to-lowbit"> {
   let summary = "Upstream's quantized types to codes, scales and zero points";
   let description = [{

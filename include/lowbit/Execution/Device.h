@@ -54,8 +54,6 @@ struct DeviceKernel {
 /// A constant of the host's that kernels read.
 struct DeviceConstant {
   DeviceProgram *program;
-  const void *bytes;
-  uint64_t size;
   void *cache;
 };
 
@@ -82,7 +80,7 @@ public:
   virtual TensorMap *encodeTensorMap(const TensorMapShape &shape) = 0;
 
   /// Where kernels find a constant, which is brought there once.
-  virtual void *getConstant(DeviceConstant &constant) = 0;
+  virtual void *getConstant(DeviceConstant &constant, const void *bytes, size_t size) = 0;
 
   /// Memory at a multiple of 256; null after an error.
   virtual void *allocate(size_t bytes) = 0;
@@ -150,7 +148,7 @@ int32_t lowbit_gpu_launch(const void *kernel, int32_t gridX, int32_t gridY, int3
 void *lowbit_gpu_tensor_map(int64_t address, int32_t elementBytes, int64_t rows, int64_t columns, int64_t rowBytes, int32_t boxRows,
                             int32_t boxColumns, int32_t swizzleBytes);
 /// Device::getConstant.
-void *lowbit_gpu_constant(mlir::lowbit::DeviceConstant *constant);
+void *lowbit_gpu_constant(mlir::lowbit::DeviceConstant *constant, const void *bytes, int64_t size);
 }
 
 #endif // LOWBIT_EXECUTION_DEVICE_H

@@ -87,7 +87,7 @@ void *lowbit_gpu_tensor_map(int64_t address, int32_t elementBytes, int64_t rows,
       {word(address), half(elementBytes), word(rows), word(columns), word(rowBytes), half(boxRows), half(boxColumns), half(swizzleBytes)});
 }
 
-void *lowbit_gpu_constant(DeviceConstant *constant) {
+void *lowbit_gpu_constant(DeviceConstant *constant, const void *bytes, int64_t size) {
   CallScope *scope = getWorking();
-  return scope ? scope->getDevice().getConstant(*constant) : nullptr;
+  return scope ? scope->getDevice().getConstant(*constant, bytes, static_cast<size_t>(size)) : nullptr;
 }

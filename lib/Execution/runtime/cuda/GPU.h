@@ -20,7 +20,7 @@ public:
 
   void launch(const void *kernel, const LaunchShape &shape, void **parameters, unsigned count) override;
   TensorMap *encodeTensorMap(const TensorMapShape &shape) override;
-  void *getConstant(DeviceConstant &constant) override;
+  void *getConstant(DeviceConstant &constant, const void *bytes, size_t size) override;
   void *allocate(size_t bytes) override;
   void deallocate(void *memory) override;
   void copyToDevice(void *target, const void *source, size_t bytes) override;

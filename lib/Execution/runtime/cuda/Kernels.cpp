@@ -113,17 +113,17 @@ void GPU::launch(const void *address, const LaunchShape &shape, void **parameter
 // Constants
 //===----------------------------------------------------------------------===//
 
-void *GPU::getConstant(DeviceConstant &constant) {
+void *GPU::getConstant(DeviceConstant &constant, const void *bytes, size_t size) {
   auto address = [](Constant *found) { return reinterpret_cast<void *>(found->address); };
   if (auto *found = find<Constant>(constant.cache, this))
     return address(found);
   std::lock_guard<std::mutex> lock(getProgramMutex());
   if (auto *found = find<Constant>(constant.cache, this))
     return address(found);
-  void *memory = allocate(constant.size);
+  void *memory = allocate(size);
   if (!memory)
     return nullptr;
-  copyToDevice(memory, constant.bytes, constant.size);
+  copyToDevice(memory, bytes, size);
   synchronize(); // other streams may read it from now on
   if (CallScope::getCurrent()->hasFailed()) {
     driver.cuMemFree(reinterpret_cast<Address>(memory));

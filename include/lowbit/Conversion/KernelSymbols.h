@@ -1,0 +1,20 @@
+//===- KernelSymbols.h - what the host side calls kernels by ---------------===//
+#ifndef LOWBIT_CONVERSION_KERNELSYMBOLS_H
+#define LOWBIT_CONVERSION_KERNELSYMBOLS_H
+
+#include "mlir/Support/LLVM.h"
+#include "llvm/ADT/StringRef.h"
+#include <string>
+
+namespace mlir::lowbit {
+
+/// The global that owns what devices keep for a module (DeviceProgram in lowbit/Execution/Device.h).
+inline constexpr llvm::StringLiteral programSymbol = "lowbit.program";
+
+/// The global whose address `lowbit_gpu_launch` takes for `kernel` of the gpu.module `module`. `lowbit-lower-launches` declares it; who
+/// compiles the kernel defines it.
+std::string getKernelSymbol(StringRef module, StringRef kernel);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_CONVERSION_KERNELSYMBOLS_H
