@@ -27,22 +27,6 @@ def CompilePass : Pass<"lowbit-compile", "::mlir::ModuleOp"> {
   ];
 }
 
-def LowerKernelsPass : Pass<"lowbit-lower-kernels", "::mlir::ModuleOp"> {
-  let summary = "Kernels of NVIDIA's GPUs to machine code, and launches to calls";
-  let description = [{
-    `lowbit-lower-launches`, then every `gpu.module` with an `#nvvm.target` to the LLVM dialect, then `lowbit-serialize-kernels`. The host's
-    functions are still on buffers afterwards.
-
-    ```text
-    gpu.module @kernels [#nvvm.target<chip = "sm_90a">] { gpu.func @add(…) kernel { … } }
-    func.func @f(%x: memref<100xf32>) { … gpu.launch_func @kernels::@add … return }
-    // ==>
-    llvm.mlir.global internal constant @kernels.image("…")
-    func.func @f(%x: memref<100xf32>) { … llvm.call @lowbit_gpu_launch(…) … return }
-    ```
-  }];
-}
-
 def QuantizePass : Pass<"lowbit-quantize", "::mlir::ModuleOp"> {
   let summary = "From a float model to one that computes on codes";
   let description = [{
