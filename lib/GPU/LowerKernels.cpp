@@ -1,12 +1,14 @@
 //===- LowerKernels.cpp - from lanes' code to the NVVM dialect ------------===//
 // Law: arithmetic keeps its meaning; nothing is contracted, approximated or flushed to zero that the kernel did not say.
 
+#include "lowbit/Conversion/Passes.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Targets/GPUArchitecture.h"
 #include "lowbit/Targets/Resolve.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -22,13 +24,33 @@ static void buildPipeline(OpPassManager &pm) {
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(createConvertVectorToLLVMPass());
   // Before upstream's patterns, which would call libdevice for what is one instruction.
-  kernels.addPass(createConvertMathToLLVMPass());
+  kernels.addPass(createLowerKernelMathPass());
   ConvertGpuOpsToNVVMOpsOptions options;
   options.indexBitwidth = 64;
   kernels.addPass(createConvertGpuOpsToNVVMOps(options));
+  kernels.addPass(createConvertNVVMToLLVMPass()); // those that are text of PTX
   kernels.addPass(createReconcileUnrealizedCastsPass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
+}
+
+/// Dynamic shared memory is declared, so that it takes no byte of static memory, at the alignment that swizzles of 128 bytes count from.
+static void declareSharedMemory(gpu::GPUModuleOp kernels) {
+  constexpr unsigned sharedSpace = 3, alignment = 1024;
+  for (auto global : kernels.getOps<LLVM::GlobalOp>()) {
+    if (global.getAddrSpace() != sharedSpace)
+      continue;
+    global.setLinkage(LLVM::Linkage::External);
+    global.setAlignment(alignment);
+  }
+}
+
+/// Arguments passed by value are tensor maps, which the hardware reads where they lie. Upstream allows the attribute on this level only.
+static void markTensorMaps(gpu::GPUModuleOp kernels) {
+  for (auto function : kernels.getOps<LLVM::LLVMFuncOp>())
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (function.getArgAttr(i, LLVM::LLVMDialect::getByValAttrName()))
+        function.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), UnitAttr::get(kernels.getContext()));
 }
 
 namespace {
@@ -60,7 +82,11 @@ struct LowerKernelsPass final : impl::LowerKernelsPassBase<LowerKernelsPass> {
     OpPassManager pm(ModuleOp::getOperationName());
     buildPipeline(pm);
     if (failed(runPipeline(pm, getOperation())))
-      signalPassFailure();
+      return signalPassFailure();
+    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>()) {
+      declareSharedMemory(kernels);
+      markTensorMaps(kernels);
+    }
   }
 };
 } // namespace

@@ -42,7 +42,7 @@ static constexpr Requirement requirements[] = {
 
 /// Ops of the math dialect that are an instruction each, or a few; all others are calls of a library that is not there.
 static bool isInstruction(StringRef mathOp) {
-  static const llvm::StringSet<> names{"absf", "absi", "ceil", "copysign", "ctlz", "ctpop", "floor", "fma", "roundeven", "sqrt", "trunc"};
+  static const llvm::StringSet<> names{"absf", "ceil", "copysign", "ctpop", "floor", "fma", "roundeven", "sqrt", "trunc"};
   return names.contains(mathOp);
 }
 
