@@ -1,6 +1,7 @@
 //===- LaunchMatmuls.cpp - products on buffers become launches ------------===//
 // Law: a kernel is determined by what MatmulKernel holds and by its plan; sizes are arguments, so that one kernel serves all of them.
 
+#include "KernelModule.h"
 #include "lowbit/GPU/MatmulSchedule.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
@@ -10,14 +11,11 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Remarks.h"
-#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_LAUNCHMATMULSPASS
 #include "lowbit/GPU/Passes.h.inc"
-
-static constexpr StringLiteral kernelModuleName = "kernels";
 
 /// The largest power of two, up to `most`, that divides `value`; 1 where it is not known.
 static unsigned getAlignment(int64_t value, unsigned most) {
@@ -68,30 +66,14 @@ static FailureOr<MatmulKernel> match(MatmulOp op) {
   return kernel;
 }
 
-/// What the kernel's code depends on, besides its plan, as text.
+/// What the kernel's code depends on, besides its plan.
 static std::string describe(const MatmulKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << kernel.lhs.width << kernel.lhs.isSigned << kernel.rhs.width << kernel.rhs.isSigned << "," << kernel.columnAlignment;
   for (const EpilogueOperand &operand : kernel.operands)
     stream << "," << static_cast<int>(operand.kind);
-  stream << "\n";
-  // The text of the region, in which values are numbered from the first.
-  OpPrintingFlags flags;
-  flags.useLocalScope().skipRegions(false);
-  Block &block = kernel.epilogue->front();
-  AsmState state(block.getParentOp(), flags);
-  DenseMap<Value, unsigned> numbers;
-  auto number = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
-  for (BlockArgument argument : block.getArguments())
-    stream << number(argument) << ":" << argument.getType() << " ";
-  for (Operation &op : block) {
-    stream << "\n" << op.getName() << op.getAttrDictionary() << " " << op.getPropertiesAsAttribute();
-    for (Value operand : op.getOperands())
-      stream << " " << number(operand);
-    for (Value result : op.getResults())
-      stream << " " << number(result) << ":" << result.getType();
-  }
+  describe(kernel.epilogue->front(), stream);
   return text;
 }
 
@@ -112,24 +94,14 @@ struct LaunchMatmulsPass final : impl::LaunchMatmulsPassBase<LaunchMatmulsPass> 
       ops.front().emitOpError() << "cannot be launched on `" << resolved->getName() << "`, which is no GPU";
       return signalPassFailure();
     }
-    kernels.clear();
-    findModule();
+    KernelModule kernels(getOperation());
     for (MatmulOp op : ops)
-      if (failed(launch(op)))
+      if (failed(launch(op, kernels)))
         return signalPassFailure();
   }
 
 private:
-  void findModule() {
-    module = getOperation().lookupSymbol<gpu::GPUModuleOp>(kernelModuleName);
-    if (module)
-      return;
-    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
-    module = gpu::GPUModuleOp::create(builder, getOperation().getLoc(), kernelModuleName);
-    getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), builder.getUnitAttr());
-  }
-
-  LogicalResult launch(MatmulOp op) {
+  LogicalResult launch(MatmulOp op, KernelModule &kernels) {
     FailureOr<MatmulKernel> kernel = match(op);
     if (failed(kernel))
       return failure();
@@ -137,7 +109,7 @@ private:
     std::unique_ptr<MatmulPlan> plan = planMatmul(*kernel, *architecture, obstacles, {schedule, tile});
     if (!plan)
       return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
-    gpu::GPUFuncOp function = getKernel(op, *kernel, *plan);
+    gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);
     buildLaunch(op, *kernel, *plan, function);
     auto parent = op->getParentOfType<FunctionOpInterface>();
     remark::passed(op.getLoc(), remark::RemarkOpts::name("launch").category("lowbit").function(parent ? parent.getName() : ""))
@@ -147,33 +119,16 @@ private:
     return success();
   }
 
-  gpu::GPUFuncOp getKernel(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan) {
-    gpu::GPUFuncOp &function = kernels[plan.getName() + "\n" + describe(kernel)];
-    if (function)
-      return function;
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    SmallVector<Type> types = MatmulArguments::getTypes(&getContext(), kernel);
-    unsigned numShared = types.size();
-    SmallVector<std::pair<Type, DictionaryAttr>> extra = plan.getExtraArguments(&getContext());
-    for (auto &[type, attributes] : extra)
-      types.push_back(type);
-    std::string name = "matmul_" + plan.getName();
-    for (unsigned copy = 1; module.lookupSymbol(name); ++copy)
-      name = "matmul_" + plan.getName() + "_" + std::to_string(copy);
-    function = gpu::GPUFuncOp::create(builder, op.getLoc(), name, builder.getFunctionType(types, {}));
-    function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), builder.getUnitAttr());
-    function.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr({static_cast<int32_t>(plan.getThreads()), 1, 1}));
-    for (auto [i, argument] : llvm::enumerate(extra))
-      if (argument.second)
-        function.setArgAttrs(numShared + i, argument.second);
-    builder.setInsertionPointToStart(&function.getBody().front());
-    gpu::ReturnOp end = gpu::ReturnOp::create(builder, op.getLoc());
-    KernelBuilder b(op.getLoc(), end);
-    plan.emit(b, function);
-    return function;
+  static gpu::GPUFuncOp getKernel(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan, KernelModule &kernels) {
+    SmallVector<KernelModule::Argument> arguments;
+    for (Type type : MatmulArguments::getTypes(op.getContext(), kernel))
+      arguments.emplace_back(type, DictionaryAttr());
+    llvm::append_range(arguments, plan.getExtraArguments(op.getContext()));
+    return kernels.get(plan.getName() + "\n" + describe(kernel), "matmul_" + plan.getName(), op.getLoc(), arguments, plan.getThreads(),
+                       [&](KernelBuilder &b, gpu::GPUFuncOp function) { plan.emit(b, function); });
   }
 
-  void buildLaunch(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan, gpu::GPUFuncOp function) {
+  static void buildLaunch(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan, gpu::GPUFuncOp function) {
     KernelBuilder b(op.getLoc(), op);
     MatmulArguments arguments;
     auto getSide = [&](Value buffer, Value &pitch) {
@@ -182,7 +137,7 @@ private:
         pitch = b.toI32(memref::ExtractStridedMetadataOp::create(b, buffer).getStrides()[0]);
       else
         pitch = b.i32(strides[0]);
-      return getPointer(b, buffer);
+      return getBufferPointer(b, buffer);
     };
     auto getSize = [&](Value buffer, int64_t axis) {
       auto type = cast<MemRefType>(buffer.getType());
@@ -191,8 +146,8 @@ private:
     arguments.lhs = getSide(op.getLhs(), arguments.lhsPitch);
     arguments.rhs = getSide(op.getRhs(), arguments.rhsPitch);
     for (Value operand : op.getEpilogueOperands())
-      arguments.operands.push_back(getPointer(b, operand));
-    arguments.results.push_back(getPointer(b, op.getInit()));
+      arguments.operands.push_back(getBufferPointer(b, operand));
+    arguments.results.push_back(getBufferPointer(b, op.getInit()));
     arguments.rows = getSize(op.getInit(), 0);
     arguments.columns = getSize(op.getInit(), 1);
     arguments.depth = getSize(op.getLhs(), 1);
@@ -204,24 +159,7 @@ private:
                               b.i32(plan.getSharedBytes()), values);
   }
 
-  /// The address of a buffer's first element, `!llvm.ptr<1>`.
-  static Value getPointer(KernelBuilder &b, Value buffer) {
-    auto type = cast<MemRefType>(buffer.getType());
-    Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
-    auto [strides, offset] = type.getStridesAndOffset();
-    if (offset != 0) {
-      Value elements = ShapedType::isDynamic(offset) ? memref::ExtractStridedMetadataOp::create(b, buffer).getOffset()
-                                                     : arith::ConstantIndexOp::create(b, offset).getResult();
-      Value bytes = arith::ConstantIndexOp::create(b, type.getElementTypeBitWidth() / 8);
-      address = arith::AddIOp::create(b, address, arith::MulIOp::create(b, elements, bytes));
-    }
-    Value wide = arith::IndexCastOp::create(b, b.getI64Type(), address);
-    return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), wide);
-  }
-
   const GPUArchitecture *architecture = nullptr;
-  gpu::GPUModuleOp module;
-  std::map<std::string, gpu::GPUFuncOp> kernels;
 };
 } // namespace
 } // namespace mlir::lowbit

@@ -3,6 +3,7 @@
 
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/Pipelines/Contract.h"
+#include "lowbit/Pipelines/GPU.h"
 #include "lowbit/Pipelines/Lower.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Pipelines/RecordSignatures.h"
@@ -98,6 +99,8 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     OpPassManager pm(ModuleOp::getOperationName());
     buildReferencePipeline(pm);
     buildTargetPipeline(pm, /*threads=*/2);
+    buildLaunchPipeline(pm);
+    buildNVPTXPipeline(pm);
     pm.getDependentDialects(registry);
   }
 
@@ -114,7 +117,10 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     recordSignatures(module);
 
     OpPassManager pm(ModuleOp::getOperationName());
-    if (resolved->getVectorBits() == 0)
+    if (resolved->getGPU()) {
+      buildLaunchPipeline(pm);
+      buildNVPTXPipeline(pm);
+    } else if (resolved->getVectorBits() == 0)
       buildReferencePipeline(pm);
     else
       buildTargetPipeline(pm, threads);

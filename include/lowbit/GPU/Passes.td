@@ -67,6 +67,25 @@ def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
                            "scf::SCFDialect", "vector::VectorDialect"];
 }
 
+def LaunchLoopsPass : Pass<"lowbit-launch-loops", "::mlir::ModuleOp"> {
+  let summary = "Every linalg op and copy on buffers becomes the launch of a kernel";
+  let description = [{
+    What is no product of integers: each element of the result is computed by one thread, which runs through the reduction in row-major
+    order, as the loops of the host would; so results are the same to the bit. Shapes are constants of the kernel.
+
+    Where the order of a reduction makes no difference (integers, largest and smallest, sums of floats that may be reordered) and it runs
+    along the last axis, a warp shares it.
+
+    ```text
+    linalg.generic … ins(%x : memref<16x64xf32>) outs(%y : memref<16x64xi8>) { … }
+    // ==>
+    gpu.launch_func @kernels::@loops blocks in (%c4, %c1, %c1) threads in (%c256, %c1, %c1) args(%x_pointer : !llvm.ptr<1>, %y_pointer : !llvm.ptr<1>)
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect", "linalg::LinalgDialect", "LLVM::LLVMDialect", "memref::MemRefDialect",
+                           "NVVM::NVVMDialect", "scf::SCFDialect"];
+}
+
 def LowerKernelsPass : Pass<"lowbit-lower-kernels", "::mlir::ModuleOp"> {
   let summary = "The code of kernels becomes what LLVM's NVPTX backend takes";
   let description = [{

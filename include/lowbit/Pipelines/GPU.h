@@ -1,0 +1,20 @@
+//===- GPU.h - models on GPUs ---------------------------------------------===//
+#ifndef LOWBIT_PIPELINES_GPU_H
+#define LOWBIT_PIPELINES_GPU_H
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::lowbit {
+
+/// From linalg and lowbit ops on tensors to functions that launch the kernels of one `gpu.module`, for the module's target. All buffers
+/// are then in the device's memory; the caller's, too.
+void buildLaunchPipeline(OpPassManager &pm);
+
+/// From there to the LLVM dialect, with machine code of the kernels in it.
+void buildNVPTXPipeline(OpPassManager &pm);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_PIPELINES_GPU_H

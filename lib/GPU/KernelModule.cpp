@@ -1,0 +1,80 @@
+//===- KernelModule.cpp - the module of all kernels, and their launches ---===//
+
+#include "KernelModule.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace mlir::lowbit {
+
+static constexpr StringLiteral moduleName = "kernels";
+
+KernelModule::KernelModule(ModuleOp program) : program(program), kernels(program.lookupSymbol<gpu::GPUModuleOp>(moduleName)) {}
+
+gpu::GPUFuncOp KernelModule::get(const std::string &text, const Twine &name, Location loc, ArrayRef<Argument> arguments, unsigned threads,
+                                 function_ref<void(KernelBuilder &, gpu::GPUFuncOp)> emit) {
+  if (!kernels) {
+    OpBuilder builder = OpBuilder::atBlockBegin(program.getBody());
+    kernels = gpu::GPUModuleOp::create(builder, program.getLoc(), moduleName);
+    program->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), builder.getUnitAttr());
+  }
+  gpu::GPUFuncOp &function = known[text];
+  if (function)
+    return function;
+  OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
+  std::string unique = name.str();
+  for (unsigned copy = 1; kernels.lookupSymbol(unique); ++copy)
+    unique = name.str() + "_" + std::to_string(copy);
+  SmallVector<Type> types = llvm::map_to_vector(arguments, [](const Argument &argument) { return argument.first; });
+  function = gpu::GPUFuncOp::create(builder, loc, unique, builder.getFunctionType(types, {}));
+  function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), builder.getUnitAttr());
+  function.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
+  for (auto [i, argument] : llvm::enumerate(arguments))
+    if (argument.second)
+      function.setArgAttrs(i, argument.second);
+  builder.setInsertionPointToStart(&function.getBody().front());
+  auto end = gpu::ReturnOp::create(builder, loc);
+  KernelBuilder b(loc, end);
+  emit(b, function);
+  return function;
+}
+
+static void describe(Block &block, llvm::raw_ostream &stream, DenseMap<Value, unsigned> &numbers) {
+  auto number = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
+  for (BlockArgument argument : block.getArguments())
+    stream << number(argument) << ":" << argument.getType() << " ";
+  for (Operation &op : block) {
+    stream << "\n" << op.getName() << op.getRawDictionaryAttrs() << op.getPropertiesAsAttribute();
+    for (Value operand : op.getOperands())
+      stream << " " << number(operand);
+    for (Value result : op.getResults())
+      stream << " " << number(result) << ":" << result.getType();
+    for (Region &region : op.getRegions())
+      for (Block &nested : region) {
+        stream << "{";
+        describe(nested, stream, numbers);
+        stream << "}";
+      }
+  }
+}
+
+void describe(Block &block, llvm::raw_ostream &stream) {
+  DenseMap<Value, unsigned> numbers;
+  describe(block, stream, numbers);
+}
+
+Value getBufferPointer(KernelBuilder &b, Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
+  auto [strides, offset] = type.getStridesAndOffset();
+  if (offset != 0) {
+    Value elements = ShapedType::isDynamic(offset) ? memref::ExtractStridedMetadataOp::create(b, buffer).getOffset()
+                                                   : arith::ConstantIndexOp::create(b, offset).getResult();
+    Value bytes = arith::ConstantIndexOp::create(b, llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+    address = arith::AddIOp::create(b, address, arith::MulIOp::create(b, elements, bytes));
+  }
+  Value wide = arith::IndexCastOp::create(b, b.getI64Type(), address);
+  return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), wide);
+}
+
+} // namespace mlir::lowbit

@@ -1,0 +1,35 @@
+//===- KernelModule.h - the module of all kernels, and their launches -----===//
+#ifndef LOWBIT_LIB_GPU_KERNELMODULE_H
+#define LOWBIT_LIB_GPU_KERNELMODULE_H
+
+#include "lowbit/GPU/KernelBuilder.h"
+#include <map>
+
+namespace mlir::lowbit {
+
+/// The one `gpu.module` of a program. Kernels that are the same are one.
+class KernelModule {
+public:
+  explicit KernelModule(ModuleOp program);
+
+  /// A type and attributes of an argument, which may be null.
+  using Argument = std::pair<Type, DictionaryAttr>;
+  /// The kernel whose code `text` determines; where there is none, `emit` fills the body of a new one, before its gpu.return.
+  gpu::GPUFuncOp get(const std::string &text, const Twine &name, Location loc, ArrayRef<Argument> arguments, unsigned threads,
+                     function_ref<void(KernelBuilder &, gpu::GPUFuncOp)> emit);
+
+private:
+  ModuleOp program;
+  gpu::GPUModuleOp kernels;
+  std::map<std::string, gpu::GPUFuncOp> known;
+};
+
+/// `block` as text in which values are numbered from the first, so that equal code has equal text. Values from outside are numbered on.
+void describe(Block &block, llvm::raw_ostream &stream);
+
+/// The address of a buffer's first element on the host's side, `!llvm.ptr<1>`.
+Value getBufferPointer(KernelBuilder &b, Value buffer);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_GPU_KERNELMODULE_H

@@ -1,0 +1,389 @@
+//===- LaunchLoops.cpp - what is no product of integers, on the device ----===//
+// Law: an element of a result is computed by the ops of the region in the order of the host's loops, unless that order makes no difference.
+
+#include "KernelModule.h"
+#include "lowbit/GPU/Passes.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_LAUNCHLOOPSPASS
+#include "lowbit/GPU/Passes.h.inc"
+
+static constexpr int64_t threadsPerBlock = 256, warp = 32;
+/// Reductions shorter than that are left to one thread.
+static constexpr int64_t shortestShared = 32;
+
+static Type getStored(Type element) { return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element; }
+static int64_t getBytes(Type element) { return llvm::divideCeil(getStored(element).getIntOrFloatBitWidth(), 8); }
+
+/// Whether the order in which `combiner` joins elements makes no difference to the bits of the result.
+static bool isOrderFree(Operation *combiner) {
+  if (auto sum = dyn_cast<arith::AddFOp>(combiner))
+    return bitEnumContainsAll(sum.getFastmath(), arith::FastMathFlags::reassoc);
+  return isa<arith::AddIOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp,
+             arith::MaximumFOp, arith::MinimumFOp>(combiner);
+}
+
+namespace {
+/// One op with what its kernel takes: buffers, and values from around it.
+struct LoopOp {
+  linalg::LinalgOp op;
+  SmallVector<Value> captured; ///< Not constant; buffers among them.
+  SmallVector<int64_t> sizes;
+  SmallVector<unsigned> parallel, reductions;
+  SmallVector<Operation *> combiners; ///< Of each result, where a warp shares the reduction; else none.
+
+  static FailureOr<LoopOp> find(linalg::LinalgOp op);
+  int64_t getElements() const {
+    int64_t elements = 1;
+    for (unsigned loop : parallel)
+      elements *= sizes[loop];
+    return elements;
+  }
+  bool isShared() const { return !combiners.empty(); }
+  int64_t getThreads() const { return isShared() ? getElements() * warp : getElements(); }
+
+private:
+  void findCombiners();
+};
+} // namespace
+
+FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op) {
+  LoopOp loops{op, {}, op.getStaticLoopRanges(), {}, {}, {}};
+  if (llvm::any_of(loops.sizes, ShapedType::isDynamic))
+    return op.emitOpError("has a loop of dynamic size; expected sizes that are known, as kernels have them as constants");
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op->getRegions(), captured);
+  for (Value value : captured)
+    if (!matchPattern(value, m_Constant()))
+      loops.captured.push_back(value);
+  for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(loops.captured)))
+    if (auto type = dyn_cast<MemRefType>(value.getType())) {
+      auto [strides, offset] = type.getStridesAndOffset();
+      if (llvm::any_of(strides, ShapedType::isDynamic) || !type.getElementType().isIntOrIndexOrFloat())
+        return op.emitOpError() << "has an operand of type " << type << "; expected known strides, and numbers as elements";
+    }
+  for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
+    (iterator == utils::IteratorType::parallel ? loops.parallel : loops.reductions).push_back(loop);
+  loops.findCombiners();
+  return loops;
+}
+
+void LoopOp::findCombiners() {
+  if (reductions.size() != 1 || sizes[reductions[0]] < shortestShared)
+    return;
+  for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i) {
+    SmallVector<Operation *> chain;
+    // The result is one op of what was there and of a value in which it plays no part.
+    if (!matchReduction(op.getRegionOutputArgs(), i, chain) || chain.size() != 1 || !isOrderFree(chain[0]))
+      return combiners.clear();
+    combiners.push_back(chain[0]);
+  }
+}
+
+namespace {
+/// Writes the kernel of one op.
+class Emitter {
+public:
+  Emitter(KernelBuilder &b, const LoopOp &loops, ValueRange arguments) : b(b), loops(loops), op(loops.op) {
+    pointers.append(arguments.begin(), arguments.begin() + op->getNumOperands());
+    for (auto [value, argument] : llvm::zip(loops.captured, arguments.drop_front(op->getNumOperands()))) {
+      if (isa<MemRefType>(value.getType()))
+        buffers[value] = argument;
+      else
+        outer.map(value, argument);
+    }
+  }
+
+  void emit() {
+    Value id = b.add(b.mul(b.blockId(), threadsPerBlock), b.threadId());
+    Value place = loops.isShared() ? b.div(id, warp) : id;
+    b.when(b.lessThan(place, b.i32(loops.getElements())), [&] {
+      indices.assign(loops.sizes.size(), Value());
+      Value rest = place;
+      for (unsigned loop : llvm::reverse(loops.parallel)) {
+        indices[loop] = loops.sizes[loop] == 1 ? b.i32(0) : b.rem(rest, loops.sizes[loop]);
+        rest = b.div(rest, loops.sizes[loop]);
+      }
+      loops.isShared() ? emitShared(b.rem(id, warp)) : emitAlone();
+    });
+  }
+
+private:
+  void emitAlone() {
+    SmallVector<Value> sums;
+    for (OpOperand &init : op.getDpsInitsMutable())
+      sums.push_back(!loops.reductions.empty() || op.payloadUsesValueFromOperand(&init) ? load(init) : Value());
+    SmallVector<Value> results = emitReductions(0, sums);
+    store(results);
+  }
+
+  /// The loops over the reductions from `depth` on, around the region.
+  SmallVector<Value> emitReductions(unsigned depth, SmallVector<Value> sums) {
+    if (depth == loops.reductions.size())
+      return emitRegion(sums);
+    unsigned loop = loops.reductions[depth];
+    return b.loop(b.i32(0), b.i32(loops.sizes[loop]), 1, sums, [&](Value index, ValueRange carried) {
+      indices[loop] = index;
+      return emitReductions(depth + 1, llvm::to_vector(carried));
+    });
+  }
+
+  /// Each lane combines every 32nd element; then lanes combine what they have, half of them with the other half.
+  void emitShared(Value lane) {
+    unsigned loop = loops.reductions[0];
+    int64_t size = loops.sizes[loop];
+    // The first element of each lane starts its sum: there is no neutral element to ask for.
+    indices[loop] = lane;
+    SmallVector<Value> sums = emitElements();
+    sums = b.loop(b.add(lane, warp), b.i32(size), warp, sums, [&](Value index, ValueRange carried) {
+      indices[loop] = index;
+      SmallVector<Value> elements = emitElements();
+      return llvm::map_to_vector(llvm::seq<size_t>(0, elements.size()), [&](size_t i) { return combine(i, carried[i], elements[i]); });
+    });
+    for (int64_t distance = warp / 2; distance > 0; distance /= 2)
+      for (size_t i = 0; i < sums.size(); ++i)
+        sums[i] = combine(i, sums[i], exchange(sums[i], distance));
+    b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, b.i32(0)), [&] {
+      for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
+        sums[i] = combine(i, load(init), sums[i]);
+      store(sums);
+    });
+  }
+
+  Value combine(size_t result, Value before, Value element) {
+    Operation *combiner = loops.combiners[result];
+    IRMapping mapping;
+    bool isFirst = combiner->getOperand(0) == op.getRegionOutputArgs()[result];
+    mapping.map(combiner->getOperand(0), isFirst ? before : element);
+    mapping.map(combiner->getOperand(1), isFirst ? element : before);
+    return b.clone(*combiner, mapping)->getResult(0);
+  }
+
+  /// The value of the lane that differs in the bit `distance`.
+  Value exchange(Value value, int64_t distance) {
+    Type type = value.getType();
+    unsigned width = type.getIntOrFloatBitWidth();
+    Type bits = b.getIntegerType(width);
+    Value word = isa<FloatType>(type) ? arith::BitcastOp::create(b, bits, value).getResult() : value;
+    auto move = [&](Value part) -> Value {
+      return NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), part, b.i32(distance), b.i32(warp - 1), NVVM::ShflKind::bfly, UnitAttr());
+    };
+    Value moved;
+    if (width <= 32) {
+      moved = move(width == 32 ? word : arith::ExtUIOp::create(b, b.getI32Type(), word).getResult());
+      moved = width == 32 ? moved : arith::TruncIOp::create(b, bits, moved).getResult();
+    } else {
+      Value low = b.widen(move(b.toI32(word))), high = b.widen(move(b.toI32(b.div(word, int64_t(1) << 32))));
+      moved = arith::OrIOp::create(b, low, b.mul(high, int64_t(1) << 32));
+    }
+    return isa<FloatType>(type) ? arith::BitcastOp::create(b, type, moved).getResult() : moved;
+  }
+
+  /// Bytes from the begin of a buffer to the element at `places` (i32).
+  Value getOffset(MemRefType type, ArrayRef<Value> places) {
+    auto [strides, offset] = type.getStridesAndOffset();
+    Value elements = b.i64(0);
+    for (auto [place, stride] : llvm::zip(places, strides))
+      elements = b.add(elements, b.mul(b.widen(place), stride));
+    return b.mul(elements, getBytes(type.getElementType()));
+  }
+
+  Value getAddress(OpOperand &operand) {
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    SmallVector<Value> places = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return evaluate(expr); });
+    return b.offset(pointers[operand.getOperandNumber()], getOffset(cast<MemRefType>(operand.get().getType()), places));
+  }
+
+  Value evaluate(AffineExpr expr) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      return indices[dim.getPosition()];
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      return b.i32(constant.getValue());
+    auto binary = cast<AffineBinaryOpExpr>(expr);
+    Value lhs = evaluate(binary.getLHS());
+    auto rhs = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    switch (expr.getKind()) {
+    case AffineExprKind::Add:
+      return b.add(lhs, evaluate(binary.getRHS()));
+    case AffineExprKind::Mul:
+      return rhs ? b.mul(lhs, rhs.getValue()) : b.mul(lhs, evaluate(binary.getRHS()));
+    case AffineExprKind::FloorDiv:
+      return b.div(lhs, rhs.getValue());
+    case AffineExprKind::CeilDiv:
+      return b.div(b.add(lhs, rhs.getValue() - 1), rhs.getValue());
+    default:
+      return b.rem(lhs, rhs.getValue());
+    }
+  }
+
+  Value loadElement(Type element, Value address) {
+    Value value = b.load(getStored(element), address, getBytes(element));
+    return element.isInteger(1) ? arith::TruncIOp::create(b, element, value).getResult() : value;
+  }
+
+  Value load(OpOperand &operand) {
+    auto type = dyn_cast<MemRefType>(operand.get().getType());
+    return type ? loadElement(type.getElementType(), getAddress(operand)) : pointers[operand.getOperandNumber()];
+  }
+
+  void store(ArrayRef<Value> values) {
+    for (auto [init, value] : llvm::zip(op.getDpsInitsMutable(), values)) {
+      Type element = value.getType();
+      Value stored = element.isInteger(1) ? arith::ExtUIOp::create(b, getStored(element), value).getResult() : value;
+      b.store(stored, getAddress(init), getBytes(element));
+    }
+  }
+
+  /// What the region yields for these values of the results.
+  SmallVector<Value> emitRegion(ArrayRef<Value> sums) {
+    IRMapping mapping = cloneBody(sums, {});
+    return llvm::map_to_vector(op.getBlock()->getTerminator()->getOperands(), [&](Value value) { return resolve(value, mapping); });
+  }
+
+  /// What the combiners would join to the results.
+  SmallVector<Value> emitElements() {
+    IRMapping mapping = cloneBody({}, loops.combiners);
+    SmallVector<Value> elements;
+    for (auto [i, combiner] : llvm::enumerate(loops.combiners)) {
+      bool isFirst = combiner->getOperand(0) == op.getRegionOutputArgs()[i];
+      elements.push_back(resolve(combiner->getOperand(isFirst ? 1 : 0), mapping));
+    }
+    return elements;
+  }
+
+  /// A value of the region, or a constant from around it.
+  Value resolve(Value value, IRMapping &mapping) {
+    if (Value known = mapping.lookupOrNull(value))
+      return known;
+    Value copy = b.clone(*value.getDefiningOp())->getResult(cast<OpResult>(value).getResultNumber());
+    mapping.map(value, copy);
+    return copy;
+  }
+
+  IRMapping cloneBody(ArrayRef<Value> sums, ArrayRef<Operation *> left) {
+    IRMapping mapping(outer);
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (op.payloadUsesValueFromOperand(input))
+        mapping.map(op.getMatchingBlockArgument(input), load(*input));
+    for (auto [argument, sum] : llvm::zip(op.getRegionOutputArgs(), sums))
+      if (sum)
+        mapping.map(argument, sum);
+    for (Operation &nested : op.getBlock()->without_terminator())
+      if (!llvm::is_contained(left, &nested))
+        cloneOp(nested, mapping);
+    return mapping;
+  }
+
+  void cloneOp(Operation &nested, IRMapping &mapping) {
+    if (auto index = dyn_cast<linalg::IndexOp>(nested)) {
+      mapping.map(index.getResult(), arith::IndexCastUIOp::create(b, b.getIndexType(), indices[index.getDim()]));
+      return;
+    }
+    for (Value operand : nested.getOperands())
+      if (!isa<MemRefType>(operand.getType()))
+        resolve(operand, mapping);
+    if (auto read = dyn_cast<memref::LoadOp>(nested)) {
+      SmallVector<Value> places = llvm::map_to_vector(read.getIndices(), [&](Value index) { return b.toI32(mapping.lookup(index)); });
+      Value address = b.offset(buffers.lookup(read.getMemref()), getOffset(read.getMemRefType(), places));
+      mapping.map(read.getResult(), loadElement(read.getType(), address));
+      return;
+    }
+    // Constants that nested regions use from around the op.
+    llvm::SetVector<Value> used;
+    getUsedValuesDefinedAbove(nested.getRegions(), used);
+    for (Value value : used)
+      resolve(value, mapping);
+    b.clone(nested, mapping);
+  }
+
+  KernelBuilder &b;
+  const LoopOp &loops;
+  linalg::LinalgOp op;
+  SmallVector<Value> pointers; ///< Of each operand; a scalar itself.
+  DenseMap<Value, Value> buffers;
+  IRMapping outer;
+  SmallVector<Value> indices; ///< Of each loop, i32.
+};
+
+struct LaunchLoopsPass final : impl::LaunchLoopsPassBase<LaunchLoopsPass> {
+  using LaunchLoopsPassBase::LaunchLoopsPassBase;
+
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    SmallVector<memref::CopyOp> copies;
+    getOperation().walk([&](memref::CopyOp op) { copies.push_back(op); });
+    for (memref::CopyOp copy : copies) {
+      rewriter.setInsertionPoint(copy);
+      rewriter.replaceOpWithNewOp<linalg::CopyOp>(copy, copy.getSource(), copy.getTarget());
+    }
+    SmallVector<linalg::LinalgOp> ops;
+    getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    KernelModule kernels(getOperation());
+    for (linalg::LinalgOp op : ops)
+      if (failed(launch(op, kernels)))
+        return signalPassFailure();
+  }
+
+private:
+  static LogicalResult launch(linalg::LinalgOp op, KernelModule &kernels) {
+    if (!op.hasPureBufferSemantics())
+      return op.emitOpError("is on tensors; expected buffers");
+    FailureOr<LoopOp> loops = LoopOp::find(op);
+    if (failed(loops))
+      return failure();
+    KernelBuilder host(op.getLoc(), op);
+    SmallVector<Value> values;
+    for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(loops->captured)))
+      values.push_back(isa<MemRefType>(value.getType()) ? getBufferPointer(host, value) : value);
+    SmallVector<KernelModule::Argument> arguments;
+    for (Value value : values)
+      arguments.emplace_back(value.getType(), DictionaryAttr());
+    gpu::GPUFuncOp function =
+        kernels.get(getText(*loops), "loops", op.getLoc(), arguments, threadsPerBlock,
+                    [&](KernelBuilder &b, gpu::GPUFuncOp kernel) { Emitter(b, *loops, kernel.getArguments()).emit(); });
+    Value one = arith::ConstantIndexOp::create(host, 1), threads = arith::ConstantIndexOp::create(host, threadsPerBlock);
+    Value blocks = arith::ConstantIndexOp::create(host, llvm::divideCeil(loops->getThreads(), threadsPerBlock));
+    gpu::LaunchFuncOp::create(host, function, gpu::KernelDim3{blocks, one, one}, gpu::KernelDim3{threads, one, one}, Value(), values);
+    op->erase();
+    return success();
+  }
+
+  /// All that the kernel depends on.
+  static std::string getText(const LoopOp &loops) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    linalg::LinalgOp op = loops.op;
+    for (int64_t size : loops.sizes)
+      stream << size << "x";
+    stream << loops.parallel.size();
+    for (unsigned loop : loops.parallel)
+      stream << "," << loop;
+    for (auto [operand, map] : llvm::zip(op->getOperands(), op.getIndexingMapsArray()))
+      stream << operand.getType() << map;
+    for (Value value : loops.captured)
+      stream << value.getType();
+    // Constants from around the region are in the kernel, too.
+    llvm::SetVector<Value> used;
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    for (Value value : used) {
+      Attribute constant;
+      if (matchPattern(value, m_Constant(&constant)))
+        stream << constant;
+      else
+        stream << "?";
+    }
+    describe(*op.getBlock(), stream);
+    return text;
+  }
+};
+} // namespace
+} // namespace mlir::lowbit
