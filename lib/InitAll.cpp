@@ -5,6 +5,7 @@
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/GPU/Register.h"
+#include "lowbit/GPUSim/Passes.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/PTQ/Passes.h"
 #include "lowbit/Pipelines/Pipelines.h"
@@ -27,6 +28,7 @@ void registerAllDialects(DialectRegistry &registry) {
 void registerAllPasses() {
   registerLowbitConversionPasses();
   registerLowbitGPUPasses();
+  registerLowbitGPUSimPasses();
   registerLowbitPipelinesPasses();
   registerLowbitPTQPasses();
   registerLowbitPrecisionPasses();

@@ -1,0 +1,83 @@
+//===- Clocks.h - what has happened before what ---------------------------===//
+//
+// Vector clocks over agents: the threads of a block, and what acts apart from them: each thread's cp.async and bulk copies out, each
+// warp and warpgroup for what it does together, each mbarrier for the copies that it counts. An access bears its agent and that agent's
+// time; it happened before what a thread does now if the thread has seen that time.
+//
+// Right after a barrier of the whole block all threads have seen the same, which is kept once (`base`); a thread has a row of its own only
+// when it has learned more since.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_SIM_MACHINE_CLOCKS_H
+#define LOWBIT_SIM_MACHINE_CLOCKS_H
+
+#include "lowbit/Execution/Sim/Machine.h"
+
+namespace mlir::lowbit::sim {
+
+/// Who accessed memory, and when.
+struct Stamp {
+  const Site *site = nullptr; ///< Null: nobody yet.
+  uint32_t clock = 0;
+  uint16_t agent = 0;
+};
+
+class Clocks {
+public:
+  static constexpr unsigned kMbarriers = 64;
+
+  /// For blocks of so many threads; time begins.
+  void reset(unsigned threads);
+  /// Nothing that came before matters any more.
+  void beginBlock();
+
+  // Agents.
+  unsigned copiesOf(unsigned thread) const { return threads + thread; }
+  unsigned storesOf(unsigned thread) const { return 2 * threads + thread; }
+  unsigned warp(unsigned index) const { return 3 * threads + index; }
+  unsigned group(unsigned index) const { return 3 * threads + 32 + index; }
+  unsigned mbarrier(unsigned index) const { return 3 * threads + 40 + index; }
+
+  /// The time of an agent: of an access by a thread or warp now, of a copy or a product once it is done.
+  uint32_t getTime(unsigned agent) const { return times[agent]; }
+  void setTime(unsigned agent, uint32_t time) { times[agent] = time; }
+
+  /// Has `thread` seen what the stamp stands for?
+  bool isOrdered(const Stamp &stamp, unsigned thread) const;
+  /// May an asynchronous instruction of `thread` read what an ordinary one wrote?
+  bool isFenced(const Stamp &stamp, unsigned thread) const;
+
+  /// What one thread tells others: all that it has seen, and all of it that was fenced for asynchronous instructions.
+  struct Message {
+    std::vector<uint32_t> seen, fenced;
+  };
+  /// Adds what `thread` has seen and done; what it does from now on is later.
+  void release(unsigned thread, Message &message);
+  void acquire(unsigned thread, const Message &message);
+  void clear(Message &message) const;
+  /// A barrier of all threads.
+  void synchronize();
+  /// fence.proxy.async
+  void fence(unsigned thread);
+
+  /// Products of its warpgroup that `thread` knows to be done; its own copies likewise.
+  void setDone(unsigned thread, unsigned agent, uint32_t time);
+
+private:
+  uint32_t getOwn(unsigned thread, unsigned agent) const;
+  void addOwn(unsigned thread, std::vector<uint32_t> &row) const;
+  std::vector<uint32_t> &getRow(unsigned thread);
+  std::vector<uint32_t> &getFencedRow(unsigned thread);
+
+  unsigned threads = 0, width = 0, fencedWidth = 0;
+  std::vector<uint32_t> times;
+  std::vector<uint32_t> groupDone; // by thread: products of its warpgroup
+  std::vector<uint32_t> base, fencedBase;
+  std::vector<std::vector<uint32_t>> rows, fencedRows;
+  std::vector<uint8_t> hasRow, hasFencedRow;
+  bool anyRow = false, anyFence = false;
+};
+
+} // namespace mlir::lowbit::sim
+
+#endif // LOWBIT_SIM_MACHINE_CLOCKS_H
