@@ -1,13 +1,16 @@
 //===- FormMatmuls.cpp - contractions become products of bytes ------------===//
-// Law: sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr modulo 2^32; the reals after it are those of the
-// contraction, operation by operation.
+// Law: sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr modulo 2^32, and of signs whose bits are l and r it is
+// 4 * sum (l & r) - 2 * sum l - 2 * sum r + K; the reals after it are those of the contraction, operation by operation.
 
 #include "ContractAxes.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Formats/Build.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/Packings/HostPacking.h"
+#include "lowbit/Targets/GPUArchitecture.h"
+#include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/FuseEpilogue.h"
+#include "lowbit/Transforms/MatmulForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -40,8 +43,8 @@ struct Side {
 /// Makes the `lowbit.matmul` of one contraction.
 class Former {
 public:
-  Former(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes)
-      : rewriter(rewriter), op(op), axes(axes), loc(op.getLoc()),
+  Former(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes, bool areBits)
+      : rewriter(rewriter), op(op), axes(axes), areBits(areBits), loc(op.getLoc()),
         lhs{op.getLhs(), op.getLhsScales(), op.getLhsZeros(), op.getLhsSchemeAttr(), op.getLhsMap(), true},
         rhs{op.getRhs(), op.getRhsScales(), op.getRhsZeros(), op.getRhsSchemeAttr(), op.getRhsMap(), false} {}
 
@@ -62,14 +65,17 @@ public:
     auto type = cast<RankedTensorType>(op.getResult().getType());
     RankedTensorType formed = type.clone(axes.getResultShape());
     Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
-    auto matmul = MatmulOp::create(rewriter, loc, formed, left, right, init, operands, !lhs.isSigned(), !rhs.isSigned(), /*bits=*/false);
+    auto matmul = MatmulOp::create(rewriter, loc, formed, left, right, init, operands, !areBits && !lhs.isSigned(),
+                                   !areBits && !rhs.isSigned(), areBits);
     matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(matmul, first, numScales);
     return buildReshaped(rewriter, loc, matmul.getResult(), type.getShape());
   }
 
 private:
-  int64_t getPaddedDepth() const { return llvm::alignTo(axes.getDepth(), depthMultiple); }
+  /// Bytes of the reduction, and what they are filled up to.
+  int64_t getDepth() const { return areBits ? llvm::divideCeil(axes.getDepth(), 8) : axes.getDepth(); }
+  int64_t getPaddedDepth() const { return llvm::alignTo(getDepth(), depthMultiple); }
   SmallVector<int64_t> getShape(const Side &side, int64_t depth) const {
     return side.isLhs ? axes.getLhsShape(depth) : axes.getRhsShape(depth);
   }
@@ -79,13 +85,19 @@ private:
       return formConstant(side, *known);
     Value codes = axes.formSide(rewriter, loc, side.codes, side.map, side.isLhs);
     auto type = cast<RankedTensorType>(codes.getType());
-    if (!side.isByte()) {
+    if (areBits) {
+      SmallVector<int64_t> planes{1};
+      llvm::append_range(planes, getShape(side, getDepth()));
+      codes = ToBitsOp::create(rewriter, loc, RankedTensorType::get(planes, rewriter.getI8Type()), codes, side.getFormat());
+      codes = buildReshaped(rewriter, loc, codes, getShape(side, getDepth()));
+      type = cast<RankedTensorType>(codes.getType());
+    } else if (!side.isByte()) {
       Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
       codes = buildGeneric(codes, empty, type.getRank(), [&](OpBuilder &b, Location at, ValueRange elements) {
         return side.getFormat().buildDecodeInteger(b, at, elements[0], 8);
       });
     }
-    if (getPaddedDepth() == axes.getDepth())
+    if (getPaddedDepth() == getDepth())
       return codes;
     Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI8IntegerAttr(0));
     SmallVector<int64_t> shape = getShape(side, getPaddedDepth());
@@ -107,8 +119,11 @@ private:
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t k = 0; k < depth; ++k) {
         auto code = static_cast<uint8_t>(codes[places[row * depth + k]]);
-        auto number = static_cast<int32_t>(side.getFormat().decode(code));
-        bytes[row * padded + k] = static_cast<char>(number);
+        auto number = areBits ? code & 1 : static_cast<int32_t>(side.getFormat().decode(code));
+        if (areBits)
+          bytes[row * padded + k / 8] |= static_cast<char>(number << k % 8);
+        else
+          bytes[row * padded + k] = static_cast<char>(number);
         sums[row] += number;
       }
     auto type = RankedTensorType::get(getShape(side, padded), rewriter.getI8Type());
@@ -145,7 +160,8 @@ private:
         linalg::FillOp::create(rewriter, loc, zero, tensor::EmptyOp::create(rewriter, loc, kept, rewriter.getI32Type()).getResult())
             .getResult(0);
     Value sums = buildGeneric(codes, zeros, kept.size() + 1, [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
-      return arith::AddIOp::create(b, at, elements[1], buildResize(b, at, elements[0], 32, side.isSigned()));
+      Value code = areBits ? math::CtPopOp::create(b, at, elements[0]).getResult() : elements[0];
+      return arith::AddIOp::create(b, at, elements[1], buildResize(b, at, code, 32, !areBits && side.isSigned()));
     });
     return buildReshaped(rewriter, loc, sums, shape);
   }
@@ -184,6 +200,10 @@ private:
   }
 
   void addCorrections(Value left, Value right) {
+    if (areBits) {
+      operands = {sumAlongReduction(lhs, left), sumAlongReduction(rhs, right)};
+      return;
+    }
     lhsZero = addZero(lhs);
     rhsZero = addZero(rhs);
     auto addSums = [&](Zero &zero, const Side &other, Value codes) {
@@ -201,8 +221,21 @@ private:
     return buildResize(b, at, elements[zero.place], 32, side.getFormat().isSigned());
   }
 
+  /// The sum of products of signs, from how many bits are set on both sides and on each.
+  Value buildFromBits(OpBuilder &b, Location at, Value both, ValueRange elements) const {
+    auto times = [&](Value value, int32_t factor) {
+      return arith::MulIOp::create(b, at, value, arith::ConstantOp::create(b, at, b.getI32IntegerAttr(factor))).getResult();
+    };
+    Value depth = arith::ConstantOp::create(b, at, b.getI32IntegerAttr(static_cast<int32_t>(axes.getDepth())));
+    Value each = arith::AddIOp::create(b, at, elements[0], elements[1]);
+    Value agreeing = arith::SubIOp::create(b, at, depth, times(each, 2));
+    return arith::AddIOp::create(b, at, agreeing, times(both, 4));
+  }
+
   /// The sum of products of codes without their zero points.
   Value buildCorrected(OpBuilder &b, Location at, Value sum, ValueRange elements) const {
+    if (areBits)
+      return buildFromBits(b, at, sum, elements);
     for (auto [zero, side] : {std::pair(&lhsZero, &lhs), std::pair(&rhsZero, &rhs)})
       if (zero->isThere)
         sum =
@@ -244,6 +277,7 @@ private:
   RewriterBase &rewriter;
   ContractOp op;
   const ContractAxes &axes;
+  bool areBits;
   Location loc;
   Side lhs, rhs;
   std::vector<int32_t> lhsSums, rhsSums; ///< Of constant codes.
@@ -260,12 +294,21 @@ struct FormMatmulsPass final : impl::FormMatmulsPassBase<FormMatmulsPass> {
     SmallVector<ContractOp> contracts;
     getOperation()->walk([&](ContractOp op) { contracts.push_back(op); });
     IRRewriter rewriter(&getContext());
+    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
+    if (failed(resolved))
+      return signalPassFailure();
+    const GPUArchitecture *gpu = resolved->getGPU();
     for (ContractOp op : contracts)
-      form(rewriter, op);
+      form(rewriter, op, gpu && gpu->hasBinaryMma);
   }
 
 private:
-  static void form(RewriterBase &rewriter, ContractOp op) {
+  /// Whether a product of two codes is told by whether their bits are the same.
+  static bool areSigns(ContractOp op) {
+    return isSign(op.getLhsSchemeAttr().getFormat()) && isSign(op.getRhsSchemeAttr().getFormat()) && !op.getLhsZeros() && !op.getRhsZeros();
+  }
+
+  static void form(RewriterBase &rewriter, ContractOp op, bool hasBits) {
     std::string reason = getObstacle(op);
     FailureOr<ContractAxes> axes = failure();
     if (reason.empty())
@@ -277,7 +320,7 @@ private:
       return;
     }
     rewriter.setInsertionPoint(op);
-    rewriter.replaceOp(op, Former(rewriter, op, *axes).build());
+    rewriter.replaceOp(op, Former(rewriter, op, *axes, hasBits && areSigns(op)).build());
   }
 
   static std::string getObstacle(ContractOp op) {

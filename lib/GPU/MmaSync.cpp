@@ -166,7 +166,7 @@ private:
   void findFragments(Value shared) {
     Value warp = b.div(thread, 32);
     int64_t across = tile.columns / tile.warpColumns;
-    warpRow = b.mul(b.div(warp, across), tile.warpRows);
+    warpRow = tile.rows == tile.warpRows ? b.i32(0) : b.mul(b.div(warp, across), tile.warpRows);
     warpColumn = b.mul(b.rem(warp, across), tile.warpColumns);
     // Of A the four matrices are rows 0 and 8 in the first 16 bytes, then in the second; of B rows 0 in both, then rows 8.
     Value low = b.rem(lane, 8), second = b.rem(b.div(lane, 8), 2), third = b.div(lane, 16);

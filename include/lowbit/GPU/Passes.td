@@ -12,7 +12,7 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
     `lowbit.matmul`. Scales and zero points move into the epilogue, where they are operands along rows or columns:
     `sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr`, exact in 32 bits that wrap, because the whole is proved to
     fit. Both sides get the reduction as their last axis, filled with zeros to a multiple of 16; constants are turned, decoded and filled
-    here, and their sums are taken here.
+    here, and their sums are taken here. Where the target multiplies bits, codes of one bit that are signs become bits, eight in a byte.
 
     Left as they are, with a remark that says why: contractions of floats, sums that may not fit 32 bits, scales that change along the
     reduction.
@@ -41,6 +41,9 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
     }
     ```
   }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
+  ];
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
 }
 
