@@ -9,7 +9,7 @@ namespace mlir::lowbit::unittest {
 
 static constexpr uint64_t kAlignment = 256; // as allocators of GPUs have it
 
-void Arguments::addMemory(std::vector<uint8_t> initial, std::vector<uint8_t> expected) {
+void Arguments::addMemory(std::vector<uint8_t> initial, std::vector<uint8_t> expected, bool isPassed) {
   Memory &added = memories.emplace_back();
   added.storage.resize(initial.size() + 2 * kAlignment);
   added.begin = reinterpret_cast<uint8_t *>(llvm::alignAddr(added.storage.data(), llvm::Align(kAlignment)));
@@ -17,6 +17,8 @@ void Arguments::addMemory(std::vector<uint8_t> initial, std::vector<uint8_t> exp
   added.expected = std::move(expected);
   memory.emplace_back(added.begin, added.initial.size());
   byArgument.push_back(&added);
+  if (!isPassed)
+    return;
   numbers.push_back(reinterpret_cast<uintptr_t>(added.begin));
   parameters.push_back(&numbers.back());
 }
@@ -70,12 +72,12 @@ llvm::Expected<Arguments> Arguments::parse(ArrayRef<std::string> texts) {
     auto [kind, value] = text.split('=');
     uint64_t number = 0;
     int64_t signedNumber = 0;
-    if (kind == "in" || kind == "result") {
+    if (kind == "in" || kind == "array" || kind == "result") {
       llvm::Expected<std::vector<uint8_t>> bytes = readBytes(value);
       if (!bytes)
         return bytes.takeError();
-      if (kind == "in")
-        result.addMemory(std::move(*bytes), {});
+      if (kind != "result")
+        result.addMemory(std::move(*bytes), {}, kind == "in");
       else
         result.addMemory(std::vector<uint8_t>(bytes->size(), 0xCC), std::move(*bytes));
     } else if (kind == "bytes" && !value.getAsInteger(10, number)) {
@@ -94,7 +96,7 @@ llvm::Expected<Arguments> Arguments::parse(ArrayRef<std::string> texts) {
         const auto single = static_cast<float>(real);
         std::memcpy(&number, &single, sizeof single);
       } else {
-        return llvm::createStringError("`" + text + "`: expected i32=, i64=, f32=, bytes=, in=, result= or map=");
+        return llvm::createStringError("`" + text + "`: expected i32=, i64=, f32=, bytes=, in=, array=, result= or map=");
       }
       result.byArgument.push_back(nullptr);
       result.numbers.push_back(number);

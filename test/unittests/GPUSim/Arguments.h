@@ -13,8 +13,9 @@ namespace mlir::lowbit::unittest {
 ///   i32=5  i64=5  f32=0.5     a number
 ///   bytes=4096                memory that holds 0, 1, 2, …, 255, 0, …
 ///   in=a.npy                  an array
+///   array=a.npy               an array that is not passed, for maps
 ///   result=b.npy              an array to compute, which is compared with the file's
-///   map=I,ELEMENT,ROWS,COLUMNS,ROW_BYTES,BOX_ROWS,BOX_COLUMNS,SWIZZLE   a tensor map of argument I's memory
+///   map=I,ELEMENT,ROWS,COLUMNS,ROW_BYTES,BOX_ROWS,BOX_COLUMNS,SWIZZLE   a tensor map of what the Ith of these is, from 0
 class Arguments {
 public:
   static llvm::Expected<Arguments> parse(ArrayRef<std::string> texts);
@@ -34,7 +35,7 @@ private:
     std::vector<uint8_t> initial;
     std::vector<uint8_t> expected; // empty: no result
   };
-  void addMemory(std::vector<uint8_t> initial, std::vector<uint8_t> expected);
+  void addMemory(std::vector<uint8_t> initial, std::vector<uint8_t> expected, bool isPassed = true);
   llvm::Error addMap(StringRef text);
 
   std::deque<Memory> memories;
