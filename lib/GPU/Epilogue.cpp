@@ -5,6 +5,7 @@
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace mlir::lowbit {
@@ -129,9 +130,13 @@ private:
     IRMapping mapping;
     mapping.map(body.getArgument(0), sum);
     mapping.map(body.getArguments().drop_front(), operands);
+    llvm::SetVector<Value> constants;
+    getUsedValuesDefinedAbove(*kernel.epilogue, constants);
+    for (Value constant : constants)
+      mapping.map(constant, b.clone(*constant.getDefiningOp())->getResult(0));
     for (Operation &op : body.without_terminator())
       b.clone(op, mapping);
-    return llvm::map_to_vector(body.getTerminator()->getOperands(), [&](Value value) { return mapping.lookupOrDefault(value); });
+    return llvm::map_to_vector(body.getTerminator()->getOperands(), [&](Value value) { return mapping.lookup(value); });
   }
 
   KernelBuilder &b;

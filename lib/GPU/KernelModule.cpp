@@ -3,7 +3,10 @@
 #include "KernelModule.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::lowbit {
 
@@ -45,8 +48,13 @@ static void describe(Block &block, llvm::raw_ostream &stream, DenseMap<Value, un
     stream << number(argument) << ":" << argument.getType() << " ";
   for (Operation &op : block) {
     stream << "\n" << op.getName() << op.getRawDictionaryAttrs() << op.getPropertiesAsAttribute();
-    for (Value operand : op.getOperands())
-      stream << " " << number(operand);
+    for (Value operand : op.getOperands()) {
+      Attribute constant;
+      if (!numbers.contains(operand) && matchPattern(operand, m_Constant(&constant)))
+        stream << " " << constant;
+      else
+        stream << " " << number(operand);
+    }
     for (Value result : op.getResults())
       stream << " " << number(result) << ":" << result.getType();
     for (Region &region : op.getRegions())
@@ -61,6 +69,12 @@ static void describe(Block &block, llvm::raw_ostream &stream, DenseMap<Value, un
 void describe(Block &block, llvm::raw_ostream &stream) {
   DenseMap<Value, unsigned> numbers;
   describe(block, stream, numbers);
+}
+
+SmallVector<Value> getCapturedValues(MutableArrayRef<Region> regions) {
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(regions, captured);
+  return llvm::filter_to_vector(captured, [](Value value) { return !matchPattern(value, m_Constant()); });
 }
 
 Value getBufferPointer(KernelBuilder &b, Value buffer) {

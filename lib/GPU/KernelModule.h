@@ -24,8 +24,12 @@ private:
   std::map<std::string, gpu::GPUFuncOp> known;
 };
 
-/// `block` as text in which values are numbered from the first, so that equal code has equal text. Values from outside are numbered on.
+/// `block` as text in which values are numbered from the first, so that equal code has equal text. Constants from outside are written out,
+/// other values from outside numbered on.
 void describe(Block &block, llvm::raw_ostream &stream);
+
+/// The values from outside, constants apart, that regions use.
+SmallVector<Value> getCapturedValues(MutableArrayRef<Region> regions);
 
 /// The address of a buffer's first element on the host's side, `!llvm.ptr<1>`.
 Value getBufferPointer(KernelBuilder &b, Value buffer);

@@ -57,14 +57,9 @@ private:
 } // namespace
 
 FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op) {
-  LoopOp loops{op, {}, op.getStaticLoopRanges(), {}, {}, {}};
+  LoopOp loops{op, getCapturedValues(op->getRegions()), op.getStaticLoopRanges(), {}, {}, {}};
   if (llvm::any_of(loops.sizes, ShapedType::isDynamic))
     return op.emitOpError("has a loop of dynamic size; expected sizes that are known, as kernels have them as constants");
-  llvm::SetVector<Value> captured;
-  getUsedValuesDefinedAbove(op->getRegions(), captured);
-  for (Value value : captured)
-    if (!matchPattern(value, m_Constant()))
-      loops.captured.push_back(value);
   for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(loops.captured)))
     if (auto type = dyn_cast<MemRefType>(value.getType())) {
       auto [strides, offset] = type.getStridesAndOffset();
@@ -371,16 +366,6 @@ private:
       stream << operand.getType() << map;
     for (Value value : loops.captured)
       stream << value.getType();
-    // Constants from around the region are in the kernel, too.
-    llvm::SetVector<Value> used;
-    getUsedValuesDefinedAbove(op->getRegions(), used);
-    for (Value value : used) {
-      Attribute constant;
-      if (matchPattern(value, m_Constant(&constant)))
-        stream << constant;
-      else
-        stream << "?";
-    }
     describe(*op.getBlock(), stream);
     return text;
   }

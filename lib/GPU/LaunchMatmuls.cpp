@@ -35,6 +35,8 @@ static FailureOr<MatmulKernel> match(MatmulOp op) {
        init = cast<MemRefType>(op.getInit().getType());
   if (lhs.getRank() != 2)
     return op.emitOpError("has batches; expected `lowbit-launch-matmuls` to see one product of matrices");
+  if (!getCapturedValues(op->getRegions()).empty())
+    return op.emitOpError("has an epilogue that uses values from around it; expected operands, or constants");
   MatmulKernel kernel;
   kernel.lhs = {op.getBits() ? 1u : 8u, !op.getLhsUnsigned()};
   kernel.rhs = {op.getBits() ? 1u : 8u, !op.getRhsUnsigned()};

@@ -101,6 +101,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     buildTargetPipeline(pm, /*threads=*/2);
     buildLaunchPipeline(pm);
     buildNVPTXPipeline(pm);
+    buildGPUSimPipeline(pm);
     pm.getDependentDialects(registry);
   }
 
@@ -119,7 +120,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     OpPassManager pm(ModuleOp::getOperationName());
     if (resolved->getGPU()) {
       buildLaunchPipeline(pm);
-      buildNVPTXPipeline(pm);
+      resolved->isSimulated() ? buildGPUSimPipeline(pm) : buildNVPTXPipeline(pm);
     } else if (resolved->getVectorBits() == 0)
       buildReferencePipeline(pm);
     else

@@ -4,6 +4,7 @@
 #include "lowbit/Pipelines/GPU.h"
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/GPU/Passes.h"
+#include "lowbit/GPUSim/Passes.h"
 #include "lowbit/Pipelines/Lower.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
@@ -46,6 +47,12 @@ void buildNVPTXPipeline(OpPassManager &pm) {
   pm.addPass(createLowerKernelsPass());
   pm.addPass(createLowerLaunchesPass());
   pm.addPass(createSerializeKernelsPass());
+  buildLowerToLLVMPipeline(pm);
+}
+
+void buildGPUSimPipeline(OpPassManager &pm) {
+  pm.addPass(createLowerLaunchesPass());
+  pm.addPass(createLowerGPUToSimPass());
   buildLowerToLLVMPipeline(pm);
 }
 

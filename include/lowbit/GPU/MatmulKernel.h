@@ -31,7 +31,8 @@ struct EpilogueOperand {
 struct MatmulKernel {
   MatmulSide lhs, rhs;
   SmallVector<EpilogueOperand> operands;
-  Region *epilogue = nullptr; ///< Takes the sum (i32) and an element of each operand; yields one of each result. Null: yields the sum.
+  Region *epilogue = nullptr; ///< Takes the sum (i32) and an element of each operand; yields one of each result. Constants may come from
+                              ///< around it. Null: yields the sum.
   SmallVector<Type> results;  ///< Elements of [M, N].
   /// Rows of lhs and rhs begin at multiples of so many bytes (a power of two, up to 16), and elements of results and full operands that
   /// many columns apart are aligned together.

@@ -15,6 +15,9 @@ void buildLaunchPipeline(OpPassManager &pm);
 /// From there to the LLVM dialect, with machine code of the kernels in it.
 void buildNVPTXPipeline(OpPassManager &pm);
 
+/// The same, with kernels as functions that the simulator runs on the host.
+void buildGPUSimPipeline(OpPassManager &pm);
+
 } // namespace mlir::lowbit
 
 #endif // LOWBIT_PIPELINES_GPU_H
