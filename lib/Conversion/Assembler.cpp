@@ -4,6 +4,7 @@
 #include "Assembler.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Process.h"
@@ -45,6 +46,31 @@ static bool writeFile(StringRef path, StringRef text) {
   return !failed;
 }
 
+/// Reads what `ptxas -v` prints, a kernel in four lines.
+static std::vector<KernelResources> readResources(StringRef log) {
+  std::vector<KernelResources> kernels;
+  // The number before `unit` in `line`.
+  auto count = [](StringRef line, StringRef unit) {
+    unsigned value = 0;
+    StringRef before = line.take_front(line.find(unit)).rtrim();
+    before.substr(before.find_last_not_of("0123456789") + 1).getAsInteger(10, value);
+    return value;
+  };
+  for (StringRef line : split(log, '\n')) {
+    if (line.contains("Compiling entry function '"))
+      kernels.push_back({line.split('\'').second.split('\'').first.str()});
+    if (kernels.empty())
+      continue;
+    if (line.contains("bytes spill stores"))
+      kernels.back().spillBytes = count(line, " bytes spill stores");
+    if (line.contains("bytes stack frame"))
+      kernels.back().stackBytes = count(line, " bytes stack frame");
+    if (line.contains(" registers"))
+      kernels.back().registers = count(line, " registers");
+  }
+  return kernels;
+}
+
 FailureOr<Assembly> assemblePTX(StringRef ptx, StringRef chip, function_ref<InFlightDiagnostic()> emitError) {
   std::string program = findAssembler();
   if (program.empty())
@@ -65,7 +91,7 @@ FailureOr<Assembly> assemblePTX(StringRef ptx, StringRef chip, function_ref<InFl
     return emitError() << "`" << program << "` refuses the kernels: " << (failure.empty() ? messages : failure)
                        << "; with LOWBIT_PTXAS=none the driver assembles them",
            mlir::failure();
-  return Assembly{readFile(output), std::move(messages)};
+  return Assembly{readFile(output), readResources(messages)};
 }
 
 } // namespace mlir::lowbit

@@ -6,9 +6,15 @@
 
 namespace mlir::lowbit {
 
+/// What the assembler says that a kernel takes.
+struct KernelResources {
+  std::string name;
+  unsigned registers = 0, spillBytes = 0, stackBytes = 0; ///< Of a thread.
+};
+
 struct Assembly {
   std::string cubin; ///< Empty where there is no assembler: the driver then assembles.
-  std::string log;   ///< Registers, shared memory and spills of each kernel, as the assembler words it.
+  std::vector<KernelResources> kernels;
 };
 
 /// Runs `ptxas`: the one that the variable LOWBIT_PTXAS names (none, when it is `none`), else that of the search path, else CUDA's usual

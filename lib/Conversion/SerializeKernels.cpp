@@ -9,6 +9,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
@@ -118,12 +119,13 @@ static LLVM::GlobalOp createText(OpBuilder &builder, Location loc, const Twine &
 }
 
 /// `image` in place of `kernels`, and a global for each kernel that is launched.
-static void embed(gpu::GPUModuleOp kernels, NVVM::NVVMTargetAttr target, StringRef image) {
+static void embed(gpu::GPUModuleOp kernels, NVVM::NVVMTargetAttr target, StringRef image, StringRef ptx) {
   auto module = kernels->getParentOfType<ModuleOp>();
   OpBuilder builder(kernels);
   Location loc = kernels.getLoc();
   std::string name = kernels.getName().str();
   LLVM::GlobalOp bytes = createBytes(builder, loc, name + ".image", image, /*alignment=*/64);
+  bytes->setAttr(kernelTextAttrName, builder.getStringAttr(ptx));
   LLVM::GlobalOp chip = createText(builder, loc, name + ".chip", target.getChip());
   for (auto function : kernels.getOps<LLVM::LLVMFuncOp>()) {
     std::string symbol = getKernelSymbol(name, function.getName());
@@ -135,6 +137,16 @@ static void embed(gpu::GPUModuleOp kernels, NVVM::NVVMTargetAttr target, StringR
     defineKernel(builder, loc, symbol, {bytes, chip, label}, static_cast<int64_t>(image.size()));
   }
   kernels.erase();
+}
+
+static void reportResources(gpu::GPUModuleOp module, ArrayRef<KernelResources> kernels) {
+  for (const KernelResources &kernel : kernels) {
+    Operation *function = module.lookupSymbol(kernel.name);
+    remark::passed(function ? function->getLoc() : module.getLoc(),
+                   remark::RemarkOpts::name("assemble").category("lowbit").function(kernel.name))
+        << remark::metric("registers", kernel.registers) << remark::metric("spill_bytes", kernel.spillBytes)
+        << remark::metric("stack_bytes", kernel.stackBytes);
+  }
 }
 
 namespace {
@@ -170,11 +182,9 @@ struct SerializeKernelsPass final : impl::SerializeKernelsPassBase<SerializeKern
         return failure();
       if (!assembly->cubin.empty())
         image = assembly->cubin;
-      if (!assembly->log.empty())
-        kernels->getParentOfType<ModuleOp>()->setAttr((kernels.getName() + ".resources").str(),
-                                                      StringAttr::get(&getContext(), assembly->log));
+      reportResources(kernels, assembly->kernels);
     }
-    embed(kernels, target, image);
+    embed(kernels, target, image, *ptx);
     return success();
   }
 };

@@ -4,9 +4,13 @@
 #include "lowbit/Execution/AOT.h"
 #include "CodeGen.h"
 #include "Constants.h"
+#include "DeviceArchive.h"
 #include "EntryPoints.h"
 #include "Link.h"
+#include "lowbit/Conversion/KernelSymbols.h"
+#include "lowbit/Targets/GPUArchitecture.h"
 #include "lowbit/Targets/Resolve.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
@@ -32,11 +36,17 @@ static llvm::Error checkPlace(StringRef path, StringRef expectedSuffixes, bool f
   return llvm::Error::success();
 }
 
-static llvm::Error checkPlaces(const ObjectOptions &options) {
+static llvm::Error checkPlaces(const ObjectOptions &options, bool onGPU) {
   StringRef output = options.outputPath, header = options.headerPath;
-  if (llvm::Error error = checkPlace(output, "`.o` or `.so`", output.ends_with(".o") || output.ends_with(".so")))
+  StringRef suffix = llvm::sys::path::extension(output);
+  bool hasFunctions = suffix == ".so" || (suffix == ".o" && !onGPU), isKernels = onGPU && (suffix == ".ptx" || suffix == ".cubin");
+  if (llvm::Error error = checkPlace(output, onGPU ? "`.so`, `.ptx` or `.cubin`" : "`.o` or `.so`", hasFunctions || isKernels))
     return error;
-  return header.empty() ? llvm::Error::success() : checkPlace(header, "`.h`", header.ends_with(".h"));
+  if (header.empty())
+    return llvm::Error::success();
+  if (isKernels)
+    return llvm::createStringError(header + ": kernels alone have no functions for C; write a `.so` for a header");
+  return checkPlace(header, "`.h`", header.ends_with(".h"));
 }
 
 namespace {
@@ -106,6 +116,8 @@ static StringRef findUnknownFunction(const llvm::Module &module, unsigned thread
       continue;
     if (threads > 1 && (name.starts_with("__kmpc_") || name.starts_with("omp_")))
       continue;
+    if (name.starts_with("lowbit_gpu_")) // of the run time that is linked in
+      continue;
     return name;
   }
   return {};
@@ -139,20 +151,25 @@ static FailureOr<std::string> emitObject(ModuleOp module, const Machine &describ
   return std::string(bytes);
 }
 
-static ObjectDescription describeObject(const ObjectOptions &options, const Machine &machine, StringRef target) {
+/// Whether kernels run on a GPU, which code in an object can then do.
+static bool isGPU(QuantTargetAttrInterface target) { return target.getGPU() && !target.isSimulated(); }
+
+static ObjectDescription describeObject(const ObjectOptions &options, const Machine &machine, QuantTargetAttrInterface target) {
   ObjectDescription object;
   object.stem = llvm::sys::path::stem(options.outputPath).str();
   object.file = llvm::sys::path::filename(options.outputPath).str();
-  object.target = (target + " (" + machine.triple.str() + (machine.processor.empty() ? "" : ", ") + machine.processor + ")").str();
+  object.target =
+      (target.getName() + " (" + machine.triple.str() + (machine.processor.empty() ? "" : ", ") + machine.processor + ")").str();
   object.threads = options.compile.threads;
+  object.onGPU = isGPU(target);
   return object;
 }
 
-static FailureOr<std::vector<CFunction>> nameFunctions(ModuleOp module, StringRef stem) {
+static FailureOr<std::vector<CFunction>> nameFunctions(ModuleOp module, StringRef stem, bool onGPU) {
   std::vector<CFunction> functions;
   for (const Entry &entry : readSignatures(module)) {
     Location loc = module.lookupSymbol(entry.name)->getLoc();
-    FailureOr<CFunction> function = nameFunction(loc, entry, stem);
+    FailureOr<CFunction> function = nameFunction(loc, entry, stem, onGPU);
     if (failed(function))
       return failure();
     for (const CFunction &other : functions)
@@ -166,9 +183,49 @@ static FailureOr<std::vector<CFunction>> nameFunctions(ModuleOp module, StringRe
   return functions;
 }
 
+/// The kernels of `module` as a file of `suffix`.
+static FailureOr<std::string> getKernels(ModuleOp module, StringRef suffix) {
+  SmallVector<LLVM::GlobalOp> images;
+  for (auto global : module.getOps<LLVM::GlobalOp>())
+    if (global->hasAttr(kernelTextAttrName))
+      images.push_back(global);
+  if (images.size() != 1)
+    return emitError(module.getLoc()) << "the module has " << images.size() << " binaries of kernels; expected one to write", failure();
+  if (suffix == ".ptx")
+    return images.front()->getAttrOfType<StringAttr>(kernelTextAttrName).str();
+  StringRef bytes = cast<StringAttr>(images.front().getValueOrNull()).getValue();
+  if (!bytes.starts_with("\x7F"
+                         "ELF"))
+    return emitError(module.getLoc()) << "no `ptxas` is there to assemble kernels; install CUDA's, name one with LOWBIT_PTXAS, or write a "
+                                         "`.ptx`",
+           failure();
+  return bytes.str();
+}
+
+/// Code with the functions of `object`, linked if it is a library.
+static FailureOr<std::string> compileFunctions(ModuleOp module, const Machine &machine, const ObjectOptions &options,
+                                               const ObjectDescription &object, ArrayRef<CFunction> functions) {
+  if (failed(object.onGPU ? buildDeviceEntryPoints(module, functions, object.stem) : buildEntryPoints(module, functions)))
+    return failure();
+  FailureOr<std::string> code = emitObject(module, machine, options);
+  if (failed(code) || !StringRef(object.file).ends_with(".so"))
+    return code;
+  SmallVector<StringRef> libraries = {"m"};
+  if (options.compile.threads > 1)
+    libraries.insert(libraries.begin(), "omp");
+  auto linked = linkSharedLibrary(*code, object.file, machine.triple, libraries, object.onGPU ? getDeviceArchive() : StringRef());
+  if (!linked)
+    return emitError(module.getLoc()) << llvm::toString(linked.takeError()), failure();
+  return std::move(*linked);
+}
+
 LogicalResult compileToFile(ModuleOp module, const ObjectOptions &options) {
   auto report = [&](llvm::Error error) { return emitError(module.getLoc()) << llvm::toString(std::move(error)); };
-  if (llvm::Error error = checkPlaces(options))
+  // One that is not known is reported when it is compiled for.
+  bool onGPU = false;
+  if (auto named = findTarget(module.getContext(), options.compile.target))
+    onGPU = isGPU(named);
+  if (llvm::Error error = checkPlaces(options, onGPU))
     return report(std::move(error));
   // Of other machines it is not known how many cores they have.
   if (options.compile.target == "host" && failed(checkThreads(module, options.compile.threads)))
@@ -178,26 +235,22 @@ LogicalResult compileToFile(ModuleOp module, const ObjectOptions &options) {
   QuantTargetAttrInterface target = getTarget(module);
   if (!target)
     return emitError(module.getLoc()) << "the module is lowered but bears no `" << targetAttrName << "`; give one that is not lowered";
+  if (target.isSimulated())
+    return emitError(module.getLoc()) << "target `" << target.getName()
+                                      << "` runs kernels inside this process only; choose a GPU's, such as "
+                                      << "`nvptx:" << target.getGPU()->chip << "`";
+  StringRef suffix = llvm::sys::path::extension(options.outputPath);
   Machine machine{llvm::Triple(target.getTriple()), target.getProcessor().str(), target.getFeatures().str()};
-  ObjectDescription object = describeObject(options, machine, target.getName());
-  FailureOr<std::vector<CFunction>> functions = nameFunctions(module, object.stem);
-  if (failed(functions) || failed(buildEntryPoints(module, *functions)))
+  ObjectDescription object = describeObject(options, machine, target);
+  bool isKernels = suffix == ".ptx" || suffix == ".cubin";
+  FailureOr<std::vector<CFunction>> functions = nameFunctions(module, object.stem, object.onGPU);
+  if (failed(functions))
     return failure();
-  FailureOr<std::string> code = emitObject(module, machine, options);
+  FailureOr<std::string> code = isKernels ? getKernels(module, suffix) : compileFunctions(module, machine, options, object, *functions);
   if (failed(code))
     return failure();
-  bool shared = StringRef(options.outputPath).ends_with(".so");
-  if (shared) {
-    SmallVector<StringRef> libraries = {"m"};
-    if (options.compile.threads > 1)
-      libraries.insert(libraries.begin(), "omp");
-    auto linked = linkSharedLibrary(*code, object.file, machine.triple, libraries);
-    if (!linked)
-      return report(linked.takeError());
-    code = std::move(*linked);
-  }
   std::string header = formatHeader(*functions, object);
-  SmallVector<OutputFile> files = {{options.outputPath, *code, shared}};
+  SmallVector<OutputFile> files = {{options.outputPath, *code, suffix == ".so"}};
   if (!options.headerPath.empty())
     files.push_back({options.headerPath, header, /*executable=*/false});
   if (llvm::Error error = writeFiles(files))

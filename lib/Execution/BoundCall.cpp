@@ -10,13 +10,13 @@ namespace mlir::lowbit {
 /// The memref descriptor of one argument, and the bytes compiled code sees where the caller's will not do.
 class BoundCall::Argument {
 public:
-  llvm::Error prepare(const Port &port, const Buffer &buffer, bool isInput, bool mayCopy) {
+  llvm::Error prepare(const Port &port, const Buffer &buffer, bool isInput, Narrow narrow) {
     type = port.type;
     caller = buffer;
     void *data = buffer.data;
     numElements = *countElements(buffer.shape);
-    if (type.isNarrow()) {
-      if (!mayCopy)
+    if (type.isNarrow() && narrow != Narrow::Trust) {
+      if (narrow == Narrow::Refuse)
         return llvm::createStringError("`" + port.name + "` has elements of " + type.getName() +
                                        ", which are copied at every call; run the function without binding");
       if (llvm::Error error = makeCopy(port, isInput))
@@ -97,7 +97,7 @@ BoundCall::BoundCall(BoundCall &&) = default;
 BoundCall::~BoundCall() = default;
 
 llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function function, std::shared_ptr<void> workspace, ArrayRef<Buffer> inputs,
-                                            ArrayRef<Buffer> outputs, bool mayCopy) {
+                                            ArrayRef<Buffer> outputs, Narrow narrow) {
   BoundCall call(function);
   auto prepareSide = [&](ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool isInput, std::vector<Argument> &arguments) -> llvm::Error {
     std::string kind = isInput ? "input" : "output";
@@ -107,7 +107,7 @@ llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function functio
     for (auto [port, buffer, argument] : llvm::zip_equal(ports, buffers, arguments)) {
       llvm::Error error = port.check(buffer);
       if (!error)
-        error = argument.prepare(port, buffer, isInput, mayCopy);
+        error = argument.prepare(port, buffer, isInput, narrow);
       if (error)
         return llvm::createStringError(kind + " " + llvm::toString(std::move(error)));
     }

@@ -65,10 +65,13 @@ static LogicalResult checkPort(Location loc, const Entry &entry, const Port &por
   return success();
 }
 
-FailureOr<CFunction> nameFunction(Location loc, const Entry &entry, StringRef stem) {
+std::string getErrorFunction(StringRef stem) { return getIdentifier((stem + "_error").str()); }
+std::string getReleaseFunction(StringRef stem) { return getIdentifier((stem + "_release").str()); }
+
+FailureOr<CFunction> nameFunction(Location loc, const Entry &entry, StringRef stem, bool onGPU) {
   if (!entry.obstacle.empty())
     return emitError(loc) << "function `" << entry.name << "` cannot be called from outside: " << entry.obstacle;
-  CFunction function{entry, getIdentifier((stem + "_" + entry.name).str()), {}};
+  CFunction function{entry, getIdentifier((stem + "_" + entry.name).str()), {}, onGPU};
   llvm::StringSet<> used;
   for (const Port &port : llvm::concat<const Port>(entry.inputs, entry.outputs)) {
     if (failed(checkPort(loc, entry, port)))
@@ -77,6 +80,8 @@ FailureOr<CFunction> nameFunction(Location loc, const Entry &entry, StringRef st
   }
   if (entry.workspaceBytes)
     function.parameters.push_back(getUnused("workspace", used));
+  if (onGPU)
+    function.parameters.push_back(getUnused("stream", used));
   return function;
 }
 
@@ -120,10 +125,14 @@ static std::vector<Parameter> getParameters(const CFunction &function, StringRef
     add(port, /*isOutput=*/false);
   for (const Port &port : function.entry.outputs)
     add(port, /*isOutput=*/true);
-  if (function.entry.workspaceBytes)
-    parameters.push_back({("void *" + restrictMacro + " " + function.parameters.back()).str(), function.parameters.back(), "bytes",
+  if (function.entry.workspaceBytes) {
+    std::string name = function.parameters[parameters.size()];
+    parameters.push_back({("void *" + restrictMacro + " " + name).str(), name, "bytes",
                           llvm::formatv("{0} of them, at an address that 64 divides; one workspace for each call at a time",
                                         function.entry.workspaceBytes)});
+  }
+  if (function.onGPU)
+    parameters.push_back({"void *" + function.parameters.back(), function.parameters.back(), "CUstream", "NULL for the default one"});
   return parameters;
 }
 
@@ -144,7 +153,7 @@ static void writeFunction(raw_ostream &os, const CFunction &function, StringRef 
                            .str();
     os << StringRef(line).rtrim() << (index + 1 == parameters.size() ? " */\n" : "\n");
   }
-  os << "void " << function.symbol << "(";
+  os << (function.onGPU ? "int32_t " : "void ") << function.symbol << "(";
   llvm::interleaveComma(parameters, os, [&](const Parameter &parameter) { os << parameter.declaration; });
   os << (parameters.empty() ? "void);\n" : ");\n");
 }
@@ -156,20 +165,33 @@ static bool usesBool(ArrayRef<CFunction> functions) {
   });
 }
 
-std::string formatHeader(ArrayRef<CFunction> functions, const ObjectDescription &object) {
-  std::string text, guard = StringRef(getIdentifier(object.stem)).upper();
-  std::string restrictMacro = guard + "_RESTRICT";
+/// What a program must know of all functions.
+static void writeUse(raw_ostream &os, const ObjectDescription &object) {
   bool isShared = StringRef(object.file).ends_with(".so");
-  llvm::raw_string_ostream os(text);
-  os << "/* The functions of " << object.file << ", written with it by `lowbit compile`.\n *\n"
-     << " * Target: " << object.target << "\n";
   if (object.threads > 1)
     os << " * Threads: " << object.threads << ", through OpenMP\n";
   os << " * Link with: " << object.file << (isShared ? " (-Wl,-rpath,'$ORIGIN' lets the loader find it beside the program)" : " -lm")
-     << (object.threads > 1 && !isShared ? " -fopenmp (clang's; with other compilers -lomp)" : "") << "\n *\n"
-     << " * Arrays are dense and row-major, at any address that suits their elements. Inputs are only read; outputs are written whole and\n"
-     << " * share memory with nothing else. There is no hidden state: several threads may call at the same time. */\n"
-     << "#ifndef " << guard << "_H\n#define " << guard << "_H\n\n";
+     << (object.threads > 1 && !isShared ? " -fopenmp (clang's; with other compilers -lomp)" : "") << "\n *\n";
+  if (object.onGPU)
+    os << " * Arrays are dense and row-major, in the memory of one GPU, at multiples of 16 bytes. Inputs are only read; outputs are "
+          "written\n"
+       << " * whole and share memory with nothing else. Work is put on `stream` and may go on when a function returns: 0, or -1 when it\n"
+       << " * could not be put there; " << getErrorFunction(object.stem)
+       << " then says why. The GPU is that of the thread's CUDA context, else the first.\n"
+       << " * Kernels and constants are brought there by the first call. Several threads may call at the same time. */\n";
+  else
+    os << " * Arrays are dense and row-major, at any address that suits their elements. Inputs are only read; outputs are written whole "
+          "and\n"
+       << " * share memory with nothing else. There is no hidden state: several threads may call at the same time. */\n";
+}
+
+std::string formatHeader(ArrayRef<CFunction> functions, const ObjectDescription &object) {
+  std::string text, guard = StringRef(getIdentifier(object.stem)).upper();
+  std::string restrictMacro = guard + "_RESTRICT";
+  os << "/* The functions of " << object.file << ", written with it by `lowbit compile`.\n *\n"
+     << " * Target: " << object.target << "\n";
+  writeUse(os, object);
+  os << "#ifndef " << guard << "_H\n#define " << guard << "_H\n\n";
   if (usesBool(functions))
     os << "#include <stdbool.h>\n";
   os << "#include <stdint.h>\n\n#ifdef __cplusplus\n#define " << restrictMacro << " __restrict\nextern \"C\" {\n#else\n#define "
@@ -178,6 +200,10 @@ std::string formatHeader(ArrayRef<CFunction> functions, const ObjectDescription 
     os << "\n";
     writeFunction(os, function, restrictMacro);
   }
+  if (object.onGPU)
+    os << "\n/* What was wrong with the last call of this thread that gave -1. */\nconst char *" << getErrorFunction(object.stem)
+       << "(void);\n\n/* Gives back all memory that calls of this process left on GPUs; none may run. */\nvoid "
+       << getReleaseFunction(object.stem) << "(void);\n";
   os << "\n#ifdef __cplusplus\n}\n#endif\n#undef " << restrictMacro << "\n\n#endif\n";
   return text;
 }

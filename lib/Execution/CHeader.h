@@ -10,11 +10,16 @@ namespace mlir::lowbit {
 struct CFunction {
   Entry entry;
   std::string symbol;                  ///< `minilm_main`
-  std::vector<std::string> parameters; ///< of inputs, then outputs, then the workspace if there is one
+  std::vector<std::string> parameters; ///< of inputs, then outputs, then the workspace if there is one, then a GPU's stream
+  bool onGPU = false;                  ///< whether arrays are in a GPU's memory
 };
 
 /// The names of `entry` in a file called `stem`. Reports to `loc` why C cannot call it.
-FailureOr<CFunction> nameFunction(Location loc, const Entry &entry, StringRef stem);
+FailureOr<CFunction> nameFunction(Location loc, const Entry &entry, StringRef stem, bool onGPU);
+
+/// Names of the two functions that a library for GPUs has besides: one says what went wrong, the other gives memory back.
+std::string getErrorFunction(StringRef stem);
+std::string getReleaseFunction(StringRef stem);
 
 /// What a header says of its object besides the functions.
 struct ObjectDescription {
@@ -22,6 +27,7 @@ struct ObjectDescription {
   std::string file;   ///< `minilm.o`
   std::string target; ///< `x86-64-avx2 (x86_64-unknown-linux-gnu)`
   unsigned threads = 1;
+  bool onGPU = false;
 };
 
 /// A header for C99 and C++.

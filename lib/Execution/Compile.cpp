@@ -3,6 +3,9 @@
 
 #include "CodeGen.h"
 #include "Constants.h"
+#include "DeviceCall.h"
+#include "Devices.h"
+#include "lowbit/Conversion/KernelSymbols.h"
 #include "lowbit/Execution/Executable.h"
 #include "lowbit/Targets/Resolve.h"
 #include "mlir/ExecutionEngine/CRunnerUtils.h"
@@ -51,6 +54,9 @@ FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, cons
   FailureOr<Machine> described = getMachine(module, getTarget(module));
   if (failed(described))
     return failure();
+  llvm::Expected<Device *> device = openDevice(getTarget(module));
+  if (!device)
+    return emitError(module.getLoc()) << llvm::toString(device.takeError());
   auto optimizerMachine = createTargetMachine(module, *described, /*jit=*/true);
   auto machine = createTargetMachine(module, *described, /*jit=*/true);
   if (failed(optimizerMachine) || failed(machine))
@@ -61,6 +67,9 @@ FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, cons
     return emitError(module.getLoc()) << "several threads need OpenMP's library: " << message << "; install libomp5 or use `threads=1`";
   std::unique_ptr<Executable> executable(new Executable());
   SmallVector<RuntimeSymbol> allSymbols(symbols);
+  executable->device = *device;
+  if (*device)
+    addDeviceSymbols(allSymbols);
   if (failed(externalizeConstants(module, executable->constants, allSymbols,
                                   options.pageConstants ? Array::Place::Paged : Array::Place::Heap)))
     return failure();
@@ -74,12 +83,20 @@ FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, cons
   executable->engine = std::move(*engine);
   executable->engine->registerSymbols([&](auto mangle) { return getSymbols(mangle, allSymbols); });
   executable->entries = readSignatures(module);
+  if (*device) {
+    auto program = executable->engine->lookup(programSymbol);
+    if (!program)
+      return emitError(module.getLoc()) << llvm::toString(program.takeError());
+    executable->program = static_cast<DeviceProgram *>(*program);
+  }
   for (const Entry &entry : executable->entries) {
     // Looked up now, so that unknown symbols are errors here and no call pays for code generation.
     auto function = executable->engine->lookupPacked("_mlir_ciface_" + entry.name);
     if (!function)
       return emitError(module.getLoc()) << "function `" << entry.name << "`: " << llvm::toString(function.takeError());
     executable->functions.push_back(*function);
+    if (*device)
+      executable->deviceCalls.push_back(std::make_unique<DeviceCalls>(**device, *executable->program, entry, *function));
     executable->workspaces.push_back(entry.workspaceBytes ? std::make_shared<WorkspacePool>(entry.workspaceBytes) : nullptr);
   }
   return executable;

@@ -102,7 +102,7 @@ LogicalResult buildEntryPoints(ModuleOp module, ArrayRef<CFunction> functions) {
     if (!function.isExternal())
       function.setLinkage(LLVM::Linkage::Internal);
   for (auto global : module.getOps<LLVM::GlobalOp>())
-    if (global.getValueOrNull())
+    if (global.getValueOrNull() || !global.getInitializerRegion().empty())
       global.setLinkage(LLVM::Linkage::Internal);
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   for (const CFunction &function : functions) {

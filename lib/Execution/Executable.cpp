@@ -2,6 +2,7 @@
 // Law: every call goes through BoundCall, which checks its buffers.
 
 #include "lowbit/Execution/Executable.h"
+#include "DeviceCall.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/IR/BuiltinTypeInterfaces.h"
 #include "llvm/ADT/STLExtras.h"
@@ -9,7 +10,14 @@
 #include <chrono>
 
 namespace mlir::lowbit {
-Executable::~Executable() = default;
+
+Executable::~Executable() {
+  if (!program)
+    return;
+  deviceCalls.clear();
+  CallScope scope(*device);
+  device->release(*program);
+}
 
 static std::string quoteNames(ArrayRef<Entry> entries) {
   std::string text;
@@ -28,18 +36,25 @@ llvm::Expected<const Entry *> findEntry(ArrayRef<Entry> entries, StringRef name)
   return llvm::createStringError("no public function `" + name + "` with a body; the module has " + quoteNames(entries));
 }
 
-llvm::Expected<BoundCall> Executable::bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, bool mayCopy) const {
+llvm::Expected<BoundCall> Executable::bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs,
+                                           BoundCall::Narrow narrow) const {
   size_t index = &entry - entries.data();
   std::shared_ptr<void> workspace = workspaces[index] ? workspaces[index]->take() : nullptr;
-  return BoundCall::create(entry, functions[index], std::move(workspace), inputs, outputs, mayCopy);
+  return BoundCall::create(entry, functions[index], std::move(workspace), inputs, outputs, narrow);
 }
 
 llvm::Expected<BoundCall> Executable::bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {
-  return bind(entry, inputs, outputs, /*mayCopy=*/false);
+  if (device)
+    return llvm::createStringError("function `" + entry.name +
+                                   "` runs on a device, to which arrays are copied at every call; run it without "
+                                   "binding");
+  return bind(entry, inputs, outputs, BoundCall::Narrow::Refuse);
 }
 
 llvm::Error Executable::run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {
-  auto call = bind(entry, inputs, outputs, /*mayCopy=*/true);
+  if (device)
+    return deviceCalls[&entry - entries.data()]->run(inputs, outputs);
+  auto call = bind(entry, inputs, outputs, BoundCall::Narrow::Copy);
   if (!call)
     return call.takeError();
   (*call)();
@@ -49,7 +64,14 @@ llvm::Error Executable::run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRe
 
 llvm::Expected<Timing> Executable::benchmark(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat) const {
   using Clock = std::chrono::steady_clock;
-  auto call = bind(entry, inputs, outputs, /*mayCopy=*/true);
+  if (device) {
+    auto seconds = deviceCalls[&entry - entries.data()]->time(inputs, outputs, std::max(repeat, 1u));
+    if (!seconds)
+      return seconds.takeError();
+    llvm::sort(*seconds);
+    return Timing{(*seconds)[seconds->size() / 2], seconds->front()};
+  }
+  auto call = bind(entry, inputs, outputs, BoundCall::Narrow::Copy);
   if (!call)
     return call.takeError();
   (*call)();

@@ -57,7 +57,8 @@ static std::string readText(StringRef path) {
   return buffer ? (*buffer)->getBuffer().trim().str() : "";
 }
 
-Expected<std::string> linkSharedLibrary(StringRef object, StringRef name, const Triple &triple, ArrayRef<StringRef> libraries) {
+Expected<std::string> linkSharedLibrary(StringRef object, StringRef name, const Triple &triple, ArrayRef<StringRef> libraries,
+                                        StringRef archive) {
   Expected<Driver> driver = findDriver(triple);
   if (!driver)
     return driver.takeError();
@@ -71,6 +72,16 @@ Expected<std::string> linkSharedLibrary(StringRef object, StringRef name, const 
   // What is not defined would be found out only when the library is loaded.
   std::vector<std::string> command = {driver->path, "-shared", "-o", output, input, "-Wl,-soname," + name.str(), "-Wl,-z,defs"};
   command.insert(command.begin() + 1, driver->options.begin(), driver->options.end());
+  if (!archive.empty()) {
+    std::string path = (folder + "/runtime.a").str();
+    if (Error error = writeFile(path, archive))
+      return std::move(error);
+    for (const char *option : {"-Wl,--exclude-libs,ALL", "-Wl,--gc-sections", "-static-libgcc"})
+      command.push_back(option);
+    command.push_back(path);
+    for (const char *option : {"-Wl,-Bstatic", "-lstdc++", "-Wl,-Bdynamic", "-ldl", "-lpthread"})
+      command.push_back(option);
+  }
   for (StringRef library : libraries)
     command.push_back("-l" + library.str());
   SmallVector<StringRef> arguments(command.begin(), command.end());

@@ -10,9 +10,10 @@
 namespace mlir::lowbit {
 
 /// The bytes of a shared library called `name` made of `object`, by whatever compiler driver for `triple` this machine has. `libraries` are
-/// names for `-l`.
+/// names for `-l`. What `archive` defines, if it is not empty, comes with it and is not exported; that needs C++'s library, which is linked
+/// statically.
 llvm::Expected<std::string> linkSharedLibrary(llvm::StringRef object, llvm::StringRef name, const llvm::Triple &triple,
-                                              llvm::ArrayRef<llvm::StringRef> libraries);
+                                              llvm::ArrayRef<llvm::StringRef> libraries, llvm::StringRef archive = {});
 
 } // namespace mlir::lowbit
 

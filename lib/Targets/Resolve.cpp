@@ -33,15 +33,21 @@ static QuantTargetAttrInterface getPreferred(MLIRContext *context) {
   return best;
 }
 
+QuantTargetAttrInterface findTarget(MLIRContext *context, StringRef name) {
+  for (Attribute attr : getAllTargets(context))
+    if (auto target = cast<QuantTargetAttrInterface>(attr); target.getName() == name)
+      return target;
+  return {};
+}
+
 FailureOr<QuantTargetAttrInterface> resolveTarget(MLIRContext *context, StringRef name, function_ref<InFlightDiagnostic()> emitError) {
   if (name == "host") {
     if (auto best = getPreferred(context))
       return best;
     return emitError() << "no target fits this machine (" << llvm::sys::getProcessTriple() << ")", failure();
   }
-  for (Attribute attr : getAllTargets(context))
-    if (auto target = cast<QuantTargetAttrInterface>(attr); target.getName() == name)
-      return target;
+  if (QuantTargetAttrInterface target = findTarget(context, name))
+    return target;
   InFlightDiagnostic diagnostic = emitError() << "unknown target `" << name << "`; expected `host`";
   for (Attribute attr : getAllTargets(context))
     diagnostic << ", `" << cast<QuantTargetAttrInterface>(attr).getName() << "`";

@@ -21,6 +21,7 @@ struct Buffer {
   StorageType type;
   SmallVector<int64_t, 4> shape;
   void *data = nullptr;
+  bool onDevice = false; ///< Whether they are in a GPU's memory.
 };
 
 class Array {

@@ -270,8 +270,7 @@ def SerializeKernelsPass : Pass<"lowbit-serialize-kernels", "::mlir::ModuleOp"> 
   let description = [{
     Each `gpu.module`, in the LLVM dialect and with an `#nvvm.target`, is compiled to PTX and, where `ptxas` is found, to a cubin; else the
     driver will assemble it. The variable LOWBIT_PTXAS names another `ptxas`, or `none`. Globals with the bytes take its place, and one for
-    each kernel that `lowbit-lower-launches` has left a call of. Registers, shared memory and spills of the kernels, as the assembler counts
-    them, are the module attribute `NAME.resources`.
+    each kernel that `lowbit-lower-launches` has left a call of. Registers and spills of the kernels, as the assembler counts them, are remarks.
 
     ```text
     gpu.module @kernels [#nvvm.target<chip = "sm_90a">] { llvm.func @add(…) attributes {nvvm.kernel} { … } }

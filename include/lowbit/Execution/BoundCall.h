@@ -20,10 +20,13 @@ class BoundCall {
 public:
   using Function = void (*)(void **);
 
-  /// Buffers come in the order of the ports of `entry`. Elements of fewer than 8 bits are refused unless `mayCopy`: compiled code sees
-  /// copies of them, made here and given back by `finish`. `workspace` is of the size that `entry` says.
+  /// What is done with elements of fewer than 8 bits: nothing, which is an error; copies of them, made here and given back by `finish`; or
+  /// they have the form that compiled code reads already.
+  enum class Narrow { Refuse, Copy, Trust };
+
+  /// Buffers come in the order of the ports of `entry`. `workspace` is of the size that `entry` says.
   static llvm::Expected<BoundCall> create(const Entry &entry, Function function, std::shared_ptr<void> workspace, ArrayRef<Buffer> inputs,
-                                          ArrayRef<Buffer> outputs, bool mayCopy = false);
+                                          ArrayRef<Buffer> outputs, Narrow narrow = Narrow::Refuse);
   BoundCall(BoundCall &&);
   ~BoundCall();
 

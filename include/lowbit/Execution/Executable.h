@@ -30,6 +30,10 @@ struct Timing {
 /// The entry called `name`, or an error that lists those there are.
 llvm::Expected<const Entry *> findEntry(ArrayRef<Entry> entries, StringRef name);
 
+class DeviceCalls;
+class Device;
+struct DeviceProgram;
+
 class Executable {
 public:
   /// Lowers `module` in place, unless it is in the LLVM dialect already, and compiles it for its target. Failure has been
@@ -52,13 +56,17 @@ public:
 
 private:
   Executable() = default;
-  llvm::Expected<BoundCall> bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, bool mayCopy) const;
+  llvm::Expected<BoundCall> bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, BoundCall::Narrow narrow) const;
 
   std::vector<Entry> entries;
   std::vector<BoundCall::Function> functions;
   std::vector<std::shared_ptr<WorkspacePool>> workspaces; // by entry; null where it needs none
   std::vector<Array> constants;
   std::unique_ptr<ExecutionEngine> engine;
+  // Where kernels run, if the module has any; a call of each entry.
+  Device *device = nullptr;
+  DeviceProgram *program = nullptr;
+  std::vector<std::unique_ptr<DeviceCalls>> deviceCalls;
 };
 
 /// Picks, for each input of `entry`, the array of its name out of `arrays`. Missing, unknown, and unfit ones are errors.

@@ -17,6 +17,9 @@ inline constexpr StringLiteral targetAttrName = "lowbit.target";
 /// machine that no target fits, are reported through `emitError`.
 FailureOr<QuantTargetAttrInterface> resolveTarget(MLIRContext *context, StringRef name, function_ref<InFlightDiagnostic()> emitError);
 
+/// The target of that name, which is not `host`; null when there is none.
+QuantTargetAttrInterface findTarget(MLIRContext *context, StringRef name);
+
 /// Why this machine cannot run the code of `target`, such as `needs amx-int8, …`; empty when it can.
 std::string getHostObstacle(QuantTargetAttrInterface target);
 

@@ -1,6 +1,6 @@
 // Kernels by hand, for tests of what compiles, loads and launches them: a sum of floats, and codes from sums by a constant scale a column.
-module attributes {gpu.container_module} {
-  gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx80">] {
+module attributes {gpu.container_module, lowbit.target = #lowbit.nvptx_sm_80} {
+  gpu.module @kernels {
     gpu.func @add(%lhs: !llvm.ptr<1>, %rhs: !llvm.ptr<1>, %sums: !llvm.ptr<1>, %size: i32)
         kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
       %block = gpu.block_id x

@@ -1,0 +1,49 @@
+"""What is measured: kinds of products and their sizes. Plain data, for both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Widths of linear layers: a sentence encoder's, and those of a language model of 7 billion weights.
+LAYERS = ((384, 384), (1536, 384), (384, 1536), (4096, 4096), (11008, 4096), (4096, 11008))
+TAILS = ((1, 8, 16), (3, 5, 7), (17, 33, 65), (100, 200, 300), (129, 257, 513), (130, 1000, 48))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One function of a compiled library. `timed` cases are measured; all are compared with the reference."""
+
+    kind: str
+    m: int
+    n: int
+    k: int
+    timed: bool = True
+
+    @property
+    def name(self) -> str:
+        """As the function is called."""
+        return f"{self.kind}_{self.m}x{self.n}x{self.k}"
+
+    @property
+    def operations(self) -> float:
+        """Multiplications and additions."""
+        return 2.0 * self.m * self.n * self.k
+
+
+def cases(kind: str) -> list[Case]:
+    """All of one kind."""
+    large = {
+        "s8": [(m, m, m) for m in (4096, 8192)],
+        "requantize": [(m, n, k) for n, k in LAYERS for m in (16, 64, 256, 512, 2048)],
+        "dequantize": [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 16, 128, 2048)],
+        "u8": [(4096, 4096, 4096)],
+        "binary": [(4096, 4096, 4096), (8192, 8192, 8192)],
+        "w4a16": [(m, n, k) for n, k in ((4096, 4096), (11008, 4096)) for m in (1, 2, 4, 8, 16)],
+        "ternary": [(m, n, k) for n, k in ((4096, 4096), (11008, 4096)) for m in (1, 8, 16)],
+    }[kind]
+    whole = 128 if kind in ("w4a16", "ternary") else 1  # groups are whole
+    tails = [(m, n, -(-k // whole) * whole) for m, n, k in TAILS]
+    return [Case(kind, *size) for size in large] + [Case(kind, *size, timed=False) for size in tails]
+
+
+KINDS = ("s8", "requantize", "dequantize", "u8", "binary", "w4a16", "ternary")

@@ -1,0 +1,80 @@
+"""Functions as the compiler takes them, one for each case. Weights are arguments, [N, K], so that libraries stay small."""
+
+from __future__ import annotations
+
+from bench.gpu.cases import Case
+
+MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>"
+BY_COLUMN = "affine_map<(m, n, k) -> (n)>"
+STEP = 0.05  # of the codes that an epilogue makes
+
+
+def _function(case: Case, arguments: str, result: str, body: str) -> str:
+    return f"""func.func @{case.name}({arguments}) -> ({result} {{lowbit.name = "y"}}) {{
+  %init = tensor.empty() : {result}
+{body}
+  return %r : {result}
+}}
+"""
+
+
+def _sides(case: Case, lhs: str = "#lowbit.int<8>", rhs: str = "#lowbit.int<8>") -> str:
+    m, n, k = case.m, case.n, case.k
+    return f"lhs(%a <{lhs}> : tensor<{m}x{k}xi8>)\n    rhs(%b <{rhs}> : tensor<{n}x{k}xi8>)"
+
+
+def _codes(case: Case, unsigned: bool = False) -> str:
+    refined = ", lowbit.type = ui8" if unsigned else ""
+    return f'%a: tensor<{case.m}x{case.k}xi8> {{lowbit.name = "a"{refined}}}, %b: tensor<{case.n}x{case.k}xi8> {{lowbit.name = "b"}}'
+
+
+def s8(case: Case, lhs: str = "#lowbit.int<8>") -> str:
+    """Sums of products of bytes."""
+    result = f"tensor<{case.m}x{case.n}xi32>"
+    body = f"  %r = lowbit.contract [{MAPS}]\n    {_sides(case, lhs)}\n    outs(%init : {result}) -> {result}"
+    return _function(case, _codes(case, "uint" in lhs), result, body)
+
+
+def u8(case: Case) -> str:
+    """The same with unsigned activations."""
+    return s8(case, "#lowbit.uint<8>")
+
+
+def requantize(case: Case) -> str:
+    """y = clamp(round((sum * scale of the column + bias of the column) / step)), codes."""
+    result, columns = f"tensor<{case.m}x{case.n}xi8>", f"tensor<{case.n}xf32>"
+    body = f"""  %r = lowbit.contract [{MAPS}, {BY_COLUMN}, {BY_COLUMN}]
+    {_sides(case)}
+    outs(%init : {result}) epilogue(%scale, %bias : {columns}, {columns}) {{
+  ^bb0(%sum: i32, %s: f32, %b0: f32):
+    %step = arith.constant {STEP} : f32
+    %low = arith.constant -128.0 : f32
+    %high = arith.constant 127.0 : f32
+    %0 = arith.sitofp %sum : i32 to f32
+    %1 = arith.mulf %0, %s : f32
+    %2 = arith.addf %1, %b0 : f32
+    %3 = arith.divf %2, %step : f32
+    %4 = math.roundeven %3 : f32
+    %5 = arith.maximumf %4, %low : f32
+    %6 = arith.minimumf %5, %high : f32
+    %7 = arith.fptosi %6 : f32 to i8
+    lowbit.yield %7 : i8
+  }} -> {result}"""
+    arguments = f'{_codes(case)}, %scale: {columns} {{lowbit.name = "scale"}}, %bias: {columns} {{lowbit.name = "bias"}}'
+    return _function(case, arguments, result, body)
+
+
+def dequantize(case: Case) -> str:
+    """y = f16((sum * scale of the row) * scale of the column): dynamic activations, per token."""
+    result, m, n, k = f"tensor<{case.m}x{case.n}xf16>", case.m, case.n, case.k
+    body = f"""  %r = lowbit.contract [{MAPS}]
+    lhs(%a scales %rows <#lowbit.int<8>, block = [1, 0]> : tensor<{m}x{k}xi8>, tensor<{m}x1xf32>)
+    rhs(%b scales %columns <#lowbit.int<8>, block = [1, 0]> : tensor<{n}x{k}xi8>, tensor<{n}x1xf32>)
+    outs(%init : {result}) -> {result}"""
+    arguments = (
+        f'{_codes(case)}, %rows: tensor<{m}x1xf32> {{lowbit.name = "rows"}}, %columns: tensor<{n}x1xf32> {{lowbit.name = "columns"}}'
+    )
+    return _function(case, arguments, result, body)
+
+
+BUILDERS = {"s8": s8, "u8": u8, "requantize": requantize, "dequantize": dequantize}

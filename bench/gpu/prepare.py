@@ -1,0 +1,72 @@
+"""Compiles what `bench.gpu.run` measures: `python3 -m bench.gpu.prepare FOLDER [--target nvptx:sm_90a]`, with the package `lowbit`; no GPU.
+
+A library a kind, each with a function a case, and a manifest. A kind that does not compile is a line, and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import lowbit
+
+from bench.gpu.cases import KINDS, Case, cases
+from bench.gpu.models import BUILDERS
+
+GOLDEN = Path(__file__).resolve().parents[2] / "test/Integration/GPU/Golden"
+
+
+def workspaces(header: str, stem: str, chosen: list[Case]) -> dict[str, int]:
+    """Bytes of scratch memory by case, as the header says."""
+    found = dict(re.findall(r"#define (\w+)_WORKSPACE_BYTES (\d+)", header))
+    return {case.name: int(found.get(f"{stem}_{case.name}".upper(), 0)) for case in chosen}
+
+
+def build(kind: str, folder: Path, target: str) -> dict[str, object]:
+    """One library; what the manifest says of it."""
+    chosen, source, stem = cases(kind), folder / f"{kind}.mlir", f"bench_{kind}"
+    source.write_text("\n".join(BUILDERS[kind](case) for case in chosen))
+    start = time.perf_counter()
+    lowbit.load(source, entry=None).export(folder / f"{stem}.so", target, header=folder / f"{stem}.h")
+    seconds = time.perf_counter() - start
+    bytes_of = workspaces((folder / f"{stem}.h").read_text(), stem, chosen)
+    rows = [{"kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "timed": case.timed, "workspace": bytes_of[case.name]} for case in chosen]
+    print(json.dumps({"library": stem, "functions": len(rows), "seconds": round(seconds, 2), "bytes": (folder / f"{stem}.so").stat().st_size}))
+    return {"file": f"{stem}.so", "kind": kind, "cases": rows}
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--target", default="nvptx:sm_90a")
+    parser.add_argument("--only", default="", help="kinds, with commas")
+    options = parser.parse_args()
+    shutil.rmtree(options.folder, ignore_errors=True)
+    options.folder.mkdir(parents=True)
+    libraries, failures = {}, 0
+    for kind in options.only.split(",") if options.only else [kind for kind in KINDS if kind in BUILDERS]:
+        try:
+            libraries[kind] = build(kind, options.folder, options.target)
+        except Exception as error:  # noqa: BLE001 - the others may do
+            failures += 1
+            print(json.dumps({"library": kind, "error": str(error)[:2000]}))
+    subprocess.run(
+        [sys.executable, str(GOLDEN / "limits.py"), "assemble", "--folder", str(options.folder / "limits"), "--ptxas", os.environ.get("PTXAS", "ptxas")],
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    manifest = {"about": {"target": options.target, "lowbit": "source"}, "libraries": libraries}
+    (options.folder / "manifest.json").write_text(json.dumps(manifest))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""Measures prepared kernels: `python3 -m bench.gpu.run FOLDER`, from the repository's root. One JSON object a line; the last one sums up.
+
+Needs a GPU, python3, numpy and PyTorch; nothing is compiled. What is measured is compared first, bit for bit, on new random inputs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.gpu.cases import Case
+from bench.gpu.clock import race
+from bench.gpu.kinds import KINDS, Kind
+from bench.gpu.library import Library
+
+CACHE = 120e6  # bytes of arrays after which the cache holds nothing of the first ones
+
+
+class Run:
+    """One run over a folder."""
+
+    def __init__(self, folder: Path, seconds: float, only: set[str]) -> None:
+        self.folder, self.deadline = folder, time.monotonic() + seconds
+        self.manifest = json.loads((folder / "manifest.json").read_text())
+        self.only, self.limits, self.rows, self.counts = only, {}, [], {"exact": 0, "wrong": 0, "failed": 0, "timed": 0, "skipped": 0}
+
+    def say(self, **row: Any) -> None:
+        """One line."""
+        print(json.dumps(row), flush=True)
+
+    def measure_limits(self) -> None:
+        """Rates of the instructions alone, by test/Integration/GPU/Golden/limits.py."""
+        sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test/Integration/GPU/Golden"))
+        import limits
+
+        limits.WARP_FORMS = {form: n for form, n in limits.WARP_FORMS.items() if "s8.s8" in form or "and.popc" in form}
+        limits.GROUP_FORMS = {form: n for form, n in limits.GROUP_FORMS.items() if "s8.s8" in form or "b1" in form}
+        measured = limits.Limits(self.folder / "limits")
+        say = measured.say
+
+        def keep(what: str, **values: Any) -> None:
+            self.limits[what] = values.get("tops") or values.get("terabytes_per_second")
+            say(what, **values)
+
+        measured.say = keep
+        for part in (measured.memory, measured.rates):
+            try:
+                part()
+            except Exception as error:  # noqa: BLE001 - later parts may do without
+                self.say(what=part.__name__, error=str(error)[:300])
+
+    def run(self) -> int:
+        """Everything; the exit code."""
+        self.say(what="machine", device=torch.cuda.get_device_name(), torch=torch.__version__, manifest=self.manifest.get("about", {}))
+        if not self.only or "limits" in self.only:
+            self.attempt("limits", self.measure_limits)
+        libraries = {name: path for name, path in self.manifest["libraries"].items() if not self.only or name in self.only}
+        for name in libraries:
+            self.attempt(name, lambda name=name: self.run_kind(name, timed=False))
+        for name in libraries:
+            self.attempt(name, lambda name=name: self.run_kind(name, timed=True))
+        self.say(what="summary", **self.counts, ratios=self.summarize())
+        return 1 if self.counts["wrong"] or self.counts["failed"] else 0
+
+    def attempt(self, what: str, step: Any) -> None:
+        """What fails is a line."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001
+            self.counts["failed"] += 1
+            self.say(what=what, error=f"{type(error).__name__}: {error}"[:500], trace=traceback.format_exc().splitlines()[-4:])
+
+    def run_kind(self, name: str, timed: bool) -> None:
+        """All cases of a library."""
+        entry = self.manifest["libraries"][name]
+        library, kind = Library(self.folder / entry["file"]), KINDS[entry["kind"]]()
+        for fields in entry["cases"]:
+            case = Case(**{key: fields[key] for key in ("kind", "m", "n", "k", "timed")})
+            if timed and not case.timed:
+                continue
+            if time.monotonic() > self.deadline:
+                self.counts["skipped"] += 1
+                continue
+            step = self.time if timed else self.check
+            self.attempt(f"{case.name}", lambda case=case, step=step, fields=fields: step(library, kind, case, fields))
+            torch.cuda.empty_cache()
+
+    @staticmethod
+    def bind(library: Library, kind: Kind, case: Case, fields: dict[str, Any], x: dict[str, Any]) -> tuple[Any, Any]:
+        """The call and its result; both keep their arrays alive."""
+        result = torch.full((case.m, case.n), 77, dtype=kind.result, device="cuda")
+        arrays = [*x.values(), result]
+        if fields["workspace"]:
+            arrays.append(torch.empty(fields["workspace"], dtype=torch.uint8, device="cuda"))
+        call = library.bind(case.name, [array.data_ptr() for array in arrays])
+        return lambda: call(torch.cuda.current_stream().cuda_stream), arrays
+
+    def check(self, library: Library, kind: Kind, case: Case, fields: dict[str, Any]) -> None:
+        """Three calls, two of them with the same arrays, against the reference."""
+        wrong = 0
+        for _ in range(2):
+            x = kind.inputs(case)
+            call, arrays = self.bind(library, kind, case, fields, x)
+            want = kind.reference(x)
+            for _ in range(2):
+                result = arrays[len(x)]
+                result.fill_(77)
+                call()
+                torch.cuda.synchronize()
+                wrong += int((result != want).sum())
+        self.counts["wrong" if wrong else "exact"] += 1
+        if wrong or case.timed:
+            self.say(what="check", case=case.name, exact=not wrong, wrong_elements=wrong, of=4 * case.m * case.n)
+
+    def time(self, library: Library, kind: Kind, case: Case, fields: dict[str, Any]) -> None:
+        """Ours and peers in turns."""
+        first = kind.inputs(case)
+        sets = max(1, min(8, math.ceil(CACHE / kind.read_bytes(first))))
+        inputs = [first] + [kind.inputs(case) for _ in range(sets - 1)]
+        ours = [self.bind(library, kind, case, fields, x) for x in inputs]
+        calls = {"ours": lambda i: ours[i][0]()}
+        for name, peer in kind.peers.items():
+            calls[name] = lambda i, peer=peer: peer(inputs[i])
+        times = race(calls, sets)
+        row = {"what": "time", "case": case.name, "kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "sets": sets}
+        for name, result in times.items():
+            row[name] = result if "error" in result else {**result, "median": result["median"], "tops": case.operations / result["median"] / 1e12}
+        seconds = times["ours"].get("median")
+        if seconds:
+            bytes_moved = kind.read_bytes(first) + ours[0][1][len(first)].nbytes
+            row["terabytes_per_second"] = bytes_moved / seconds / 1e12
+            row["limits"] = self.fractions(case, seconds, bytes_moved)
+            row["ratios"] = {name: result["median"] / seconds for name, result in times.items() if name != "ours" and "median" in result}
+        self.counts["timed"] += 1
+        self.rows.append(row)
+        self.say(**row)
+
+    def fractions(self, case: Case, seconds: float, bytes_moved: int) -> dict[str, float]:
+        """Of what the machine can do at most, as measured at the beginning."""
+        rate = case.operations / seconds / 1e12
+        bits = "b1" if case.kind == "binary" else "s8"
+        result = {what: rate / limit for what, limit in self.limits.items() if limit and bits in what and "mma" in what and "registers" not in what}
+        memory = self.limits.get("read of device memory")
+        return result | ({"memory": bytes_moved / seconds / 1e12 / memory} if memory else {})
+
+    def summarize(self) -> dict[str, dict[str, float]]:
+        """The least and the geometric mean of the ratios to each peer, by kind."""
+        ratios: dict[str, list[float]] = {}
+        for row in self.rows:
+            for peer, ratio in row.get("ratios", {}).items():
+                ratios.setdefault(f"{row['kind']} to {peer}", []).append(ratio)
+        return {
+            name: {"least": min(values), "mean": math.exp(sum(map(math.log, values)) / len(values)), "cases": len(values)}
+            for name, values in ratios.items()
+        }
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, help="what bench.gpu.prepare wrote")
+    parser.add_argument("--seconds", type=float, default=170, help="after which no case is begun")
+    parser.add_argument("--only", default="", help="libraries to run, and `limits`, with commas")
+    options = parser.parse_args()
+    return Run(options.folder, options.seconds, {name for name in options.only.split(",") if name}).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

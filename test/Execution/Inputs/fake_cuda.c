@@ -1,0 +1,239 @@
+/* A driver for tests, on the host: device memory is memory, two kernels are known by name, streams run at once, recordings are lists of launches.
+   It counts what is alive, and fails when it is told to. `fake_set(name, value)` and the variable FAKE_CUDA (`name=value,…`) tell it. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { Success = 0, InvalidValue = 1, OutOfMemory = 2, NoDevice = 100, InvalidImage = 200, NoBinary = 209, NotFound = 500, LaunchFailed = 719 };
+
+/* What can be set, and what is counted. */
+static struct {
+  const char *name;
+  long value;
+} numbers[] = {
+    {"version", 12040}, {"devices", 1}, {"architecture", 80}, {"free_bytes", 1 << 20}, {"fail_load", 0}, {"fail_launch", 0}, {"fail_sync", 0},
+    {"memory_ordinal", 0}, {"fail_capture", 0}, {"allocations", 0}, {"bytes", 0}, {"modules", 0}, {"graphs", 0}, {"executables", 0},
+    {"streams", 0}, {"launches", 0}, {"replays", 0}, {"captures", 0}, {"loads", 0}, {"uploads", 0}, {"calls_to_allocate", 0}, {"maps", 0},
+};
+
+static long *number(const char *name) {
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i)
+    if (!strcmp(numbers[i].name, name))
+      return &numbers[i].value;
+  fprintf(stderr, "fake_cuda: no number `%s`\n", name);
+  abort();
+}
+
+void fake_set(const char *name, long value) { *number(name) = value; }
+long fake_get(const char *name) { return *number(name); }
+
+__attribute__((constructor)) static void read_settings(void) {
+  const char *text = getenv("FAKE_CUDA");
+  char *copy = text ? strdup(text) : NULL;
+  for (char *item = copy ? strtok(copy, ",") : NULL; item; item = strtok(NULL, ",")) {
+    char *equal = strchr(item, '=');
+    *equal = 0;
+    fake_set(item, atol(equal + 1));
+  }
+  free(copy);
+}
+
+/* -- The driver ------------------------------------------------------------ */
+
+static __thread void *current_context;
+static char context;
+
+int cuInit(unsigned flags) { return flags || *number("devices") ? Success : NoDevice; }
+int cuDriverGetVersion(int *version) { return *version = (int)*number("version"), Success; }
+int cuGetErrorName(int status, const char **text) {
+  *text = status == OutOfMemory    ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : status == NoDevice     ? "CUDA_ERROR_NO_DEVICE"
+          : status == InvalidImage ? "CUDA_ERROR_INVALID_IMAGE"
+          : status == NoBinary     ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
+          : status == NotFound     ? "CUDA_ERROR_NOT_FOUND"
+          : status == LaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED"
+                                   : "CUDA_ERROR_INVALID_VALUE";
+  return Success;
+}
+int cuGetErrorString(int status, const char **text) { return (void)status, *text = "as the test asked for", Success; }
+int cuDeviceGetCount(int *count) { return *count = (int)*number("devices"), Success; }
+int cuDeviceGet(int *device, int ordinal) { return *device = ordinal, Success; }
+int cuDeviceGetAttribute(int *value, int attribute, int device) {
+  (void)device;
+  *value = attribute == 75 ? (int)*number("architecture") / 10 : attribute == 76 ? (int)*number("architecture") % 10 : 166912;
+  return Success;
+}
+int cuDeviceGetName(char *name, int length, int device) { return (void)device, snprintf(name, (size_t)length, "Fake GPU"), Success; }
+int cuDevicePrimaryCtxRetain(void **result, int device) { return (void)device, *result = &context, Success; }
+int cuCtxGetCurrent(void **result) { return *result = current_context, Success; }
+int cuCtxSetCurrent(void *chosen) { return current_context = chosen, Success; }
+int cuCtxGetDevice(int *device) { return *device = 0, Success; }
+
+/* -- Memory ------------------------------------------------------------------ */
+
+enum { Most = 64 };
+static struct {
+  char *data;
+  size_t bytes;
+} blocks[Most];
+
+static int find(unsigned long long address) {
+  for (int i = 0; i < Most; ++i)
+    if (blocks[i].data && address >= (uintptr_t)blocks[i].data && address < (uintptr_t)blocks[i].data + blocks[i].bytes)
+      return i;
+  return -1;
+}
+
+int cuMemAlloc_v2(unsigned long long *address, size_t bytes) {
+  ++*number("calls_to_allocate");
+  if ((long)bytes > *number("free_bytes") - *number("bytes"))
+    return OutOfMemory;
+  for (int i = 0; i < Most; ++i)
+    if (!blocks[i].data) {
+      blocks[i].data = aligned_alloc(256, (bytes + 255) / 256 * 256);
+      blocks[i].bytes = bytes;
+      memset(blocks[i].data, 0xAA, bytes);
+      ++*number("allocations");
+      *number("bytes") += (long)bytes;
+      return *address = (uintptr_t)blocks[i].data, Success;
+    }
+  return OutOfMemory;
+}
+int cuMemFree_v2(unsigned long long address) {
+  int i = find(address);
+  if (i < 0 || (uintptr_t)blocks[i].data != address)
+    return InvalidValue;
+  free(blocks[i].data);
+  blocks[i].data = NULL;
+  --*number("allocations");
+  return *number("bytes") -= (long)blocks[i].bytes, Success;
+}
+int cuMemGetInfo_v2(size_t *left, size_t *total) {
+  return *left = (size_t)(*number("free_bytes") - *number("bytes")), *total = (size_t)*number("free_bytes"), Success;
+}
+static int inside(unsigned long long address, size_t bytes) {
+  int i = find(address);
+  return i >= 0 && address + bytes <= (uintptr_t)blocks[i].data + blocks[i].bytes;
+}
+int cuMemcpyHtoDAsync_v2(unsigned long long target, const void *source, size_t bytes, void *stream) {
+  ++*number("uploads");
+  return (void)stream, inside(target, bytes) ? memcpy((void *)(uintptr_t)target, source, bytes), Success : InvalidValue;
+}
+int cuMemcpyDtoHAsync_v2(void *target, unsigned long long source, size_t bytes, void *stream) {
+  return (void)stream, inside(source, bytes) ? memcpy(target, (void *)(uintptr_t)source, bytes), Success : InvalidValue;
+}
+int cuPointerGetAttribute(void *value, int attribute, unsigned long long address) {
+  if (find(address) < 0)
+    return InvalidValue;
+  return *(int *)value = attribute == 2 ? 2 : (int)*number("memory_ordinal"), Success;
+}
+
+/* -- Kernels ------------------------------------------------------------------ */
+
+/* `parameters` are those of the kernel, by value here. */
+struct Launch {
+  const char *kernel;
+  unsigned grid;
+  uint64_t words[4];
+};
+
+static void run(const struct Launch *launch) {
+  ++*number("launches");
+  const float *lhs = (float *)(uintptr_t)launch->words[0], *rhs = (float *)(uintptr_t)launch->words[1];
+  uint32_t size = (uint32_t)launch->words[3];
+  if (!strcmp(launch->kernel, "add"))
+    for (uint32_t i = 0; i < size; ++i)
+      ((float *)(uintptr_t)launch->words[2])[i] = lhs[i] + rhs[i];
+  else
+    for (uint32_t row = 0; row < launch->grid; ++row)
+      for (uint32_t column = 0; column < size; ++column) {
+        float scaled = lhs[row * size + column] * rhs[column];
+        scaled = scaled < -128 ? -128 : scaled > 127 ? 127 : scaled;
+        ((int8_t *)(uintptr_t)launch->words[2])[row * size + column] = (int8_t)__builtin_rintf(scaled);
+      }
+}
+
+int cuModuleLoadDataEx(void **module, const void *image, unsigned count, int *options, void **values) {
+  int status = (int)*number("fail_load");
+  for (unsigned i = 0; status && i < count; ++i)
+    if (options[i] == 5)
+      strcpy(values[i], "ptxas error   : as the test asked for");
+  if (status)
+    return status;
+  if (memcmp(image, "\x7f" "ELF", 4) && memcmp(image, "//", 2))
+    return InvalidImage;
+  ++*number("modules");
+  ++*number("loads");
+  return *module = malloc(1), Success;
+}
+int cuModuleUnload(void *module) { return free(module), --*number("modules"), Success; }
+int cuModuleGetFunction(void **function, void *module, const char *name) {
+  (void)module;
+  *function = !strcmp(name, "add") ? "add" : !strcmp(name, "requantize") ? "requantize" : NULL;
+  return *function ? Success : NotFound;
+}
+int cuFuncSetAttribute(void *function, int attribute, int value) { return (void)function, (void)attribute, (void)value, Success; }
+
+struct Graph {
+  struct Launch launches[16];
+  int count;
+};
+static __thread struct Graph *recording;
+static __thread void *recorded_stream;
+
+int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *stream,
+                   void **parameters, void **extra) {
+  (void)y, (void)z, (void)bx, (void)by, (void)bz, (void)shared, (void)extra;
+  if (*number("fail_launch"))
+    return (int)*number("fail_launch");
+  struct Launch launch = {function, x, {0}};
+  for (int i = 0; i < 3; ++i)
+    launch.words[i] = *(uint64_t *)parameters[i];
+  launch.words[3] = *(uint32_t *)parameters[3];
+  if (recording && stream == recorded_stream)
+    recording->launches[recording->count++] = launch;
+  else
+    run(&launch);
+  return Success;
+}
+
+/* -- Streams ------------------------------------------------------------------ */
+
+int cuStreamCreate(void **stream, unsigned flags) { return (void)flags, *stream = malloc(1), ++*number("streams"), Success; }
+int cuStreamDestroy_v2(void *stream) { return free(stream), --*number("streams"), Success; }
+int cuStreamSynchronize(void *stream) { return (void)stream, (int)*number("fail_sync"); }
+int cuStreamIsCapturing(void *stream, int *status) { return *status = recording && stream == recorded_stream, Success; }
+int cuStreamBeginCapture_v2(void *stream, int mode) {
+  if (mode != 1 || recording || !stream)
+    return InvalidValue;
+  ++*number("captures");
+  ++*number("graphs");
+  return recording = calloc(1, sizeof *recording), recorded_stream = stream, Success;
+}
+int cuStreamEndCapture(void *stream, void **graph) {
+  if (stream != recorded_stream)
+    return InvalidValue;
+  *graph = recording;
+  return recording = NULL, recorded_stream = NULL, (int)*number("fail_capture");
+}
+int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long long flags) {
+  (void)flags;
+  ++*number("executables");
+  return *executable = memcpy(malloc(sizeof(struct Graph)), graph, sizeof(struct Graph)), Success;
+}
+int cuGraphLaunch(void *executable, void *stream) {
+  struct Graph *graph = executable;
+  ++*number("replays");
+  for (int i = 0; i < graph->count; ++i)
+    run(&graph->launches[i]);
+  return (void)stream, Success;
+}
+int cuGraphDestroy(void *graph) { return free(graph), --*number("graphs"), Success; }
+int cuGraphExecDestroy(void *executable) { return free(executable), --*number("executables"), Success; }
+int cuTensorMapEncodeTiled(void *map, int type, uint32_t rank, void *address, const uint64_t *sizes, const uint64_t *strides,
+                           const uint32_t *box, const uint32_t *steps, int interleave, int swizzle, int promotion, int fill) {
+  (void)type, (void)rank, (void)sizes, (void)box, (void)steps, (void)interleave, (void)swizzle, (void)promotion, (void)fill;
+  ++*number("maps");
+  return (uintptr_t)address % 16 || strides[0] % 16 ? InvalidValue : (memset(map, 0, 128), Success);
+}
