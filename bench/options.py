@@ -21,7 +21,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Exits with 1 when something is asked for that there is not."""
     parser = _Parser(
         prog="scripts/bench",
-        description="Measures suites of cases: Lowbit and its peers in turns, in one process on one core, beside the limits of the machine.",
+        description="Measures suites of cases: Lowbit and its peers in turns, in one process on one core, beside the limits of the machine. "
+        "`scripts/bench gpu`, alone, measures kernels on a GPU beside PyTorch's.",
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {' '.join(NAMES)}; all by default")
     parser.add_argument("--only", metavar="NAME,…", default="", help="only these implementations, such as lowbit,onednn")

@@ -38,7 +38,9 @@ class Kind:
 
     lhs = (-128, 127, torch.int8)
     result = torch.int32
-    peers: dict[str, Callable[[Arrays], Any]] = {"torch": lambda x: int_mm(x["a"], x["b"])}
+
+    def __init__(self) -> None:
+        self.peers: dict[str, Callable[[Arrays], Any]] = {"torch": lambda x: int_mm(x["a"], x["b"])}
 
     def inputs(self, case: Case) -> Arrays:
         """The arrays of a call, in the order of its arguments."""
@@ -60,7 +62,9 @@ class Unsigned(Kind):
     """Unsigned bytes on the left, which PyTorch does not multiply."""
 
     lhs = (0, 255, torch.uint8)
-    peers = {}
+
+    def __init__(self) -> None:
+        self.peers = {}
 
 
 class Requantized(Kind):
@@ -90,7 +94,9 @@ class Dequantized(Kind):
     """Halves: scales of row and column."""
 
     result = torch.float16
-    peers = {"torch": lambda x: Dequantized.finish(int_mm(x["a"], x["b"]), x)}
+
+    def __init__(self) -> None:
+        self.peers = {"torch": lambda x: self.finish(int_mm(x["a"], x["b"]), x)}
 
     def inputs(self, case: Case) -> Arrays:
         rows, columns = (torch.rand((size, 1), device="cuda") * 1e-3 + 1e-6 for size in (case.m, case.n))

@@ -37,8 +37,12 @@ def build(kind: str, folder: Path, target: str) -> dict[str, object]:
     lowbit.load(source, entry=None).export(folder / f"{stem}.so", target, header=folder / f"{stem}.h")
     seconds = time.perf_counter() - start
     bytes_of = workspaces((folder / f"{stem}.h").read_text(), stem, chosen)
-    rows = [{"kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "timed": case.timed, "workspace": bytes_of[case.name]} for case in chosen]
-    print(json.dumps({"library": stem, "functions": len(rows), "seconds": round(seconds, 2), "bytes": (folder / f"{stem}.so").stat().st_size}))
+    rows = [
+        {"kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "timed": case.timed, "workspace": bytes_of[case.name]} for case in chosen
+    ]
+    print(
+        json.dumps({"library": stem, "functions": len(rows), "seconds": round(seconds, 2), "bytes": (folder / f"{stem}.so").stat().st_size})
+    )
     return {"file": f"{stem}.so", "kind": kind, "cases": rows}
 
 
@@ -59,7 +63,15 @@ def main() -> int:
             failures += 1
             print(json.dumps({"library": kind, "error": str(error)[:2000]}))
     subprocess.run(
-        [sys.executable, str(GOLDEN / "limits.py"), "assemble", "--folder", str(options.folder / "limits"), "--ptxas", os.environ.get("PTXAS", "ptxas")],
+        [
+            sys.executable,
+            str(GOLDEN / "limits.py"),
+            "assemble",
+            "--folder",
+            str(options.folder / "limits"),
+            "--ptxas",
+            os.environ.get("PTXAS", "ptxas"),
+        ],
         stdout=subprocess.DEVNULL,
         check=False,
     )

@@ -132,7 +132,9 @@ class Run:
         times = race(calls, sets)
         row = {"what": "time", "case": case.name, "kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "sets": sets}
         for name, result in times.items():
-            row[name] = result if "error" in result else {**result, "median": result["median"], "tops": case.operations / result["median"] / 1e12}
+            row[name] = (
+                result if "error" in result else {**result, "median": result["median"], "tops": case.operations / result["median"] / 1e12}
+            )
         seconds = times["ours"].get("median")
         if seconds:
             bytes_moved = kind.read_bytes(first) + ours[0][1][len(first)].nbytes
@@ -147,7 +149,11 @@ class Run:
         """Of what the machine can do at most, as measured at the beginning."""
         rate = case.operations / seconds / 1e12
         bits = "b1" if case.kind == "binary" else "s8"
-        result = {what: rate / limit for what, limit in self.limits.items() if limit and bits in what and "mma" in what and "registers" not in what}
+        result = {
+            what: rate / limit
+            for what, limit in self.limits.items()
+            if limit and bits in what and "mma" in what and "registers" not in what
+        }
         memory = self.limits.get("read of device memory")
         return result | ({"memory": bytes_moved / seconds / 1e12 / memory} if memory else {})
 

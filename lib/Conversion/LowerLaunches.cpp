@@ -10,6 +10,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_LOWERLAUNCHESPASS
@@ -166,12 +167,12 @@ void Lowering::lowerConstant(memref::GetGlobalOp constantOp) {
   constantOp.getResult().replaceAllUsesExcept(cast.getResult(0), address.getDefiningOp());
 }
 
-/// Whether `op` reads or writes what a memref is of. Ops around others are judged by these.
+/// Whether `op` reads or writes what a memref is of. Control flow is judged by what is in it.
 static bool touchesMemory(Operation *op) {
   bool hasMemory = llvm::any_of(op->getOperandTypes(), llvm::IsaPred<BaseMemRefType>);
   if (isa<memref::AllocOp, memref::AllocaOp>(op))
     return true;
-  if (!hasMemory || isa<CallOpInterface>(op) || op->hasTrait<OpTrait::IsTerminator>() || op->hasTrait<OpTrait::HasRecursiveMemoryEffects>())
+  if (!hasMemory || isa<CallOpInterface, gpu::LaunchFuncOp, RegionBranchOpInterface>(op) || op->hasTrait<OpTrait::IsTerminator>())
     return false;
   return !isMemoryEffectFree(op);
 }

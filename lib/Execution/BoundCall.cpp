@@ -106,6 +106,8 @@ llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function functio
     arguments.resize(ports.size());
     for (auto [port, buffer, argument] : llvm::zip_equal(ports, buffers, arguments)) {
       llvm::Error error = port.check(buffer);
+      if (!error && buffer.onDevice && narrow != Narrow::Trust)
+        error = llvm::createStringError("`" + port.name + "` is in a GPU's memory, and this function runs on the host; copy it there");
       if (!error)
         error = argument.prepare(port, buffer, isInput, narrow);
       if (error)

@@ -28,10 +28,34 @@ _ML_DTYPES = {
     "f6E3M2FN": "float6_e3m2fn",
     "f4E2M1FN": "float4_e2m1fn",
 }
+_CUDA_DEVICES = (2, 13)  # DLPack's numbers for memory of CUDA and memory that it shares with the host
 
 
-def to_native(name: str, value: Any) -> np.ndarray:
+def on_device(name: str, value: Any) -> Any | None:
+    """`value` as it is handed on, if it is in a GPU's memory: by DLPack, else by `__cuda_array_interface__`; else None."""
+    if isinstance(value, np.ndarray):
+        return None
+    if hasattr(value, "__dlpack_device__"):
+        return value if value.__dlpack_device__()[0] in _CUDA_DEVICES else None
+    interface = getattr(value, "__cuda_array_interface__", None)
+    if interface is None:
+        return None
+    order, kind, size = interface["typestr"][0], interface["typestr"][1], int(interface["typestr"][2:])
+    if order == ">" or kind not in "biuf" or size > 8:
+        raise Error(f"array `{name}` has elements of {interface['typestr']}; expected numbers in this machine's byte order")
+    dense, step = True, size
+    for length, stride in zip(reversed(interface["shape"]), reversed(interface.get("strides") or ()), strict=False):
+        dense, step = dense and (length <= 1 or stride == step), step * length
+    if not dense:
+        raise Error(f"array `{name}` is not contiguous; expected rows next to one another, in order: copy it")
+    return _native.device_array(interface["data"][0], list(interface["shape"]), f"{kind}{size}", value)
+
+
+def to_native(name: str, value: Any) -> Any:
     """`value` as an array that compiled code can read in place; copied only where it is not contiguous."""
+    device = on_device(name, value)
+    if device is not None:
+        return device
     array = np.asarray(value)
     foreign = array.dtype.isbuiltin == 2 or (array.dtype.kind == "V" and array.dtype.names is None)
     if foreign and array.dtype.itemsize in (1, 2):

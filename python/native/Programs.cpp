@@ -12,8 +12,8 @@ using namespace mlir::lowbit;
 
 namespace lowbit_python {
 
-using InputArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
-using OutputArray = nb::ndarray<nb::c_contig, nb::device::cpu>;
+using InputArray = nb::ndarray<nb::ro>;
+using OutputArray = nb::ndarray<>;
 
 static StorageType getStorage(nb::dlpack::dtype type) {
   char kind = 'V'; // no element type takes raw bytes of an odd size, so that the check says what it found
@@ -36,6 +36,40 @@ static StorageType getStorage(nb::dlpack::dtype type) {
   return {kind, type.bits / 8u};
 }
 
+/// Whether rows lie next to one another, in order.
+template <typename ArrayType> static bool isContiguous(const ArrayType &array) {
+  int64_t expected = 1;
+  for (size_t axis = array.ndim(); axis-- > 0;) {
+    if (array.shape(axis) == 0)
+      return true;
+    if (array.shape(axis) != 1 && array.stride(axis) != expected)
+      return false;
+    expected *= static_cast<int64_t>(array.shape(axis));
+  }
+  return true;
+}
+
+/// Whether an array is in a GPU's memory; refuses other places than that and the host's.
+static bool isOnDevice(int device) {
+  if (device == nb::device::cpu::value || device == nb::device::cuda_host::value)
+    return false;
+  if (device != nb::device::cuda::value && device != nb::device::cuda_managed::value)
+    check(llvm::createStringError("an array is on a device of type " + std::to_string(device) +
+                                  " (DLPack's number); expected the host's memory or an NVIDIA GPU's"));
+  return true;
+}
+
+/// An array in a GPU's memory that belongs to `owner`, by what `__cuda_array_interface__` says.
+static nb::object makeDeviceArray(uintptr_t pointer, const std::vector<size_t> &shape, const std::string &kind, nb::object owner) {
+  auto code = kind[0] == 'i'   ? nb::dlpack::dtype_code::Int
+              : kind[0] == 'u' ? nb::dlpack::dtype_code::UInt
+              : kind[0] == 'b' ? nb::dlpack::dtype_code::Bool
+                               : nb::dlpack::dtype_code::Float;
+  nb::dlpack::dtype dtype{static_cast<uint8_t>(code), static_cast<uint8_t>(8 * std::atoi(kind.c_str() + 1)), 1};
+  return nb::cast(
+      nb::ndarray<>(reinterpret_cast<void *>(pointer), shape.size(), shape.data(), owner, nullptr, dtype, nb::device::cuda::value));
+}
+
 template <typename ArrayType> static llvm::SmallVector<Buffer> getBuffers(const std::vector<ArrayType> &arrays) {
   llvm::SmallVector<Buffer> buffers;
   for (const ArrayType &array : arrays) {
@@ -44,6 +78,10 @@ template <typename ArrayType> static llvm::SmallVector<Buffer> getBuffers(const 
     for (size_t axis = 0; axis < array.ndim(); ++axis)
       buffer.shape.push_back(static_cast<int64_t>(array.shape(axis)));
     buffer.data = const_cast<void *>(static_cast<const void *>(array.data()));
+    buffer.onDevice = isOnDevice(array.device_type());
+    if (!isContiguous(array))
+      check(llvm::createStringError("an array of shape [" + formatShape(buffer.shape) +
+                                    "] is not contiguous; expected rows next to one another, in order: copy it (`.contiguous()`)"));
     buffers.push_back(std::move(buffer));
   }
   return buffers;
@@ -131,6 +169,8 @@ void bindPrograms(nb::module_ &module) {
           nb::arg("inputs"))
       .def("fork", &Calibration::fork, "A run apart, of the same compiled model.")
       .def("finish", [](Calibration &calibration) { return take(calibration.finish()); });
+  module.def("device_array", &makeDeviceArray, nb::arg("pointer"), nb::arg("shape"), nb::arg("kind"), nb::arg("owner"),
+             "An array of somebody else's in a GPU's memory.");
   module.def(
       "read_arrays",
       [](const std::string &path) {

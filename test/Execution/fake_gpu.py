@@ -24,9 +24,7 @@ LOWER = (
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a command and keeps what it says."""
-    return subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, env={**os.environ, **environment}
-    )
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, env={**os.environ, **environment})
 
 
 def build_driver(folder: Path) -> Path:
