@@ -188,6 +188,7 @@ static void writeUse(raw_ostream &os, const ObjectDescription &object) {
 std::string formatHeader(ArrayRef<CFunction> functions, const ObjectDescription &object) {
   std::string text, guard = StringRef(getIdentifier(object.stem)).upper();
   std::string restrictMacro = guard + "_RESTRICT";
+  llvm::raw_string_ostream os(text);
   os << "/* The functions of " << object.file << ", written with it by `lowbit compile`.\n *\n"
      << " * Target: " << object.target << "\n";
   writeUse(os, object);

@@ -3,6 +3,7 @@
 
 #include "DeviceCall.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/MathExtras.h"
 #include <chrono>
 
@@ -93,7 +94,7 @@ static llvm::Error stage(ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool is
   for (auto [port, buffer] : llvm::zip_equal(ports, buffers)) {
     if (llvm::Error error = port.check(buffer))
       return llvm::createStringError(kind + " " + llvm::toString(std::move(error)));
-    Staged array{&port, buffer, buffer};
+    Staged array{&port, buffer, buffer, 0, 0, false, {}};
     array.bytes = *countElements(buffer.shape) * buffer.type.bytes;
     array.isCopied = !buffer.onDevice && !isValue(array, isInput);
     if (isInput && port.type.isNarrow() && !buffer.onDevice)
@@ -140,7 +141,7 @@ llvm::Error DeviceCalls::run(ArrayRef<Buffer> inputBuffers, ArrayRef<Buffer> out
   Arena arena = total ? take(total) : Arena();
   if (scope.hasFailed())
     return fail();
-  auto giveBack = llvm::make_scope_exit([&] {
+  llvm::scope_exit giveBack([&] {
     std::lock_guard<std::mutex> lock(mutex);
     if (arena.memory)
       idle.push_back(arena);

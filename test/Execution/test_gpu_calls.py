@@ -1,0 +1,140 @@
+"""Functions compiled for a GPU, called from Python, over a driver that is none: arrays of the host and of the GPU, results, refusals."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from fake_gpu import build_driver, lower, run
+
+PROLOGUE = """
+import ctypes, gc, os, sys
+import numpy as np
+import lowbit
+from fake_gpu import Driver
+
+driver = Driver(os.environ["LOWBIT_CUDA_DRIVER"])
+generator = np.random.default_rng(7)
+x, y = (generator.normal(size=(5, 6)).astype(np.float32) * 20 for _ in range(2))
+want = np.rint(np.clip(((x + y) + y) * np.float32([0.5, 1, 2, 4, 8, 16]), -128, 127)).astype(np.int8)
+
+class OnDevice:
+    \"\"\"An array that speaks __cuda_array_interface__ alone.\"\"\"
+
+    def __init__(self, array, strides=None):
+        self.address, self.array = driver.allocate(array.nbytes), array
+        ctypes.memmove(self.address, array.ctypes.data, array.nbytes)
+        self.__cuda_array_interface__ = {
+            "shape": array.shape, "typestr": array.dtype.str, "data": (self.address, False), "strides": strides, "version": 3
+        }
+
+    def read(self):
+        return np.frombuffer(ctypes.string_at(self.address, self.array.nbytes), self.array.dtype).reshape(self.array.shape)
+
+def refusal(action):
+    try:
+        action()
+    except lowbit.Error as error:
+        return str(error)
+    raise AssertionError("not refused")
+
+module = lowbit.load(sys.argv[1])
+f = module.compile("nvptx:sm_80")
+"""
+
+HOST = """
+for _ in range(4):
+    np.testing.assert_array_equal(f(x=x, y=y)["codes"], want)
+assert driver["allocations"] == 2, driver["allocations"]  # what calls need, and the constant
+assert driver["captures"] == 1 and driver["replays"] == 3
+allocations = driver["calls_to_allocate"]
+for _ in range(2000):
+    f(x=x, y=y)
+assert driver["calls_to_allocate"] == allocations
+assert f.benchmark({"x": x, "y": y}, repeat=5).minimum > 0
+del f
+gc.collect()
+assert [driver[what] for what in ("allocations", "modules", "executables", "graphs", "streams")] == [0] * 5
+"""
+
+DEVICE = """
+a, b, codes = OnDevice(x), OnDevice(y), OnDevice(np.full((5, 6), 77, np.int8))
+uploads = driver["uploads"]
+for _ in range(3):
+    assert f.into({"codes": codes}, x=a, y=b) is None
+np.testing.assert_array_equal(codes.read(), want)
+assert driver["uploads"] == uploads + 1  # the constant
+np.testing.assert_array_equal(f(x=a, y=y)["codes"], want)  # some here, some there
+out = np.empty((5, 6), np.int8)
+f.into({"codes": out}, x=a, y=b)
+np.testing.assert_array_equal(out, want)
+assert "is not contiguous" in refusal(lambda: f(x=OnDevice(x, strides=(4, 20)), y=y))
+assert "outputs 'z' given; expected 'codes'" in refusal(lambda: f.into({"z": codes}, x=a, y=b))
+assert "no contiguous, writable array" in refusal(lambda: f.into({"codes": out.T}, x=a, y=b))
+driver["memory_ordinal"] = 1
+assert "array `x` of `main` is on GPU 1, and the call is on GPU 0" in refusal(lambda: f(x=OnDevice(x), y=OnDevice(y)))
+driver["memory_ordinal"] = 0
+assert "has elements of >f4" in refusal(lambda: f(x=OnDevice(x.astype(">f4")), y=y))
+"""
+
+REFUSALS = """
+assert "arrays are copied at every call; run it without binding" in refusal(lambda: f.bind(x=x, y=y))
+assert "`x` has shape [" in (message := refusal(lambda: f(x=x.T.copy(), y=y))), message
+for setting, value, words in (
+    ("free_bytes", 0, "function `main`: out of device memory"),
+    ("fail_load", 209, "compile for `nvptx:sm_80`"),
+    ("fail_launch", 719, "launch of kernel `add`"),
+    ("fail_sync", 719, "a kernel failed while it ran"),
+):
+    before = driver[setting]
+    driver[setting] = value
+    assert words in refusal(lambda: f(x=x, y=y)), setting
+    driver[setting] = before
+np.testing.assert_array_equal(f(x=x, y=y)["codes"], want)
+"""
+
+NO_DRIVER = """
+import sys
+import lowbit
+try:
+    lowbit.load(sys.argv[1]).compile("nvptx:sm_80")
+except lowbit.Error as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the driver and the lowered kernels."""
+    path = tmp_path_factory.mktemp("calls")
+    build_driver(path)
+    lower(path)
+    return path
+
+
+def python(folder: Path, program: str, **environment: str) -> str:
+    """A driver is loaded once in a process, so each test has its own."""
+    places = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    settings = {"LOWBIT_CUDA_DRIVER": str(folder / "libfake_cuda.so"), "PYTHONPATH": places, **environment}
+    done = run(sys.executable, "-c", program, folder / "kernels.mlir", **settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("program", [HOST, DEVICE, REFUSALS], ids=["host", "device", "refusals"])
+def test_calls(folder: Path, program: str) -> None:
+    python(folder, PROLOGUE + program)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"LOWBIT_CUDA_DRIVER": "/nowhere/libcuda.so"}, "target `nvptx:sm_80` cannot run here: no NVIDIA driver: /nowhere/libcuda.so"),
+        ({"FAKE_CUDA": "version=11080"}, "the NVIDIA driver is for CUDA 11.8; expected 12.0 or newer"),
+        ({"FAKE_CUDA": "devices=0"}, "the NVIDIA driver finds no GPU"),
+    ],
+)
+def test_code_is_made_ready_only_where_a_gpu_is(folder: Path, settings: dict[str, str], words: str) -> None:
+    assert words in python(folder, NO_DRIVER, **settings)
