@@ -45,13 +45,39 @@ static void declareSharedMemory(gpu::GPUModuleOp kernels) {
   }
 }
 
-/// Arguments passed by value are tensor maps, which the hardware reads where they lie. Upstream allows the attribute on this level only.
-static void markTensorMaps(gpu::GPUModuleOp kernels) {
-  for (auto function : kernels.getOps<LLVM::LLVMFuncOp>())
-    for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      if (function.getArgAttr(i, LLVM::LLVMDialect::getByValAttrName()))
-        function.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), UnitAttr::get(kernels.getContext()));
-}
+/// Arguments passed by value are tensor maps, which the hardware reads where they lie.
+namespace {
+class TensorMapArguments {
+public:
+  /// Before the conversion, which drops `llvm.byval`.
+  explicit TensorMapArguments(ModuleOp module) {
+    for (gpu::GPUModuleOp kernels : module.getOps<gpu::GPUModuleOp>())
+      for (auto function : kernels.getOps<gpu::GPUFuncOp>())
+        for (unsigned i = 0; i < function.getNumArguments(); ++i)
+          if (Attribute type = function.getArgAttr(i, LLVM::LLVMDialect::getByValAttrName()))
+            arguments.push_back({kernels, function.getName().str(), i, type});
+  }
+
+  /// After it: upstream allows the second attribute on this level only.
+  void mark() const {
+    for (const Argument &argument : arguments) {
+      auto function = SymbolTable::lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(
+          argument.kernels, StringAttr::get(argument.kernels->getContext(), argument.function));
+      function.setArgAttr(argument.index, LLVM::LLVMDialect::getByValAttrName(), argument.type);
+      function.setArgAttr(argument.index, NVVM::NVVMDialect::getGridConstantAttrName(), UnitAttr::get(function.getContext()));
+    }
+  }
+
+private:
+  struct Argument {
+    gpu::GPUModuleOp kernels;
+    std::string function;
+    unsigned index;
+    Attribute type;
+  };
+  SmallVector<Argument> arguments;
+};
+} // namespace
 
 namespace {
 struct LowerKernelsPass final : impl::LowerKernelsPassBase<LowerKernelsPass> {
@@ -79,14 +105,14 @@ struct LowerKernelsPass final : impl::LowerKernelsPassBase<LowerKernelsPass> {
       auto nvvm = NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3, "nvptx64-nvidia-cuda", gpu->chip, gpu->ptx);
       kernels.setTargetsAttr(builder.getArrayAttr(nvvm));
     }
+    TensorMapArguments maps(getOperation());
     OpPassManager pm(ModuleOp::getOperationName());
     buildPipeline(pm);
     if (failed(runPipeline(pm, getOperation())))
       return signalPassFailure();
-    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>()) {
+    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>())
       declareSharedMemory(kernels);
-      markTensorMaps(kernels);
-    }
+    maps.mark();
   }
 };
 } // namespace

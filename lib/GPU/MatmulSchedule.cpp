@@ -8,7 +8,7 @@ MatmulPlan::~MatmulPlan() = default;
 MatmulSchedule::~MatmulSchedule() = default;
 
 ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
-  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule()};
+  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule(), &getWarpgroupSchedule()};
   return all;
 }
 

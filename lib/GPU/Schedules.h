@@ -7,6 +7,7 @@
 namespace mlir::lowbit {
 
 const MatmulSchedule &getMmaSyncSchedule();
+const MatmulSchedule &getWarpgroupSchedule();
 
 } // namespace mlir::lowbit
 

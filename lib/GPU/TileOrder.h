@@ -1,0 +1,30 @@
+//===- TileOrder.h - which tile of the result a block computes next -------===//
+//
+// A grid of as many blocks as run at once goes through all tiles: block i takes tiles i, i + blocks, …. Tiles are numbered down bands of
+// `bandRows` tiles, so that those computed at the same time are about square and share rows of both factors in the L2 cache.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_LIB_GPU_TILEORDER_H
+#define LOWBIT_LIB_GPU_TILEORDER_H
+
+#include "lowbit/GPU/KernelBuilder.h"
+
+namespace mlir::lowbit {
+
+class TileOrder {
+public:
+  /// Tiles of `rows` x `columns` elements of a result of `totalRows` x `totalColumns` (i32).
+  TileOrder(KernelBuilder &b, Value totalRows, Value totalColumns, int64_t rows, int64_t columns, int64_t bandRows);
+
+  Value getCount() const { return count; }
+  /// First row and column of a tile, i32.
+  std::pair<Value, Value> getOrigin(KernelBuilder &b, Value tile) const;
+
+private:
+  int64_t rows, columns, bandRows;
+  Value tileRows, tileColumns, count;
+};
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_GPU_TILEORDER_H
