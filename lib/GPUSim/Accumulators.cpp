@@ -107,6 +107,13 @@ LogicalResult Placement::placeStart(OpOperand &use) {
   const unsigned words = countWords(use.get().getType());
   lowering.moveTo(use.getOwner());
   Value place = lowering.allocate(kHeaderWords + words);
+  if (isa<LLVM::UndefOp, LLVM::PoisonOp>(start)) {
+    // Nothing was written, so that no fence is due.
+    LLVM::StoreOp::create(lowering.builder, lowering.getLoc(), lowering.word(0), lowering.getElement(place, 0));
+    LLVM::StoreOp::create(lowering.builder, lowering.getLoc(), lowering.word(-1), lowering.getElement(place, 1));
+    use.set(place);
+    return success();
+  }
   lowering.call("lowbit_sim_accumulators", {}, place);
   if (isa<LLVM::ConstantOp>(start))
     return start->emitOpError("makes accumulators of wgmma, which has no model; expected `llvm.mlir.zero`, `llvm.mlir.undef`, or elements");
