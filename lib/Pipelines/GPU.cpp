@@ -40,6 +40,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   pm.addPass(createLaunchMatmulsPass());
   pm.addPass(createLaunchLoopsPass());
   cleanUp(pm);
+  pm.addNestedPass<gpu::GPUModuleOp>(createRoundByAdditionPass());
   pm.addPass(createVerifyGPUPass());
 }
 

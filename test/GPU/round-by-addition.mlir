@@ -1,0 +1,60 @@
+// RUN: quant-opt %s --pass-pipeline="builtin.module(gpu.module(lowbit-round-by-addition))" | FileCheck %s
+
+gpu.module @kernels {
+// CHECK-LABEL: @code
+//  CHECK-SAME:   %[[X:.*]]: f32
+//   CHECK-DAG:   %[[LOW:.*]] = arith.constant -1.280000e+02 : f32
+//   CHECK-DAG:   %[[HIGH:.*]] = arith.constant 1.270000e+02 : f32
+//   CHECK-DAG:   %[[SHIFT:.*]] = arith.constant 0x4B400000 : f32
+//   CHECK-DAG:   %[[BITS:.*]] = arith.constant 1262485504 : i32
+//       CHECK:   %[[RAISED:.*]] = arith.maxnumf %[[X]], %[[LOW]]
+//       CHECK:   %[[CLAMPED:.*]] = arith.minnumf %[[RAISED]], %[[HIGH]]
+//       CHECK:   %[[SUM:.*]] = arith.addf %[[CLAMPED]], %[[SHIFT]]
+//       CHECK:   %[[WORD:.*]] = arith.bitcast %[[SUM]] : f32 to i32
+//       CHECK:   %[[CODE:.*]] = arith.subi %[[WORD]], %[[BITS]]
+//       CHECK:   return %[[CODE]]
+func.func @code(%x: f32) -> i32 {
+  %low = arith.constant -128.0 : f32
+  %high = arith.constant 127.0 : f32
+  %r = math.roundeven %x : f32
+  %above = arith.cmpf ogt, %r, %low : f32
+  %raised = arith.select %above, %r, %low : f32
+  %below = arith.cmpf olt, %raised, %high : f32
+  %clamped = arith.select %below, %raised, %high : f32
+  %code = arith.fptosi %clamped : f32 to i32
+  return %code : i32
+}
+
+// A bound that is no integer, and one beyond what the addition holds.
+// CHECK-LABEL: @bounds
+// CHECK-COUNT-2: arith.fptosi
+func.func @bounds(%x: f32) -> (i32, i32) {
+  %low = arith.constant -128.0 : f32
+  %half = arith.constant 126.5 : f32
+  %far = arith.constant 4194304.0 : f32
+  %r = math.roundeven %x : f32
+  %above = arith.cmpf ogt, %r, %low : f32
+  %raised = arith.select %above, %r, %low : f32
+  %below = arith.cmpf olt, %raised, %half : f32
+  %clamped = arith.select %below, %raised, %half : f32
+  %code = arith.fptosi %clamped : f32 to i32
+  %below2 = arith.cmpf olt, %raised, %far : f32
+  %clamped2 = arith.select %below2, %raised, %far : f32
+  %code2 = arith.fptosi %clamped2 : f32 to i32
+  return %code, %code2 : i32, i32
+}
+
+// Truncated, not rounded.
+// CHECK-LABEL: @truncated
+// CHECK: arith.fptosi
+func.func @truncated(%x: f32) -> i32 {
+  %low = arith.constant -128.0 : f32
+  %high = arith.constant 127.0 : f32
+  %above = arith.cmpf ogt, %x, %low : f32
+  %raised = arith.select %above, %x, %low : f32
+  %below = arith.cmpf olt, %raised, %high : f32
+  %clamped = arith.select %below, %raised, %high : f32
+  %code = arith.fptosi %clamped : f32 to i32
+  return %code : i32
+}
+}
