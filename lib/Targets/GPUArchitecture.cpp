@@ -25,7 +25,8 @@ static GPUArchitecture makeAda() {
 }
 
 static GPUArchitecture makeHopper() {
-  GPUArchitecture gpu{"sm_90a", "+ptx80", 227 << 10, 228 << 10, 132};
+  // PTX 8.4 has wgmma of signed with unsigned bytes.
+  GPUArchitecture gpu{"sm_90a", "+ptx84", 227 << 10, 228 << 10, 132};
   gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasAsyncCopy = gpu.hasFloat8Mma = true;
   gpu.hasBulkCopy = gpu.hasWarpgroupMma = true;
   return gpu;
