@@ -1,6 +1,7 @@
 """How lit runs Lowbit's tests."""
 
 import os
+import shutil
 
 import lit.formats
 
@@ -18,6 +19,10 @@ config.substitutions.append(("%lowbit_src", config.lowbit_src_dir))
 config.substitutions.append(("%lowbit_obj", config.lowbit_obj_dir))
 config.substitutions.append(("%llvm_bin", config.llvm_tools_dir))
 config.substitutions.append(("%python", config.python))
+
+# NVIDIA's assembler, where it is; tests of PTX as text do without.
+if shutil.which("ptxas"):
+    config.available_features.add("ptxas")
 
 # The same tests through a stock mlir-opt with the plugin: `lit -Dplugin=1`.
 if lit_config.params.get("plugin"):

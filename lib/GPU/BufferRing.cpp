@@ -14,7 +14,7 @@ static void waitFor(KernelBuilder &b, Value barrier, Value parity) {
 }
 
 void BufferRing::initialize(KernelBuilder &b) const {
-  Value one = b.i32(1), all = b.i32(readers * blocks);
+  Value one = b.i32(1), all = b.i32(readers);
   for (unsigned stage = 0; stage < stages; ++stage) {
     NVVM::MBarrierInitOp::create(b, b.offset(memory, getFullOffset() + stage * barrierBytes), one, Value());
     NVVM::MBarrierInitOp::create(b, b.offset(memory, getEmptyOffset() + stage * barrierBytes), all, Value());
@@ -39,21 +39,14 @@ void BufferRing::waitUntilEmpty(KernelBuilder &b, RingPlace place) const {
   waitFor(b, b.offset(b.offset(memory, getEmptyOffset()), b.mul(place.stage, barrierBytes)), place.parity);
 }
 
-void BufferRing::expect(KernelBuilder &b, Value stage) const {
-  NVVM::MBarrierArriveExpectTxOp::create(b, TypeRange(), getFullBarrier(b, stage), b.i32(stageBytes), NVVM::MemScopeKind::CTA, false,
-                                         Value());
+void BufferRing::expect(KernelBuilder &b, Value stage, int64_t bytes) const {
+  NVVM::MBarrierArriveExpectTxOp::create(b, TypeRange(), getFullBarrier(b, stage), b.i32(bytes), NVVM::MemScopeKind::CTA, false, Value());
 }
 
 void BufferRing::release(KernelBuilder &b, Value stage, Value lane) const {
   Value barrier = b.offset(b.offset(memory, getEmptyOffset()), b.mul(stage, barrierBytes));
-  b.when(b.lessThan(lane, b.i32(blocks)), [&] {
-    if (blocks == 1) {
-      NVVM::MBarrierArriveOp::create(b, b.getI64Type(), barrier, Value(), NVVM::MemScopeKind::CTA, false);
-      return;
-    }
-    Value remote = NVVM::MapaOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 7), barrier, lane);
-    NVVM::MBarrierArriveOp::create(b, TypeRange(), remote, Value(), NVVM::MemScopeKind::CLUSTER, false);
-  });
+  b.when(b.lessThan(lane, b.i32(1)),
+         [&] { NVVM::MBarrierArriveOp::create(b, b.getI64Type(), barrier, Value(), NVVM::MemScopeKind::CTA, false); });
 }
 
 } // namespace mlir::lowbit

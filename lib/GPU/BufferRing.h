@@ -4,8 +4,6 @@
 // that arrive, `empty` the warps that are done with them. A phase ends when all have come, so a waiter needs only its parity: it turns
 // each time round, and the first wait for an empty buffer, before anyone read it, is for the phase before the first.
 //
-// In a cluster a copy may fill the same buffer of every block. Then a buffer is empty when the readers of all blocks say so.
-//
 //===----------------------------------------------------------------------===//
 #ifndef LOWBIT_LIB_GPU_BUFFERRING_H
 #define LOWBIT_LIB_GPU_BUFFERRING_H
@@ -22,8 +20,7 @@ struct RingPlace {
 struct BufferRing {
   unsigned stages = 0;
   int64_t stageBytes = 0; ///< A multiple of 1024, so that swizzles of every stage are alike.
-  unsigned readers = 0;   ///< Warps of one block that read each buffer.
-  unsigned blocks = 1;    ///< In the cluster.
+  unsigned readers = 0;   ///< Warps that read each buffer.
   Value memory;           ///< `!llvm.ptr<3>`: the buffers, then the barriers.
 
   /// Shared memory of buffers and barriers.
@@ -41,9 +38,9 @@ struct BufferRing {
 
   void waitUntilFull(KernelBuilder &b, RingPlace place) const;
   void waitUntilEmpty(KernelBuilder &b, RingPlace place) const;
-  /// The writer: the buffer is full when a whole stage has arrived.
-  void expect(KernelBuilder &b, Value stage) const;
-  /// A reading warp: to the writers of all blocks. `lane` is the lane's number in its warp.
+  /// The writer: the buffer is full when `bytes` have arrived.
+  void expect(KernelBuilder &b, Value stage, int64_t bytes) const;
+  /// A reading warp is done with the buffer. `lane` is the lane's number in its warp.
   void release(KernelBuilder &b, Value stage, Value lane) const;
 
 private:

@@ -15,8 +15,8 @@ static unsigned getBytes(Type type) { return llvm::divideCeil(type.getIntOrFloat
 namespace {
 class Emitter {
 public:
-  Emitter(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile)
-      : b(b), kernel(kernel), arguments(arguments), tile(tile) {
+  Emitter(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile, ResultWriter write)
+      : b(b), kernel(kernel), arguments(arguments), tile(tile), write(write) {
     bool arePairs = kernel.columnAlignment % 2 == 0 && tile.places.size() % 2 == 0;
     for (size_t i = 0; arePairs && i < tile.places.size(); i += 2)
       arePairs = tile.places[i].row == tile.places[i + 1].row && tile.places[i].column + 1 == tile.places[i + 1].column &&
@@ -115,10 +115,12 @@ private:
         list.push_back(value);
     }
     b.when(column.inside, [&] {
-      for (auto [list, type, pointer] : llvm::zip(values, kernel.results, results)) {
-        Value place = b.offset(pointer, tile.places[first].column * static_cast<int64_t>(getBytes(type)));
+      for (auto [i, list, type, pointer] : llvm::enumerate(values, kernel.results, results)) {
         Value value = width == 1 ? list[0] : vector::FromElementsOp::create(b, VectorType::get({width}, type), list).getResult();
-        b.store(value, place, width * getBytes(type));
+        if (write)
+          write(i, tile.places[first], value);
+        else
+          b.store(value, b.offset(pointer, tile.places[first].column * static_cast<int64_t>(getBytes(type))), width * getBytes(type));
       }
     });
   }
@@ -143,14 +145,20 @@ private:
   const MatmulKernel &kernel;
   const MatmulArguments &arguments;
   const AccumulatorTile &tile;
-  int64_t width; ///< Neighbours that are loaded and stored together.
+  ResultWriter write; ///< Null: to memory.
+  int64_t width;      ///< Neighbours that are loaded and stored together.
   DenseMap<int64_t, Column> columns;
   SmallVector<Value> scalars;
 };
 } // namespace
 
 void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile) {
-  Emitter(b, kernel, arguments, tile).emit();
+  Emitter(b, kernel, arguments, tile, nullptr).emit();
+}
+
+void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile,
+                  ResultWriter write) {
+  Emitter(b, kernel, arguments, tile, write).emit();
 }
 
 } // namespace mlir::lowbit

@@ -29,13 +29,12 @@ Value TensorMap::build(KernelBuilder &b) const {
   return func::CallOp::create(b, name, LLVM::LLVMPointerType::get(b.getContext()), operands).getResult(0);
 }
 
-void copyBox(KernelBuilder &b, Value map, Value target, Value barrier, Value row, Value column, unsigned blocks) {
+void copyBox(KernelBuilder &b, Value map, Value target, Value barrier, Value row, Value column) {
   // Shared memory of the cluster: an address of the block's own is one of it.
   target = LLVM::AddrSpaceCastOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 7), target);
-  Value all = blocks == 1 ? Value() : arith::ConstantOp::create(b, b.getI16IntegerAttr((1 << blocks) - 1)).getResult();
-  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(b, target, map, ValueRange{column, row}, barrier, ValueRange(), all,
-                                                         /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
-                                                         NVVM::CTAGroupKindAttr(), /*predicate=*/Value());
+  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(b, target, map, ValueRange{column, row}, barrier, /*im2colOffsets=*/ValueRange(),
+                                                         /*multicastMask=*/Value(), /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE,
+                                                         /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), /*predicate=*/Value());
 }
 
 } // namespace mlir::lowbit

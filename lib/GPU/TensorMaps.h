@@ -19,8 +19,8 @@ struct TensorMap {
 };
 
 /// In a kernel: starts the copy of the box at `row` and `column` (i32) to `target` in shared memory, which counts its bytes, also those
-/// outside the matrix, at `barrier`. With several `blocks` the same place in each block of the cluster gets a copy, and counts it.
-void copyBox(KernelBuilder &b, Value map, Value target, Value barrier, Value row, Value column, unsigned blocks = 1);
+/// outside the matrix, at `barrier`.
+void copyBox(KernelBuilder &b, Value map, Value target, Value barrier, Value row, Value column);
 
 } // namespace mlir::lowbit
 

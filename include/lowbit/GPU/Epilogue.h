@@ -12,6 +12,14 @@ namespace mlir::lowbit {
 /// stores are masked. Where `columnAlignment` allows, neighbours in a row are loaded and stored together.
 void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile);
 
+/// Takes an element, or a vector of neighbours in a row, of the result of that number; `place` is relative to the lane's own, as in the
+/// tile. Called where the element is inside.
+using ResultWriter = function_ref<void(unsigned result, TilePlace place, Value value)>;
+
+/// The same, but `write` has the results.
+void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile,
+                  ResultWriter write);
+
 } // namespace mlir::lowbit
 
 #endif // LOWBIT_GPU_EPILOGUE_H

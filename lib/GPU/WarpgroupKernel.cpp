@@ -1,0 +1,149 @@
+//===- WarpgroupKernel.cpp - a product by wgmma, written for one lane -----===//
+
+#include "WarpgroupKernel.h"
+#include "TensorMaps.h"
+#include "TileOrder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+namespace mlir::lowbit {
+
+/// Rows of tiles in a band of the tile order.
+static constexpr int64_t bandTiles = 8;
+
+/// Registers of a lane: copying takes few, and those that it gives back are the consumers'.
+static constexpr unsigned producerRegisters = 40, consumerRegisters = 232;
+
+namespace {
+class Emitter {
+public:
+  Emitter(KernelBuilder &b, const MatmulKernel &kernel, const WarpgroupTile &tile, gpu::GPUFuncOp function)
+      : b(b), kernel(kernel), tile(tile), arguments(MatmulArguments::get(function.getArguments(), kernel)),
+        lhsMap(function.getArguments().take_back(2)[0]), rhsMap(function.getArguments().take_back(2)[1]),
+        mma{kernel.lhs, kernel.rhs, tile.columns} {}
+
+  void emit() {
+    thread = b.threadId();
+    lane = b.rem(thread, 32);
+    ring = tile.getRing(b.sharedMemory());
+    order.emplace(b, arguments.rows, arguments.columns, tile.rows, tile.columns, bandTiles);
+    b.when(isEqual(thread, 0), [&] { ring.initialize(b); });
+    gpu::BarrierOp::create(b);
+    block = b.blockId();
+    blocks = b.toI32(gpu::GridDimOp::create(b, gpu::Dimension::x));
+    // How many tiles are this block's.
+    numTiles = arith::DivUIOp::create(b, b.sub(b.add(order->getCount(), b.add(blocks, -1)), block), blocks);
+    numSteps = b.div(b.add(arguments.depth, WarpgroupMma::rowBytes - 1), WarpgroupMma::rowBytes);
+    // The same in all lanes of a warp, which the assembler would not know.
+    group = NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), b.div(thread, WarpgroupMma::threads), b.i32(0), b.i32(31),
+                                 NVVM::ShflKind::idx, UnitAttr());
+    auto roles = scf::IfOp::create(b, isEqual(group, tile.consumers), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&roles.getThenRegion().front());
+    produce();
+    b.setInsertionPointToStart(&roles.getElseRegion().front());
+    consume();
+  }
+
+private:
+  Value isEqual(Value value, int64_t constant) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value, b.i32(constant)); }
+
+  /// First row and column of the block's `index`th tile.
+  std::pair<Value, Value> getOrigin(Value index) { return order->getOrigin(b, b.add(block, b.mul(index, blocks))); }
+
+  void produce() {
+    NVVM::SetMaxRegisterOp::create(b, producerRegisters, NVVM::SetMaxRegisterAction::decrease);
+    b.when(isEqual(thread, tile.consumers * WarpgroupMma::threads), [&] {
+      RingPlace start = ring.getWriterStart(b);
+      b.loop(b.i32(0), numTiles, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
+        auto [row, column] = getOrigin(index);
+        return b.loop(b.i32(0), numSteps, 1, places, [&, row = row, column = column](Value step, ValueRange carried) {
+          RingPlace place{carried[0], carried[1]};
+          ring.waitUntilEmpty(b, place);
+          ring.expect(b, place.stage, tile.getCopiedBytes());
+          Value depth = b.mul(step, WarpgroupMma::rowBytes), full = ring.getFullBarrier(b, place.stage);
+          Value buffer = ring.getBuffer(b, place.stage);
+          copyBox(b, lhsMap, buffer, full, row, depth);
+          copyBox(b, rhsMap, b.offset(buffer, tile.getLhsBytes()), full, column, depth);
+          RingPlace next = ring.advance(b, place);
+          return SmallVector<Value>{next.stage, next.parity};
+        });
+      });
+    });
+  }
+
+  void consume() {
+    NVVM::SetMaxRegisterOp::create(b, consumerRegisters, NVVM::SetMaxRegisterAction::increase);
+    Value address = LLVM::PtrToIntOp::create(b, b.getI32Type(), ring.memory);
+    Value groupRow = b.mul(group, WarpgroupMma::rows), warp = b.div(thread, 32);
+    lhsDescriptor = WarpgroupMma::getDescriptor(b, b.add(address, b.mul(groupRow, WarpgroupMma::rowBytes)));
+    rhsDescriptor = WarpgroupMma::getDescriptor(b, b.add(address, tile.getLhsBytes()));
+    int64_t staged = StagedEpilogue::getBytes(kernel);
+    Value memory = staged ? b.offset(b.offset(ring.memory, ring.getBytes()), b.mul(warp, staged)) : Value();
+    StagedEpilogue epilogue(b, kernel, arguments, memory, lane);
+    // Warp w of all consumers has 16 rows from 16 w on.
+    Value warpRow = b.mul(warp, 16);
+    RingPlace start = ring.getReaderStart(b);
+    b.loop(b.i32(0), numTiles, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
+      RingPlace place{places[0], places[1]};
+      SmallVector<Value> sums = multiplyTile(place);
+      auto [row, column] = getOrigin(index);
+      Value first = b.add(row, warpRow), end = b.min(arguments.rows, b.add(row, tile.rows));
+      b.when(b.lessThan(first, end), [&, column = column] { epilogue.emit({first, column, end, sums}); });
+      return SmallVector<Value>{place.stage, place.parity};
+    });
+  }
+
+  /// Starts the products of one stage.
+  Value multiply(Value stage, Value sums, bool accumulate) {
+    Value offset = b.widen(b.mul(stage, WarpgroupMma::getStep(tile.getStageBytes())));
+    NVVM::WgmmaFenceAlignedOp::create(b);
+    Value result = mma.emitRow(b, b.add(lhsDescriptor, offset), b.add(rhsDescriptor, offset), sums, accumulate);
+    NVVM::WgmmaGroupSyncAlignedOp::create(b);
+    return result;
+  }
+
+  /// The sums of a tile; `place` becomes that of the next one. One group of products is under way while the next is started, so a stage is
+  /// given back one step later.
+  SmallVector<Value> multiplyTile(RingPlace &place) {
+    Value undefined = LLVM::UndefOp::create(b, mma.getSumsType(b.getContext()));
+    ring.waitUntilFull(b, place);
+    Value first = multiply(place.stage, undefined, /*accumulate=*/false);
+    RingPlace second = ring.advance(b, place);
+    SmallVector<Value> last =
+        b.loop(b.i32(1), numSteps, 1, {first, place.stage, second.stage, second.parity}, [&](Value, ValueRange values) {
+          RingPlace now{values[2], values[3]};
+          ring.waitUntilFull(b, now);
+          Value next = multiply(now.stage, values[0], /*accumulate=*/true);
+          NVVM::WgmmaWaitGroupSyncOp::create(b, 1);
+          ring.release(b, values[1], lane);
+          RingPlace after = ring.advance(b, now);
+          return SmallVector<Value>{next, now.stage, after.stage, after.parity};
+        });
+    NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+    ring.release(b, last[1], lane);
+    place = {last[2], last[3]};
+    SmallVector<Value> sums;
+    for (int64_t i = 0; i < mma.getSumsPerLane(); ++i)
+      sums.push_back(LLVM::ExtractValueOp::create(b, last[0], i));
+    return sums;
+  }
+
+  KernelBuilder &b;
+  const MatmulKernel &kernel;
+  const WarpgroupTile &tile;
+  MatmulArguments arguments;
+  Value lhsMap, rhsMap;
+  WarpgroupMma mma;
+  BufferRing ring;
+  std::optional<TileOrder> order;
+  Value thread, lane, group, block, blocks, numTiles, numSteps, lhsDescriptor, rhsDescriptor;
+};
+} // namespace
+
+void emitWarpgroupKernel(KernelBuilder &b, const MatmulKernel &kernel, const WarpgroupTile &tile, gpu::GPUFuncOp function) {
+  // One block has all of a multiprocessor's registers, which is what lets its warpgroups share them out.
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
+  Emitter(b, kernel, tile, function).emit();
+}
+
+} // namespace mlir::lowbit

@@ -1,0 +1,35 @@
+// REQUIRES: ptxas
+// RUN: quant-opt %s --lowbit-launch-matmuls="target=nvptx:sm_90a schedule=wgmma tile=wgmma_128x256x128x4" --lowbit-round-by-addition \
+// RUN:   --lowbit-lower-kernels="target=nvptx:sm_90a" --lowbit-lower-launches --lowbit-serialize-kernels | FileCheck %s
+// RUN: quant-opt %s --lowbit-launch-matmuls="target=nvptx:sm_90a schedule=wgmma tile=wgmma_128x128x128x6" --lowbit-round-by-addition \
+// RUN:   --lowbit-lower-kernels="target=nvptx:sm_90a" --lowbit-lower-launches --lowbit-serialize-kernels | FileCheck %s
+// RUN: quant-opt %s --lowbit-launch-matmuls="target=nvptx:sm_90a schedule=wgmma tile=wgmma_16x96x128x10" --lowbit-round-by-addition \
+// RUN:   --lowbit-lower-kernels="target=nvptx:sm_90a" --lowbit-lower-launches --lowbit-serialize-kernels | FileCheck %s
+
+// Neither spills nor products that the assembler would put one after the other (its warning C7510 begins with "Potential").
+//     CHECK: kernels.resources = "
+// CHECK-NOT: Potential
+// CHECK-SAME: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+// CHECK-NOT: Potential
+func.func @requantized(%a: memref<512x1024xi8>, %b: memref<512x1024xi8>, %s: memref<512x1xf32>, %t: memref<1x512xf32>,
+                       %u: memref<1x512xf32>, %c: memref<512x512xi8>) {
+  lowbit.matmul lhs(%a : memref<512x1024xi8>) rhs(%b : memref<512x1024xi8>) outs(%c : memref<512x512xi8>)
+    operands(%s, %t, %u : memref<512x1xf32>, memref<1x512xf32>, memref<1x512xf32>) {
+  ^bb0(%sum: i32, %l: f32, %r: f32, %bias: f32):
+    %low = arith.constant -128.0 : f32
+    %high = arith.constant 127.0 : f32
+    %real = arith.sitofp %sum : i32 to f32
+    %left = arith.mulf %real, %l : f32
+    %right = arith.mulf %left, %r : f32
+    %biased = arith.addf %right, %bias : f32
+    %rounded = math.roundeven %biased : f32
+    %above = arith.cmpf ogt, %rounded, %low : f32
+    %raised = arith.select %above, %rounded, %low : f32
+    %below = arith.cmpf olt, %raised, %high : f32
+    %clamped = arith.select %below, %raised, %high : f32
+    %wide = arith.fptosi %clamped : f32 to i32
+    %code = arith.trunci %wide : i32 to i8
+    lowbit.yield %code : i8
+  }
+  return
+}
