@@ -45,6 +45,17 @@ static void declareSharedMemory(gpu::GPUModuleOp kernels) {
   }
 }
 
+/// Upstream's text of wgmma on bits does not say what they are multiplied by; there is only one way.
+static void completeBitProducts(gpu::GPUModuleOp kernels) {
+  constexpr StringLiteral types = ".s32.b1.b1 ", product = ".s32.b1.b1.and.popc ";
+  kernels.walk([&](LLVM::InlineAsmOp op) {
+    StringRef text = op.getAsmString();
+    size_t at = text.find(types);
+    if (text.contains("wgmma.mma_async") && at != StringRef::npos)
+      op.setAsmString((text.take_front(at) + product + text.drop_front(at + types.size())).str());
+  });
+}
+
 /// Arguments passed by value are tensor maps, which the hardware reads where they lie.
 namespace {
 class TensorMapArguments {
@@ -110,8 +121,10 @@ struct LowerKernelsPass final : impl::LowerKernelsPassBase<LowerKernelsPass> {
     buildPipeline(pm);
     if (failed(runPipeline(pm, getOperation())))
       return signalPassFailure();
-    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>())
+    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>()) {
       declareSharedMemory(kernels);
+      completeBitProducts(kernels);
+    }
     maps.mark();
   }
 };

@@ -92,8 +92,8 @@ private:
   static std::string getObstacle(const MatmulKernel &kernel, const GPUArchitecture &architecture) {
     if (!architecture.hasWarpgroupMma || !architecture.hasBulkCopy)
       return (architecture.chip + " has no wgmma").str();
-    if (kernel.lhs.width != 8 || kernel.rhs.width != 8)
-      return "sides are not both of bytes";
+    if (kernel.lhs.width != kernel.rhs.width || (kernel.lhs.width != 8 && kernel.lhs.width != 1))
+      return "sides are neither both of bytes nor both of bits";
     if (kernel.depthAlignment < 16)
       return "rows do not begin at multiples of 16 bytes";
     return "";

@@ -18,11 +18,13 @@ Value WarpgroupMma::getDescriptor(KernelBuilder &b, Value address) {
   return arith::OrIOp::create(b, start, b.i64(swizzle128 | periodPieces << 32 | anyDistance << 16));
 }
 
-static NVVM::WGMMATypes getElementType(MatmulSide side) { return side.isSigned ? NVVM::WGMMATypes::s8 : NVVM::WGMMATypes::u8; }
+static NVVM::WGMMATypes getElementType(MatmulSide side) {
+  return side.width == 1 ? NVVM::WGMMATypes::b1 : side.isSigned ? NVVM::WGMMATypes::s8 : NVVM::WGMMATypes::u8;
+}
 
 Value WarpgroupMma::emitRow(KernelBuilder &b, Value lhsDescriptor, Value rhsDescriptor, Value sums, bool accumulate) const {
   MLIRContext *context = b.getContext();
-  auto shape = NVVM::MMAShapeAttr::get(context, rows, columns, depthBytes);
+  auto shape = NVVM::MMAShapeAttr::get(context, rows, columns, depthBytes * 8 / lhs.width);
   auto typeOf = [&](NVVM::WGMMATypes type) { return NVVM::WGMMATypesAttr::get(context, type); };
   auto factor = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
   auto wrapped = NVVM::MMAIntOverflowAttr::get(context, NVVM::MMAIntOverflow::wrapped);

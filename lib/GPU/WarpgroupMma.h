@@ -13,7 +13,7 @@
 namespace mlir::lowbit {
 
 struct WarpgroupMma {
-  MatmulSide lhs, rhs; ///< 8 bits wide.
+  MatmulSide lhs, rhs; ///< Both of bytes, or both of bits, which count what is set on both sides.
   int64_t columns;     ///< Of the product: the instruction's N.
 
   static constexpr int64_t warps = 4, threads = 128, rows = 64, depthBytes = 32;

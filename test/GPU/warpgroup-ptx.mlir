@@ -25,3 +25,14 @@ func.func @bytes(%a: memref<4096x4096xi8>, %b: memref<4096x4096xi8>, %c: memref<
   } {lhs_unsigned}
   return
 }
+
+// Bits: the same rows of 128 bytes, eight times as many products.
+//      CHECK: .visible .entry matmul_wgmma_128x256x128x4_1(
+// CHECK-COUNT-8: wgmma.mma_async.sync.aligned.m64n256k256.s32.b1.b1.and.popc {
+func.func @bits(%a: memref<4096x512xi8>, %b: memref<4096x512xi8>, %c: memref<4096x4096xi32>) {
+  lowbit.matmul lhs(%a : memref<4096x512xi8>) rhs(%b : memref<4096x512xi8>) outs(%c : memref<4096x4096xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } {bits}
+  return
+}

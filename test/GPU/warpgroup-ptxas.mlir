@@ -10,6 +10,7 @@
 //     CHECK: kernels.resources = "
 // CHECK-NOT: Potential
 // CHECK-SAME: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+// CHECK-SAME: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 // CHECK-NOT: Potential
 func.func @requantized(%a: memref<512x1024xi8>, %b: memref<512x1024xi8>, %s: memref<512x1xf32>, %t: memref<1x512xf32>,
                        %u: memref<1x512xf32>, %c: memref<512x512xi8>) {
@@ -31,5 +32,13 @@ func.func @requantized(%a: memref<512x1024xi8>, %b: memref<512x1024xi8>, %s: mem
     %code = arith.trunci %wide : i32 to i8
     lowbit.yield %code : i8
   }
+  return
+}
+
+func.func @bits(%a: memref<512x1024xi8>, %b: memref<512x1024xi8>, %c: memref<512x512xi32>) {
+  lowbit.matmul lhs(%a : memref<512x1024xi8>) rhs(%b : memref<512x1024xi8>) outs(%c : memref<512x512xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } {bits}
   return
 }

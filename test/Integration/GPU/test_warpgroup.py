@@ -10,7 +10,16 @@ import pytest
 ROOT = Path(__file__).parents[3]
 QUANT_OPT, GPU_SIM_RUN = ROOT / "build/bin/quant-opt", ROOT / "build/bin/gpu-sim-run"
 # Rows, columns, consumers, buffers: lib/GPU/Warpgroup.cpp.
-TILES = [(128, 256, 2, 4), (128, 128, 2, 6), (64, 128, 1, 8), (64, 64, 1, 12), (64, 32, 1, 16), (32, 96, 1, 10), (16, 128, 1, 8), (16, 32, 1, 16)]
+TILES = [
+    (128, 256, 2, 4),
+    (128, 128, 2, 6),
+    (64, 128, 1, 8),
+    (64, 64, 1, 12),
+    (64, 32, 1, 16),
+    (32, 96, 1, 10),
+    (16, 128, 1, 8),
+    (16, 32, 1, 16),
+]
 SUM = "lowbit.yield %sum : i32"
 CODE = """
     %low = arith.constant -128.0 : f32
@@ -32,8 +41,8 @@ CODE = """
 class Kernel:
     """A product of m x k and n x k bytes as a kernel of one tile; with `is_code`, scaled by row and column, biased and rounded to bytes."""
 
-    def __init__(self, folder: Path, tile: tuple, m: int, n: int, k: int, is_code: bool, unsigned: bool = False) -> None:
-        self.folder, self.tile, self.shape, self.is_code = folder, tile, (m, n, k), is_code
+    def __init__(self, folder: Path, tile: tuple, m: int, n: int, k: int, is_code: bool, word: str = "") -> None:
+        self.folder, self.tile, self.shape, self.is_code, self.word = folder, tile, (m, n, k), is_code, word
         self.name = f"matmul_wgmma_{tile[0]}x{tile[1]}x128x{tile[3]}"
         types = [f"memref<{m}x1xf32>", f"memref<1x{n}xf32>", f"memref<1x{n}xf32>"] if is_code else []
         names = ["%s", "%t", "%u"][: len(types)]
@@ -44,7 +53,7 @@ func.func @f(%a: memref<{m}x{k}xi8>, %b: memref<{n}x{k}xi8>, {"".join(f"{x}: {t}
   lowbit.matmul lhs(%a : memref<{m}x{k}xi8>) rhs(%b : memref<{n}x{k}xi8>) outs(%c : {result}) {operands} {{
   ^bb0(%sum: i32{", %l: f32, %r: f32, %bias: f32" if is_code else ""}):
     {CODE if is_code else SUM}
-  }} {"{lhs_unsigned}" if unsigned else ""}
+  }} {f"{{{word}}}" if word else ""}
   return
 }}""")
         launch = f"lowbit-launch-matmuls{{target=nvptx:sm_90a schedule=wgmma tile={self.name.removeprefix('matmul_')}}}"
@@ -55,14 +64,17 @@ func.func @f(%a: memref<{m}x{k}xi8>, %b: memref<{n}x{k}xi8>, {"".join(f"{x}: {t}
         text = text[: text.index("  func.func @f")] + "}\n"
         (folder / "kernel.mlir").write_text(re.sub(r"  func.func private .*\n", "", text))
 
-    def run(self, *options: str, blocks: int = 3, unsigned: bool = False) -> subprocess.CompletedProcess:
+    def run(self, *options: str, blocks: int = 3) -> subprocess.CompletedProcess:
         """Random and extreme bytes through the simulator, compared with NumPy."""
         m, n, k = self.shape
         rng = np.random.default_rng(m * n + k)
-        a = rng.integers(0, 256, (m, k), np.uint8) if unsigned else rng.integers(-128, 128, (m, k), np.int8)
-        b = rng.integers(-128, 128, (n, k), np.int8)
-        a[0], b[0], b[-1] = 255 if unsigned else -128, -128, 127
+        a, b = (rng.integers(-128, 128, (size, k), np.int8) for size in (m, n))
+        a[0], b[0], b[-1] = -128, -128, 127
+        if self.word == "lhs_unsigned":
+            a = a.view(np.uint8)
         arrays = {"a": a, "b": b}
+        if self.word == "bits":
+            a, b = (np.unpackbits(side.view(np.uint8), axis=1) for side in (a, b))
         result = a.astype(np.int32) @ b.astype(np.int32).T
         if self.is_code:
             arrays |= {"s": rng.random((m, 1), np.float32) * np.float32(0.1), "t": rng.random((1, n), np.float32) * np.float32(0.03)}
@@ -98,8 +110,9 @@ def test_orders_of_threads(tmp_path: Path, order: str) -> None:
     assert done.stdout == "results are right\n", done.stdout + done.stderr
 
 
-def test_unsigned(tmp_path: Path) -> None:
-    done = Kernel(tmp_path, TILES[2], 70, 136, 272, False, unsigned=True).run(unsigned=True)
+@pytest.mark.parametrize("word", ["lhs_unsigned", "bits"])
+def test_types(tmp_path: Path, word: str) -> None:
+    done = Kernel(tmp_path, TILES[2], 70, 136, 272, False, word).run()
     assert done.stdout == "results are right\n", done.stdout + done.stderr
 
 
