@@ -105,7 +105,8 @@ static constexpr unsigned kHeaderWords = 2; // sim::Accumulators
 LogicalResult Placement::placeStart(OpOperand &use) {
   Operation *start = use.get().getDefiningOp();
   const unsigned words = countWords(use.get().getType());
-  lowering.moveTo(use.getOwner());
+  // Registers are set where the constant stands; what a loop outside of it uses again is set again.
+  lowering.moveTo(start->getBlock() == use.getOwner()->getBlock() ? start : use.getOwner());
   Value place = lowering.allocate(kHeaderWords + words);
   if (isa<LLVM::UndefOp, LLVM::PoisonOp>(start)) {
     // Nothing was written, so that no fence is due.

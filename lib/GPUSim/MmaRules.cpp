@@ -26,8 +26,6 @@ static LogicalResult lowerMma(NVVM::MmaOp op, Lowering &lowering) {
   if (op.getShape().getN() != 8 || (rowBytes != 16 && rowBytes != 32) || bits != getBits(bType) ||
       !((isInteger && (rows == 8 || rows == 16)) || (isFloat && rows == 16)))
     return lowering.refuse("of this shape and these types has no model");
-  if (isInteger && bits != 1 && !op.getIntOverflowBehavior())
-    return lowering.refuse("does not say what happens on overflow; expected `intOverflowBehavior`");
   Value a = lowering.store(op.getOperandA(), 0), b = lowering.store(op.getOperandB(), kB), c = lowering.store(op.getOperandC(), kC);
   if (!a || !b || !c)
     return failure();

@@ -64,7 +64,7 @@ static LogicalResult lowerSharedMemory(gpu::DynamicSharedMemoryOp op, Lowering &
 
 static bool isShared(Type type) {
   auto pointer = dyn_cast<LLVM::LLVMPointerType>(type);
-  return pointer && pointer.getAddressSpace() == 3;
+  return pointer && (pointer.getAddressSpace() == 3 || pointer.getAddressSpace() == 7); // 7: of a block in a cluster, which is this one
 }
 
 static LogicalResult lowerToNumber(LLVM::PtrToIntOp op, Lowering &lowering) {
@@ -79,7 +79,9 @@ static LogicalResult lowerToNumber(LLVM::PtrToIntOp op, Lowering &lowering) {
 static LogicalResult lowerFromNumber(LLVM::IntToPtrOp op, Lowering &lowering) {
   if (!isShared(op.getType()))
     return success();
-  op.replaceAllUsesWith(lowering.call("lowbit_sim_from_shared", lowering.getPointerType(), lowering.toInteger(op.getArg(), 64)));
+  Value pointer = lowering.call("lowbit_sim_from_shared", lowering.getPointerType(), lowering.toInteger(op.getArg(), 64));
+  pointer.setType(op.getType()); // rules of its users look at the space, which all lose in the end
+  op.replaceAllUsesWith(pointer);
   op.erase();
   return success();
 }

@@ -49,12 +49,11 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @overflow(%x: i32) kernel {
-    // expected-error @below {{does not say what happens on overflow; expected `intOverflowBehavior`}}
-    %d = nvvm.mma.sync A[%x, %x, %x, %x] B[%x, %x] C[%x, %x, %x, %x]
-      {layoutA = #nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>,
-       multiplicandAPtxType = #nvvm.mma_type<s8>, multiplicandBPtxType = #nvvm.mma_type<s8>, shape = #nvvm.shape<m = 16, n = 8, k = 32>}
-      : (i32, i32, i32) -> !llvm.struct<(i32, i32, i32, i32)>
+  gpu.func @double(%x: f64) kernel {
+    // expected-error @below {{of this shape and these types has no model}}
+    %d = nvvm.mma.sync A[%x] B[%x] C[%x, %x]
+      {layoutA = #nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>, shape = #nvvm.shape<m = 8, n = 8, k = 4>}
+      : (f64, f64, f64) -> !llvm.struct<(f64, f64)>
     gpu.return
   }
 }

@@ -1,15 +1,13 @@
 // RUN: quant-opt %s --lowbit-lower-gpu-to-sim --split-input-file | FileCheck %s
 
 // The declaration that launches use gets a body: the function that a thread runs, and the kernel's name.
-// CHECK-LABEL: llvm.mlir.global internal constant @lowbit_sim_site
-//       CHECK: func.func private @kernels.copy.thread(%[[PARAMETERS:.*]]: !llvm.ptr)
-// CHECK-DAG:   %[[FROM_AT:.*]] = llvm.load {{.*}} : !llvm.ptr -> !llvm.ptr
-// CHECK-DAG:   %[[FROM:.*]] = llvm.load {{.*}} : !llvm.ptr -> !llvm.ptr
-//       CHECK:   llvm.call @lowbit_sim_load(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) : (!llvm.ptr, !llvm.ptr, i64, i32) -> ()
-//  CHECK-NEXT:   %[[X:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i32
+//       CHECK: llvm.mlir.global internal constant @lowbit_sim_site
+// CHECK-LABEL: func.func private @kernels.copy.thread(
+//       CHECK:   llvm.call @lowbit_sim_load(%{{.*}}, %[[FROM:.*]], %{{.*}}, %{{.*}}) : (!llvm.ptr, !llvm.ptr, i64, i32) -> ()
+//  CHECK-NEXT:   %[[X:.*]] = llvm.load %[[FROM]] : !llvm.ptr -> i32
 //       CHECK:   llvm.call @lowbit_sim_barrier
-//       CHECK:   llvm.call @lowbit_sim_store
-//  CHECK-NEXT:   llvm.store %[[X]], %{{.*}} : i32, !llvm.ptr
+//       CHECK:   llvm.call @lowbit_sim_store(%{{.*}}, %[[TO:.*]], %{{.*}}, %{{.*}})
+//  CHECK-NEXT:   llvm.store %[[X]], %[[TO]] : i32, !llvm.ptr
 //       CHECK:   return
 //       CHECK: llvm.mlir.global internal constant @kernels.copy() {{.*}} : !llvm.struct<(ptr, ptr)>
 //       CHECK:   constant @kernels.copy.thread : (!llvm.ptr) -> ()
@@ -39,10 +37,10 @@ module attributes {gpu.container_module} {
 //       CHECK:   %[[MAP:.*]] = llvm.load %{{.*}} : !llvm.ptr -> !llvm.ptr
 //       CHECK:   llvm.call @lowbit_sim_tensor_load(%{{.*}}, %{{.*}}, %[[MAP]],
 gpu.module @kernels {
-  gpu.func @arguments(%x: i32, %map: !llvm.ptr {llvm.byval = !llvm.array<16 x i64>, nvvm.grid_constant}) kernel {
+  gpu.func @arguments(%x: i32, %map: !llvm.ptr {llvm.byval = !llvm.array<16 x i64>}) kernel {
     %at = arith.constant 128 : i64
     %shared = llvm.inttoptr %at : i64 to !llvm.ptr<3>
-    nvvm.cp.async.bulk.tensor.shared.cluster.global %shared, %map, %shared, box[%x, %x] : !llvm.ptr<3>, !llvm.ptr
+    nvvm.cp.async.bulk.tensor.shared.cluster.global %shared, %map, %shared, box[%x, %x] {isCTAOnly = true} : !llvm.ptr<3>, !llvm.ptr
     gpu.return
   }
 }

@@ -37,7 +37,7 @@ gpu.module @kernels {
   }
 
   // The same without the barrier.
-  // UNORDERED: race ({{.*}}): kernel `unordered`: `llvm.load` at {{.*}}races.mlir:[[#@LINE + 12]]:14, block (0, 0, 0), thread 63: reads what `llvm.store` at {{.*}}races.mlir:[[#@LINE + 11]]:5 by thread 0 writes, and nothing says which comes first; byte 0 of shared memory
+  // UNORDERED: race ({{.*}}): kernel `unordered`: `llvm.load` at {{.*}}races.mlir:[[#@LINE+11]]:14, block (0, 0, 0), thread 1: reads what `llvm.store` at {{.*}}races.mlir:[[#@LINE+10]]:5 by thread 0 writes, and nothing says which comes first; byte 0 of shared memory
   gpu.func @unordered(%to: !llvm.ptr<1>) kernel {
     %c1 = arith.constant 1 : i32
     %c64 = arith.constant 64 : i32

@@ -17,17 +17,19 @@
 // SHARED: illegal (1): kernel `left`: 300000 bytes of shared memory; a block has at most 232448
 
 gpu.module @kernels {
-  // DEADLOCK: deadlock (1): kernel `deadlock`: deadlock in block (0, 0, 0): 32 threads from thread 0 on wait for a barrier, `nvvm.barrier` at {{.*}}; 32 threads from thread 32 on wait for a barrier
+  // DEADLOCK: deadlock (1): kernel `deadlock`: deadlock in block (0, 0, 0): 32 threads from thread 0 on wait for a barrier, `nvvm.barrier` at {{.*}}; 32 threads from thread 32 on wait for a barrier, `nvvm.barrier` at
   gpu.func @deadlock() kernel {
+    %c1 = arith.constant 1 : i32
+    %c2 = arith.constant 2 : i32
     %c32 = arith.constant 32 : i32
     %c64 = arith.constant 64 : i32
     %x = gpu.thread_id x
     %thread = arith.index_cast %x : index to i32
-    %warp = arith.divui %thread, %c32 : i32
-    nvvm.barrier id = %warp number_of_threads = %c64
-    %is = arith.cmpi eq, %warp, %warp : i32
-    scf.if %is {
-      gpu.barrier
+    %isLow = arith.cmpi ult, %thread, %c32 : i32
+    scf.if %isLow {
+      nvvm.barrier id = %c1 number_of_threads = %c64
+    } else {
+      nvvm.barrier id = %c2 number_of_threads = %c64
     }
     gpu.return
   }

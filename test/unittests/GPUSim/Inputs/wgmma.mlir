@@ -3,8 +3,8 @@
 !sums = !llvm.struct<(i32, i32, i32, i32, i32, i32, i32, i32)>
 gpu.module @kernels {
   gpu.func @matmul(%c: !llvm.ptr<1>, %rows: i32, %columns: i32, %steps: i32,
-                   %a: !llvm.ptr {llvm.byval = !llvm.array<16 x i64>, llvm.align = 64 : i64, nvvm.grid_constant},
-                   %b: !llvm.ptr {llvm.byval = !llvm.array<16 x i64>, llvm.align = 64 : i64, nvvm.grid_constant}) kernel {
+                   %a: !llvm.ptr {llvm.byval = !llvm.array<16 x i64>, llvm.align = 64 : i64},
+                   %b: !llvm.ptr {llvm.byval = !llvm.array<16 x i64>, llvm.align = 64 : i64}) kernel {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32

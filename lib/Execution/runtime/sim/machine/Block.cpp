@@ -101,6 +101,8 @@ bool Block::run(const Kernel &what, const uint32_t (&where)[3]) {
 Thread *Block::pick() {
   if (!readyWarps)
     return nullptr;
+  if (!current && options.order != Order::Random)
+    return &threads[options.order == Order::Ring ? 0 : count - 1];
   const uint32_t here = current ? current->index : 0;
   uint32_t warp = here / kLanes, lane = here % kLanes;
   auto random = [this](uint32_t mask) {

@@ -6,7 +6,7 @@
 
 namespace mlir::lowbit::sim {
 
-static std::string hexadecimal(uint64_t value) {
+std::string hexadecimal(uint64_t value) {
   char text[24];
   std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
   return text;

@@ -52,7 +52,7 @@ void Block::reportConflict(const Access &access, const Conflict &conflict, const
   else
     text += std::string(access.isWrite ? "writes" : "reads") + " what " + describe(conflict.other) +
             (conflict.otherIsWrite ? " writes" : " reads") + ", and nothing says which comes first";
-  text += "; byte " + std::to_string(conflict.place) + " of " + where + " memory";
+  text += "; byte " + (otherBlock == ~0u ? std::to_string(conflict.place) : hexadecimal(conflict.place)) + " of " + where + " memory";
   if (otherBlock != ~0u)
     text += ", the other in block " + triple({otherBlock % grid[0], otherBlock / grid[0] % grid[1], otherBlock / grid[0] / grid[1]});
   reports.add(kind, access.site, std::move(text));

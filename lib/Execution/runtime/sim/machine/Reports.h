@@ -6,6 +6,9 @@
 
 namespace mlir::lowbit::sim {
 
+/// An address, for a report.
+std::string hexadecimal(uint64_t value);
+
 /// Findings, one a kind and place; more of the same are counted.
 class Reports {
 public:
