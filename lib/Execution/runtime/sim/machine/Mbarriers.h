@@ -42,9 +42,14 @@ public:
       return nullptr;
     if (all.size() < Clocks::kMbarriers)
       all.resize(Clocks::kMbarriers); // never moves again
-    all[used].bytes = bytes;
-    all[used].index = used;
-    return &all[used++];
+    Mbarrier &added = all[used];
+    added.bytes = bytes;
+    added.index = used++;
+    // A block that was stopped has left something here.
+    added.copies.clear();
+    added.arrivals.clear();
+    added.waiting.clear();
+    return &added;
   }
   template <typename Action> void forEach(Action action) {
     for (unsigned i = 0; i < used; ++i)
