@@ -98,7 +98,9 @@ static void changeConstants(Operation *op, Mutation &mutation) {
   const bool isScale = isa<arith::MulIOp>(op);
   mutation.offer(op, isScale ? "half the stride" : "the constant is one less", [&] {
     OpBuilder builder(op);
-    const APInt changed = isScale && value.ugt(1) ? value.lshr(1) : value.isOne() ? value + 1 : value - 1;
+    // A mask of an address: of less of it. Low bits may be zero anyway.
+    const bool isHalved = isScale && value.ugt(1), isCut = isa<arith::AndIOp>(op) && value.ugt(0xFFFF);
+    const APInt changed = isHalved ? value.lshr(1) : isCut ? value.lshr(8) : value.isOne() ? value + 1 : value - 1;
     op->setOperand(1, arith::ConstantOp::create(builder, op->getLoc(), builder.getIntegerAttr(constant.getType(), changed)));
   });
 }

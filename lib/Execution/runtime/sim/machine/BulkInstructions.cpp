@@ -158,7 +158,7 @@ static void lowbit_sim_bulk_wait(const Site *site, uint32_t most) {
     block.check(site, copy.map ? storeTensor(*copy.map, copy.coordinates, block.arena.getMemory(), block.arena.toShared(copy.shared))
                                : copyBulk(copy.global, copy.shared, copy.bytes));
   });
-  block.clocks.setDone(thread.index, block.clocks.storesOf(thread.index), end);
+  block.clocks.setDone(block.clocks.storesOf(thread.index), end);
 }
 }
 

@@ -1,6 +1,6 @@
 //===- Clocks.cpp - what has happened before what -------------------------===//
 // Law: a thread has always seen what it did itself, and what its warp did together; of copies and of wgmma's products, which go on after
-// the thread, it has seen what it waited for.
+// the thread, it has seen what it waited for, and of a product only the part of its warp: the other three may not have begun theirs.
 
 #include "Clocks.h"
 #include <algorithm>
@@ -15,10 +15,10 @@ static void join(std::vector<uint32_t> &into, const std::vector<uint32_t> &from)
 
 void Clocks::reset(unsigned count) {
   threads = count;
-  width = 3 * threads + 40 + kMbarriers;
+  width = 3 * threads + 40 + kMbarriers + 32;
   fencedWidth = 2 * threads;
   times.assign(width, 1);
-  groupDone.assign(threads, 0);
+  productsDone.assign(threads, 0);
   base.assign(width, 0);
   fencedBase.assign(fencedWidth, 0);
   rows.resize(threads);
@@ -33,7 +33,7 @@ void Clocks::beginBlock() {
     ++times[agent];
   std::copy(base.begin(), base.begin() + fencedWidth, fencedBase.begin());
   for (unsigned thread = 0; thread < threads; ++thread)
-    groupDone[thread] = times[group(thread / 128)];
+    productsDone[thread] = base[partsOf(thread / 32)] = times[group(thread / 128)];
   std::fill(hasRow.begin(), hasRow.end(), 0);
   std::fill(hasFencedRow.begin(), hasFencedRow.end(), 0);
   anyRow = anyFence = false;
@@ -42,11 +42,17 @@ void Clocks::beginBlock() {
 uint32_t Clocks::getOwn(unsigned thread, unsigned agent) const {
   if (agent == thread || agent == warp(thread / 32) || agent == copiesOf(thread) || agent == storesOf(thread))
     return times[agent];
-  return agent == group(thread / 128) ? groupDone[thread] : 0;
+  return agent == partsOf(thread / 32) ? productsDone[thread] : 0;
 }
 
 bool Clocks::isOrdered(const Stamp &stamp, unsigned thread) const {
   const std::vector<uint32_t> &row = hasRow[thread] ? rows[thread] : base;
+  if (stamp.agent >= group(0) && stamp.agent < mbarrier(0)) {
+    for (unsigned i = 0, first = 4 * (stamp.agent - group(0)); i < 4; ++i)
+      if (stamp.clock > std::max(row[partsOf(first + i)], getOwn(thread, partsOf(first + i))))
+        return false;
+    return true;
+  }
   return stamp.clock <= row[stamp.agent] || stamp.clock <= getOwn(thread, stamp.agent);
 }
 
@@ -59,8 +65,8 @@ bool Clocks::isFenced(const Stamp &stamp, unsigned thread) const {
 void Clocks::addOwn(unsigned thread, std::vector<uint32_t> &row) const {
   for (unsigned agent : {thread, copiesOf(thread), storesOf(thread), warp(thread / 32)})
     row[agent] = std::max(row[agent], times[agent]);
-  uint32_t &products = row[group(thread / 128)];
-  products = std::max(products, groupDone[thread]);
+  uint32_t &parts = row[partsOf(thread / 32)];
+  parts = std::max(parts, productsDone[thread]);
 }
 
 std::vector<uint32_t> &Clocks::getRow(unsigned thread) {
@@ -121,11 +127,6 @@ void Clocks::fence(unsigned thread) {
   ++times[thread];
 }
 
-void Clocks::setDone(unsigned thread, unsigned agent, uint32_t time) {
-  if (agent == group(thread / 128))
-    groupDone[thread] = std::max(groupDone[thread], time);
-  else
-    times[agent] = std::max(times[agent], time);
-}
+void Clocks::setDone(unsigned agent, uint32_t time) { times[agent] = std::max(times[agent], time); }
 
 } // namespace mlir::lowbit::sim

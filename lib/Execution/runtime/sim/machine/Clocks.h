@@ -12,6 +12,7 @@
 #define LOWBIT_SIM_MACHINE_CLOCKS_H
 
 #include "lowbit/Execution/Sim/Machine.h"
+#include <algorithm>
 
 namespace mlir::lowbit::sim {
 
@@ -37,6 +38,8 @@ public:
   unsigned warp(unsigned index) const { return 3 * threads + index; }
   unsigned group(unsigned index) const { return 3 * threads + 32 + index; }
   unsigned mbarrier(unsigned index) const { return 3 * threads + 40 + index; }
+  /// What a warp knows of its warpgroup's products: its own part of them is done. A product is, once all four warps' parts are.
+  unsigned partsOf(unsigned warpIndex) const { return 3 * threads + 40 + kMbarriers + warpIndex; }
 
   /// The time of an agent: of an access by a thread or warp now, of a copy or a product once it is done.
   uint32_t getTime(unsigned agent) const { return times[agent]; }
@@ -60,8 +63,11 @@ public:
   /// fence.proxy.async
   void fence(unsigned thread);
 
-  /// Products of its warpgroup that `thread` knows to be done; its own copies likewise.
-  void setDone(unsigned thread, unsigned agent, uint32_t time);
+  /// A thread's copies up to a number are done, and it knows.
+  void setDone(unsigned agent, uint32_t time);
+  /// `thread` knows it of its warp's part of its warpgroup's products.
+  void setProductsDone(unsigned thread, uint32_t number) { productsDone[thread] = std::max(productsDone[thread], number); }
+  bool isProductDone(unsigned thread, uint32_t number) const { return number <= productsDone[thread]; }
 
 private:
   uint32_t getOwn(unsigned thread, unsigned agent) const;
@@ -71,7 +77,7 @@ private:
 
   unsigned threads = 0, width = 0, fencedWidth = 0;
   std::vector<uint32_t> times;
-  std::vector<uint32_t> groupDone; // by thread: products of its warpgroup
+  std::vector<uint32_t> productsDone; // by thread
   std::vector<uint32_t> base, fencedBase;
   std::vector<std::vector<uint32_t>> rows, fencedRows;
   std::vector<uint8_t> hasRow, hasFencedRow;

@@ -37,7 +37,7 @@ static void lowbit_sim_copy_wait(const Site *site, uint32_t most) {
   const uint32_t end = most == ~0u ? thread.copies.getStarted() : thread.copies.getEnd(most);
   thread.copies.complete(
       end, [&](const AsyncCopy &copy, uint32_t) { block.check(site, copyAsync(copy.target, copy.source, copy.size, copy.read)); });
-  block.clocks.setDone(thread.index, block.clocks.copiesOf(thread.index), end);
+  block.clocks.setDone(block.clocks.copiesOf(thread.index), end);
 }
 }
 

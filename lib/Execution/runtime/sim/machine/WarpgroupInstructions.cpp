@@ -90,9 +90,7 @@ static void lowbit_sim_accumulators(Accumulators *accumulators) {
 
 static uint32_t lowbit_sim_accumulator(const Site *site, const Accumulators *accumulators, uint32_t index) {
   Block &block = running();
-  const uint32_t thread = block.thread().index;
-  const Stamp product{site, accumulators->product, static_cast<uint16_t>(block.clocks.group(thread / kGroupThreads))};
-  if (accumulators->product && !block.clocks.isOrdered(product, thread)) {
+  if (!block.clocks.isProductDone(block.thread().index, accumulators->product)) {
     block.report(Finding::InFlight, site, "accumulators are read, and the thread has not waited for the product that writes them");
     return 0xAAAAAAAA;
   }
@@ -116,7 +114,7 @@ static void lowbit_sim_wgmma_wait(uint32_t most) {
   ends.erase(ends.begin(), ends.end() - most);
   block.groups[index].products.complete(end, [&](const Product &product, uint32_t) { compute(block, product); });
   const unsigned agent = block.clocks.group(index);
-  block.clocks.setDone(thread.index, agent, end);
+  block.clocks.setProductsDone(thread.index, end);
   block.clocks.setTime(agent, std::max(block.clocks.getTime(agent), block.groups[index].products.getDone()));
 }
 }
