@@ -50,6 +50,7 @@ struct DotProduct {
 
 /// How a statistic of a block of weights is made of what its elements add to it, from 0 on.
 enum class Reduction { Sum, Max };
+
 /// What a generation of GPUs can do (lowbit/Targets/GPUArchitecture.h).
 struct GPUArchitecture;
 
