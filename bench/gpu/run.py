@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
 import traceback
@@ -65,8 +66,12 @@ class Run:
         libraries = {name: path for name, path in self.manifest["libraries"].items() if not self.only or name in self.only}
         for name in libraries:
             self.attempt(name, lambda name=name: self.run_kind(name, timed=False))
+            if self.is_broken():
+                self.go_on_without(name, list(libraries))
         for name in libraries:
             self.attempt(name, lambda name=name: self.run_kind(name, timed=True))
+            if self.is_broken():
+                self.go_on_without(name, list(libraries))
         self.say(what="summary", **self.counts, ratios=self.summarize())
         return 1 if self.counts["wrong"] or self.counts["failed"] else 0
 
@@ -77,6 +82,26 @@ class Run:
         except Exception as error:  # noqa: BLE001
             self.counts["failed"] += 1
             self.say(what=what, error=f"{type(error).__name__}: {error}"[:500], trace=traceback.format_exc().splitlines()[-4:])
+
+    @staticmethod
+    def is_broken() -> bool:
+        """Whether a kernel has left the GPU's context of no more use."""
+        try:
+            torch.cuda.synchronize()
+        except RuntimeError:
+            return True
+        return False
+
+    def go_on_without(self, name: str, names: list[str]) -> None:
+        """The other libraries, in a new process."""
+        rest = [other for other in names if other != name]
+        self.say(what="broken", library=name, **self.counts, left=rest)
+        if rest:
+            left = max(self.deadline - time.monotonic(), 1)
+            command = [sys.executable, "-m", "bench.gpu.run", str(self.folder), "--seconds", f"{left:.0f}", "--only", ",".join(rest)]
+            limits = json.dumps({key: value for key, value in self.limits.items() if value})
+            os.execv(sys.executable, [*command, "--limits", limits])
+        sys.exit(1)
 
     def run_kind(self, name: str, timed: bool) -> None:
         """All cases of a library."""
@@ -90,7 +115,9 @@ class Run:
                 self.counts["skipped"] += 1
                 continue
             step = self.time if timed else self.check
-            self.attempt(f"{case.name}", lambda case=case, step=step, fields=fields: step(library, kind, case, fields))
+            self.attempt(case.name, lambda case=case, step=step, fields=fields: step(library, kind, case, fields))
+            if self.is_broken():
+                return
             torch.cuda.empty_cache()
 
     @staticmethod
@@ -175,8 +202,11 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="what bench.gpu.prepare wrote")
     parser.add_argument("--seconds", type=float, default=170, help="after which no case is begun")
     parser.add_argument("--only", default="", help="libraries to run, and `limits`, with commas")
+    parser.add_argument("--limits", default="{}", help="those that were measured before, as JSON")
     options = parser.parse_args()
-    return Run(options.folder, options.seconds, {name for name in options.only.split(",") if name}).run()
+    run = Run(options.folder, options.seconds, {name for name in options.only.split(",") if name})
+    run.limits.update(json.loads(options.limits))
+    return run.run()
 
 
 if __name__ == "__main__":
