@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 # Widths of linear layers: a sentence encoder's, and those of a language model of 7 billion weights.
 LAYERS = ((384, 384), (1536, 384), (384, 1536), (4096, 4096), (11008, 4096), (4096, 11008))
 TAILS = ((1, 8, 16), (3, 5, 7), (17, 33, 65), (100, 200, 300), (129, 257, 513), (130, 1000, 48))
+RANDOM = 100  # sizes that are compared only, by kind
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,11 @@ def cases(kind: str) -> list[Case]:
         "w4a16": [(m, n, k) for n, k in ((4096, 4096), (11008, 4096)) for m in (1, 2, 4, 8, 16)],
         "ternary": [(m, n, k) for n, k in ((4096, 4096), (11008, 4096)) for m in (1, 8, 16)],
     }[kind]
-    whole = 128 if kind in ("w4a16", "ternary") else 1  # groups are whole
-    tails = [(m, n, -(-k // whole) * whole) for m, n, k in TAILS]
-    return [Case(kind, *size) for size in large] + [Case(kind, *size, timed=False) for size in tails]
+    whole = 128 if kind in ("binary", "w4a16", "ternary") else 1  # groups, and pieces of 16 bytes, are whole
+    generator = random.Random(kind)
+    tails = list(TAILS) + [tuple(round(10 ** generator.uniform(0, 2.7)) for _ in range(3)) for _ in range(RANDOM)]
+    checked = dict.fromkeys((m, n, -(-k // whole) * whole) for m, n, k in tails)
+    return [Case(kind, *size) for size in large] + [Case(kind, *size, timed=False) for size in checked]
 
 
 KINDS = ("s8", "requantize", "dequantize", "u8", "binary", "w4a16", "ternary")

@@ -111,4 +111,26 @@ class Dequantized(Kind):
         return self.finish(sums(x["a"], x["b"]), x)
 
 
-KINDS: dict[str, Callable[[], Kind]] = {"s8": Kind, "u8": Unsigned, "requantize": Requantized, "dequantize": Dequantized}
+class Binary(Kind):
+    """Signs, eight in a byte from its lowest bit on, and how many of each row are 1. PyTorch has no product of bits."""
+
+    def __init__(self) -> None:
+        self.peers = {}
+
+    @staticmethod
+    def bits(packed: Any) -> Any:
+        """A byte for each bit."""
+        places = torch.arange(8, device="cuda", dtype=torch.uint8)
+        return ((packed.view(torch.uint8).unsqueeze(-1) >> places) & 1).flatten(1)
+
+    def inputs(self, case: Case) -> Arrays:
+        a, b = (random_codes((size, case.k // 8), -128, 127, torch.int8) for size in (case.m, case.n))
+        rows, columns = (self.bits(packed).sum(1, dtype=torch.int32) for packed in (a, b))
+        return {"a": a, "b": b, "rows": rows, "columns": columns}
+
+    def reference(self, x: Arrays) -> Any:
+        a, b = (2 * self.bits(x[side]).half() - 1 for side in ("a", "b"))
+        return torch.matmul(a.float(), b.float().t()).to(torch.int32)  # sums below 2^24, of products that are exact even as tf32
+
+
+KINDS: dict[str, Callable[[], Kind]] = {"binary": Binary, "s8": Kind, "u8": Unsigned, "requantize": Requantized, "dequantize": Dequantized}

@@ -77,4 +77,25 @@ def dequantize(case: Case) -> str:
     return _function(case, arguments, result, body)
 
 
-BUILDERS = {"s8": s8, "u8": u8, "requantize": requantize, "dequantize": dequantize}
+def binary(case: Case) -> str:
+    """Products of signs, of which a byte holds eight, from counts of bits: 4 * both - 2 * (those of the row + those of the column) + K."""
+    m, n, k = case.m, case.n, case.k
+    a, b, result = f"tensor<{m}x{k // 8}xi8>", f"tensor<{n}x{k // 8}xi8>", f"tensor<{m}x{n}xi32>"
+    rows, columns = f"tensor<{m}x1xi32>", f"tensor<1x{n}xi32>"
+    body = f"""  %r = lowbit.matmul lhs(%a : {a}) rhs(%b : {b}) outs(%init : {result}) operands(%rows, %columns : {rows}, {columns}) {{
+  ^bb0(%both: i32, %left: i32, %right: i32):
+    %two = arith.constant 2 : i32
+    %four = arith.constant 4 : i32
+    %depth = arith.constant {k} : i32
+    %0 = arith.muli %both, %four : i32
+    %1 = arith.addi %left, %right : i32
+    %2 = arith.muli %1, %two : i32
+    %3 = arith.subi %0, %2 : i32
+    %4 = arith.addi %3, %depth : i32
+    lowbit.yield %4 : i32
+  }} {{bits}} -> {result}"""
+    arguments = f'%a: {a} {{lowbit.name = "a"}}, %b: {b} {{lowbit.name = "b"}}, %rows: {rows}, %columns: {columns}'
+    return _function(case, arguments, result, body)
+
+
+BUILDERS = {"binary": binary, "s8": s8, "u8": u8, "requantize": requantize, "dequantize": dequantize}
