@@ -54,7 +54,7 @@ FailureOr<std::unique_ptr<Executable>> Executable::compile(ModuleOp module, cons
   FailureOr<Machine> described = getMachine(module, getTarget(module));
   if (failed(described))
     return failure();
-  llvm::Expected<Device *> device = openDevice(getTarget(module));
+  llvm::Expected<std::shared_ptr<Device>> device = openDevice(getTarget(module));
   if (!device)
     return emitError(module.getLoc()) << llvm::toString(device.takeError());
   auto optimizerMachine = createTargetMachine(module, *described, /*jit=*/true);

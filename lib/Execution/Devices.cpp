@@ -3,17 +3,18 @@
 
 #include "Devices.h"
 #include "lowbit/Execution/CudaDevice.h"
+#include "lowbit/Execution/SimDevice.h"
 
 namespace mlir::lowbit {
 
-llvm::Expected<Device *> openDevice(QuantTargetAttrInterface target) {
+llvm::Expected<std::shared_ptr<Device>> openDevice(QuantTargetAttrInterface target) {
   if (!target || !target.getGPU())
     return nullptr;
   if (target.isSimulated())
-    return llvm::createStringError("target `" + target.getName() + "` has no simulator in this build");
+    return std::make_shared<SimDevice>();
   std::string error;
   if (Device *device = getCudaDevice(error))
-    return device;
+    return std::shared_ptr<Device>(device, [](Device *) {}); // lives as long as the process
   return llvm::createStringError("target `" + target.getName() + "` cannot run here: " + error);
 }
 
@@ -21,6 +22,8 @@ void addDeviceSymbols(SmallVectorImpl<RuntimeSymbol> &symbols) {
   symbols.push_back({"lowbit_gpu_launch", reinterpret_cast<void *>(&lowbit_gpu_launch)});
   symbols.push_back({"lowbit_gpu_tensor_map", reinterpret_cast<void *>(&lowbit_gpu_tensor_map)});
   symbols.push_back({"lowbit_gpu_constant", reinterpret_cast<void *>(&lowbit_gpu_constant)});
+  for (auto [name, address] : sim::getMachineSymbols())
+    symbols.push_back({name, address});
 }
 
 } // namespace mlir::lowbit

@@ -8,10 +8,10 @@
 
 namespace mlir::lowbit {
 
-/// The device of `target` in this process: null for a target without kernels, an error where there is none.
-llvm::Expected<Device *> openDevice(QuantTargetAttrInterface target);
+/// The device of `target` in this process: null for a target without kernels, an error where there is none. A simulator is one's own.
+llvm::Expected<std::shared_ptr<Device>> openDevice(QuantTargetAttrInterface target);
 
-/// The functions that code which launches kernels calls.
+/// The functions that code which launches kernels calls, and those that simulated kernels call.
 void addDeviceSymbols(SmallVectorImpl<RuntimeSymbol> &symbols);
 
 } // namespace mlir::lowbit

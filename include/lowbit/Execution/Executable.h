@@ -64,7 +64,7 @@ private:
   std::vector<Array> constants;
   std::unique_ptr<ExecutionEngine> engine;
   // Where kernels run, if the module has any; a call of each entry.
-  Device *device = nullptr;
+  std::shared_ptr<Device> device;
   DeviceProgram *program = nullptr;
   std::vector<std::unique_ptr<DeviceCalls>> deviceCalls;
 };

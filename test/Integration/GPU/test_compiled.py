@@ -1,0 +1,56 @@
+"""Models compiled for GPUs: in the simulator the bits of the reference, on every machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lowbit
+import numpy as np
+import pytest
+
+MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>, affine_map<(m, n, k) -> (n)>"
+
+
+def codes_of_codes(m: int, n: int, k: int) -> str:
+    """Products of bytes whose sums become codes again, a scale for each column."""
+    return f"""
+func.func @main(%a: tensor<{m}x{k}xi8> {{lowbit.name = "a"}}, %b: tensor<{n}x{k}xi8> {{lowbit.name = "b"}},
+                %s: tensor<{n}xf32> {{lowbit.name = "scale"}}) -> (tensor<{m}x{n}xi8> {{lowbit.name = "y"}}) {{
+  %init = tensor.empty() : tensor<{m}x{n}xi8>
+  %r = lowbit.contract [{MAPS}]
+    lhs(%a <#lowbit.int<8>> : tensor<{m}x{k}xi8>) rhs(%b <#lowbit.int<8>> : tensor<{n}x{k}xi8>)
+    outs(%init : tensor<{m}x{n}xi8>) epilogue(%s : tensor<{n}xf32>) {{
+  ^bb0(%sum: i32, %scale: f32):
+    %low = arith.constant -128.0 : f32
+    %high = arith.constant 127.0 : f32
+    %0 = arith.sitofp %sum : i32 to f32
+    %1 = arith.mulf %0, %scale : f32
+    %2 = math.roundeven %1 : f32
+    %3 = arith.maximumf %2, %low : f32
+    %4 = arith.minimumf %3, %high : f32
+    %5 = arith.fptosi %4 : f32 to i8
+    lowbit.yield %5 : i8
+  }} -> tensor<{m}x{n}xi8>
+  return %r : tensor<{m}x{n}xi8>
+}}
+"""
+
+
+@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_80"])
+@pytest.mark.parametrize("size", [(1, 8, 16), (17, 33, 65), (64, 32, 128), (70, 130, 200)])
+def test_codes_of_codes(tmp_path: Path, target: str, size: tuple[int, int, int]) -> None:
+    (tmp_path / "m.mlir").write_text(codes_of_codes(*size))
+    m, n, k = size
+    generator = np.random.default_rng(sum(size))
+    a, b = (generator.integers(-128, 128, shape).astype(np.int8) for shape in ((m, k), (n, k)))
+    scale = generator.uniform(1e-4, 2e-3, n).astype(np.float32)
+    f = lowbit.load(tmp_path / "m.mlir").compile(target)
+    want = np.rint((a.astype(np.int32) @ b.astype(np.int32).T).astype(np.float32) * scale).clip(-128, 127).astype(np.int8)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(a=a, b=b, scale=scale)["y"], want)
+
+
+def test_a_library_is_not_simulated(tmp_path: Path) -> None:
+    (tmp_path / "m.mlir").write_text(codes_of_codes(4, 8, 16))
+    with pytest.raises(lowbit.Error, match="runs kernels inside this process only; choose a GPU's, such as `nvptx:sm_90a`"):
+        lowbit.load(tmp_path / "m.mlir").export(tmp_path / "m.so", "gpu-sim")
