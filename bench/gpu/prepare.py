@@ -17,6 +17,7 @@ from pathlib import Path
 
 import lowbit
 
+from bench.gpu import models_prepare
 from bench.gpu.cases import KINDS, Case, cases
 from bench.gpu.models import BUILDERS
 
@@ -51,17 +52,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--target", default="nvptx:sm_90a")
-    parser.add_argument("--only", default="", help="kinds, with commas")
+    parser.add_argument("--only", default="", help="kinds, and `model`, with commas")
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True)
     libraries, failures = {}, 0
-    for kind in options.only.split(",") if options.only else [kind for kind in KINDS if kind in BUILDERS]:
+    for kind in [kind for kind in KINDS if kind in BUILDERS and (not options.only or kind in options.only.split(","))]:
         try:
             libraries[kind] = build(kind, options.folder, options.target)
         except Exception as error:  # noqa: BLE001 - the others may do
             failures += 1
             print(json.dumps({"library": kind, "error": str(error)[:2000]}))
+    models: list[dict[str, object]] = []
+    if not options.only or "model" in options.only.split(","):
+        try:
+            models = models_prepare.build(options.folder, options.target, options.folder.parent / "models")
+        except Exception as error:  # noqa: BLE001 - products may do
+            failures += 1
+            print(json.dumps({"library": "model", "error": str(error)[:2000]}))
     subprocess.run(
         [
             sys.executable,
@@ -75,7 +83,7 @@ def main() -> int:
         stdout=subprocess.DEVNULL,
         check=False,
     )
-    manifest = {"about": {"target": options.target, "lowbit": "source"}, "libraries": libraries}
+    manifest = {"about": {"target": options.target, "lowbit": "source"}, "libraries": libraries, "models": models}
     (options.folder / "manifest.json").write_text(json.dumps(manifest))
     return 1 if failures else 0
 

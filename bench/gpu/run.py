@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from bench.gpu import models_run
 from bench.gpu.cases import Case
 from bench.gpu.clock import race
 from bench.gpu.kinds import KINDS, Kind
@@ -72,6 +73,11 @@ class Run:
             self.attempt(name, lambda name=name: self.run_kind(name, timed=True))
             if self.is_broken():
                 self.go_on_without(name, list(libraries))
+        if self.manifest.get("models") and (not self.only or "model" in self.only):
+            self.attempt(
+                "model",
+                lambda: models_run.run(self.folder / "models.tar.xz", self.manifest["models"], self.say, self.counts, self.deadline),
+            )
         self.say(what="summary", **self.counts, ratios=self.summarize())
         return 1 if self.counts["wrong"] or self.counts["failed"] else 0
 
@@ -94,7 +100,7 @@ class Run:
 
     def go_on_without(self, name: str, names: list[str]) -> None:
         """The other libraries, in a new process."""
-        rest = [other for other in names if other != name]
+        rest = [other for other in names if other != name] + ["model"]
         self.say(what="broken", library=name, **self.counts, left=rest)
         if rest:
             left = max(self.deadline - time.monotonic(), 1)
@@ -201,7 +207,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="what bench.gpu.prepare wrote")
     parser.add_argument("--seconds", type=float, default=170, help="after which no case is begun")
-    parser.add_argument("--only", default="", help="libraries to run, and `limits`, with commas")
+    parser.add_argument("--only", default="", help="libraries to run, `model` and `limits`, with commas")
     parser.add_argument("--limits", default="{}", help="those that were measured before, as JSON")
     options = parser.parse_args()
     run = Run(options.folder, options.seconds, {name for name in options.only.split(",") if name})

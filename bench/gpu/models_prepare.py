@@ -1,0 +1,58 @@
+"""MiniLM-L6 in w8a8 for a GPU, for several sizes of batch, and what the simulator makes of some sentences."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import re
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import lowbit
+import numpy as np
+
+from bench.minilm import Size
+
+BATCHES, TOKENS, SENTENCES = (1, 8, 256), 128, 4
+
+
+def build(folder: Path, target: str, models: Path) -> list[dict[str, Any]]:
+    """The archive of libraries and the arrays beside it; what the manifest says of them."""
+    entries, paths, stats = [], [], None
+    for batch in BATCHES:
+        start, size, stem = time.perf_counter(), Size(batch, TOKENS, models), f"minilm_{batch}x{TOKENS}"
+        model = lowbit.load(size.path)
+        if batch == 1:
+            single = size
+            stats = model.calibrate(size.calibration, recipe="w8a8", progress=False)
+        quantized = model.quantize("w8a8", stats)
+        quantized.export(folder / f"{stem}.so", target, header=folder / f"{stem}.h")
+        if batch == 1:
+            expect(quantized, single, folder)
+        workspace = re.search(r"_WORKSPACE_BYTES (\d+)", (folder / f"{stem}.h").read_text())
+        entries.append({"stem": stem, "batch": batch, "workspace": int(workspace.group(1)) if workspace else 0})
+        paths.append(folder / f"{stem}.so")
+        print(json.dumps({"model": stem, "seconds": round(time.perf_counter() - start, 2), "bytes": paths[-1].stat().st_size}), flush=True)
+    pack(folder / "models.tar.xz", paths)
+    return entries
+
+
+def expect(quantized: lowbit.Module, size: Size, folder: Path) -> None:
+    """Results of single sentences, in the simulator."""
+    simulated = quantized.compile("gpu-sim")
+    batches = size.evaluation[:SENTENCES]
+    results = [simulated(**batch)["emb"] for batch in batches]
+    inputs = {name: np.concatenate([batch[name] for batch in batches]) for name in ("ids", "mask")}
+    np.savez(folder / "models.npz", emb=np.concatenate(results), **inputs)
+
+
+def pack(archive: Path, paths: list[Path]) -> None:
+    """One stream whose window is larger than a library, so that weights that all have are there once."""
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 4, "dict_size": 1 << 26}]
+    with lzma.open(archive, "wb", filters=filters) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
+        for path in paths:
+            tar.add(path, path.name)
+            path.unlink()
+    print(json.dumps({"archive": archive.name, "bytes": archive.stat().st_size}), flush=True)
