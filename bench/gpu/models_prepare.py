@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.minilm import Size
 
-BATCHES, TOKENS, SENTENCES = (1, 8, 256), 128, 4
+BATCHES, TOKENS, SENTENCES = (1, 8, 256), 128, 2
 
 
 def build(folder: Path, target: str, models: Path) -> list[dict[str, Any]]:

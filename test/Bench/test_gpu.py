@@ -1,0 +1,60 @@
+"""What `scripts/bench gpu` measures: the texts compile, and in the simulator their results are right, at small sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lowbit
+import numpy as np
+import pytest
+
+from bench.gpu.cases import KINDS, Case, cases
+from bench.gpu.models import BUILDERS, STEP
+
+SIZES = ((1, 8, 128), (17, 40, 256))
+
+
+def random_arrays(case: Case) -> dict[str, np.ndarray]:
+    """Arguments by name, in order."""
+    generator = np.random.default_rng(case.m + case.n)
+    width = case.k // 8 if case.kind == "binary" else case.k
+    a, b = (generator.integers(0, 256, (size, width)).astype(np.uint8) for size in (case.m, case.n))
+    arrays = {"a": a if case.kind == "u8" else a.view(np.int8), "b": b.view(np.int8)}
+    if case.kind == "requantize":
+        arrays["scale"] = (generator.random(case.n) * 2e-3 / case.k**0.5 + 1e-6).astype(np.float32)
+        arrays["bias"] = generator.normal(size=case.n).astype(np.float32)
+    if case.kind == "dequantize":
+        arrays |= {name: (generator.random((size, 1)) * 1e-3).astype(np.float32) for name, size in (("rows", case.m), ("columns", case.n))}
+    if case.kind == "binary":
+        rows, columns = (np.unpackbits(side, axis=1).sum(1, dtype=np.int32) for side in (a, b))
+        arrays |= {"rows": rows[:, None], "columns": columns[None]}
+    return arrays
+
+
+def reference(kind: str, x: dict[str, np.ndarray]) -> np.ndarray:
+    """As the definition of the kind says."""
+    if kind == "binary":
+        a, b = (np.unpackbits(x[side].view(np.uint8), axis=1, bitorder="little").astype(np.int32) * 2 - 1 for side in ("a", "b"))
+        return a @ b.T
+    sums = x["a"].astype(np.int32) @ x["b"].astype(np.int32).T
+    if kind == "requantize":
+        return np.rint((sums.astype(np.float32) * x["scale"] + x["bias"]) / np.float32(STEP)).clip(-128, 127).astype(np.int8)
+    if kind == "dequantize":
+        return (sums.astype(np.float32) * x["rows"] * x["columns"].T).astype(np.float16)
+    return sums
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", list(BUILDERS))
+def test_results(tmp_path: Path, kind: str, size: tuple[int, int, int]) -> None:
+    case = Case(kind, *size)
+    (tmp_path / "m.mlir").write_text(BUILDERS[kind](case))
+    arrays = random_arrays(case)
+    found = lowbit.load(tmp_path / "m.mlir", entry=case.name).compile("gpu-sim")(*arrays.values())["y"]
+    np.testing.assert_array_equal(found, reference(kind, arrays))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_of_cases_differ(kind: str) -> None:
+    names = [case.name for case in cases(kind)]
+    assert len(set(names)) == len(names)
