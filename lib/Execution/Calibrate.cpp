@@ -21,6 +21,7 @@ static LogicalResult insertObservers(ModuleOp module, const CalibrateOptions &op
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   // As `lowbit-quantize` does: statistics know a model by its sites.
   pm.addPass(createNormalizeLinearsPass());
+  pm.addPass(createFoldBatchNormPass());
   pm.addPass(createNameSitesPass());
   if (!options.recipe.empty()) {
     FailureOr<Recipe> recipe = Recipe::load(options.recipe, NameLoc::get(StringAttr::get(module.getContext(), "recipe")));

@@ -17,6 +17,7 @@ namespace mlir::lowbit {
 static LogicalResult buildInsertCodesPipeline(OpPassManager &pm, const std::string &recipe, const std::string &stats, const Recipe *loaded,
                                               LocationAttr loc) {
   pm.addPass(createNormalizeLinearsPass());
+  pm.addPass(createFoldBatchNormPass());
   pm.addPass(createNameSitesPass());
   if (loaded && failed(addActivationAlgorithms(pm, *loaded, recipe)))
     return failure();

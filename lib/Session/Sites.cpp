@@ -21,6 +21,7 @@ static OwningOpRef<ModuleOp> nameSites(ModuleOp module) {
     return named;
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   pm.addPass(createNormalizeLinearsPass());
+  pm.addPass(createFoldBatchNormPass());
   pm.addPass(createNameSitesPass());
   return failed(pm.run(*named)) ? OwningOpRef<ModuleOp>() : std::move(named);
 }

@@ -16,6 +16,7 @@ import numpy as np
 from lowbit.comparison import Comparison, compare_output
 from lowbit.errors import Error
 from lowbit.module import Module
+from lowbit.naming import NAMED
 
 _BINS = 128
 _PREFIX = "site:"
@@ -147,5 +148,5 @@ def compare_layers(
 
 def _expose(model: Module) -> Module:
     named = any(site.quantized or site.reason for site in model.sites)
-    names = "" if named else "lowbit-normalize-linears,lowbit-name-sites,"
+    names = "" if named else f"{NAMED},"
     return model.transform(f"{names}lowbit-expose-sites")

@@ -47,7 +47,7 @@ def run_algorithm(folder: Path, x: np.ndarray, weight: np.ndarray, rule: dict, n
     passes = (
         f"lowbit-assign-schemes{{recipe={json.dumps(recipe)} stats={path}}},lowbit-insert-qdq,lowbit-ptq-{name}{{{given}}},canonicalize"
     )
-    scaled = model.transform(f"builtin.module(lowbit-normalize-linears,lowbit-name-sites,{passes})")
+    scaled = model.transform(f"builtin.module(lowbit-normalize-linears,lowbit-fold-batch-norm,lowbit-name-sites,{passes})")
     text = ""
     for model in (scaled, scaled.transform("builtin.module(lowbit-fold-weights)")):
         model.save(folder / "scaled.mlir", text=True)

@@ -30,9 +30,10 @@ def CompilePass : Pass<"lowbit-compile", "::mlir::ModuleOp"> {
 def QuantizePass : Pass<"lowbit-quantize", "::mlir::ModuleOp"> {
   let summary = "From a float model to one that computes on codes";
   let description = [{
-    Normalizes linear layers, names sites, smooths activations and chooses schemes as a recipe says, puts quantize and dequantize
+    Normalizes linear layers, folds batch norm, names sites, smooths activations and chooses schemes as a recipe says, puts quantize and dequantize
     around sites, folds weights to codes, and fuses all that into `lowbit.contract`. The result is the model that is saved;
-    `lowbit-compile` takes it from there. Passes, each testable alone: `lowbit-normalize-linears`, `lowbit-name-sites`,
+    `lowbit-compile` takes it from there. Passes, each testable alone: `lowbit-normalize-linears`, `lowbit-fold-batch-norm`,
+    `lowbit-name-sites`,
     `lowbit-ptq-smooth-quant`, `lowbit-assign-schemes`, `lowbit-split-tensor-scales`, `lowbit-insert-qdq`, `lowbit-round-floats`, `lowbit-fold-weights`, `lowbit-fuse-qdq`.
 
     ```mlir

@@ -247,6 +247,55 @@ def NormalizeLinearsPass : Pass<"lowbit-normalize-linears"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def FoldBatchNormPass : Pass<"lowbit-fold-batch-norm"> {
+  let summary = "Put the affine function of each channel that follows a linear layer into its weight and bias";
+  let description = [{
+    What importers make of batch norm in inference: constants of channels are subtracted, multiplied, divided and added, in one elementwise op or
+    a chain of them, among them the reciprocal of a square root. All that only reads a contraction with a constant weight is one affine function
+    of each channel. Its factors go into the weight, its offsets, with a bias that was there, into one bias, computed in f64 and rounded once; so
+    results are those of the chain up to the rounding of floats. A chain that only adds stays as it is.
+
+    ```mlir
+    func.func @before(%x: tensor<4x5xf32>, %e: tensor<4x2xf32>) -> tensor<4x2xf32> {
+      %zeros = arith.constant dense<0.0> : tensor<4x2xf32>
+      %weight = arith.constant dense<1.0> : tensor<5x2xf32>
+      %mean = arith.constant dense<[[3.0, -1.0]]> : tensor<1x2xf32>
+      %gamma = arith.constant dense<[[0.5, 2.0]]> : tensor<1x2xf32>
+      %r = linalg.matmul ins(%x, %weight : tensor<4x5xf32>, tensor<5x2xf32>) outs(%zeros : tensor<4x2xf32>) -> tensor<4x2xf32>
+      %n = linalg.generic {indexing_maps = [affine_map<(n, c) -> (n, c)>, affine_map<(n, c) -> (0, c)>, affine_map<(n, c) -> (0, c)>,
+                                            affine_map<(n, c) -> (n, c)>], iterator_types = ["parallel", "parallel"]}
+          ins(%r, %mean, %gamma : tensor<4x2xf32>, tensor<1x2xf32>, tensor<1x2xf32>) outs(%e : tensor<4x2xf32>) {
+      ^bb0(%y: f32, %m: f32, %g: f32, %out: f32):
+        %0 = arith.subf %y, %m : f32
+        %1 = arith.mulf %0, %g : f32
+        linalg.yield %1 : f32
+      } -> tensor<4x2xf32>
+      return %n : tensor<4x2xf32>
+    }
+    // ==>
+    func.func @after(%x: tensor<4x5xf32>, %e: tensor<4x2xf32>) -> tensor<4x2xf32> {
+      %zeros = arith.constant dense<0.0> : tensor<4x2xf32>
+      %weight = arith.constant dense<[[0.5, 2.0], [0.5, 2.0], [0.5, 2.0], [0.5, 2.0], [0.5, 2.0]]> : tensor<5x2xf32>
+      %bias = arith.constant dense<[-1.5, 2.0]> : tensor<2xf32>
+      %r = linalg.matmul ins(%x, %weight : tensor<4x5xf32>, tensor<5x2xf32>) outs(%zeros : tensor<4x2xf32>) -> tensor<4x2xf32>
+      %n = linalg.generic {indexing_maps = [affine_map<(n, c) -> (n, c)>, affine_map<(n, c) -> (c)>, affine_map<(n, c) -> (n, c)>],
+                           iterator_types = ["parallel", "parallel"]}
+          ins(%r, %bias : tensor<4x2xf32>, tensor<2xf32>) outs(%e : tensor<4x2xf32>) {
+      ^bb0(%y: f32, %b: f32, %out: f32):
+        %0 = arith.addf %y, %b : f32
+        linalg.yield %0 : f32
+      } -> tensor<4x2xf32>
+      return %n : tensor<4x2xf32>
+    }
+    ```
+
+    Left, with a remark that says why: a layer whose result is read by others, too, a weight that is no constant of f32, channels that are no
+    axis of the weight, constants that are not finite, and batch norm that follows no such layer. Run it behind `lowbit-normalize-linears`, in
+    calibration as in quantization.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def AssignSchemesPass : Pass<"lowbit-assign-schemes", "::mlir::ModuleOp"> {
   let summary = "Choose a scheme for each site from a recipe";
   let description = [{

@@ -13,10 +13,10 @@ from typing import Any
 from lowbit.errors import Error
 from lowbit.files import whole_file
 from lowbit.module import Module
+from lowbit.naming import NAMED
 from lowbit.precision.checks import check_sensitivity, read_json
 from lowbit.statistics import Statistics
 
-_NAMED = "lowbit-normalize-linears,lowbit-name-sites"
 
 
 class Sensitivity:
@@ -97,7 +97,7 @@ def analyze(model: Module, space: Mapping[str, Any], stats: Statistics | None, w
         if any(algorithm in ("bias-correction", {"use": "bias-correction"}) for algorithm in space["algorithms"]):
             options += " centered=true"
         with _naming(paths["space"], where):
-            model.transform(f"{_NAMED},lowbit-analyze-sensitivity{{{options}}}")
+            model.transform(f"{NAMED},lowbit-analyze-sensitivity{{{options}}}")
         return Sensitivity.load(paths["sensitivity"])
 
 
@@ -122,7 +122,7 @@ def select(
             if texts:
                 options.append(f"{option}={{{','.join(map(quote, texts))}}}")
         with _naming(paths["sensitivity"], "sensitivity"):
-            model.transform(f"{_NAMED},lowbit-select-precision{{{' '.join(options)}}}")
+            model.transform(f"{NAMED},lowbit-select-precision{{{' '.join(options)}}}")
         return Path(paths["recipe"]).read_text(encoding="utf-8"), json.loads(Path(paths["summary"]).read_text(encoding="utf-8"))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from lowbit.errors import Error
 from lowbit.function import Function
+from lowbit.naming import NAMING
 from lowbit.precision.metrics import Metric, mean_loss
 from lowbit.precision.sensitivity import Sensitivity, quote
 from lowbit.precision.workplace import Workplace
@@ -73,7 +74,7 @@ def _open(folder: str, plan: str, target: str) -> tuple[Function, list[dict[str,
         recipe = Path(temporary, "recipe.json")
         recipe.write_text(json.dumps(document["recipe"]), encoding="utf-8")
         stats = f"stats={quote(str(place.folder / 'statistics.json'))}"
-        passes = ["lowbit-normalize-linears", "lowbit-name-sites", f"lowbit-assign-schemes{{recipe={recipe}}}", "lowbit-insert-qdq"]
+        passes = [*NAMING, f"lowbit-assign-schemes{{recipe={recipe}}}", "lowbit-insert-qdq"]
         correct = False
         for algorithm in document["algorithms"]:
             options = [f"{'sites' if key == 'match' else key}={_write(value)}" for key, value in algorithm.items() if key != "use"]

@@ -16,6 +16,7 @@ from lowbit.arrays import write_arrays
 from lowbit.errors import Error
 from lowbit.function import Function
 from lowbit.module import Module, _recipe_text
+from lowbit.naming import NAMED
 from lowbit.statistics import Statistics
 
 
@@ -70,7 +71,7 @@ class Plan:
             distill = ""
             if teacher is not None:
                 path = os.path.join(folder, "teacher.mlir")
-                teacher.transform("lowbit-normalize-linears,lowbit-name-sites").save(path)
+                teacher.transform(NAMED).save(path)
                 distill = f"lowbit-distill{_options(file=path, terms=list(terms), labels=labels)},"
             pipeline = f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}}"
             return Module(self.training.transform(pipeline)._native, "loss_gradients")
@@ -131,7 +132,7 @@ def prepare(
         raise Error("parametrization, stochastic and range_average are of what is rounded, but there is no recipe; give one")
     if recipe is None:
         names = _options(parameters=list(parameters))
-        forward = module.transform(f"lowbit-normalize-linears,lowbit-name-sites,lowbit-extract-parameters{names}")
+        forward = module.transform(f"{NAMED},lowbit-extract-parameters{names}")
     else:
         with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
             text, path = _recipe_text(recipe), Path(folder, "recipe.json")

@@ -14,6 +14,7 @@ import numpy as np
 
 from lowbit.errors import Error
 from lowbit.module import Module
+from lowbit.naming import NAMED
 from lowbit.progress import progress as show_progress
 from lowbit.qat.data import Rows
 from lowbit.qat.fit import _calibrate
@@ -89,7 +90,7 @@ def reconstruct(
     rows, order, done = Rows(data, module.inputs), np.random.default_rng(seed), []
     with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
         teacher = Path(folder, "float.mlir")
-        module.transform("lowbit-normalize-linears,lowbit-name-sites").save(teacher)
+        module.transform(NAMED).save(teacher)
         for sites in show_progress(groups, "reconstructing", progress):
             run = _Learner(plan, sites, teacher, decided, threads)
             before = run.measure(rows)

@@ -1,0 +1,32 @@
+//===- ChannelFunctions.h - affine functions of channels, known now -------===//
+#ifndef LOWBIT_TRANSFORMS_CHANNELFUNCTIONS_H
+#define LOWBIT_TRANSFORMS_CHANNELFUNCTIONS_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <optional>
+#include <vector>
+
+namespace mlir::lowbit {
+
+/// What becomes of the elements `x` of a channel: `factor[c] * x + offset[c]`, in f64.
+struct ChannelFunction {
+  std::vector<double> factor, offset; ///< As many as there are channels; `factor` is empty for constants.
+  /// Whether the root of a constant has a part in it, as a variance has.
+  bool hasRoot = false;
+
+  bool isConstant() const { return factor.empty(); }
+  bool isFinite() const;
+};
+
+/// Channels of a value that linalg ops make: their axis, and how many there are.
+struct Channels {
+  int64_t axis, count;
+};
+
+/// What the elementwise `op` makes of the elements of its input `argument` (null: of constants alone), the same for all elements of a
+/// channel of its result. Nothing where it is no affine function, or depends on anything but constants of channels.
+std::optional<ChannelFunction> getChannelFunction(linalg::LinalgOp op, OpOperand *argument, Channels channels);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_TRANSFORMS_CHANNELFUNCTIONS_H
