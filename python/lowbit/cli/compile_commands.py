@@ -11,7 +11,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the command that makes files for other programs."""
     compiler = commands.add_parser("compile", help="make an object or a shared library for a C program")
     compiler.add_argument("model", metavar="MODEL")
-    compiler.add_argument("-o", "--output", required=True, metavar="m.o", help="an object (.o) or a shared library (.so); for a GPU a library, or its kernels (.ptx, .cubin)")
+    compiler.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="m.o",
+        help="an object (.o) or a shared library (.so); for a GPU a library, or its kernels (.ptx, .cubin)",
+    )
     compiler.add_argument("--header", metavar="m.h", help="write a C header")
     add_machine(compiler)
     add_dims(compiler)
