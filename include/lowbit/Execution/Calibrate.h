@@ -31,8 +31,8 @@ constexpr unsigned kCalibrationShard = 16;
 
 class Calibrator {
 public:
-  /// Names sites, changes activations as the recipe says, inserts observers and compiles, all in a copy of `module`. Failure has been
-  /// reported to the context, which has to outlive this.
+  /// Names sites, changes activations as the recipe says, inserts observers and compiles, all in a copy of `module`. Failure has been reported to the context, which has to outlive
+  /// this.
   static FailureOr<std::unique_ptr<Calibrator>> create(ModuleOp module, const CalibrateOptions &options);
 
   const Entry &getEntry() const { return *entry; }
