@@ -75,7 +75,7 @@ def run(archive: Path, entries: list[dict[str, Any]], say: Callable[..., None], 
         for entry in entries:
             model = Model(folder, entry, arrays)
             outcome = model.check()
-            counts["exact" if model.is_right(outcome) else "wrong"] += 1
+            counts["exact" if outcome["exact"] else "near" if model.is_right(outcome) else "wrong"] += 1
             say(what="check", case=model.name, **outcome)
             peers = encoder.peers(model.ids, model.mask)
             if deadline - time.monotonic() < COMPILATION:

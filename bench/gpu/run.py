@@ -32,7 +32,12 @@ class Run:
     def __init__(self, folder: Path, seconds: float, only: set[str]) -> None:
         self.folder, self.deadline = folder, time.monotonic() + seconds
         self.manifest = json.loads((folder / "manifest.json").read_text())
-        self.only, self.limits, self.rows, self.counts = only, {}, [], {"exact": 0, "wrong": 0, "failed": 0, "timed": 0, "skipped": 0}
+        self.only, self.limits, self.rows, self.counts = (
+            only,
+            {},
+            [],
+            {"exact": 0, "near": 0, "wrong": 0, "failed": 0, "timed": 0, "skipped": 0},
+        )
 
     def say(self, **row: Any) -> None:
         """One line."""
