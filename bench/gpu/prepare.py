@@ -83,6 +83,10 @@ def main() -> int:
         stdout=subprocess.DEVNULL,
         check=False,
     )
+    for source in [*GOLDEN.glob("*.py"), *GOLDEN.glob("families/*.py")]:
+        copy = options.folder / "limits" / source.relative_to(GOLDEN)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, copy)
     manifest = {"about": {"target": options.target, "lowbit": "source"}, "libraries": libraries, "models": models}
     (options.folder / "manifest.json").write_text(json.dumps(manifest))
     return 1 if failures else 0

@@ -44,8 +44,8 @@ class Run:
         print(json.dumps(row), flush=True)
 
     def measure_limits(self) -> None:
-        """Rates of the instructions alone, by test/Integration/GPU/Golden/limits.py."""
-        sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test/Integration/GPU/Golden"))
+        """Rates of the instructions alone, by limits.py of test/Integration/GPU/Golden, of which the folder has a copy."""
+        sys.path.insert(0, str(self.folder / "limits"))
         import limits
 
         limits.WARP_FORMS = {form: n for form, n in limits.WARP_FORMS.items() if "s8.s8" in form or "and.popc" in form}
