@@ -109,9 +109,11 @@ LogicalResult Placement::placeStart(OpOperand &use) {
   lowering.moveTo(start->getBlock() == use.getOwner()->getBlock() ? start : use.getOwner());
   Value place = lowering.allocate(kHeaderWords + words);
   if (isa<LLVM::UndefOp, LLVM::PoisonOp>(start)) {
-    // Nothing was written, so that no fence is due.
-    LLVM::StoreOp::create(lowering.builder, lowering.getLoc(), lowering.word(0), lowering.getElement(place, 0));
-    LLVM::StoreOp::create(lowering.builder, lowering.getLoc(), lowering.word(-1), lowering.getElement(place, 1));
+    // Nothing is written, so that no fence is due for it; for what was done with the same registers before one still is.
+    OpBuilder::InsertionGuard guard(lowering.builder);
+    lowering.builder.setInsertionPointAfter(place.getDefiningOp());
+    for (unsigned i = 0; i < kHeaderWords; ++i)
+      LLVM::StoreOp::create(lowering.builder, lowering.getLoc(), lowering.word(0), lowering.getElement(place, i));
     use.set(place);
     return success();
   }

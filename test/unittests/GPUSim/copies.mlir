@@ -13,6 +13,7 @@
 // RUN: not gpu-sim-run %s --kernel store_left --block 32 --shared 512 bytes=512 | FileCheck %s --check-prefix=LEFT
 // RUN: gpu-sim-run %s --kernel product --block 128 --shared 4096
 // RUN: not gpu-sim-run %s --kernel product_early --block 128 --shared 4096 | FileCheck %s --check-prefix=PRODUCT
+// RUN: not gpu-sim-run %s --kernel product_written --block 128 --shared 4096 | FileCheck %s --check-prefix=WRITTEN
 // RUN: not gpu-sim-run %s --kernel product_unfenced --block 128 --shared 4096 | FileCheck %s --check-prefix=REGISTERS
 
 !sums = !llvm.struct<(i32, i32, i32, i32)>
@@ -273,7 +274,20 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // REGISTERS: unfenced (128): kernel `product_unfenced`: `nvvm.wgmma.mma_async` {{.*}}: accumulators were written without a `wgmma.fence` after that
+  // WRITTEN: unfenced (128): kernel `product_written`: `nvvm.wgmma.mma_async` {{.*}}: the thread has read or written the accumulators, without a `wgmma.fence` after that
+  gpu.func @product_written() kernel {
+    %c1 = arith.constant 1 : i32
+    %descriptor = arith.constant 0xC000001000010040 : i64
+    %none = llvm.mlir.zero : !sums
+    nvvm.wgmma.fence.aligned
+    %start = llvm.insertvalue %c1, %none[0] : !sums
+    %sums = nvvm.wgmma.mma_async %descriptor, %descriptor, %start, <m = 64, n = 8, k = 32>, D[<s32>, <one>, <wrapped>], A[<s8>, <one>, <row>], B[<s8>, <one>, <col>] : !sums -> !sums
+    nvvm.wgmma.commit.group.sync.aligned
+    nvvm.wgmma.wait.group.sync.aligned 0
+    gpu.return
+  }
+
+  // REGISTERS: unfenced (128): kernel `product_unfenced`: `nvvm.wgmma.mma_async` {{.*}}: the first product of a warpgroup comes without a `wgmma.fence` before it
   gpu.func @product_unfenced() kernel {
     %descriptor = arith.constant 0xC000001000010040 : i64
     %none = llvm.mlir.zero : !sums

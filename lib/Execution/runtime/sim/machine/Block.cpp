@@ -82,7 +82,7 @@ bool Block::run(const Kernel &what, const uint32_t (&where)[3]) {
     thread.stores.reset(clocks.getTime(clocks.storesOf(i)));
     thread.products.ends.clear();
     thread.products.issued = thread.products.committed = clocks.getTime(clocks.group(i / kGroupThreads));
-    thread.registerFences = 1;
+    thread.registerFences = kNoFence;
     thread.fiber.prepare(stacks.getBegin(i), stacks.getEnd(i), enter, &thread);
   }
   current = nullptr;

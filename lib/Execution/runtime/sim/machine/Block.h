@@ -18,19 +18,22 @@
 
 namespace mlir::lowbit::sim {
 
+/// A thread's count of wgmma.fence's before the first.
+constexpr uint32_t kNoFence = 1;
+
 enum class Wait : uint8_t { None, Warp, Group, Barrier, Mbarrier, Ended };
 
 struct Thread {
   Fiber fiber;
   uint32_t index = 0, id[3] = {};
   Wait wait = Wait::None;
-  const Site *site = nullptr; ///< Where it waits.
-  uint64_t detail = 0;        ///< What it waits for: a barrier's number, an mbarrier's address.
-  CopyQueue copies;           ///< cp.async
-  StoreQueue stores;          ///< bulk copies from shared to global memory
-  ProductQueue products;      ///< groups of wgmma
-  uint32_t registerFences = 0;
-  uint32_t idleTurns = 0; ///< That it asked an mbarrier and nothing had happened.
+  const Site *site = nullptr;         ///< Where it waits.
+  uint64_t detail = 0;                ///< What it waits for: a barrier's number, an mbarrier's address.
+  CopyQueue copies;                   ///< cp.async
+  StoreQueue stores;                  ///< bulk copies from shared to global memory
+  ProductQueue products;              ///< groups of wgmma
+  uint32_t registerFences = kNoFence; ///< wgmma.fence's, from there on.
+  uint32_t idleTurns = 0;             ///< That it asked an mbarrier and nothing had happened.
 };
 
 struct Warp {

@@ -15,7 +15,7 @@ namespace mlir::lowbit::sim {
 /// Accumulators of a thread, where lowered kernels keep them.
 struct Accumulators {
   uint32_t product; ///< The last one that writes them, by its number; 0: none.
-  uint32_t fences;  ///< wgmma.fence's of the thread before the last ordinary write.
+  uint32_t fences;  ///< wgmma.fence's of the thread before it last read or wrote them itself; 0: not since that product.
   uint32_t values[1];
 };
 

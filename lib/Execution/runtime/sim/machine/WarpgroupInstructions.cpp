@@ -1,4 +1,5 @@
 //===- WarpgroupInstructions.cpp - wgmma ----------------------------------===//
+// wgmma.fence orders what a thread does itself with its registers before the products that use them.
 // Law: a product is computed when a thread of its warpgroup first waits for it; a thread that has not waited is told so when it looks at
 // its accumulators.
 
@@ -44,14 +45,17 @@ static void startProduct(const Site *site, Accumulators *accumulators, uint64_t 
     for (unsigned i = 0; i < kGroupThreads; ++i) {
       if (frames[i]->a != product.a || frames[i]->b != product.b)
         block.stop(Finding::Divergence, site, "the threads of a warpgroup have different descriptors");
-      const Accumulators &own = *frames[i]->accumulators;
-      if (own.product == 0 && own.fences == block.threads[first + i].registerFences)
-        block.report(Finding::Unfenced, site, "accumulators were written without a `wgmma.fence` after that");
+      const uint32_t fences = block.threads[first + i].registerFences;
+      if (fences == kNoFence)
+        block.report(Finding::Unfenced, site, "the first product of a warpgroup comes without a `wgmma.fence` before it");
+      else if (frames[i]->accumulators->fences == fences)
+        block.report(Finding::Unfenced, site, "the thread has read or written the accumulators, without a `wgmma.fence` after that");
       product.d[i] = frames[i]->accumulators->values;
     }
     const uint32_t number = group.products.add(product);
     for (unsigned i = 0; i < kGroupThreads; ++i) {
       frames[i]->accumulators->product = number;
+      frames[i]->accumulators->fences = 0;
       block.threads[first + i].products.issued = number;
     }
     const Access access{site, block.thread().index, block.clocks.group(index), number, /*isWrite=*/false, /*isAsync=*/true};
@@ -88,8 +92,9 @@ static void lowbit_sim_accumulators(Accumulators *accumulators) {
   accumulators->fences = running().thread().registerFences;
 }
 
-static uint32_t lowbit_sim_accumulator(const Site *site, const Accumulators *accumulators, uint32_t index) {
+static uint32_t lowbit_sim_accumulator(const Site *site, Accumulators *accumulators, uint32_t index) {
   Block &block = running();
+  accumulators->fences = block.thread().registerFences;
   if (!block.clocks.isProductDone(block.thread().index, accumulators->product)) {
     block.report(Finding::InFlight, site, "accumulators are read, and the thread has not waited for the product that writes them");
     return 0xAAAAAAAA;
