@@ -3,8 +3,10 @@
 
 #include "ScaleArithmetic.h"
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/Transforms/HostQuantize.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_FUSEQUANTIZEPASS
@@ -47,6 +49,19 @@ static Value buildCode(OpBuilder &builder, QuantizeOp op, Value real) {
   return scheme.getFormat().buildEncode(builder, loc, buildScaled(builder, loc, real, scale, scheme), zero);
 }
 
+/// The code of a border of `real`: of a builtin type as a constant, else as the element of one.
+static Value buildBorder(OpBuilder &builder, QuantizeOp op, Value real, float known) {
+  Type element = getElementTypeOrSelf(op.getType());
+  if (!isa<CodeType>(element))
+    return buildCode(builder, op, real);
+  HostScale scale{cast<FloatAttr>(getSingleElement(op.getScales())).getValue().convertToFloat(), 0};
+  uint64_t code = HostQuantizer(op.getScheme()).encode(known, scale);
+  std::string text = "0x" + llvm::toHex(ArrayRef(static_cast<uint8_t>(code)));
+  auto constant = DenseStringElementsAttr::get(RankedTensorType::get({}, element), StringRef(text));
+  Value codes = arith::ConstantOp::create(builder, op.getLoc(), constant);
+  return tensor::ExtractOp::create(builder, op.getLoc(), codes, ValueRange());
+}
+
 /// Quantizes what a border is put around, and the border on its own: bytes are padded, and what made the reals may make codes instead.
 static QuantizeOp moveBeforeBorder(RewriterBase &rewriter, QuantizeOp op) {
   auto pad = op.getInput().getDefiningOp<tensor::PadOp>();
@@ -55,15 +70,43 @@ static QuantizeOp moveBeforeBorder(RewriterBase &rewriter, QuantizeOp op) {
   auto hasOne = [](Value scales) {
     return !scales || (getSingleElement(scales) && cast<ShapedType>(scales.getType()).getNumElements() == 1);
   };
-  if (!border || !codes || !codes.getElementType().isInteger(8) || !hasOne(op.getScales()) || !hasOne(op.getZeros()))
+  if (!border || !codes || !hasOne(op.getScales()) || !hasOne(op.getZeros()))
+    return op;
+  APFloat known(0.0f);
+  bool isCode = isa<CodeType>(codes.getElementType()) && !op.getZeros() && getElementTypeOrSelf(op.getScales().getType()).isF32() &&
+                border.getType().isF32() && matchPattern(border, m_ConstantFloat(&known));
+  if (!codes.getElementType().isInteger(8) && !isCode)
     return op;
   rewriter.setInsertionPoint(op);
   auto inner = QuantizeOp::create(rewriter, op.getLoc(), codes.clone(pad.getSourceType().getShape()), pad.getSource(), op.getScales(),
                                   op.getZeros(), op.getScheme());
-  Value code = buildCode(rewriter, op, border);
+  Value code = buildBorder(rewriter, op, border, isCode ? known.convertToFloat() : 0.0f);
   rewriter.replaceOpWithNewOp<tensor::PadOp>(op, codes, inner.getResult(), pad.getMixedLowPad(), pad.getMixedHighPad(), code);
   if (pad->use_empty())
     rewriter.eraseOp(pad);
+  return inner;
+}
+
+/// Quantizes what is reshaped, where one scale serves all elements.
+static QuantizeOp moveBeforeReshape(RewriterBase &rewriter, QuantizeOp op) {
+  Operation *reshape = op.getInput().getDefiningOp();
+  auto codes = dyn_cast<RankedTensorType>(op.getType());
+  if (!isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(reshape) || !reshape->hasOneUse() || !codes ||
+      !op.getScheme().isPerTensor())
+    return op;
+  Value source = reshape->getOperand(0);
+  auto sourceType = cast<RankedTensorType>(source.getType());
+  if (!source.getDefiningOp<ContractOp>() || !sourceType.hasStaticShape() || !codes.hasStaticShape())
+    return op;
+  rewriter.setInsertionPoint(op);
+  auto inner =
+      QuantizeOp::create(rewriter, op.getLoc(), codes.clone(sourceType.getShape()), source, op.getScales(), op.getZeros(), op.getScheme());
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(reshape))
+    rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(op, codes, inner.getResult(), collapse.getReassociationIndices());
+  else
+    rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(op, codes, inner.getResult(),
+                                                       cast<tensor::ExpandShapeOp>(reshape).getReassociationIndices());
+  rewriter.eraseOp(reshape);
   return inner;
 }
 
@@ -98,7 +141,7 @@ struct FuseQuantizePass final : impl::FuseQuantizePassBase<FuseQuantizePass> {
     SmallVector<QuantizeOp> ops;
     getOperation()->walk([&](QuantizeOp op) { ops.push_back(op); });
     for (QuantizeOp &op : ops)
-      op = moveBeforeBorder(rewriter, op);
+      op = moveBeforeReshape(rewriter, moveBeforeBorder(rewriter, op));
     for (QuantizeOp op : ops)
       if (FailureOr<ContractOp> contract = findContract(op); succeeded(contract))
         fuse(rewriter, op, *contract);

@@ -52,6 +52,7 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   cleanUp(pm);
   pm.addPass(createFormContractsPass());
   pm.addPass(createFuseQuantizePass());
+  pm.addPass(createFoldThresholdsPass());
   buildContractPipeline(pm);
   pm.addPass(createLowerReferencePass());
   cleanUp(pm);

@@ -33,7 +33,7 @@ def FuseQuantizePass : Pass<"lowbit-fuse-quantize"> {
     `lowbit.quantize` with one scale that is known now, as the only reader of a `lowbit.contract`, becomes the end of its epilogue: the reals
     never are in memory. Its arithmetic is that of the op's document, and is not relaxed with the model's own (run it after
     `lowbit-relax-float`). Integers narrower than a byte, and scales that differ, stay with `quantize`.
-    A border of one value, known now, is put around the codes instead of the reals.
+    A border of one value, known now, is put around the codes instead of the reals, and codes of one scale are reshaped instead of reals.
 
     ```text
     %r = lowbit.contract … -> tensor<128x1536xf32>
@@ -43,6 +43,45 @@ def FuseQuantizePass : Pass<"lowbit-fuse-quantize"> {
     ```
   }];
   let dependentDialects = ["arith::ArithDialect", "math::MathDialect", "tensor::TensorDialect"];
+}
+
+def FoldThresholdsPass : Pass<"lowbit-fold-thresholds"> {
+  let summary = "Compare sums of codes with thresholds where the epilogue makes codes of few values of them";
+  let description = [{
+    Where both sides of a `lowbit.contract` are codes of integers, and its scales and epilogue operands are constants that only differ along
+    one axis of the result, a code is a function of the integer sum alone, for each index of that axis. If it never falls, or never rises,
+    it is `codes - 1` thresholds. They are searched for by the float arithmetic itself, operation by operation, so that the code of every
+    sum that the formats and the number of products allow is the same. That a function is monotone is known from its operations (sums and
+    products with constants, bounds, rounding, comparisons, conversions), and otherwise found by trying every sum, where there are at most
+    `tries`. Nothing of the float arithmetic is left: the scales are gone, and the epilogue compares i32.
+
+    ```text
+    %c = lowbit.contract … lhs(%a scales %sa <#lowbit.binary> …) rhs(%b scales %sb <#lowbit.binary, block = [0, 1]> …) epilogue(%bias : tensor<32xf32>) {
+    ^bb0(%real: f32, %b0: f32):
+      %0 = arith.addf %real, %b0 : f32
+      %1 = arith.divf %0, %scale : f32
+      %2 = arith.cmpf ult, %1, %zero : f32
+      %3 = arith.extui %2 : i1 to i8
+      lowbit.yield %3 : i8
+    }
+    // ==>
+    %c = lowbit.contract … lhs(%a <#lowbit.binary> …) rhs(%b <#lowbit.binary> …) epilogue(%threshold : tensor<32xi32>) {
+    ^bb0(%sum: i32, %t: i32):
+      %0 = arith.cmpi sge, %sum, %t : i32
+      %1 = arith.select %0, %plus, %minus : i8
+      lowbit.yield %1 : i8
+    }
+    ```
+
+    Channels along which codes fall where others rise have their sums' bits inverted first (`-1 - sum`), by an operand of 0 or -1. Left as they
+    are: more codes than `codes`, sums of more than 32 bits, scales that change along the reduction or are computed, and functions that are not monotone
+    or give NaN. Run it behind `lowbit-fuse-quantize`.
+  }];
+  let options = [
+    Option<"codes", "codes", "int64_t", /*default=*/"4", "The most codes that are told apart by comparisons">,
+    Option<"tries", "tries", "int64_t", /*default=*/"1 << 22", "The most sums that are tried to find that a function is monotone">,
+  ];
+  let dependentDialects = ["arith::ArithDialect"];
 }
 
 def FormContractsPass : Pass<"lowbit-form-contracts"> {
