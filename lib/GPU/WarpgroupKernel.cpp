@@ -77,7 +77,7 @@ private:
     Value groupRow = b.mul(group, WarpgroupMma::rows), warp = b.div(thread, 32);
     lhsDescriptor = WarpgroupMma::getDescriptor(b, b.add(address, b.mul(groupRow, WarpgroupMma::rowBytes)));
     rhsDescriptor = WarpgroupMma::getDescriptor(b, b.add(address, tile.getLhsBytes()));
-    int64_t staged = StagedEpilogue::getBytes(kernel);
+    int64_t staged = tile.getStagedBytes(kernel);
     Value memory = staged ? b.offset(b.offset(ring.memory, ring.getBytes()), b.mul(warp, staged)) : Value();
     StagedEpilogue epilogue(b, kernel, arguments, memory, lane);
     // Warp w of all consumers has 16 rows from 16 w on.

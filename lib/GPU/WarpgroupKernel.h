@@ -30,9 +30,11 @@ struct WarpgroupTile {
   int64_t getLhsBytes() const { return consumers * WarpgroupMma::rows * WarpgroupMma::rowBytes; }
   int64_t getStageBytes() const { return getLhsBytes() + columns * WarpgroupMma::rowBytes; }
   int64_t getCopiedBytes() const { return (rows + columns) * WarpgroupMma::rowBytes; }
+  /// Bytes by which a warp puts its results together. Only where another consumer multiplies meanwhile: alone it would take longer.
+  int64_t getStagedBytes(const MatmulKernel &kernel) const { return consumers > 1 ? StagedEpilogue::getBytes(kernel) : 0; }
   /// Shared memory: the ring, then the staging of each warp.
   BufferRing getRing(Value memory = {}) const { return {stages, getStageBytes(), static_cast<unsigned>(getWarps()), memory}; }
-  int64_t getSharedBytes(const MatmulKernel &kernel) const { return getRing().getBytes() + getWarps() * StagedEpilogue::getBytes(kernel); }
+  int64_t getSharedBytes(const MatmulKernel &kernel) const { return getRing().getBytes() + getWarps() * getStagedBytes(kernel); }
 };
 
 /// Fills the body of `function`, whose last two arguments are tensor maps of lhs, in boxes of the tile's rows, and rhs, of its columns,
