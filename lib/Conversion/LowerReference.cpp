@@ -79,8 +79,8 @@ struct LowerReferencePass final : impl::LowerReferencePassBase<LowerReferencePas
       return signalPassFailure();
     WalkResult result = getOperation()->walk([&](Operation *op) {
       bool isForTarget = isa<DecodeOp, LookupOp>(op) && isa<VectorType>(op->getResultTypes().front());
-      if (!isa_and_nonnull<LowbitDialect>(op->getDialect()) || isa<ObserveOp>(op) || isForTarget || isa<MatmulOp>(op) ||
-          isa<ContractOp, MatmulOp>(op->getParentOp()))
+      if (!isa_and_nonnull<LowbitDialect>(op->getDialect()) || isa<ObserveOp>(op) || isForTarget || isa<MatmulOp, GroupedMatmulOp>(op) ||
+          isa<ContractOp, MatmulOp, GroupedMatmulOp>(op->getParentOp()))
         return WalkResult::advance();
       InFlightDiagnostic diagnostic = op->emitOpError("has no reference lowering");
       auto reason = listener.reasons.find(op->getLoc());

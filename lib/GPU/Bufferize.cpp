@@ -1,46 +1,49 @@
-//===- Bufferize.cpp - lowbit.matmul on buffers ---------------------------===//
+//===- Bufferize.cpp - products on buffers ---------------------------------===//
 
 #include "lowbit/GPU/Register.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace mlir::lowbit {
 
 namespace {
 /// Operands are read, and the result is written where `init` is, whose contents are not.
-struct BufferizeMatmul final : bufferization::DstBufferizableOpInterfaceExternalModel<BufferizeMatmul, MatmulOp> {
+template <typename OpT> struct BufferizeProduct final : bufferization::DstBufferizableOpInterfaceExternalModel<BufferizeProduct<OpT>, OpT> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const bufferization::AnalysisState &) const {
-    return !cast<MatmulOp>(op).isDpsInit(&operand);
+    return !cast<OpT>(op).isDpsInit(&operand);
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const bufferization::BufferizationOptions &options,
                           bufferization::BufferizationState &state) const {
-    auto matmul = cast<MatmulOp>(op);
-    auto getBuffer = [&](Value tensor) { return bufferization::getBuffer(rewriter, tensor, options, state); };
-    FailureOr<Value> lhs = getBuffer(matmul.getLhs()), rhs = getBuffer(matmul.getRhs()), init = getBuffer(matmul.getInit());
-    if (failed(lhs) || failed(rhs) || failed(init))
-      return failure();
-    SmallVector<Value> operands;
-    for (Value operand : matmul.getEpilogueOperands()) {
-      FailureOr<Value> buffer = getBuffer(operand);
+    IRMapping mapping;
+    for (Value operand : op->getOperands()) {
+      FailureOr<Value> buffer = bufferization::getBuffer(rewriter, operand, options, state);
       if (failed(buffer))
         return failure();
-      operands.push_back(*buffer);
+      mapping.map(operand, *buffer);
     }
     rewriter.setInsertionPoint(op);
-    auto onBuffers = MatmulOp::create(rewriter, op->getLoc(), TypeRange(), *lhs, *rhs, *init, operands, matmul.getLhsUnsigned(),
-                                      matmul.getRhsUnsigned(), matmul.getBits());
-    onBuffers->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    rewriter.inlineRegionBefore(matmul.getEpilogue(), onBuffers.getEpilogue(), onBuffers.getEpilogue().end());
-    bufferization::replaceOpWithBufferizedValues(rewriter, op, *init);
+    OperationState onBuffers(op->getLoc(), op->getName());
+    for (Value operand : op->getOperands())
+      onBuffers.operands.push_back(mapping.lookup(operand));
+    onBuffers.propertiesAttr = op->getPropertiesAsAttribute();
+    onBuffers.addAttributes(llvm::to_vector(op->getDiscardableAttrs()));
+    onBuffers.addRegion()->takeBody(op->getRegion(0));
+    rewriter.create(onBuffers);
+    Value init = mapping.lookup(cast<OpT>(op).getInit());
+    bufferization::replaceOpWithBufferizedValues(rewriter, op, init);
     return success();
   }
 };
 } // namespace
 
 void registerMatmulBufferization(DialectRegistry &registry) {
-  registry.addExtension(+[](MLIRContext *context, LowbitDialect *) { MatmulOp::attachInterface<BufferizeMatmul>(*context); });
+  registry.addExtension(+[](MLIRContext *context, LowbitDialect *) {
+    MatmulOp::attachInterface<BufferizeProduct<MatmulOp>>(*context);
+    GroupedMatmulOp::attachInterface<BufferizeProduct<GroupedMatmulOp>>(*context);
+  });
 }
 
 } // namespace mlir::lowbit

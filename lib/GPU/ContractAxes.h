@@ -19,6 +19,7 @@ public:
   int64_t getRows() const { return getSize(rows); }
   int64_t getColumns() const { return sizes[column]; }
   int64_t getDepth() const { return sizes[depth]; }
+  unsigned getDepthLoop() const { return depth; }
   bool hasBatches() const { return !batches.empty(); }
   /// The shapes of the sides, with a reduction of `depth`, and of the result.
   SmallVector<int64_t> getLhsShape(int64_t depth) const { return getShape({getRows(), depth}); }

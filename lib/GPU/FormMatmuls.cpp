@@ -2,13 +2,14 @@
 // Law: sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr modulo 2^32, and of signs whose bits are l and r it is
 // 4 * sum (l & r) - 2 * sum l - 2 * sum r + K; the reals after it are those of the contraction, operation by operation.
 
-#include "ContractAxes.h"
+#include "FormGrouped.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Formats/Build.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/GPUArchitecture.h"
 #include "lowbit/Targets/Resolve.h"
+#include "lowbit/Transforms/FoldConstantMoves.h"
 #include "lowbit/Transforms/FuseEpilogue.h"
 #include "lowbit/Transforms/MatmulForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,6 +19,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_FORMMATMULSPASS
@@ -300,6 +302,11 @@ struct FormMatmulsPass final : impl::FormMatmulsPassBase<FormMatmulsPass> {
     const GPUArchitecture *gpu = resolved->getGPU();
     for (ContractOp op : contracts)
       form(rewriter, op, gpu && gpu->hasBinaryMma);
+    // Scales of constant weights have been turned.
+    RewritePatternSet patterns(&getContext());
+    populateFoldConstantMovesPatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
   }
 
 private:
@@ -309,18 +316,19 @@ private:
   }
 
   static void form(RewriterBase &rewriter, ContractOp op, bool hasBits) {
-    std::string reason = getObstacle(op);
-    FailureOr<ContractAxes> axes = failure();
-    if (reason.empty())
-      axes = ContractAxes::find(op, reason);
-    if (failed(axes)) {
+    std::string reason;
+    FailureOr<ContractAxes> axes = ContractAxes::find(op, reason);
+    bool isGrouped = succeeded(axes) && changesAlongReductions(op, ContractOperand::Rhs);
+    if (succeeded(axes))
+      reason = isGrouped ? getGroupedObstacle(op, *axes) : getObstacle(op);
+    if (!reason.empty()) {
       auto function = op->getParentOfType<FunctionOpInterface>();
       remark::missed(op.getLoc(), remark::RemarkOpts::name("matmul").category("lowbit").function(function ? function.getName() : ""))
           << remark::reason("{0}", reason);
       return;
     }
     rewriter.setInsertionPoint(op);
-    rewriter.replaceOp(op, Former(rewriter, op, *axes, hasBits && areSigns(op)).build());
+    rewriter.replaceOp(op, isGrouped ? formGrouped(rewriter, op, *axes) : Former(rewriter, op, *axes, hasBits && areSigns(op)).build());
   }
 
   static std::string getObstacle(ContractOp op) {
@@ -339,7 +347,7 @@ private:
         if (block != 0 && block != 1 && block != size)
           return "scales are shared by some but not all codes of an axis";
     }
-    if (changesAlongReductions(op, ContractOperand::Lhs) || changesAlongReductions(op, ContractOperand::Rhs))
+    if (changesAlongReductions(op, ContractOperand::Lhs))
       return "scales change along the reduction";
     if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
       return "sums of products may not fit 32 bits";

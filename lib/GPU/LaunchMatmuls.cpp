@@ -1,6 +1,7 @@
 //===- LaunchMatmuls.cpp - products on buffers become launches ------------===//
 // Law: a kernel is determined by what MatmulKernel holds and by its plan; sizes are arguments, so that one kernel serves all of them.
 
+#include "GroupedKernel.h"
 #include "KernelModule.h"
 #include "lowbit/GPU/MatmulSchedule.h"
 #include "lowbit/GPU/Passes.h"
@@ -30,42 +31,71 @@ static OperandKind getKind(ArrayRef<int64_t> shape) {
   return isRow ? (isColumn ? OperandKind::Full : OperandKind::Row) : isColumn ? OperandKind::Column : OperandKind::Scalar;
 }
 
+/// Fills in results, operands, epilogue, and what is known of columns; failure after an error.
+static LogicalResult matchEpilogue(Operation *op, Value init, ValueRange operands, Region &epilogue, MatmulKernel &kernel) {
+  if (!getCapturedValues(op->getRegions()).empty())
+    return op->emitOpError("has an epilogue that uses values from around it; expected operands, or constants");
+  ArrayRef<int64_t> shape = cast<MemRefType>(init.getType()).getShape();
+  kernel.rows = getKnown(shape[0]);
+  kernel.columns = getKnown(shape[1]);
+  kernel.columnAlignment = getAlignment(shape[1], 16);
+  auto add = [&](Value operand, bool isResult) -> LogicalResult {
+    auto type = cast<MemRefType>(operand.getType());
+    Type element = type.getElementType();
+    if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8 != 0)
+      return op->emitOpError() << "has an operand of " << element << "; expected elements of whole bytes";
+    auto [strides, offset] = type.getStridesAndOffset();
+    bool isPacked = strides[0] == type.getDimSize(1) && !ShapedType::isDynamic(strides[0]);
+    if (!type.getLayout().isIdentity() && !isPacked && type.getDimSize(0) != 1)
+      return op->emitOpError() << "has an operand of type " << type << ", whose rows are not next to one another; copy it first";
+    kernel.columnAlignment = std::min(kernel.columnAlignment, getAlignment(offset, 16));
+    if (isResult)
+      kernel.results.push_back(element);
+    else
+      kernel.operands.push_back({element, getKind(type.getShape())});
+    return success();
+  };
+  kernel.epilogue = &epilogue;
+  if (failed(add(init, /*isResult=*/true)))
+    return failure();
+  return success(llvm::all_of(operands, [&](Value operand) { return succeeded(add(operand, /*isResult=*/false)); }));
+}
+
 /// What is to be computed, or failure after an error.
 static FailureOr<MatmulKernel> match(MatmulOp op) {
-  auto lhs = cast<MemRefType>(op.getLhs().getType()), rhs = cast<MemRefType>(op.getRhs().getType()),
-       init = cast<MemRefType>(op.getInit().getType());
+  auto lhs = cast<MemRefType>(op.getLhs().getType()), rhs = cast<MemRefType>(op.getRhs().getType());
   if (lhs.getRank() != 2)
     return op.emitOpError("has batches; expected `lowbit-launch-matmuls` to see one product of matrices");
-  if (!getCapturedValues(op->getRegions()).empty())
-    return op.emitOpError("has an epilogue that uses values from around it; expected operands, or constants");
   MatmulKernel kernel;
   kernel.lhs = {op.getBits() ? 1u : 8u, !op.getLhsUnsigned()};
   kernel.rhs = {op.getBits() ? 1u : 8u, !op.getRhsUnsigned()};
-  kernel.rows = getKnown(init.getDimSize(0));
-  kernel.columns = getKnown(init.getDimSize(1));
   kernel.depth = getKnown(lhs.getDimSize(1));
   for (MemRefType side : {lhs, rhs}) {
     auto [strides, offset] = side.getStridesAndOffset();
     kernel.depthAlignment =
         std::min({kernel.depthAlignment, getAlignment(strides[0], 16), getAlignment(offset, 16), getAlignment(side.getDimSize(1), 16)});
   }
-  kernel.columnAlignment = getAlignment(init.getDimSize(1), 16);
-  for (auto [i, operand] : llvm::enumerate(op->getOperands().drop_front(2))) {
-    auto type = cast<MemRefType>(operand.getType());
-    Type element = type.getElementType();
-    if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8 != 0)
-      return op.emitOpError() << "has an operand of " << element << "; expected elements of whole bytes";
-    auto [strides, offset] = type.getStridesAndOffset();
-    bool isPacked = strides[0] == type.getDimSize(1) && strides[1] == 1 && !ShapedType::isDynamic(strides[0]);
-    if (!type.getLayout().isIdentity() && !(isPacked || type.getDimSize(0) == 1 || type.getDimSize(1) == 1))
-      return op.emitOpError() << "has an operand of type " << type << ", whose rows are not next to one another; copy it first";
-    kernel.columnAlignment = std::min(kernel.columnAlignment, getAlignment(offset, 16));
-    if (i == 0)
-      kernel.results.push_back(element);
-    else
-      kernel.operands.push_back({element, getKind(type.getShape())});
-  }
-  kernel.epilogue = &op.getEpilogue();
+  if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel)))
+    return failure();
+  return kernel;
+}
+
+/// The same for weights in groups.
+static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
+  for (Value operand : op->getOperands())
+    if (auto type = cast<MemRefType>(operand.getType()); !type.getLayout().isIdentity())
+      return op.emitOpError() << "has an operand of type " << type << ", which is a part of another buffer; copy it first";
+  auto element = dyn_cast<FloatType>(getElementTypeOrSelf(op.getLhs().getType()));
+  if (!element || element.isF32())
+    return op.emitOpError() << "has lhs of " << getElementTypeOrSelf(op.getLhs().getType()) << "; expected f16 or bf16";
+  GroupedKernel kernel{{},
+                       element,
+                       cast<FloatType>(getElementTypeOrSelf(op.getScales().getType())),
+                       static_cast<int64_t>(op.getGroup()),
+                       static_cast<bool>(op.getZeros()),
+                       static_cast<int64_t>(op.getZero())};
+  if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel.shared)))
+    return failure();
   return kernel;
 }
 
@@ -95,6 +125,13 @@ static std::string describe(const MatmulKernel &kernel) {
   return text;
 }
 
+static std::string describe(const GroupedKernel &kernel) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << kernel.element << kernel.scale << kernel.group << kernel.hasZeros << kernel.zero << describe(kernel.shared);
+  return text;
+}
+
 namespace {
 struct LaunchMatmulsPass final : impl::LaunchMatmulsPassBase<LaunchMatmulsPass> {
   using LaunchMatmulsPassBase::LaunchMatmulsPassBase;
@@ -103,19 +140,24 @@ struct LaunchMatmulsPass final : impl::LaunchMatmulsPassBase<LaunchMatmulsPass> 
     FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
     if (failed(resolved))
       return signalPassFailure();
-    SmallVector<MatmulOp> ops;
-    getOperation().walk([&](MatmulOp op) { ops.push_back(op); });
+    SmallVector<Operation *> ops;
+    getOperation().walk([&](Operation *op) {
+      if (isa<MatmulOp, GroupedMatmulOp>(op))
+        ops.push_back(op);
+    });
     if (ops.empty())
       return;
     architecture = resolved->getGPU();
     if (!architecture) {
-      ops.front().emitOpError() << "cannot be launched on `" << resolved->getName() << "`, which is no GPU";
+      ops.front()->emitOpError() << "cannot be launched on `" << resolved->getName() << "`, which is no GPU";
       return signalPassFailure();
     }
     KernelModule kernels(getOperation());
-    for (MatmulOp op : ops)
-      if (failed(launch(op, kernels)))
+    for (Operation *op : ops) {
+      auto matmul = dyn_cast<MatmulOp>(op);
+      if (failed(matmul ? launch(matmul, kernels) : launch(cast<GroupedMatmulOp>(op), kernels)))
         return signalPassFailure();
+    }
   }
 
 private:
@@ -131,12 +173,54 @@ private:
       return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
     gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);
     buildLaunch(op, *kernel, *plan, function);
-    auto parent = op->getParentOfType<FunctionOpInterface>();
-    remark::passed(op.getLoc(), remark::RemarkOpts::name("launch").category("lowbit").function(parent ? parent.getName() : ""))
-        << remark::metric("kernel", function.getName()) << remark::metric("threads", plan->getThreads())
-        << remark::metric("shared_bytes", plan->getSharedBytes());
+    report(op, function, plan->getThreads(), plan->getSharedBytes());
     op.erase();
     return success();
+  }
+
+  LogicalResult launch(GroupedMatmulOp op, KernelModule &kernels) {
+    if (!architecture->hasAsyncCopy)
+      return op.emitOpError() << "has no kernel on " << architecture->chip << ", which has no m16n8k16 of f16";
+    FailureOr<GroupedKernel> kernel = match(op);
+    if (failed(kernel))
+      return failure();
+    GroupedPlan plan(*kernel);
+    SmallVector<KernelModule::Argument> arguments;
+    for (Type type : plan.getArguments(op.getContext()))
+      arguments.emplace_back(type, DictionaryAttr());
+    gpu::GPUFuncOp function = kernels.get(plan.getName() + "\n" + describe(*kernel), plan.getName(), op.getLoc(), arguments,
+                                          GroupedPlan::threads, [&](KernelBuilder &b, gpu::GPUFuncOp made) { plan.emit(b, made); });
+    KernelBuilder b(op.getLoc(), op);
+    SmallVector<Value> values{getBufferPointer(b, op.getLhs()), getBufferPointer(b, op.getRhs()), getBufferPointer(b, op.getScales())};
+    if (op.getZeros())
+      values.push_back(getBufferPointer(b, op.getZeros()));
+    for (Value operand : op.getEpilogueOperands())
+      values.push_back(getBufferPointer(b, operand));
+    values.push_back(getBufferPointer(b, op.getInit()));
+    Value rows = getSize(b, op.getInit(), 0), columns = getSize(b, op.getInit(), 1);
+    values.append({rows, columns, getSize(b, op.getScales(), 1)});
+    auto getBlocks = [&](Value size, int64_t tile) {
+      return arith::IndexCastOp::create(b, b.getIndexType(), b.div(b.add(size, tile - 1), tile)).getResult();
+    };
+    Value one = arith::ConstantIndexOp::create(b, 1), threads = arith::ConstantIndexOp::create(b, GroupedPlan::threads);
+    gpu::LaunchFuncOp::create(b, function, gpu::KernelDim3{getBlocks(columns, plan.getColumns()), getBlocks(rows, plan.rows), one},
+                              gpu::KernelDim3{threads, one, one}, b.i32(plan.getSharedBytes()), values);
+    report(op, function, GroupedPlan::threads, plan.getSharedBytes());
+    op.erase();
+    return success();
+  }
+
+  static void report(Operation *op, gpu::GPUFuncOp function, unsigned threads, unsigned sharedBytes) {
+    auto parent = op->getParentOfType<FunctionOpInterface>();
+    remark::passed(op->getLoc(), remark::RemarkOpts::name("launch").category("lowbit").function(parent ? parent.getName() : ""))
+        << remark::metric("kernel", function.getName()) << remark::metric("threads", threads)
+        << remark::metric("shared_bytes", sharedBytes);
+  }
+
+  /// A size of a buffer, i32.
+  static Value getSize(KernelBuilder &b, Value buffer, int64_t axis) {
+    auto type = cast<MemRefType>(buffer.getType());
+    return type.isDynamicDim(axis) ? b.toI32(memref::DimOp::create(b, buffer, axis)) : b.i32(type.getDimSize(axis));
   }
 
   static gpu::GPUFuncOp getKernel(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan, KernelModule &kernels) {
@@ -159,18 +243,14 @@ private:
         pitch = b.i32(strides[0]);
       return getBufferPointer(b, buffer);
     };
-    auto getSize = [&](Value buffer, int64_t axis) {
-      auto type = cast<MemRefType>(buffer.getType());
-      return type.isDynamicDim(axis) ? b.toI32(memref::DimOp::create(b, buffer, axis)) : b.i32(type.getDimSize(axis));
-    };
     arguments.lhs = getSide(op.getLhs(), arguments.lhsPitch);
     arguments.rhs = getSide(op.getRhs(), arguments.rhsPitch);
     for (Value operand : op.getEpilogueOperands())
       arguments.operands.push_back(getBufferPointer(b, operand));
     arguments.results.push_back(getBufferPointer(b, op.getInit()));
-    arguments.rows = getSize(op.getInit(), 0);
-    arguments.columns = getSize(op.getInit(), 1);
-    arguments.depth = getSize(op.getLhs(), 1);
+    arguments.rows = getSize(b, op.getInit(), 0);
+    arguments.columns = getSize(b, op.getInit(), 1);
+    arguments.depth = getSize(b, op.getLhs(), 1);
     MatmulPlan::Launch launch = plan.buildLaunch(b, op.getLoc(), arguments);
     SmallVector<Value> values = arguments.toValues();
     llvm::append_range(values, launch.extra);

@@ -76,7 +76,7 @@ struct VerifyGPUPass final : impl::VerifyGPUPassBase<VerifyGPUPass> {
 
 private:
   LogicalResult verify(Operation *op) const {
-    if (isa<MatmulOp, ContractOp>(op))
+    if (isa<MatmulOp, GroupedMatmulOp, ContractOp>(op))
       return op->emitOpError("is left without a kernel");
     if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op))
       return verifyLaunch(launch);

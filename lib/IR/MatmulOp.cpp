@@ -1,19 +1,65 @@
 //===- MatmulOp.cpp - verifier and effects of lowbit.matmul ---------------===//
 
+#include "VerifyMatmul.h"
 #include "lowbit/IR/CodeConstants.h"
-#include "lowbit/IR/Lowbit.h"
 
 namespace mlir::lowbit {
 
-static bool agree(int64_t a, int64_t b) { return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b); }
+bool agree(int64_t a, int64_t b) { return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b); }
 
-static bool agree(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
+bool agree(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
   return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [](auto pair) { return agree(std::get<0>(pair), std::get<1>(pair)); });
 }
 
-static bool isContiguous(Type type) {
-  auto buffer = dyn_cast<MemRefType>(type);
-  return !buffer || buffer.isLastDimUnitStride();
+LogicalResult verifyProduct(Operation *op, Value init, ValueRange epilogueOperands) {
+  bool isBuffer = isa<MemRefType>(init.getType());
+  ArrayRef<int64_t> shape = cast<ShapedType>(init.getType()).getShape();
+  for (Value operand : op->getOperands()) {
+    auto buffer = dyn_cast<MemRefType>(operand.getType());
+    if (static_cast<bool>(buffer) != isBuffer)
+      return op->emitOpError("(C4) operands are tensors and buffers; expected all of one kind");
+    if (buffer && !buffer.isLastDimUnitStride())
+      return op->emitOpError() << "(C1) the last axis of " << buffer << " is not contiguous";
+  }
+  for (auto [i, operand] : llvm::enumerate(epilogueOperands)) {
+    auto type = cast<ShapedType>(operand.getType());
+    bool fits = type.getRank() == static_cast<int64_t>(shape.size()) && llvm::all_of(llvm::zip(type.getShape(), shape), [](auto sizes) {
+                  return std::get<0>(sizes) == 1 || agree(std::get<0>(sizes), std::get<1>(sizes));
+                });
+    if (!fits)
+      return op->emitOpError() << "(C2) operand " << i << " has type " << type << "; expected the shape of " << init.getType()
+                               << ", or 1 along axes that share its elements";
+  }
+  if (op->getNumResults() != (isBuffer ? 0 : 1) || (!isBuffer && op->getResult(0).getType() != init.getType()))
+    return op->emitOpError() << "(C4) expected " << (isBuffer ? "no result" : "one result, of the type of init,")
+                             << " with operands that are " << (isBuffer ? "buffers" : "tensors");
+  return verifyConstantOperands(op);
+}
+
+LogicalResult verifyEpilogue(Operation *op, Region &epilogue, Type sum, ValueRange operands, Value init) {
+  Block &body = epilogue.front();
+  SmallVector<Type> expected{sum};
+  for (Value operand : operands)
+    expected.push_back(getElementTypeOrSelf(operand.getType()));
+  if (SmallVector<Type>(body.getArgumentTypes()) != expected)
+    return op->emitOpError() << "(C3) the epilogue takes " << body.getArgumentTypes() << "; expected " << expected;
+  Value yielded = cast<YieldOp>(body.getTerminator()).getValue();
+  Type element = getElementTypeOrSelf(init.getType());
+  if (!yielded || yielded.getType() != element)
+    return op->emitOpError() << "(C3) the epilogue yields " << (yielded ? yielded.getType() : Type(NoneType::get(op->getContext())))
+                             << "; expected the element type of init, " << element;
+  return success();
+}
+
+void addBufferEffects(DestinationStyleOpInterface op, MemoryEffectList &effects) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
+    if (op.isDpsInit(&operand))
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+    else
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  }
 }
 
 LogicalResult MatmulOp::verify() {
@@ -29,51 +75,13 @@ LogicalResult MatmulOp::verify() {
     diagnostic.attachNote() << "expected […, M, K], […, N, K] and […, M, N]";
     return diagnostic;
   }
-  if (!isContiguous(lhs) || !isContiguous(rhs) || !isContiguous(init))
-    return emitOpError("(C1) a buffer's last axis is not contiguous");
-  bool isBuffer = isa<MemRefType>(init);
-  for (auto [i, operand] : llvm::enumerate(getEpilogueOperands())) {
-    auto type = cast<ShapedType>(operand.getType());
-    bool fits = type.getRank() == init.getRank() && llvm::all_of(llvm::zip(type.getShape(), init.getShape()), [](auto sizes) {
-                  return std::get<0>(sizes) == 1 || agree(std::get<0>(sizes), std::get<1>(sizes));
-                });
-    if (!fits)
-      return emitOpError() << "(C2) operand " << i << " has type " << type << "; expected the shape of " << init
-                           << ", or 1 along axes that share its elements";
-    if (!isContiguous(type))
-      return emitOpError() << "(C1) the last axis of operand " << i << " is not contiguous";
-  }
-  if (llvm::any_of(getOperandTypes(), [&](Type type) { return isa<MemRefType>(type) != isBuffer; }))
-    return emitOpError("(C4) operands are tensors and buffers; expected all of one kind");
-  if (isBuffer != !getResult() || (getResult() && getResult().getType() != getInit().getType()))
-    return emitOpError() << "(C4) expected " << (isBuffer ? "no result" : "one result, of the type of init,") << " with operands that are "
-                         << (isBuffer ? "buffers" : "tensors");
-  return verifyConstantOperands(*this);
+  return verifyProduct(*this, getInit(), getEpilogueOperands());
 }
 
 LogicalResult MatmulOp::verifyRegions() {
-  Block &body = getEpilogue().front();
-  SmallVector<Type> expected{IntegerType::get(getContext(), 32)};
-  for (Value operand : getEpilogueOperands())
-    expected.push_back(getElementTypeOrSelf(operand.getType()));
-  if (SmallVector<Type>(body.getArgumentTypes()) != expected)
-    return emitOpError() << "(C3) the epilogue takes " << body.getArgumentTypes() << "; expected " << expected;
-  Value yielded = cast<YieldOp>(body.getTerminator()).getValue();
-  Type element = getElementTypeOrSelf(getInit().getType());
-  if (!yielded || yielded.getType() != element)
-    return emitOpError() << "(C3) the epilogue yields " << (yielded ? yielded.getType() : Type(NoneType::get(getContext())))
-                         << "; expected the element type of init, " << element;
-  return success();
+  return verifyEpilogue(*this, getEpilogue(), IntegerType::get(getContext(), 32), getEpilogueOperands(), getInit());
 }
 
-void MatmulOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
-  if (!hasPureBufferSemantics())
-    return;
-  for (OpOperand &operand : (*this)->getOpOperands())
-    if (isa<MemRefType>(operand.get().getType()))
-      effects.emplace_back(isDpsInit(&operand) ? static_cast<MemoryEffects::Effect *>(MemoryEffects::Write::get())
-                                               : static_cast<MemoryEffects::Effect *>(MemoryEffects::Read::get()),
-                           &operand);
-}
+void MatmulOp::getEffects(MemoryEffectList &effects) { addBufferEffects(*this, effects); }
 
 } // namespace mlir::lowbit

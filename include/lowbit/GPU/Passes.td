@@ -14,8 +14,10 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
     fit. Both sides get the reduction as their last axis, filled with zeros to a multiple of 16; constants are turned, decoded and filled
     here, and their sums are taken here. Where the target multiplies bits, codes of one bit that are signs become bits, eight in a byte.
 
-    Left as they are, with a remark that says why: contractions of floats, sums that may not fit 32 bits, scales that change along the
-    reduction.
+    Constant weights of up to 16 levels whose scales change along the reduction become `lowbit.grouped_matmul` where they meet f16 or bf16.
+
+    Left as they are, with a remark that says why: other contractions of floats, sums that may not fit 32 bits, other scales that change
+    along the reduction.
 
     ```mlir
     func.func @before(%a: tensor<16x64xi8>, %sa: tensor<16x1xf32>, %b: tensor<32x64xi8>, %sb: tensor<32x1xf32>,
@@ -48,11 +50,12 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
 }
 
 def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
-  let summary = "Every lowbit.matmul on buffers becomes the launch of a kernel";
+  let summary = "Every product on buffers becomes the launch of a kernel";
   let description = [{
     For each `lowbit.matmul` the cheapest schedule that the target's GPU has the instructions for writes a `gpu.func`, in the one `gpu.module`
     that all kernels share; products that differ in their sizes alone share a kernel, because sizes are arguments. The op becomes
-    `gpu.launch_func`. `schedule` names the only schedule to ask, for tests.
+    `gpu.launch_func`. `schedule` names the only schedule to ask, for tests. A `lowbit.grouped_matmul` has one way: codes are decoded in
+    registers, for mma.sync.
 
     ```text
     lowbit.matmul lhs(%a : memref<16x64xi8>) rhs(%b : memref<32x64xi8>) outs(%c : memref<16x32xi32>) { … }

@@ -6,7 +6,7 @@
 
 namespace mlir::lowbit {
 
-/// `lowbit.matmul` on tensors becomes one on buffers.
+/// Products on tensors become products on buffers.
 void registerMatmulBufferization(DialectRegistry &registry);
 
 } // namespace mlir::lowbit

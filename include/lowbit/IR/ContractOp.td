@@ -88,9 +88,9 @@ def Lowbit_ContractOp : Lowbit_Op<"contract", [
   }];
 }
 
-def Lowbit_YieldOp : Lowbit_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["::mlir::lowbit::ContractOp", "::mlir::lowbit::MatmulOp"]>]> {
+def Lowbit_YieldOp : Lowbit_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["::mlir::lowbit::ContractOp", "::mlir::lowbit::GroupedMatmulOp", "::mlir::lowbit::MatmulOp"]>]> {
   let summary = "The element that an epilogue makes";
-  let description = "Ends the epilogue of `lowbit.contract` or `lowbit.matmul` with the element of the result.";
+  let description = "Ends the epilogue of a contraction or product with the element of the result.";
   let arguments = (ins Optional<AnyType>:$value);
   let assemblyFormat = "($value^ `:` type($value))? attr-dict";
   let builders = [OpBuilder<(ins), [{ /* no value: for the parser */ }]>];

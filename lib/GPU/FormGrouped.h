@@ -1,0 +1,16 @@
+//===- FormGrouped.h - contractions with weights in groups ----------------===//
+#ifndef LOWBIT_LIB_GPU_FORMGROUPED_H
+#define LOWBIT_LIB_GPU_FORMGROUPED_H
+
+#include "ContractAxes.h"
+
+namespace mlir::lowbit {
+
+/// Why `op`, a contraction whose right scales change along the reduction, is no `lowbit.grouped_matmul`; empty where it is.
+std::string getGroupedObstacle(ContractOp op, const ContractAxes &axes);
+/// Builds it, before `op`, and returns what takes its place.
+Value formGrouped(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_GPU_FORMGROUPED_H

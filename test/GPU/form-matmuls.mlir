@@ -1,0 +1,108 @@
+// RUN: quant-opt %s --lowbit-form-matmuls=target=nvptx:sm_80 --split-input-file | FileCheck %s
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#n = affine_map<(m, n, k) -> (n)>
+
+// Scales are operands along rows and columns; the reals come in the order that the contraction says.
+// CHECK-LABEL: func @scales
+//  CHECK-SAME:   %[[A:.*]]: tensor<4x32xi8>, %{{.*}}: tensor<4x1xf32>, %[[B:.*]]: tensor<6x32xi8>
+//       CHECK:   lowbit.matmul lhs(%[[A]] : {{.*}}) rhs(%[[B]] : {{.*}}) outs
+//  CHECK-SAME:     tensor<4x1xf32>, tensor<1x6xf32>, tensor<1x6xf32>)
+//       CHECK:   ^bb0(%[[SUM:.*]]: i32, %[[LEFT:.*]]: f32, %[[RIGHT:.*]]: f32, %[[BIAS:.*]]: f32):
+//       CHECK:     %[[REAL:.*]] = arith.sitofp %[[SUM]]
+//       CHECK:     %[[ONCE:.*]] = arith.mulf %[[REAL]], %[[LEFT]]
+//       CHECK:     %[[TWICE:.*]] = arith.mulf %[[ONCE]], %[[RIGHT]]
+//       CHECK:     %[[DONE:.*]] = arith.addf %[[TWICE]], %[[BIAS]]
+//       CHECK:     lowbit.yield %[[DONE]]
+func.func @scales(%a: tensor<4x32xi8>, %sa: tensor<4x1xf32>, %b: tensor<6x32xi8>, %sb: tensor<6x1xf32>, %bias: tensor<6xf32>,
+                  %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %r = lowbit.contract [#mk, #nk, #mn, #n]
+    lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<4x32xi8>, tensor<4x1xf32>)
+    rhs(%b scales %sb <#lowbit.int<8>, block = [1, 0]> : tensor<6x32xi8>, tensor<6x1xf32>)
+    outs(%init : tensor<4x6xf32>) epilogue(%bias : tensor<6xf32>) {
+  ^bb0(%sum: f32, %e: f32):
+    %0 = arith.addf %sum, %e : f32
+    lowbit.yield %0 : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#kn = affine_map<(m, n, k) -> (k, n)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Weights that are constant are turned, filled up to 16 bytes and summed here; the sums meet the zero point of the left side.
+// CHECK-LABEL: func @zeros
+//   CHECK-DAG:   %[[B:.*]] = arith.constant dense_resource<codes{{.*}}> : tensor<2x16xi8>
+//   CHECK-DAG:   %[[SUMS:.*]] = arith.constant dense_resource<sums{{.*}}> : tensor<1x2xi32>
+//       CHECK:   lowbit.matmul lhs(%{{.*}} : tensor<4x16xi8>) rhs(%[[B]] : tensor<2x16xi8>)
+//  CHECK-SAME:     operands(%{{.*}}, %[[SUMS]], %{{.*}} : tensor<4x1xi8>, tensor<1x2xi32>, tensor<4x1xf32>)
+//       CHECK:   ^bb0(%[[SUM:.*]]: i32, %[[ZERO:.*]]: i8, %[[COLUMN:.*]]: i32, %{{.*}}: f32):
+//       CHECK:     %[[WIDE:.*]] = arith.extui %[[ZERO]]
+//       CHECK:     %[[MORE:.*]] = arith.muli %[[WIDE]], %[[COLUMN]]
+//       CHECK:     arith.subi %[[SUM]], %[[MORE]]
+//       CHECK:   } {lhs_unsigned} -> tensor<4x2xf32>
+func.func @zeros(%a: tensor<4x3xi8>, %sa: tensor<4x1xf32>, %za: tensor<4x1xi8>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %b = arith.constant dense<[[1, 2], [3, 4], [5, 6]]> : tensor<3x2xi8>
+  %r = lowbit.contract [#mk, #kn, #mn]
+    lhs(%a scales %sa zeros %za <#lowbit.uint<8>, block = [1, 0], zero = i8> : tensor<4x3xi8>, tensor<4x1xf32>, tensor<4x1xi8>)
+    rhs(%b <#lowbit.int<8>> : tensor<3x2xi8>)
+    outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %r : tensor<4x2xf32>
+}
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Signs are bits: 4 * both - 2 * (left + right) + 24.
+// CHECK-LABEL: func @signs
+//       CHECK:   lowbit.to_bits
+//       CHECK:   lowbit.matmul lhs(%{{.*}} : tensor<4x16xi8>) rhs(%{{.*}} : tensor<6x16xi8>)
+//  CHECK-SAME:     operands(%{{.*}}, %{{.*}} : tensor<4x1xi32>, tensor<1x6xi32>)
+//       CHECK:   } {bits} -> tensor<4x6xi32>
+func.func @signs(%a: tensor<4x24x!lowbit.code<#lowbit.binary>>, %b: tensor<6x24x!lowbit.code<#lowbit.binary>>,
+                 %init: tensor<4x6xi32>) -> tensor<4x6xi32> {
+  %r = lowbit.contract [#mk, #nk, #mn] lhs(%a <#lowbit.binary> : tensor<4x24x!lowbit.code<#lowbit.binary>>)
+    rhs(%b <#lowbit.binary> : tensor<6x24x!lowbit.code<#lowbit.binary>>) outs(%init : tensor<4x6xi32>) -> tensor<4x6xi32>
+  return %r : tensor<4x6xi32>
+}
+
+// -----
+
+#mk = affine_map<(b, m, n, k) -> (b, m, k)>
+#nk = affine_map<(b, m, n, k) -> (n, k)>
+#mn = affine_map<(b, m, n, k) -> (b, m, n)>
+
+// Axes of rows are one.
+// CHECK-LABEL: func @sentences
+//       CHECK:   tensor.collapse_shape %{{.*}} {{\[\[}}0, 1], [2]] : tensor<2x4x32xi8> into tensor<8x32xi8>
+//       CHECK:   lowbit.matmul {{.*}} outs(%{{.*}} : tensor<8x6xi32>)
+//       CHECK:   tensor.expand_shape {{.*}} : tensor<8x6xi32> into tensor<2x4x6xi32>
+func.func @sentences(%a: tensor<2x4x32xi8>, %b: tensor<6x32xi8>, %init: tensor<2x4x6xi32>) -> tensor<2x4x6xi32> {
+  %r = lowbit.contract [#mk, #nk, #mn] lhs(%a <#lowbit.int<8>> : tensor<2x4x32xi8>) rhs(%b <#lowbit.int<8>> : tensor<6x32xi8>)
+    outs(%init : tensor<2x4x6xi32>) -> tensor<2x4x6xi32>
+  return %r : tensor<2x4x6xi32>
+}
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Scales that change along the reduction are left to others.
+// CHECK-LABEL: func @groups
+//       CHECK:   lowbit.contract
+func.func @groups(%a: tensor<4x32xi8>, %b: tensor<6x32xi8>, %sb: tensor<6x2xf32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %r = lowbit.contract [#mk, #nk, #mn] lhs(%a <#lowbit.int<8>> : tensor<4x32xi8>)
+    rhs(%b scales %sb <#lowbit.int<8>, block = [1, 16]> : tensor<6x32xi8>, tensor<6x2xf32>)
+    outs(%init : tensor<4x6xf32>) -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}

@@ -1,0 +1,45 @@
+// RUN: quant-opt %s --lowbit-launch-matmuls=target=nvptx:sm_80 --split-input-file --verify-diagnostics
+
+// What a schedule cannot do is said by each of them.
+func.func @unaligned(%a: memref<4x15xi8>, %b: memref<6x15xi8>, %r: memref<4x6xi32>) {
+  // expected-error @+1 {{mma.sync: rows do not begin at multiples of 16 bytes}}
+  lowbit.matmul lhs(%a : memref<4x15xi8>) rhs(%b : memref<6x15xi8>) outs(%r : memref<4x6xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  }
+  return
+}
+
+// -----
+
+func.func @captured(%a: memref<4x16xi8>, %b: memref<6x16xi8>, %r: memref<4x6xi32>, %other: i32) {
+  // expected-error @+1 {{has an epilogue that uses values from around it; expected operands, or constants}}
+  lowbit.matmul lhs(%a : memref<4x16xi8>) rhs(%b : memref<6x16xi8>) outs(%r : memref<4x6xi32>) {
+  ^bb0(%sum: i32):
+    %0 = arith.addi %sum, %other : i32
+    lowbit.yield %0 : i32
+  }
+  return
+}
+
+// -----
+
+func.func @pitched(%a: memref<4x16xi8>, %b: memref<6x16xi8>, %r: memref<4x6xi32, strided<[8, 1]>>) {
+  // expected-error @+1 {{whose rows are not next to one another; copy it first}}
+  lowbit.matmul lhs(%a : memref<4x16xi8>) rhs(%b : memref<6x16xi8>) outs(%r : memref<4x6xi32, strided<[8, 1]>>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  }
+  return
+}
+
+// -----
+
+func.func @batches(%a: memref<2x4x16xi8>, %b: memref<2x6x16xi8>, %r: memref<2x4x6xi32>) {
+  // expected-error @+1 {{has batches}}
+  lowbit.matmul lhs(%a : memref<2x4x16xi8>) rhs(%b : memref<2x6x16xi8>) outs(%r : memref<2x4x6xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  }
+  return
+}

@@ -1,0 +1,167 @@
+"""Products as kernels, one at a time, on the simulator: IR, arguments, and what numpy says the result is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+BIN = Path(__file__).resolve().parents[3] / "build/bin"
+TYPES = {"float32": "f32", "float16": "f16", "int8": "i8", "uint8": "i8", "int32": "i32"}
+
+
+def buffer(array: np.ndarray) -> str:
+    return "memref<" + "".join(f"{size}x" for size in array.shape) + TYPES[str(array.dtype)] + ">"
+
+
+@dataclass
+class Epilogue:
+    """Operands by name, the body of the region, its result's array."""
+
+    operands: dict[str, np.ndarray]
+    body: str
+    result: np.ndarray
+
+
+@dataclass
+class Product:
+    """An op with its sides in order, and the arguments of its kernel after the arrays."""
+
+    op: str
+    sides: dict[str, np.ndarray]
+    epilogue: Epilogue
+    sizes: list[int]
+    first: str = "i32"
+    attributes: str = ""
+    clauses: dict[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        operands, result = self.epilogue.operands, self.epilogue.result
+        arrays = {**self.sides, **{f"{name}_buffer": array for name, array in operands.items()}, "result": result}
+        arguments = ", ".join(f"%{name}: {buffer(array)}" for name, array in arrays.items())
+        sides = " ".join(f"{name}(%{name} : {buffer(array)})" for name, array in self.sides.items())
+        given = ""
+        if operands:
+            names = ", ".join(f"%{name}_buffer" for name in operands)
+            given = f"operands({names} : {', '.join(buffer(array) for array in operands.values())})"
+        block = ", ".join([f"%sum: {self.first}", *(f"%{name}: {TYPES[str(array.dtype)]}" for name, array in operands.items())])
+        return f"""func.func @f({arguments}) {{
+  {self.op} {sides} outs(%result : {buffer(result)}) {given} {self.clauses.get("after", "")} {{
+  ^bb0({block}):
+    {self.epilogue.body}
+  }} {self.attributes}
+  return
+}}
+"""
+
+
+def matmul(rng: np.random.Generator, shape: tuple[int, int, int], kind: str, signs=(True, True), extreme=False, bits=False) -> Product:
+    """`lowbit.matmul` of random bytes; `kind` names its epilogue."""
+    m, n, k = shape
+
+    def codes(signed: bool, rows: int) -> np.ndarray:
+        info = np.iinfo(np.int8 if signed else np.uint8)
+        if extreme:
+            return rng.choice([info.min, info.max], (rows, k)).astype(info.dtype)
+        return rng.integers(info.min, info.max + 1, (rows, k)).astype(info.dtype)
+
+    a, b = codes(signs[0], m), codes(signs[1], n)
+    if bits:
+        left, right = (np.unpackbits(side.view(np.uint8), axis=1).astype(np.int64) for side in (a, b))
+        sums = (left @ right.T).astype(np.int32)
+    else:
+        sums = (a.astype(np.int64) @ b.astype(np.int64).T).astype(np.int32)
+    words = [word for word, there in (("lhs_unsigned", not signs[0]), ("rhs_unsigned", not signs[1]), ("bits", bits)) if there]
+    attributes = "{" + ", ".join(words) + "}"
+    return Product("lowbit.matmul", {"lhs": a, "rhs": b}, make_epilogue(rng, kind, sums, b), [m, n, k, k, k], attributes=attributes)
+
+
+def make_epilogue(rng: np.random.Generator, kind: str, sums: np.ndarray, rhs: np.ndarray) -> Epilogue:
+    if kind == "sums":
+        return Epilogue({}, "lowbit.yield %sum : i32", sums)
+    m, n = sums.shape
+    f32 = np.float32
+    operands = {
+        "zero": rng.integers(-5, 5, (m, 1)).astype(np.int8),
+        "columns": rhs.astype(np.int32).sum(1, dtype=np.int32).reshape(1, n),
+        "row": rng.uniform(0.001, 0.01, (m, 1)).astype(f32),
+        "column": rng.uniform(0.5, 1.5, (1, n)).astype(f32),
+        "residual": rng.uniform(-1, 1, (m, n)).astype(f32),
+        "scale": np.array([[0.02]], f32),
+    }
+    shift = operands["zero"].astype(np.int64) * operands["columns"]
+    corrected = (sums.astype(np.int64) - shift).astype(np.int32).astype(f32)
+    real = corrected * operands["row"] * operands["column"] + operands["residual"]
+    body = """%wide = arith.extsi %zero : i8 to i32
+    %shift = arith.muli %wide, %columns : i32
+    %corrected = arith.subi %sum, %shift : i32
+    %float = arith.sitofp %corrected : i32 to f32
+    %once = arith.mulf %float, %row : f32
+    %twice = arith.mulf %once, %column : f32
+    %real = arith.addf %twice, %residual : f32
+    """
+    if kind == "reals":
+        return Epilogue(operands, body + "lowbit.yield %real : f32", real)
+    body += """%quotient = arith.divf %real, %scale : f32
+    %even = math.roundeven %quotient : f32
+    %smallest = arith.constant -128.0 : f32
+    %largest = arith.constant 127.0 : f32
+    %low = arith.maximumf %even, %smallest : f32
+    %high = arith.minimumf %low, %largest : f32
+    %code = arith.fptosi %high : f32 to i8
+    lowbit.yield %code : i8"""
+    return Epilogue(operands, body, np.clip(np.rint(real / operands["scale"]), -128, 127).astype(np.int8))
+
+
+def launch(product: Product, folder: Path, target: str = "nvptx:sm_80", plan: str = "") -> Path:
+    """The module of the product's kernel and its launch."""
+    source, made = folder / "product.mlir", folder / "launch.mlir"
+    source.write_text(product.text())
+    passes = [f"--lowbit-launch-matmuls=target={target} tile={plan}", "--canonicalize", f"--lowbit-verify-gpu=target={target}"]
+    subprocess.run([BIN / "quant-opt", source, *passes, "-o", made], check=True, text=True)
+    return made
+
+
+def simulate(product: Product, folder: Path, *options: str, **launched: str) -> subprocess.CompletedProcess:
+    """Runs the kernel; exit code 0: nothing was found and the result is right to the bit."""
+    text = launch(product, folder, **launched).read_text()
+    kernels = folder / "kernels.mlir"
+    kernels.write_text("module {" + text[text.index("\n") : text.index("  func.func")] + "}\n")
+    constants = dict(re.findall(r"(%\S+) = arith.constant (-?\d+) : ", text))
+    numbers = re.search(r"blocks in \((.*)\) threads in \((.*)\)\s+dynamic_shared_memory_size (%\w+)", text)
+    grid, block = (",".join(constants[name] for name in group.split(", ")) for group in numbers.group(1, 2))
+    arguments = []
+    for name, array in {**product.sides, **product.epilogue.operands, "result": product.epilogue.result}.items():
+        np.save(folder / f"{name}.npy", array)
+        arguments.append(f"{'result' if name == 'result' else 'in'}={folder}/{name}.npy")
+    arguments += [f"i32={size}" for size in product.sizes]
+    kernel = re.search(r"gpu.func @(\w+)", text).group(1)
+    settings = [f"--kernel={kernel}", f"--grid={grid}", f"--block={block}", f"--shared={constants[numbers.group(3)]}"]
+    return subprocess.run([BIN / "gpu-sim-run", kernels, *arguments, *settings, *options], capture_output=True, text=True, check=False)
+
+
+def grouped(rng: np.random.Generator, shape: tuple[int, int, int], group: int, zeros: bool, scale=np.float16) -> Product:
+    """`lowbit.grouped_matmul` of integers small enough that dots are exact in f32, so that only the order of groups is left."""
+    m, n, k = shape
+    a = rng.integers(-8, 9, (m, k)).astype(np.float16)
+    codes = rng.integers(0, 16, (n, k))
+    scales = rng.uniform(0.01, 0.1, (n, k // group)).astype(scale)
+    sides = {"lhs": a, "rhs": (codes[:, 0::2] | codes[:, 1::2] << 4).astype(np.uint8), "scales": scales}
+    shifts = np.full((n, k // group), 8)
+    if zeros:
+        sides["zeros"] = rng.integers(-3, 19, (n, k // group)).astype(np.int8)
+        shifts = sides["zeros"].astype(np.int64)
+    real = np.zeros((m, n), np.float32)
+    for i in range(k // group):
+        part = slice(i * group, (i + 1) * group)
+        dots = a[:, part].astype(np.int64) @ (codes[:, part] - shifts[:, i : i + 1]).T
+        real = (dots * scales[:, i].astype(np.float64) + real.astype(np.float64)).astype(np.float32)
+    bias = rng.uniform(-1, 1, (1, n)).astype(np.float32)
+    body = "%biased = arith.addf %sum, %bias : f32\n    lowbit.yield %biased : f32"
+    clauses = {"after": f"group {group}" + ("" if zeros else " zero 8")}
+    return Product(
+        "lowbit.grouped_matmul", sides, Epilogue({"bias": bias}, body, real + bias), [m, n, k // group], first="f32", clauses=clauses
+    )
