@@ -106,3 +106,24 @@ func.func @groups(%a: tensor<4x32xi8>, %b: tensor<6x32xi8>, %sb: tensor<6x2xf32>
     outs(%init : tensor<4x6xf32>) -> tensor<4x6xf32>
   return %r : tensor<4x6xf32>
 }
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#kn = affine_map<(m, n, k) -> (k, n)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Four-bit weights become bytes of two unsigned codes; what they are less by is the smallest of them.
+// CHECK-LABEL: func @weights
+//   CHECK-DAG:   %[[W:.*]] = arith.constant dense_resource<codes{{.*}}> : tensor<6x32xi8>
+//   CHECK-DAG:   %[[S:.*]] = arith.constant dense<{{.*}}> : tensor<6x2xf16>
+//       CHECK:   lowbit.grouped_matmul lhs(%{{.*}} : tensor<4x64xf16>) rhs(%[[W]] : {{.*}}) scales(%[[S]] : {{.*}}) outs(%{{.*}}) group 32 zero 8
+//       CHECK:     arith.truncf
+func.func @weights(%a: tensor<4x64xf16>, %init: tensor<4x6xf16>) -> tensor<4x6xf16> {
+  %w = arith.constant dense<-3> : tensor<64x6xi4>
+  %s = arith.constant dense<[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.5, 2.5, 3.5, 4.5, 5.5, 6.5]]> : tensor<2x6xf16>
+  %r = lowbit.contract [#mk, #kn, #mn] lhs(%a : tensor<4x64xf16>)
+    rhs(%w scales %s <#lowbit.int<4>, block = [32, 1], scale = f16> : tensor<64x6xi4>, tensor<2x6xf16>)
+    outs(%init : tensor<4x6xf16>) -> tensor<4x6xf16>
+  return %r : tensor<4x6xf16>
+}

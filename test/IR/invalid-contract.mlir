@@ -376,6 +376,6 @@ func.func @epilogue_yields_code(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %init: t
 // -----
 
 func.func @yield_alone(%x: f32) {
-  // expected-error @+1 {{'lowbit.yield' op expects parent op to be one of 'lowbit.contract, lowbit.matmul'}}
+  // expected-error @+1 {{'lowbit.yield' op expects parent op to be one of 'lowbit.contract, lowbit.grouped_matmul, lowbit.matmul'}}
   lowbit.yield %x : f32
 }

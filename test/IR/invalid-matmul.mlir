@@ -1,0 +1,67 @@
+// RUN: quant-opt %s --split-input-file --verify-diagnostics
+
+func.func @c1_shapes(%a: tensor<4x16xi8>, %b: tensor<6x32xi8>, %init: tensor<4x6xi32>) {
+  // expected-error @+2 {{(C1) shapes of 'tensor<4x16xi8>', 'tensor<6x32xi8>' and 'tensor<4x6xi32>' do not agree}}
+  // expected-note @+1 {{expected […, M, K], […, N, K] and […, M, N]}}
+  %r = lowbit.matmul lhs(%a : tensor<4x16xi8>) rhs(%b : tensor<6x32xi8>) outs(%init : tensor<4x6xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } -> tensor<4x6xi32>
+  return
+}
+
+// -----
+
+func.func @c2_operand(%a: tensor<4x16xi8>, %b: tensor<6x16xi8>, %s: tensor<6xf32>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{(C2) operand 0 has type 'tensor<6xf32>'; expected the shape of 'tensor<4x6xf32>', or 1 along axes that share its elements}}
+  %r = lowbit.matmul lhs(%a : tensor<4x16xi8>) rhs(%b : tensor<6x16xi8>) outs(%init : tensor<4x6xf32>) operands(%s : tensor<6xf32>) {
+  ^bb0(%sum: i32, %e: f32):
+    lowbit.yield %e : f32
+  } -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @c3_sum(%a: tensor<4x16xi8>, %b: tensor<6x16xi8>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{(C3) the epilogue takes 'f32'; expected 'i32'}}
+  %r = lowbit.matmul lhs(%a : tensor<4x16xi8>) rhs(%b : tensor<6x16xi8>) outs(%init : tensor<4x6xf32>) {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  } -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @c4_mixed(%a: memref<4x16xi8>, %b: tensor<6x16xi8>, %init: tensor<4x6xi32>) {
+  // expected-error @+1 {{(C4) operands are tensors and buffers; expected all of one kind}}
+  %r = lowbit.matmul lhs(%a : memref<4x16xi8>) rhs(%b : tensor<6x16xi8>) outs(%init : tensor<4x6xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } -> tensor<4x6xi32>
+  return
+}
+
+// -----
+
+func.func @c5_group(%a: tensor<2x64xf16>, %w: tensor<8x32xi8>, %s: tensor<8x4xf32>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C5) groups have 16 codes; expected a power of two from 32 to 1024}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<8x32xi8>) scales(%s : tensor<8x4xf32>) outs(%init : tensor<2x8xf32>) group 16 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @c1_scales(%a: tensor<2x64xf16>, %w: tensor<8x32xi8>, %s: tensor<8x4xf32>, %init: tensor<2x8xf32>) {
+  // expected-error @+2 {{(C1) shapes of}}
+  // expected-note @+1 {{expected [M, K], [N, K / 2], [N, K / 32] and [M, N]}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<8x32xi8>) scales(%s : tensor<8x4xf32>) outs(%init : tensor<2x8xf32>) group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
