@@ -2,8 +2,8 @@
 //
 // A block computes a tile of the result; its warps share it out. Tiles of both sides go through `stages` slots of shared memory: while one
 // is multiplied, the copies of the next ones are under way. Fragments are loaded one step of 32 bytes ahead of the products, across the
-// barrier too, so that no product waits for ldmatrix. Rows beyond the border are read at the border, and the end of the reduction is filled
-// with zeros: neither is seen in the result.
+// barrier too, so that no product waits for ldmatrix. Rows beyond the border are read at the border, or are zeros, and so is the end of the
+// reduction: neither is seen in the result.
 //
 //===----------------------------------------------------------------------===//
 
@@ -101,6 +101,7 @@ private:
   /// What a thread copies of one side: pieces of 16 bytes of every `getRowsPerCopy`th row.
   struct Copy {
     SmallVector<Value> sources; ///< `!llvm.ptr<1>`, at the first step of the reduction.
+    Value isInside;             ///< Whether the only row is; null where there are several, of which those outside are the last one.
     Value target;               ///< `!llvm.ptr<3>`, of the first one in the first slot.
   };
 
@@ -128,6 +129,9 @@ private:
     copyPiece = b.mul(piece, Swizzle::pieceBytes);
     copy.target = b.offset(shared, b.add(swizzle.getOffset(b, row, piece), offset));
     Value last = b.add(rows, -1), widePitch = b.widen(pitch);
+    // Many rows outside would all read one row, in all blocks at a time, which makes a queue at the cache.
+    if (tileRows == tile.getRowsPerCopy())
+      copy.isInside = b.lessThan(b.add(firstRow, row), rows);
     for (int64_t i = 0; i < tileRows; i += tile.getRowsPerCopy()) {
       Value clamped = b.min(b.add(b.add(firstRow, row), i), last);
       Value start = b.offset(side, b.mul(b.widen(clamped), widePitch));
@@ -142,10 +146,10 @@ private:
     Value bytes = b.select(inside, b.i32(Swizzle::pieceBytes), b.i32(0));
     Value wideDepth = b.widen(depth);
     for (Copy *copy : {&lhs, &rhs}) {
-      Value target = b.offset(copy->target, slot);
+      Value target = b.offset(copy->target, slot), size = copy->isInside ? b.select(copy->isInside, bytes, b.i32(0)) : bytes;
       for (auto [i, source] : llvm::enumerate(copy->sources))
         NVVM::CpAsyncOp::create(b, b.offset(target, i * tile.getRowsPerCopy() * tile.depth), b.offset(source, wideDepth),
-                                static_cast<uint32_t>(Swizzle::pieceBytes), NVVM::LoadCacheModifierKind::CG, bytes);
+                                static_cast<uint32_t>(Swizzle::pieceBytes), NVVM::LoadCacheModifierKind::CG, size);
     }
     NVVM::CpAsyncCommitGroupOp::create(b);
   }
