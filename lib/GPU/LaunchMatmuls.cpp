@@ -99,21 +99,6 @@ static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
   return kernel;
 }
 
-/// Constants of the epilogue, which canonicalization puts before the op, go back into it: they are part of the kernel.
-static LogicalResult takeConstantsIn(MatmulOp op) {
-  SetVector<Value> captured;
-  Region &epilogue = op.getEpilogue();
-  getUsedValuesDefinedAbove(epilogue, captured);
-  OpBuilder builder = OpBuilder::atBlockBegin(&epilogue.front());
-  for (Value value : captured) {
-    Operation *source = value.getDefiningOp();
-    if (!source || !source->hasTrait<OpTrait::ConstantLike>())
-      return op.emitOpError("has an epilogue that uses a value from outside, which is no constant; expected it among the operands");
-    replaceAllUsesInRegionWith(value, builder.clone(*source)->getResult(0), epilogue);
-  }
-  return success();
-}
-
 /// What the kernel's code depends on, besides its plan.
 static std::string describe(const MatmulKernel &kernel) {
   std::string text;
@@ -162,8 +147,6 @@ struct LaunchMatmulsPass final : impl::LaunchMatmulsPassBase<LaunchMatmulsPass> 
 
 private:
   LogicalResult launch(MatmulOp op, KernelModule &kernels) {
-    if (failed(takeConstantsIn(op)))
-      return failure();
     FailureOr<MatmulKernel> kernel = match(op);
     if (failed(kernel))
       return failure();
