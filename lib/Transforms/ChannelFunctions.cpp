@@ -36,7 +36,10 @@ template <typename F> Function mapConstants(const ChannelFunction &x, F f) {
 
 Function add(const ChannelFunction &x, const ChannelFunction &y, double sign) {
   ChannelFunction result = x;
-  result.hasRoot |= y.hasRoot;
+  if (!result.hasRoot()) {
+    result.rooted = y.rooted;
+    result.center = y.center;
+  }
   result.factor.resize(y.isConstant() ? x.factor.size() : y.factor.size());
   for (size_t c = 0; c < y.factor.size(); ++c)
     result.factor[c] += sign * y.factor[c];
@@ -50,7 +53,12 @@ Function multiply(const ChannelFunction &x, const ChannelFunction &y) {
     return std::nullopt;
   ChannelFunction result = x.isConstant() ? y : x;
   ArrayRef<double> by = x.isConstant() ? x.offset : y.offset;
-  result.hasRoot = x.hasRoot || y.hasRoot;
+  const ChannelFunction &constant = x.isConstant() ? x : y;
+  if (!result.hasRoot() && constant.hasRoot()) {
+    result.rooted = constant.rooted;
+    for (size_t c = 0; c < result.factor.size(); ++c)
+      result.center.push_back(-result.offset[c] / result.factor[c]);
+  }
   for (size_t c = 0; c < by.size(); ++c) {
     result.offset[c] *= by[c];
     if (!result.isConstant())
@@ -91,7 +99,7 @@ private:
   static Function root(const ChannelFunction &x, bool reciprocal) {
     Function result = mapConstants(x, [&](double each) { return reciprocal ? 1 / std::sqrt(each) : std::sqrt(each); });
     if (result)
-      result->hasRoot = true;
+      result->rooted = x.offset;
     return result;
   }
 

@@ -6,6 +6,7 @@
 
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/Transforms/BatchNorm.h"
 #include "lowbit/Transforms/ChannelFunctions.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Passes.h"
@@ -76,12 +77,17 @@ Chain findChain(Value value, Channels channels) {
     std::optional<ChannelFunction> next = getChannelFunction(op, &use, channels);
     if (!next || next->isConstant())
       break;
+    ChannelFunction &function = chain.function;
+    bool normalizes = next->hasRoot() && !function.hasRoot();
     for (size_t c = 0; c < next->factor.size(); ++c) {
+      if (normalizes) { // in terms of what the chain reads
+        function.center.push_back((next->center[c] - function.offset[c]) / function.factor[c]);
+        function.rooted.push_back(next->rooted[c] / (function.factor[c] * function.factor[c]));
+      }
       chain.scales |= next->factor[c] != 1;
-      chain.function.factor[c] *= next->factor[c];
-      chain.function.offset[c] = next->factor[c] * chain.function.offset[c] + next->offset[c];
+      function.factor[c] *= next->factor[c];
+      function.offset[c] = next->factor[c] * function.offset[c] + next->offset[c];
     }
-    chain.function.hasRoot |= next->hasRoot;
     chain.ops.push_back(op);
     value = op->getResult(0);
   }
@@ -89,7 +95,7 @@ Chain findChain(Value value, Channels channels) {
 }
 
 /// One factor for all channels is no business of a layer's, unless it normalizes.
-bool isWorthFolding(const Chain &chain) { return chain.scales && (chain.function.hasRoot || !llvm::all_equal(chain.function.factor)); }
+bool isWorthFolding(const Chain &chain) { return chain.scales && (chain.function.hasRoot() || !llvm::all_equal(chain.function.factor)); }
 
 /// f32 of the elements of a channel's vector; nothing where one does not fit.
 std::optional<std::vector<float>> roundAll(ArrayRef<double> reals) {
@@ -165,6 +171,7 @@ private:
     std::vector<double> scaled(weight->begin(), weight->end());
     for (auto [index, real] : llvm::enumerate(scaled))
       real *= chain.function.factor[static_cast<int64_t>(index) / inner % layer.channels.count];
+    std::vector<double> start = bias->offset;
     bool startsAtZero = llvm::all_of(bias->offset, [](double each) { return each == 0; });
     for (auto [c, offset] : llvm::enumerate(bias->offset))
       offset = chain.function.factor[c] * offset + chain.function.offset[c];
@@ -172,6 +179,7 @@ private:
     if (!newWeight || !newBias)
       return "the folded weight or bias is not finite; variances are to be above -epsilon";
 
+    recordStatistics(layer, chain.function, start);
     IRRewriter rewriter(op.getContext());
     rewriter.setInsertionPoint(op);
     std::string key = getResourceKey(elements, "constant").str();
@@ -187,6 +195,23 @@ private:
     return "";
   }
 
+  /// What the norm had measured of the layer's sums, as they are with the folded weight, without bias.
+  static void recordStatistics(const Layer &layer, const ChannelFunction &function, ArrayRef<double> start) {
+    if (!function.hasRoot())
+      return;
+    std::vector<float> mean, variance;
+    for (auto [factor, center, rooted, bias] : llvm::zip_equal(function.factor, function.center, function.rooted, start)) {
+      mean.push_back(static_cast<float>(factor * (center - bias)));
+      variance.push_back(static_cast<float>(factor * factor * rooted));
+    }
+    linalg::LinalgOp op = layer.op;
+    Builder b(op.getContext());
+    op->setAttr(kBatchNormAttr, b.getDictionaryAttr({b.getNamedAttr("axis", b.getI64IntegerAttr(layer.channels.axis)),
+                                                     b.getNamedAttr("mean", b.getDenseF32ArrayAttr(mean)),
+                                                     b.getNamedAttr("variance", b.getDenseF32ArrayAttr(variance)),
+                                                     b.getNamedAttr("weight_axis", b.getI64IntegerAttr(layer.weightAxis))}));
+  }
+
   static Value buildZeros(OpBuilder &builder, linalg::LinalgOp op) {
     Location loc = op.getLoc();
     Value init = op.getDpsInits()[0];
@@ -195,12 +220,10 @@ private:
     return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
   }
 
-  /// The layer's result and a bias of channels; with the layer's location, whose name is the site's.
+  /// The layer's result and a bias of channels, even one of zeros, which training may change; with the layer's location, which names it.
   static Value addBias(OpBuilder &builder, const Layer &layer, ArrayRef<float> bias) {
     linalg::LinalgOp op = layer.op;
     Value sums = op->getResult(0);
-    if (llvm::all_of(bias, [](float each) { return each == 0; }))
-      return sums;
     Location loc = op.getLoc();
     auto type = cast<RankedTensorType>(sums.getType());
     Value constant = buildConstant(builder, loc, RankedTensorType::get({layer.channels.count}, type.getElementType()), bias, "bias.folded");
@@ -238,7 +261,7 @@ private:
         if (ShapedType::isDynamic(size))
           continue;
         std::optional<ChannelFunction> function = getChannelFunction(op, input, {static_cast<int64_t>(axis), size});
-        if (function && !function->isConstant() && function->hasRoot)
+        if (function && !function->isConstant() && function->hasRoot())
           return report(op, input->get());
       }
     }

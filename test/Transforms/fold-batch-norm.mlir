@@ -2,12 +2,13 @@
 // RUN: FileCheck %s --check-prefix=REMARK < %t.err
 
 // As ONNX arrives: mean, reciprocal of the deviation, scale and bias are an op each, over constants of [1, C, 1, 1]. Channel 0:
-// (r - 3) / sqrt(3 + 1) * 2 + 5 = r + 2; channel 1: (r + 1) / sqrt(15 + 1) * 8 - 1 = 2 r + 1.
+// (r - 3) / sqrt(3 + 1) * 2 + 5 = r + 2; channel 1: (r + 1) / sqrt(15 + 1) * 8 - 1 = 2 r + 1. Mean and variance of the sums with the new weight
+// stay for training.
 // CHECK-LABEL: func @convolution
 //  CHECK-SAME:   %[[X:.*]]: tensor<2x1x4x4xf32>
 //       CHECK:   %[[W:.*]] = arith.constant dense<{{\[\[\[\[}}1.000000e+00, 2.000000e+00]]], {{\[\[\[}}6.000000e+00, 8.000000e+00]]]]> : tensor<2x1x1x2xf32>
 //   CHECK-NOT:   rsqrt
-//       CHECK:   %[[SUM:.*]] = linalg.conv_2d_nchw_fchw ins(%[[X]], %[[W]]
+//       CHECK:   %[[SUM:.*]] = linalg.conv_2d_nchw_fchw {lowbit.batch_norm = {axis = 1 : i64, mean = array<f32: 3.000000e+00, -2.000000e+00>, variance = array<f32: 4.000000e+00, 6.400000e+01>, weight_axis = 0 : i64}} ins(%[[X]], %[[W]]
 //       CHECK:   %[[BIAS:.*]] = arith.constant dense<[2.000000e+00, 1.000000e+00]> : tensor<2xf32>
 //       CHECK:   %[[R:.*]] = linalg.generic {{.*}} ins(%[[SUM]], %[[BIAS]] : tensor<2x2x4x3xf32>, tensor<2xf32>)
 //       CHECK:     arith.addf
@@ -72,7 +73,7 @@ func.func @convolution(%x: tensor<2x1x4x4xf32>) -> tensor<2x2x4x3xf32> {
 //       CHECK:   %[[W:.*]] = arith.constant dense<{{\[\[}}1.000000e+00, 4.000000e+00], [1.000000e+00, 4.000000e+00], [1.000000e+00, 4.000000e+00]]>
 //       CHECK:   %[[ZERO:.*]] = arith.constant 0.000000e+00
 //       CHECK:   %[[ZEROS:.*]] = linalg.fill ins(%[[ZERO]]
-//       CHECK:   %[[SUM:.*]] = linalg.matmul ins(%{{.*}}, %[[W]] {{.*}} outs(%[[ZEROS]]
+//       CHECK:   %[[SUM:.*]] = linalg.matmul {lowbit.batch_norm = {{{.*}}}} ins(%{{.*}}, %[[W]] {{.*}} outs(%[[ZEROS]]
 //       CHECK:   %[[BIAS:.*]] = arith.constant dense<[3.000000e+00, 0.000000e+00]>
 //       CHECK:   linalg.generic {{.*}} ins(%[[SUM]], %[[BIAS]]
 #all = affine_map<(n, c) -> (n, c)>

@@ -213,6 +213,43 @@ def AverageRangesPass : Pass<"lowbit-average-ranges", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def TrainBatchNormPass : Pass<"lowbit-train-batch-norm", "::mlir::ModuleOp"> {
+  let summary = "Let layers that batch norm was folded into be normalized by their batch again";
+  let description = [{
+    In `function`, each layer with `lowbit.batch_norm` (`lowbit-fold-batch-norm`) whose weight and bias are parameters is normalized by the mean
+    and the variance of the step's batch (Ioffe and Szegedy, 2015, arXiv:1502.03167). `SITE.gamma` becomes a parameter beside the weight and the
+    bias, which is beta now. `SITE.mean` and `SITE.variance` (with epsilon) are running averages, which steps move by `momentum` and which are no
+    parameters. The weight that is rounded is the one that is deployed, `weight * r` with `r = gamma / sqrt(variance)`, and `r` is taken out of
+    the sums again before they are normalized (Krishnamoorthi, 2018, arXiv:1806.08342):
+
+    ```text
+    %q = lowbit.fake_quant %w, %s                                      // before
+    %y = linalg.matmul {lowbit.batch_norm = …, lowbit.site = "fc"} ins(%x, %q)
+    %z = linalg.generic ins(%y, %bias) { %y + %bias }
+    // ==>
+    %r = linalg.generic ins(%gamma, %variance) { gamma / sqrt(variance) }
+    %q = lowbit.fake_quant (%w * %r), %s
+    %y = linalg.matmul {lowbit.site = "fc"} ins(%x, %q)
+    %t = linalg.generic ins(%y, %r) { %y / %r }
+    %z = linalg.generic ins(%t, …) { (%t - mean of %t) / sqrt(variance of %t + epsilon) * gamma + bias }
+    ```
+
+    Where the argument `frozen` (`tensor<f32>`) is above one half, averages are taken in place of the batch's statistics, through which nothing is
+    differentiated then, and they stay: the function is the deployed one. The function `derived` gives the weight and bias as they are
+    deployed, `weight * r` and `bias - mean * r`, under the names of those that are trained. `initial` gives values that leave the frozen function
+    what it was.
+
+    Layers whose weight or bias is no parameter stay folded. A module that has `derived` already is an error.
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"main\"", "The model">,
+    Option<"momentum", "momentum", "double", /*default=*/"0.1", "The share of a batch in the averages, above 0 and at most 1">,
+    Option<"epsilon", "epsilon", "double", /*default=*/"1e-5", "What is added to a batch's variance, at least 0">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def AddLossPass : Pass<"lowbit-add-loss", "::mlir::ModuleOp"> {
   let summary = "Make a function that computes a model's loss";
   let description = [{

@@ -11,8 +11,11 @@ namespace mlir::lowbit {
 /// What becomes of the elements `x` of a channel: `factor[c] * x + offset[c]`, in f64.
 struct ChannelFunction {
   std::vector<double> factor, offset; ///< As many as there are channels; `factor` is empty for constants.
-  /// Whether the root of a constant has a part in it, as a variance has.
-  bool hasRoot = false;
+  /// Of what the root of a constant has a part in: that constant, as a variance is. Where it multiplies `x`: with the `x` that it takes to
+  /// 0.
+  std::vector<double> rooted = {}, center = {};
+
+  bool hasRoot() const { return !rooted.empty(); }
 
   bool isConstant() const { return factor.empty(); }
   bool isFinite() const;

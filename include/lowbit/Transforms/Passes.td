@@ -289,6 +289,8 @@ def FoldBatchNormPass : Pass<"lowbit-fold-batch-norm"> {
     }
     ```
 
+    What batch norm had measured stays on the layer (`lowbit.batch_norm`), for `lowbit-train-batch-norm`.
+
     Left, with a remark that says why: a layer whose result is read by others, too, a weight that is no constant of f32, channels that are no
     axis of the weight, constants that are not finite, and batch norm that follows no such layer. Run it behind `lowbit-normalize-linears`, in
     calibration as in quantization.

@@ -61,6 +61,8 @@ def fit(
     parametrization: str | Iterable[str] = (),
     stochastic: str | Iterable[str] = (),
     range_average: float = 0.0,
+    freeze_batch_norm: int | None = None,
+    momentum: float = 0.1,
     parameters: Iterable[str] = (),
     start: Mapping[str, np.ndarray] | None = None,
     warmup: int = 0,
@@ -96,6 +98,9 @@ def fit(
     (docs/training.md): "twn", or of several, by pattern, "fc*.weight=twn". stochastic: patterns of what is rounded stochastically in training,
     such as "*.weight". range_average: above 0, scales of activations are not trained, but averages of those that steps see, of this decay.
 
+    freeze_batch_norm: the epochs after which batch norm takes running averages in place of its batch's mean and variance; by default never, 0:
+    from the start, so that folded weights and biases are trained. momentum: of those averages, the share of a batch.
+
     start: values of parameters to start from, by name, such as `parameters` of a training at more bits (without its scales); the others start
     from the recipe's.
 
@@ -116,6 +121,10 @@ def fit(
         raise Error(f"rate is {rate} and average {average}; expected a rate above 0, such as 0.001, and a decay from 0 to below 1")
     if range_average and executor is not None:
         raise Error("range_average is for training in one process, and there is an executor; train scales, or leave the executor out")
+    if freeze_batch_norm is not None:
+        _check(freeze_batch_norm=freeze_batch_norm)
+    if not 0 < momentum <= 1:
+        raise Error(f"momentum is {momentum}; expected the share of a batch in averages, above 0 and at most 1, such as 0.1")
     if patience and valid is None:
         raise Error(f"patience is {patience}, but there are no validation data to stop by; give `valid`")
     keeper = Keeper(checkpoint, resume, every)
@@ -127,14 +136,17 @@ def fit(
     if recipe is not None and stats is None:
         stats = _calibrate(module, data, recipe, progress, shards)
     form = {"parametrization": _list(parametrization), "stochastic": _list(stochastic), "range_average": range_average}
-    plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters, **form)
+    norm = {"batch_norm": freeze_batch_norm != 0, "momentum": momentum}
+    plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters, **form, **norm)
+    if plan.normalizes and executor is not None:
+        raise Error("batch norm is trained in one process, and there is an executor; give freeze_batch_norm=0, or leave the executor out")
     plan = replace(plan, initial=_merge(plan.initial, start or {}))
     gradients = {"loss": loss, "teacher": teacher, "terms": list(terms), "labels": labels}
     factors = [f"{pattern}={factor!r}" for pattern, factor in (rates or {}).items()]
     step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "rates": factors, "clip": clip, "threads": threads, **gradients}
     noise = seed if form["stochastic"] else None
     if executor is None:
-        run = Run(plan.compile_step(**step_options), plan.initial, noise)
+        run = Run(plan.compile_step(**step_options), plan.initial, noise, plan.normalizes)
     else:
         run = ShardedRun(plan, Shards(plan.add_gradients(**gradients), executor, shards), step_options, noise)
     classes = _classes(module) if loss.startswith("cross_entropy") else 0
@@ -155,6 +167,8 @@ def fit(
             "start": digest(start) if start else None,
         }
         said.update({name: value for name, value in form.items() if value})
+        if plan.normalizes:
+            said.update(momentum=momentum, freeze_batch_norm=freeze_batch_norm)
         keeper.identity = _identify(plan, rows, teacher, {**said, "labels": labels, "average": average > 0})
         course = {
             **({"rates": factors} if factors else {}),
@@ -168,6 +182,8 @@ def fit(
     total = epochs * rows.steps
 
     def step() -> None:
+        if freeze_batch_norm is not None:
+            run.freeze(run.count >= freeze_batch_norm * rows.steps)
         run.step(get_rate(schedule, rate, run.count, total, warmup))
         if averages:
             averages.update(run.count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,14 @@ class Plan:
     """A model that can be trained.
 
     forward: takes the parameters, then the model's inputs. initial: the parameters' first values, by name. recipe: whether it quantizes.
-    passes: what makes of `forward` what a step computes, where that differs.
+    passes: what makes of `forward` what a step computes, where that differs. normalizes: whether steps use the statistics of their batch.
     """
 
     forward: Module
     initial: dict[str, np.ndarray]
     quantizes: bool
     passes: tuple[str, ...] = ()
+    normalizes: bool = False
 
     @cached_property
     def training(self) -> Module:
@@ -55,11 +56,12 @@ class Plan:
 
     @cached_property
     def _derived(self) -> Function | None:
-        derives = any(text.startswith("lowbit-parametrize-weights") for text in self.passes)
+        derives = self.normalizes or any(text.startswith("lowbit-parametrize-weights") for text in self.passes)
         return Module(self.training._native, "derived").compile() if derives else None
 
     def derive(self, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Parameters as `forward` takes them: of a weight that is parametrized, what is rounded in its place, and its scale."""
+        """Parameters as `forward` takes them: of a weight that is parametrized, what is rounded in its place, and its scale; of a layer that
+        is normalized, the weight and bias that batch norm is folded into."""
         if self._derived is None:
             return dict(parameters)
         inputs = {port.name: parameters[port.name] for port in self._derived.inputs}
@@ -118,6 +120,8 @@ def prepare(
     parametrization: Iterable[str] = (),
     stochastic: Iterable[str] = (),
     range_average: float = 0.0,
+    batch_norm: bool = False,
+    momentum: float = 0.1,
 ) -> Plan:
     """Makes the float constants of `module` parameters, and quantizes by `recipe` with a gradient (None: floats are trained).
 
@@ -125,8 +129,10 @@ def prepare(
     of what is trained; all by default.
     soften: patterns of sites whose roundings are parameters, `SITE.rounding`, instead of their weights.
 
-    parametrization, stochastic, range_average: as `fit` takes them; passes of the same names do it.
+    parametrization, stochastic, range_average: as `fit` takes them; passes of the same names do it. batch_norm: layers that batch norm was
+    folded into are normalized by their batch, whose share in running averages is `momentum` (`lowbit-train-batch-norm`).
     """
+    parametrization = list(parametrization)
     passes = _get_passes(list(parametrization), list(stochastic), range_average)
     if passes and recipe is None:
         raise Error("parametrization, stochastic and range_average are of what is rounded, but there is no recipe; give one")
@@ -145,10 +151,16 @@ def prepare(
                 stats.save(statistics)
             options = _options(recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters), soften=list(soften))
             forward = module.transform(f"lowbit-prepare-training{options}")
-    initial = Module(forward._native, "initial").compile("reference")()
-    plan = Plan(forward, {name: np.array(value) for name, value in initial.items()}, recipe is not None, passes)
-    _ = plan.training  # what does not fit is said here
-    return plan
+    normalizes = batch_norm and "lowbit.batch_norm" in forward._native.print(False)
+    if normalizes:
+        if parametrization:
+            raise Error(
+                "parametrization is of weights that nothing else changes, and there is batch norm; freeze it from the start (0 epochs)"
+            )
+        passes = (f"lowbit-train-batch-norm{_options(momentum=momentum)}", *passes)
+    plan = Plan(forward, {}, recipe is not None, passes, normalizes)
+    initial = Module(plan.training._native, "initial").compile("reference")()  # what does not fit is said here
+    return replace(plan, initial={name: np.array(value) for name, value in initial.items()})
 
 
 def _get_passes(parametrization: list[str], stochastic: list[str], range_average: float) -> tuple[str, ...]:

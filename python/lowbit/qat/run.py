@@ -19,9 +19,10 @@ def _is_data(name: str, state: Container[str]) -> bool:
 
 
 class Run:
-    """The state of a training: arrays that each step changes in place. noise: the seed of what rounds stochastically, if anything does."""
+    """The state of a training: arrays that each step changes in place. noise: the seed of what rounds stochastically, if anything does.
+    normalizes: whether layers are normalized by their batch, until `freeze`."""
 
-    def __init__(self, step: Function, initial: Mapping[str, np.ndarray], noise: int | None = None) -> None:
+    def __init__(self, step: Function, initial: Mapping[str, np.ndarray], noise: int | None = None, normalizes: bool = False) -> None:
         arrays = {port.name: np.zeros(tuple(port.shape), port.dtype) for port in step.inputs}
         for name, value in initial.items():
             arrays[name][...] = value
@@ -30,10 +31,16 @@ class Run:
         self.noise = {} if noise is None else {"noise": arrays["noise"]}
         for array in self.noise.values():
             array[0] = np.uint32((noise ^ noise >> 32) & 0xFFFFFFFF).astype(np.int32)
-        self.data_ports = [port for port in step.inputs if _is_data(port.name, {*self.state, *self.noise})]
+        self._frozen = {"frozen": arrays["frozen"]} if normalizes else {}
+        self.data_ports = [port for port in step.inputs if _is_data(port.name, {*self.state, *self.noise, *self._frozen})]
         self.data = {port.name: arrays[port.name] for port in self.data_ports}
         self._rate, self._number, self.count = arrays["rate"], arrays["step"], 0
         self._parameters = list(initial)
+
+    def freeze(self, frozen: bool) -> None:
+        """Whether layers are normalized by running averages, which stay, in place of their batch."""
+        for array in self._frozen.values():
+            array[...] = frozen
 
     def step(self, rate: float) -> None:
         """One step on what is in `data`."""

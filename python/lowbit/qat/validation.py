@@ -25,9 +25,10 @@ class Validation:
         classes: int = 0,
     ) -> None:
         ports = [port for port in function.inputs if port.name not in initial]
+        taken = {port.name for port in function.inputs}
         self._rows = open_data(data, ports, "validation data", classes)
         self._data = {port.name: np.zeros(tuple(port.shape), port.dtype) for port in ports}
-        self._parameters = {name: array.copy() for name, array in initial.items()}
+        self._parameters = {name: array.copy() for name, array in initial.items() if name in taken}
         self._call = function.bind(**self._data, **self._parameters)
         self._derive, self._classes = derive, classes
 
