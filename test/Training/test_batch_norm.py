@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from batch_norm_model import build
 from lowbit import qat
+from lowbit.cli import main
 from lowbit.errors import Error
 from lowbit.module import Module
 from qat_digits import Scheme
@@ -159,3 +160,15 @@ def test_refusals(tmp_path: Path) -> None:
         qat.fit(model, given, None, executor=pool, progress=False)
     with pytest.raises(Error, match="`momentum` is 2.* expected a momentum above 0 and at most 1"):
         Module(qat.prepare(model, None).forward._native, "main").transform("lowbit-train-batch-norm{momentum=2}")
+
+
+def test_the_command_freezes_it_too(tmp_path: Path) -> None:
+    model, _ = build(tmp_path, "Gemm", bias=False)
+    given = data(model, 16)
+    model.save(tmp_path / "m.mlir")
+    np.savez(tmp_path / "train.npz", **given)
+    course = ["--epochs", "2", "--rate", "0.01", "--freeze-batch-norm", "1", "--momentum", "0.25"]
+    assert not main(["train", str(tmp_path / "m.mlir"), "--data", str(tmp_path / "train.npz"), "-o", str(tmp_path / "q.mlir"), *course])
+    options: dict[str, Any] = {"epochs": 2, "rate": 0.01, "freeze_batch_norm": 1, "momentum": 0.25, "progress": False}
+    qat.fit(lowbit.load(tmp_path / "m.mlir"), given, None, **options).module.save(tmp_path / "expected.mlir")
+    assert (tmp_path / "q.mlir").read_bytes() == (tmp_path / "expected.mlir").read_bytes()

@@ -12,6 +12,7 @@ from typing import Any
 from lowbit import qat
 from lowbit.arrays import read_arrays
 from lowbit.cli.options import add_dims, check_distinct, check_output, check_report, count, load_model, parse_dims, positive
+from lowbit.cli.workers import add_workers, check_workers, open_executor
 from lowbit.errors import Error
 from lowbit.statistics import Statistics
 
@@ -57,6 +58,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--report", metavar="r.html", help="write a report, .html or .json")
     train.add_argument("--text", action="store_true", help="write text, not bytecode")
     train.add_argument("--threads", type=positive, default=1, help="threads that share a step; any number gives the same bits")
+    add_workers(train)
     add_dims(train)
     train.set_defaults(run=_train)
 
@@ -101,6 +103,15 @@ def _add_course(train: argparse.ArgumentParser) -> None:
         metavar="DECAY",
         help="average ranges of activations instead of training scales, such as 0.99",
     )
+    course.add_argument(
+        "--freeze-batch-norm",
+        type=count,
+        metavar="N",
+        help="after N epochs batch norm takes running averages in place of its batch; by default never, 0: it is folded from the start",
+    )
+    course.add_argument(
+        "--momentum", type=float, default=0.1, metavar="SHARE", help="of a batch in the averages of batch norm; 0.1 by default"
+    )
     course.add_argument("--parameters", action="append", default=[], metavar="PATTERN", help="train only these, such as fc1.*")
     course.add_argument("--seed", type=count, default=0, help="of the order of rows; the same seed gives the same bits")
 
@@ -114,7 +125,7 @@ def _train(options: argparse.Namespace) -> None:
     model = load_model(options.model, parse_dims(options.dim))
     data = read_arrays(options.data)
     stats = Statistics.load(options.stats) if options.stats else None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), open_executor(options) as (executor, shards):
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda message, *_, **__: print(f"lowbit train: note: {message}", file=sys.stderr)
         trained = qat.fit(
@@ -136,6 +147,8 @@ def _train(options: argparse.Namespace) -> None:
             parametrization=options.parametrization,
             stochastic=options.stochastic,
             range_average=options.range_average,
+            freeze_batch_norm=options.freeze_batch_norm,
+            momentum=options.momentum,
             parameters=options.parameters,
             seed=options.seed,
             valid=read_arrays(options.valid) if options.valid else None,
@@ -145,6 +158,8 @@ def _train(options: argparse.Namespace) -> None:
             resume=options.resume,
             report=_reporter(options.epochs),
             threads=options.threads,
+            executor=executor,
+            shards=shards,
             **_teach(options),
         )
     trained.module.save(options.output, text=options.text)
@@ -178,6 +193,7 @@ def _parse_rates(texts: list[str]) -> dict[str, float]:
 
 def _check(options: argparse.Namespace) -> None:
     check_report(options.report)
+    check_workers(options)
     if options.stats and not options.recipe:
         raise Error("--stats needs --recipe")
     if options.patience and not options.valid:

@@ -18,7 +18,6 @@ from lowbit.precision.checks import check_sensitivity, read_json
 from lowbit.statistics import Statistics
 
 
-
 class Sensitivity:
     """A document as `lowbit-analyze-sensitivity` writes it; the compiler checks it whenever it selects."""
 
