@@ -36,10 +36,11 @@ template <typename F> Function mapConstants(const ChannelFunction &x, F f) {
 
 Function add(const ChannelFunction &x, const ChannelFunction &y, double sign) {
   ChannelFunction result = x;
-  if (!result.hasRoot()) {
-    result.rooted = y.rooted;
-    result.center = y.center;
-  }
+  // A root that is only added to `x` does not multiply it.
+  const ChannelFunction &from = x.isConstant() == y.isConstant() ? (x.hasRoot() ? x : y) : x.isConstant() ? y : x;
+  std::vector<double> rooted = from.rooted, center = from.center;
+  result.rooted = std::move(rooted);
+  result.center = std::move(center);
   result.factor.resize(y.isConstant() ? x.factor.size() : y.factor.size());
   for (size_t c = 0; c < y.factor.size(); ++c)
     result.factor[c] += sign * y.factor[c];

@@ -203,6 +203,9 @@ private:
     for (auto [factor, center, rooted, bias] : llvm::zip_equal(function.factor, function.center, function.rooted, start)) {
       mean.push_back(static_cast<float>(factor * (center - bias)));
       variance.push_back(static_cast<float>(factor * factor * rooted));
+      // Without a deviation there is nothing to normalize by; the layer stays folded in training, too.
+      if (!std::isfinite(mean.back()) || !std::isnormal(variance.back()))
+        return;
     }
     linalg::LinalgOp op = layer.op;
     Builder b(op.getContext());

@@ -133,6 +133,57 @@ func.func @others(%x: tensor<4x3xf32>, %e: tensor<4x2xf32>) -> tensor<4x2xf32> {
 
 // -----
 
+// A root that is only added is no deviation: the chain is folded, and nothing is kept for training.
+// CHECK-LABEL: func @without_deviation
+//       CHECK:   arith.constant dense<{{\[\[}}0.000000e+00, 3.000000e+00], [0.000000e+00, 3.000000e+00], [0.000000e+00, 3.000000e+00]]>
+//       CHECK:   linalg.matmul ins(
+//       CHECK:   arith.constant dense<[0.000000e+00, 1.500000e+00]>
+#all = affine_map<(n, c) -> (n, c)>
+#channel = affine_map<(n, c) -> (c)>
+func.func @without_deviation(%x: tensor<4x3xf32>, %e: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %w = arith.constant dense<1.0> : tensor<3x2xf32>
+  %variance = arith.constant dense<[4.0, 4.0]> : tensor<2xf32>
+  %gamma = arith.constant dense<[0.0, 3.0]> : tensor<2xf32>
+  %zeros = arith.constant dense<0.0> : tensor<4x2xf32>
+  %r = linalg.matmul ins(%x, %w : tensor<4x3xf32>, tensor<3x2xf32>) outs(%zeros : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %n = linalg.generic {indexing_maps = [#all, #channel, #channel, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%r, %variance, %gamma : tensor<4x2xf32>, tensor<2xf32>, tensor<2xf32>) outs(%e : tensor<4x2xf32>) {
+  ^bb0(%in: f32, %v: f32, %g: f32, %out: f32):
+    %0 = math.rsqrt %v : f32
+    %1 = arith.addf %in, %0 : f32
+    %2 = arith.mulf %1, %g : f32
+    linalg.yield %2 : f32
+  } -> tensor<4x2xf32>
+  return %n : tensor<4x2xf32>
+}
+
+// -----
+
+// With gamma 0 in one channel.
+// CHECK-LABEL: func @without_gamma
+//       CHECK:   arith.constant dense<{{\[\[}}0.000000e+00, 1.500000e+00], [0.000000e+00, 1.500000e+00], [0.000000e+00, 1.500000e+00]]>
+//       CHECK:   linalg.matmul ins(
+#all = affine_map<(n, c) -> (n, c)>
+#channel = affine_map<(n, c) -> (c)>
+func.func @without_gamma(%x: tensor<4x3xf32>, %e: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %w = arith.constant dense<1.0> : tensor<3x2xf32>
+  %variance = arith.constant dense<[4.0, 4.0]> : tensor<2xf32>
+  %gamma = arith.constant dense<[0.0, 3.0]> : tensor<2xf32>
+  %zeros = arith.constant dense<0.0> : tensor<4x2xf32>
+  %r = linalg.matmul ins(%x, %w : tensor<4x3xf32>, tensor<3x2xf32>) outs(%zeros : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %n = linalg.generic {indexing_maps = [#all, #channel, #channel, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%r, %variance, %gamma : tensor<4x2xf32>, tensor<2xf32>, tensor<2xf32>) outs(%e : tensor<4x2xf32>) {
+  ^bb0(%in: f32, %v: f32, %g: f32, %out: f32):
+    %0 = math.rsqrt %v : f32
+    %1 = arith.mulf %in, %0 : f32
+    %2 = arith.mulf %1, %g : f32
+    linalg.yield %2 : f32
+  } -> tensor<4x2xf32>
+  return %n : tensor<4x2xf32>
+}
+
+// -----
+
 // Two read the layer's result, so that its weight must stay.
 //      REMARK: batch-norm-left{{.*}}Function=shared{{.*}}Reason="the layer's result is read by others, too"
 // CHECK-LABEL: func @shared
