@@ -95,35 +95,33 @@ def LaunchLoopsPass : Pass<"lowbit-launch-loops", "::mlir::ModuleOp"> {
 def RoundByAdditionPass : Pass<"lowbit-round-by-addition", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Numbers that become codes in kernels are rounded by an addition";
   let description = [{
-    A GPU rounds and converts a quarter as often as it adds. `clamp(roundeven(x), a, b)` as an integer, with integers a and b below 2^22, is
+    In kernels. A GPU rounds and converts a quarter as often as it adds. `clamp(roundeven(x), a, b)` as an integer, with integers a and b below 2^22, is
     `clamp(x, a, b) + 1.5 * 2^23` in its low bits, for every x: a NaN becomes `a` in both.
 
     ```mlir
-    gpu.module @kernels {
-      func.func @before(%x: f32) -> i32 {
-        %low = arith.constant -128.0 : f32
-        %high = arith.constant 127.0 : f32
-        %r = math.roundeven %x : f32
-        %above = arith.cmpf ogt, %r, %low : f32
-        %raised = arith.select %above, %r, %low : f32
-        %below = arith.cmpf olt, %raised, %high : f32
-        %clamped = arith.select %below, %raised, %high : f32
-        %code = arith.fptosi %clamped : f32 to i32
-        return %code : i32
-      }
-      // ==>
-      func.func @after(%x: f32) -> i32 {
-        %low = arith.constant -128.0 : f32
-        %high = arith.constant 127.0 : f32
-        %shift = arith.constant 12582912.0 : f32
-        %bits = arith.constant 1262485504 : i32
-        %raised = arith.maxnumf %x, %low : f32
-        %clamped = arith.minnumf %raised, %high : f32
-        %sum = arith.addf %clamped, %shift : f32
-        %word = arith.bitcast %sum : f32 to i32
-        %code = arith.subi %word, %bits : i32
-        return %code : i32
-      }
+    func.func @before(%x: f32) -> i32 {
+      %low = arith.constant -128.0 : f32
+      %high = arith.constant 127.0 : f32
+      %r = math.roundeven %x : f32
+      %above = arith.cmpf ogt, %r, %low : f32
+      %raised = arith.select %above, %r, %low : f32
+      %below = arith.cmpf olt, %raised, %high : f32
+      %clamped = arith.select %below, %raised, %high : f32
+      %code = arith.fptosi %clamped : f32 to i32
+      return %code : i32
+    }
+    // ==>
+    func.func @after(%x: f32) -> i32 {
+      %low = arith.constant -128.0 : f32
+      %high = arith.constant 127.0 : f32
+      %shift = arith.constant 12582912.0 : f32
+      %bits = arith.constant 1262485504 : i32
+      %raised = arith.maxnumf %x, %low : f32
+      %clamped = arith.minnumf %raised, %high : f32
+      %sum = arith.addf %clamped, %shift : f32
+      %word = arith.bitcast %sum : f32 to i32
+      %code = arith.subi %word, %bits : i32
+      return %code : i32
     }
     ```
   }];
