@@ -7,7 +7,8 @@ have 8 bits, products of attention stay in float. Only the encoder is trained.
     plain      embeddings are compared with the float model's, by their cosine; the gradient of rounding is straight-through
     distilled  also hidden states, maps of attention and values of every layer; scales are learned (LSQ)
 
-Ternary weights start from float ones, and take a second round; 2-bit and binary ones start from the ternary ones.
+Ternary weights start from float ones and take two rounds; 2-bit ones start from the ternary ones; binary ones from float, rounded by their signs
+times their mean magnitude (XNOR-Net).
 
 Cosines are of deployed models, on codes, to the float model's embeddings: over the package's 104 sentences (the least beside the mean), and
 over 512 sentences of the documentation that are not trained on.
@@ -33,7 +34,7 @@ from lowbit import qat
 from lowbit.models import minilm, sentences
 from shipped_text import gather
 
-BATCH, TOKENS, EPOCH, HELD = 32, 32, 200, 512
+BATCH, TOKENS, EPOCH, HELD = 32, 32, 100, 512
 TABLE = {"kind": "embedding", "weight": {"format": "int<8>", "per": "channel"}}
 KEEP = {"kind": "attention", "keep": "products of two activations"}
 TOKEN = {"format": "int<8>", "per": "token", "mode": "dynamic"}
@@ -47,7 +48,10 @@ HIDDEN = ["*.output.LayerNorm=squared_error*0.1", "*.self.mask=divergence*0.1", 
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {"estimator": "ste", "terms": [RESULT]},
     "distilled": {"estimator": "lsq", "terms": [RESULT, *HIDDEN]},
+    "distilled, ste": {"estimator": "ste", "terms": [RESULT, *HIDDEN]},
 }
+# Signs have a gradient everywhere, and the mean magnitude for a scale.
+PARAMETRIZATIONS = {"binary": ["xnor"]}
 
 
 @dataclass(frozen=True)
@@ -63,18 +67,24 @@ class Stage:
     seed: int = 0
     compared: bool = False
 
+    @property
+    def form(self) -> dict[str, Any]:
+        """What is trained, and in which form."""
+        parametrization = [] if self.way == "plain" else PARAMETRIZATIONS.get(self.scheme, [])
+        return {"parameters": ["encoder.*"], "parametrization": parametrization}
+
     def steps(self, options: argparse.Namespace) -> int:
         """Whole epochs of them."""
         return max(1, round(self.share * (options.compared if self.compared else options.steps) / EPOCH)) * EPOCH
 
 
-COMPARED = [Stage(f"{scheme}, {way}", scheme, way=way, compared=True) for scheme in SCHEMES for way in WAYS]
 STAGES = [
-    *COMPARED,
+    *(Stage(f"{scheme}, {way}", scheme, way=way, compared=True) for scheme in SCHEMES for way in ("plain", "distilled")),
     Stage("ternary, first round", "ternary"),
     Stage("ternary, second", "ternary", start="ternary, first round", rate=5e-4, seed=1),
-    Stage("w2 g64, from ternary", "w2 g64", start="ternary, second", rate=5e-4, share=0.7, seed=2),
-    Stage("binary, from ternary", "binary", start="ternary, second", seed=3),
+    Stage("w2 g64, first round", "w2 g64", start="ternary, second", way="distilled, ste", rate=5e-4, share=0.65, seed=2),
+    Stage("w2 g64, second", "w2 g64", start="w2 g64, first round", rate=5e-4, share=0.4, seed=5),
+    Stage("binary, whole", "binary", rate=1e-3, share=0.5, seed=3),
 ]
 REPLACED = 0.3  # of the words, in every other sentence
 
@@ -180,8 +190,8 @@ def main() -> None:
         parameters = train(stage, teacher, text, document, options)
         np.savez(file(options.folder, stage.name), **parameters)
 
-        def finish(model: lowbit.Module, document: Any = document, parameters: Any = parameters) -> lowbit.Module:
-            return qat.prepare(model, document, parameters=["encoder.*"]).finish(parameters)
+        def finish(model: lowbit.Module, stage: Stage = stage, document: Any = document, parameters: Any = parameters) -> lowbit.Module:
+            return qat.prepare(model, document, **stage.form).finish(parameters)
 
         report(stage.name, finish, start)
 
@@ -207,12 +217,12 @@ def train(stage: Stage, teacher: lowbit.Module, text: Text, document: dict[str, 
         teacher=teacher,
         labels=0.0,
         loss="cosine",
-        parameters=["encoder.*"],
         epochs=stage.steps(options) // EPOCH,
         rate=stage.rate,
         warmup=100,
         clip=1.0,
         threads=options.threads,
+        **stage.form,
         **WAYS[stage.way],
     ).parameters
 
