@@ -40,7 +40,7 @@ def cases(kind: str) -> list[Case]:
         "dequantize": [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 16, 128, 2048)],
         "u8": [(4096, 4096, 4096)],
         "binary": [(4096, 4096, 4096), (8192, 8192, 8192)],
-        "w4a16": [(m, n, k) for n, k in ((4096, 4096), (11008, 4096)) for m in (1, 2, 4, 8, 16)],
+        "w4a16": [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 2, 4, 8, 16)],
         "ternary": [(m, n, k) for n, k in ((4096, 4096), (11008, 4096)) for m in (1, 8, 16)],
     }[kind]
     whole = 128 if kind in ("binary", "w4a16", "ternary") else 1  # groups, and pieces of 16 bytes, are whole

@@ -7,6 +7,7 @@ from bench.gpu.cases import Case
 MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>"
 BY_COLUMN = "affine_map<(m, n, k) -> (n)>"
 STEP = 0.05  # of the codes that an epilogue makes
+GROUP = 128  # weights in a row that share a scale
 
 
 def _function(case: Case, arguments: str, result: str, body: str) -> str:
@@ -98,4 +99,17 @@ def binary(case: Case) -> str:
     return _function(case, arguments, result, body)
 
 
-BUILDERS = {"binary": binary, "s8": s8, "u8": u8, "requantize": requantize, "dequantize": dequantize}
+def w4a16(case: Case) -> str:
+    """y = f16(sum over groups, in order, of dot * scale): halves by weights of four bits, 8 less than what is stored, two in a byte."""
+    m, n, k = case.m, case.n, case.k
+    a, b, scales, result = f"tensor<{m}x{k}xf16>", f"tensor<{n}x{k // 2}xi8>", f"tensor<{n}x{k // GROUP}xf16>", f"tensor<{m}x{n}xf16>"
+    body = f"""  %r = lowbit.grouped_matmul lhs(%a : {a}) rhs(%b : {b}) scales(%scales : {scales}) outs(%init : {result}) group {GROUP} zero 8 {{
+  ^bb0(%sum: f32):
+    %half = arith.truncf %sum : f32 to f16
+    lowbit.yield %half : f16
+  }} -> {result}"""
+    arguments = f'%a: {a} {{lowbit.name = "a"}}, %b: {b} {{lowbit.name = "b"}}, %scales: {scales} {{lowbit.name = "scales"}}'
+    return _function(case, arguments, result, body)
+
+
+BUILDERS = {"binary": binary, "s8": s8, "u8": u8, "requantize": requantize, "dequantize": dequantize, "w4a16": w4a16}

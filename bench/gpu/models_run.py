@@ -66,22 +66,24 @@ LEAST_COSINE = 0.995
 COMPILATION = 45  # seconds that PyTorch may take to compile
 
 
-def run(archive: Path, entries: list[dict[str, Any]], say: Callable[..., None], counts: dict[str, int], deadline: float) -> None:
-    """All sizes; PyTorch compiles while there is time."""
+def check(folder: Path, entry: dict[str, Any], arrays: Any, say: Callable[..., None], counts: dict[str, int]) -> Model:
+    """One size: its results."""
+    model = Model(folder, entry, arrays)
+    outcome = model.check()
+    counts["exact" if outcome["exact"] else "near" if model.is_right(outcome) else "wrong"] += 1
+    say(what="check", case=model.name, **outcome)
+    return model
+
+
+def time_model(model: Model, say: Callable[..., None], counts: dict[str, int], deadline: float) -> None:
+    """One size beside PyTorch, which compiles while there is time."""
     from bench.gpu import encoder
 
-    arrays = np.load(archive.with_name("models.npz"))
-    with unpacked(archive) as folder:
-        for entry in entries:
-            model = Model(folder, entry, arrays)
-            outcome = model.check()
-            counts["exact" if outcome["exact"] else "near" if model.is_right(outcome) else "wrong"] += 1
-            say(what="check", case=model.name, **outcome)
-            peers = encoder.peers(model.ids, model.mask)
-            if deadline - time.monotonic() < COMPILATION:
-                peers.pop("torch.compile fp16")
-            times = race({"ours": model.call, **peers}, sets=1)
-            ours = times["ours"].get("median")
-            ratios = {name: result["median"] / ours for name, result in times.items() if ours and name != "ours" and "median" in result}
-            counts["timed"] += 1
-            say(what="time", case=model.name, batch=model.batch, **times, ratios=ratios)
+    peers = encoder.peers(model.ids, model.mask)
+    if deadline - time.monotonic() < COMPILATION:
+        peers.pop("torch.compile fp16")
+    times = race({"ours": model.call, **peers}, sets=1)
+    ours = times["ours"].get("median")
+    ratios = {name: result["median"] / ours for name, result in times.items() if ours and name != "ours" and "median" in result}
+    counts["timed"] += 1
+    say(what="time", case=model.name, batch=model.batch, **times, ratios=ratios)

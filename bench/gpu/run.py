@@ -9,12 +9,14 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
 import time
 import traceback
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bench.gpu import models_run
@@ -24,6 +26,17 @@ from bench.gpu.kinds import KINDS, Kind
 from bench.gpu.library import Library
 
 CACHE = 120e6  # bytes of arrays after which the cache holds nothing of the first ones
+GRACE = 60  # seconds after the deadline in which a step may end
+
+
+def expire(*_: Any) -> None:
+    """Ends a step that hangs in Python, such as a compilation."""
+    raise TimeoutError("no time is left")
+
+
+def cosine(found: Any, want: Any) -> float:
+    """Whether a peer computes the same."""
+    return float(torch.nn.functional.cosine_similarity(found.double().flatten(), want.double().flatten(), dim=0))
 
 
 class Run:
@@ -73,26 +86,48 @@ class Run:
         for name in libraries:
             self.attempt(name, lambda name=name: self.run_kind(name, timed=False))
             if self.is_broken():
-                self.go_on_without(name, list(libraries))
+                self.go_on_without(name, [*libraries, *(entry["stem"] for entry in self.get_models())])
         for name in libraries:
             self.attempt(name, lambda name=name: self.run_kind(name, timed=True))
             if self.is_broken():
-                self.go_on_without(name, list(libraries))
-        if self.manifest.get("models") and (not self.only or "model" in self.only):
-            self.attempt(
-                "model",
-                lambda: models_run.run(self.folder / "models.tar.xz", self.manifest["models"], self.say, self.counts, self.deadline),
-            )
+                self.go_on_without(name, [*libraries, *(entry["stem"] for entry in self.get_models())])
+        if self.get_models():
+            self.attempt("model", self.run_models)
         self.say(what="summary", **self.counts, ratios=self.summarize())
         return 1 if self.counts["wrong"] or self.counts["failed"] else 0
 
+    def get_models(self) -> list[dict[str, Any]]:
+        """Sizes of the model that are asked for, by `model` or by name."""
+        return [entry for entry in self.manifest.get("models", []) if not self.only or self.only & {"model", entry["stem"]}]
+
+    def run_models(self) -> None:
+        """All sizes; what breaks the GPU's context leaves the others to a new process."""
+        entries = self.get_models()
+        arrays = np.load(self.folder / "models.npz")
+        with models_run.unpacked(self.folder / "models.tar.xz") as folder:
+            for index, entry in enumerate(entries):
+                rest = [other["stem"] for other in entries[index + 1 :]]
+                self.attempt(entry["stem"], lambda entry=entry: self.run_model(folder, entry, arrays))
+                if self.is_broken():
+                    self.go_on_without(entry["stem"], rest)
+                torch.cuda.empty_cache()
+
+    def run_model(self, folder: Path, entry: dict[str, Any], arrays: Any) -> None:
+        """One size: results, then time."""
+        model = models_run.check(folder, entry, arrays, self.say, self.counts)
+        models_run.time_model(model, self.say, self.counts, self.deadline)
+
     def attempt(self, what: str, step: Any) -> None:
-        """What fails is a line."""
+        """What fails, or takes longer than all that is left and a minute, is a line."""
+        signal.signal(signal.SIGALRM, expire)
+        signal.alarm(max(math.ceil(self.deadline - time.monotonic()), 0) + GRACE)
         try:
             step()
         except Exception as error:  # noqa: BLE001
             self.counts["failed"] += 1
             self.say(what=what, error=f"{type(error).__name__}: {error}"[:500], trace=traceback.format_exc().splitlines()[-4:])
+        finally:
+            signal.alarm(0)
 
     @staticmethod
     def is_broken() -> bool:
@@ -105,7 +140,7 @@ class Run:
 
     def go_on_without(self, name: str, names: list[str]) -> None:
         """The other libraries, in a new process."""
-        rest = [other for other in names if other != name] + ["model"]
+        rest = [other for other in names if other != name]
         self.say(what="broken", library=name, **self.counts, left=rest)
         if rest:
             left = max(self.deadline - time.monotonic(), 1)
@@ -144,8 +179,8 @@ class Run:
     def check(self, library: Library, kind: Kind, case: Case, fields: dict[str, Any]) -> None:
         """Three calls, two of them with the same arrays, against the reference."""
         wrong = 0
-        for _ in range(2):
-            x = kind.inputs(case)
+        for whole in (True, False):
+            x = kind.inputs(case, whole)
             call, arrays = self.bind(library, kind, case, fields, x)
             want = kind.reference(x)
             for _ in range(2):
@@ -153,21 +188,25 @@ class Run:
                 result.fill_(77)
                 call()
                 torch.cuda.synchronize()
-                wrong += int((result != want).sum())
+                wrong += kind.count_wrong(result, want)
         self.counts["wrong" if wrong else "exact"] += 1
         if wrong or case.timed:
-            self.say(what="check", case=case.name, exact=not wrong, wrong_elements=wrong, of=4 * case.m * case.n)
+            error = {} if kind.largest_error is None else {"largest_error": kind.largest_error}
+            self.say(what="check", case=case.name, exact=not wrong, wrong_elements=wrong, of=4 * case.m * case.n, **error)
 
     def time(self, library: Library, kind: Kind, case: Case, fields: dict[str, Any]) -> None:
         """Ours and peers in turns."""
         first = kind.inputs(case)
-        sets = max(1, min(8, math.ceil(CACHE / kind.read_bytes(first))))
+        sets = max(1, min(16, math.ceil(CACHE / kind.read_bytes(first))))
         inputs = [first] + [kind.inputs(case) for _ in range(sets - 1)]
         ours = [self.bind(library, kind, case, fields, x) for x in inputs]
         calls = {"ours": lambda i: ours[i][0]()}
         for name, peer in kind.peers.items():
             calls[name] = lambda i, peer=peer: peer(inputs[i])
         times = race(calls, sets)
+        for name, peer in kind.peers.items():
+            if "median" in times[name]:
+                times[name]["cosine"] = cosine(peer(first), ours[0][1][len(first)])
         row = {"what": "time", "case": case.name, "kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "sets": sets}
         for name, result in times.items():
             row[name] = (
@@ -186,11 +225,11 @@ class Run:
     def fractions(self, case: Case, seconds: float, bytes_moved: int) -> dict[str, float]:
         """Of what the machine can do at most, as measured at the beginning."""
         rate = case.operations / seconds / 1e12
-        bits = "b1" if case.kind == "binary" else "s8"
+        bits = {"binary": "b1", "w4a16": None}.get(case.kind, "s8")  # products of halves are not measured: few rows wait for memory
         result = {
             what: rate / limit
             for what, limit in self.limits.items()
-            if limit and bits in what and "mma" in what and "registers" not in what
+            if bits and limit and bits in what and "mma" in what and "registers" not in what
         }
         memory = self.limits.get("read of device memory")
         return result | ({"memory": bytes_moved / seconds / 1e12 / memory} if memory else {})
@@ -212,7 +251,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="what bench.gpu.prepare wrote")
     parser.add_argument("--seconds", type=float, default=170, help="after which no case is begun")
-    parser.add_argument("--only", default="", help="libraries to run, `model` and `limits`, with commas")
+    parser.add_argument("--only", default="", help="libraries to run, `model` or sizes of it, and `limits`, with commas")
     parser.add_argument("--limits", default="{}", help="those that were measured before, as JSON")
     options = parser.parse_args()
     run = Run(options.folder, options.seconds, {name for name in options.only.split(",") if name})
