@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.gpu.cases import KINDS, Case, cases
-from bench.gpu.models import BUILDERS, STEP
+from bench.gpu.models import BUILDERS, GROUP, STEP
 
 SIZES = ((1, 8, 128), (17, 40, 256))
 
@@ -17,6 +17,12 @@ SIZES = ((1, 8, 128), (17, 40, 256))
 def random_arrays(case: Case) -> dict[str, np.ndarray]:
     """Arguments by name, in order."""
     generator = np.random.default_rng(case.m + case.n)
+    if case.kind == "w4a16":
+        return {
+            "a": generator.integers(-8, 9, (case.m, case.k)).astype(np.float16),
+            "b": generator.integers(-128, 128, (case.n, case.k // 2)).astype(np.int8),
+            "scales": generator.uniform(0.01, 0.1, (case.n, case.k // GROUP)).astype(np.float16),
+        }
     width = case.k // 8 if case.kind == "binary" else case.k
     a, b = (generator.integers(0, 256, (size, width)).astype(np.uint8) for size in (case.m, case.n))
     arrays = {"a": a if case.kind == "u8" else a.view(np.int8), "b": b.view(np.int8)}
@@ -33,6 +39,8 @@ def random_arrays(case: Case) -> dict[str, np.ndarray]:
 
 def reference(kind: str, x: dict[str, np.ndarray]) -> np.ndarray:
     """As the definition of the kind says."""
+    if kind == "w4a16":
+        return grouped(x)
     if kind == "binary":
         a, b = (np.unpackbits(x[side].view(np.uint8), axis=1, bitorder="little").astype(np.int32) * 2 - 1 for side in ("a", "b"))
         return a @ b.T
@@ -42,6 +50,18 @@ def reference(kind: str, x: dict[str, np.ndarray]) -> np.ndarray:
     if kind == "dequantize":
         return (sums.astype(np.float32) * x["rows"] * x["columns"].T).astype(np.float16)
     return sums
+
+
+def grouped(x: dict[str, np.ndarray]) -> np.ndarray:
+    """Exact dots, added group after group with one rounding each."""
+    stored = x["b"].view(np.uint8)
+    weights = np.stack((stored & 15, stored >> 4), -1).reshape(len(stored), -1).astype(np.int64) - 8
+    total = np.zeros((len(x["a"]), len(stored)), np.float32)
+    for i in range(x["scales"].shape[1]):
+        part = slice(i * GROUP, (i + 1) * GROUP)
+        dots = x["a"][:, part].astype(np.int64) @ weights[:, part].T
+        total = (dots * x["scales"][:, i].astype(np.float64) + total).astype(np.float32)
+    return total.astype(np.float16)
 
 
 @pytest.mark.parametrize("size", SIZES)
