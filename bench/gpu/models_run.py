@@ -58,7 +58,7 @@ class Model:
         return {"exact": not any(wrong), "wrong_elements": wrong, "of": int(self.want.size), "cosine_min": float(cosine.min())}
 
     def is_right(self, outcome: dict[str, Any]) -> bool:
-        """To the bit where the simulator ran the very same model; other batches were calibrated on other sentences, and come near."""
+        """To the bit where the simulator ran the very same model; other sizes have statistics of their own, and come near."""
         return outcome["exact"] if self.batch == 1 else outcome["cosine_min"] > LEAST_COSINE
 
 
