@@ -1,6 +1,7 @@
 //===- Distill.cpp - a student beside its teacher -------------------------===//
 // Law: the teacher is computed from the student's inputs, and nothing is differentiated through it.
 
+#include "Projection.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Losses/Build.h"
 #include "lowbit/Recipes/Recipe.h"
@@ -161,9 +162,15 @@ private:
   static LogicalResult addShare(OpBuilder &builder, func::FuncOp student, const Term &term, StringRef name, Value value, Value target,
                                 SmallVectorImpl<Share> &shares) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
-    if (!type || value.getType() != target.getType())
+    // Results are what they are; inner values may be wider in the teacher.
+    if (name != "result" && type != target.getType() && canProject(type, dyn_cast<RankedTensorType>(target.getType()))) {
+      value = buildProjection(builder, student, name, value, cast<RankedTensorType>(target.getType()));
+      type = cast<RankedTensorType>(value.getType());
+    }
+    if (!type || type != target.getType())
       return student.emitError() << "`" << name << "` is " << value.getType() << " in the student and " << target.getType()
-                                 << " in the teacher; expected one type";
+                                 << " in the teacher; expected one type"
+                                 << (name == "result" ? "" : ", or types of f32 that differ in the last of two or more sizes");
     std::string reason;
     RankedTensorType expected =
         type.hasStaticShape() && type.getElementType().isF32() ? term.loss.getTargetType(type, reason) : RankedTensorType();

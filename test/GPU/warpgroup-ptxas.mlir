@@ -1,8 +1,8 @@
 // REQUIRES: ptxas
-// RUN: quant-opt %s --lowbit-launch-matmuls="target=nvptx:sm_90a schedule=wgmma tile=wgmma_128x256x128x4" --lowbit-round-by-addition \
-// RUN:   --lowbit-lower-kernels="target=nvptx:sm_90a" --lowbit-lower-launches --lowbit-serialize-kernels --remarks-filter=lowbit 2>&1 | FileCheck %s
-// RUN: quant-opt %s --lowbit-launch-matmuls="target=nvptx:sm_90a schedule=wgmma tile=wgmma_16x96x128x10" --lowbit-round-by-addition \
-// RUN:   --lowbit-lower-kernels="target=nvptx:sm_90a" --lowbit-lower-launches --lowbit-serialize-kernels --remarks-filter=lowbit 2>&1 | FileCheck %s
+// RUN: quant-opt %s --pass-pipeline="builtin.module(lowbit-launch-matmuls{target=nvptx:sm_90a schedule=wgmma tile=wgmma_128x256x128x4},gpu.module(lowbit-round-by-addition),lowbit-lower-kernels{target=nvptx:sm_90a},lowbit-lower-launches,lowbit-serialize-kernels)" \
+// RUN:   --remarks-filter=lowbit 2>&1 | FileCheck %s
+// RUN: quant-opt %s --pass-pipeline="builtin.module(lowbit-launch-matmuls{target=nvptx:sm_90a schedule=wgmma tile=wgmma_16x96x128x10},gpu.module(lowbit-round-by-addition),lowbit-lower-kernels{target=nvptx:sm_90a},lowbit-lower-launches,lowbit-serialize-kernels)" \
+// RUN:   --remarks-filter=lowbit 2>&1 | FileCheck %s
 
 // The assembler takes both kernels, without spills.
 // CHECK-COUNT-2: assemble {{.*}} | registers={{168|232}}, spill_bytes=0, stack_bytes=0

@@ -136,3 +136,20 @@ def test_wrong_teachers(nets: dict[int, Net], tmp_path: Path) -> None:
         qat.fit(nets[0].model, data, None, teacher=nets[1].model, terms=["layer9=cosine*1"], progress=False)
     with pytest.raises(lowbit.Error, match="there are no `terms`"):
         qat.fit(nets[0].model, data, None, teacher=nets[1].model, terms=[], progress=False)
+
+
+def test_a_wider_teacher_teaches_through_a_projection(nets: dict[int, Net], tmp_path: Path) -> None:
+    """Hidden values of 64 by those of 96: a matrix between them is trained, kept in checkpoints, and not deployed."""
+    rows = get_rows()
+    data = {"x": rows.x, "labels": rows.y}
+    student = nets[0].model
+    teacher = digits.load(tmp_path, digits.train(1, (64, 96, 32, 10)), student.inputs[0].shape[0])
+    settings = {"teacher": teacher, "terms": ["fc0=squared_error*1.0"], "labels": 0.0, "rate": 3e-3, "progress": False}
+    trained = qat.fit(student, data, None, epochs=4, checkpoint=tmp_path / "c.npz", **settings)
+    assert trained.parameters["projection.fc0"].shape == (64, 96)
+    assert trained.history[-1].loss < 0.5 * trained.history[0].loss
+    assert [port.name for port in trained.module.inputs] == ["x"]
+    resumed = qat.fit(student, data, None, epochs=5, checkpoint=tmp_path / "c.npz", resume=True, **settings)
+    assert not np.array_equal(resumed.parameters["projection.fc0"], trained.parameters["projection.fc0"])
+    first = qat.fit(student, data, None, epochs=0, **settings).parameters["projection.fc0"]
+    assert abs(first.std() * np.sqrt(64) - 1) < 0.05

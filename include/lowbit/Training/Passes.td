@@ -357,7 +357,11 @@ def DistillPass : Pass<"lowbit-distill", "::mlir::ModuleOp"> {
       was made of it: hidden states (`*.output.LayerNorm=squared_error*0.1`), maps of attention by their masked scores
       (`*.self.mask=divergence*0.1`, MiniLM, Wang et al., 2020, arXiv:2002.10957), values, embeddings.
 
-    A share that counts 0 is left out. Nothing is differentiated through the teacher. A term that matches nothing of both, and values of different shapes, are errors.
+    Where only the last sizes of two such values differ, the student's is multiplied by a matrix first, which is one more parameter,
+    `projection.NAME`, of `function` and of `initial`: trained, and no part of the model that is deployed (FitNets, Romero et al., 2015,
+    arXiv:1412.6550).
+
+    A share that counts 0 is left out. Nothing is differentiated through the teacher. A term that matches nothing of both, and values of otherwise different shapes, are errors.
 
     ```text
     func.func @loss(%w: … {lowbit.parameter = "weight"}, %x: …, %labels: …) -> (tensor<f32>, %logits)

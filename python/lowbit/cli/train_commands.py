@@ -39,7 +39,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         default=[],
         metavar="WHAT=LOSS*WEIGHT",
-        help="what is compared with the teacher: `result`, or a pattern of sites; by default result=divergence<temperature = 2.0>*1.0",
+        help="what is compared with the teacher: `result`, or a pattern of sites and nodes; by default result=divergence<temperature = 2.0>*1.0",
     )
     teacher.add_argument("--labels-weight", type=float, default=1.0, metavar="W", help="how much --loss counts beside the teacher")
     kept = train.add_argument_group("validation and checkpoints")

@@ -140,8 +140,8 @@ def fit(
     plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters, **form, **norm)
     if plan.normalizes and executor is not None:
         raise Error("batch norm is trained in one process, and there is an executor; give freeze_batch_norm=0, or leave the executor out")
-    plan = replace(plan, initial=_merge(plan.initial, start or {}))
     gradients = {"loss": loss, "teacher": teacher, "terms": list(terms), "labels": labels}
+    plan = replace(plan, initial=_merge({**plan.initial, **plan.get_projections(**gradients)}, start or {}))
     factors = [f"{pattern}={factor!r}" for pattern, factor in (rates or {}).items()]
     step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "rates": factors, "clip": clip, "threads": threads, **gradients}
     noise = seed if form["stochastic"] else None

@@ -78,6 +78,15 @@ class Plan:
             pipeline = f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}}"
             return Module(self.training.transform(pipeline)._native, "loss_gradients")
 
+    def get_projections(self, **gradients: Any) -> dict[str, np.ndarray]:
+        """First values of the matrices between a student's and its teacher's widths, by name; gradients: as `add_gradients` takes them."""
+        if gradients.get("teacher") is None:
+            return {}
+        initial = Module(self.add_gradients(**gradients)._native, "initial")
+        if all(port.name in self.initial for port in initial.outputs):
+            return {}
+        return {name: value.copy() for name, value in initial.compile("reference")().items() if name not in self.initial}
+
     def compile_step(
         self,
         *,
