@@ -22,7 +22,7 @@ def training_step(case: TrainingCase, folder: Path) -> Prepared:
         model = lowbit.load(str(case.save(folder)))
         stats = None if case.recipe is None else model.calibrate([{"x": case.x}], recipe=case.recipe, progress=False)
         plan = qat.prepare(model, case.recipe, stats)
-        step = plan.compile_step(loss=case.loss, optimizer="adam", scale_rate=0.1, clip=0.0, target="host")
+        step = plan.compile_step(plan.add_gradients(loss=case.loss), optimizer="adam", scale_rate=0.1, clip=0.0, target="host")
     except lowbit.Error as failure:
         raise Unavailable(str(failure).splitlines()[0]) from failure
     run = Run(step, plan.initial)

@@ -140,15 +140,16 @@ def fit(
     plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters, **form, **norm)
     if plan.normalizes and executor is not None:
         raise Error("batch norm is trained in one process, and there is an executor; give freeze_batch_norm=0, or leave the executor out")
-    gradients = {"loss": loss, "teacher": teacher, "terms": list(terms), "labels": labels}
-    plan = replace(plan, initial=_merge({**plan.initial, **plan.get_projections(**gradients)}, start or {}))
+    gradients = plan.add_gradients(loss=loss, teacher=teacher, terms=terms, labels=labels)
+    plan = replace(plan, initial=_merge({**plan.initial, **plan.get_projections(gradients)}, start or {}))
     factors = [f"{pattern}={factor!r}" for pattern, factor in (rates or {}).items()]
-    step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "rates": factors, "clip": clip, "threads": threads, **gradients}
+    step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "rates": factors, "clip": clip, "threads": threads}
     noise = seed if form["stochastic"] else None
     if executor is None:
-        run = Run(plan.compile_step(**step_options), plan.initial, noise, plan.normalizes)
+        run = Run(plan.compile_step(gradients, **step_options), plan.initial, noise, plan.normalizes)
     else:
-        run = ShardedRun(plan, Shards(plan.add_gradients(**gradients), executor, shards), step_options, noise)
+        summed = plan.compile_step(gradients, **step_options, summed=True)
+        run = ShardedRun(summed, plan.initial, Shards(gradients, executor, shards), noise)
     classes = _classes(module) if loss.startswith("cross_entropy") else 0
     rows = open_data(data, run.data_ports, classes=classes)
     averages = Average({name: run.state[name] for name in plan.initial}, average) if average > 0 else None

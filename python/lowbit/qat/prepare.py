@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,25 +39,21 @@ def _options(**values: Any) -> str:
 class Plan:
     """A model that can be trained.
 
-    forward: takes the parameters, then the model's inputs. initial: the parameters' first values, by name. recipe: whether it quantizes.
-    passes: what makes of `forward` what a step computes, where that differs. normalizes: whether steps use the statistics of their batch.
+    forward: takes the parameters, then the model's inputs. initial: the parameters' first values, by name. quantizes: whether a recipe does.
+    training: what a step computes, where that differs from `forward`. derives: whether other parameters than those of `forward` are trained.
+    normalizes: whether steps use the statistics of their batch.
     """
 
     forward: Module
     initial: dict[str, np.ndarray]
     quantizes: bool
-    passes: tuple[str, ...] = ()
+    training: Module
+    derives: bool = False
     normalizes: bool = False
 
     @cached_property
-    def training(self) -> Module:
-        """What a step computes."""
-        return self.forward.transform(",".join(self.passes)) if self.passes else self.forward
-
-    @cached_property
     def _derived(self) -> Function | None:
-        derives = self.normalizes or any(text.startswith("lowbit-parametrize-weights") for text in self.passes)
-        return Module(self.training._native, "derived").compile() if derives else None
+        return Module(self.training._native, "derived").compile() if self.derives else None
 
     def derive(self, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Parameters as `forward` takes them: of a weight that is parametrized, what is rounded in its place, and its scale; of a layer that
@@ -78,17 +74,16 @@ class Plan:
             pipeline = f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}}"
             return Module(self.training.transform(pipeline)._native, "loss_gradients")
 
-    def get_projections(self, **gradients: Any) -> dict[str, np.ndarray]:
-        """First values of the matrices between a student's and its teacher's widths, by name; gradients: as `add_gradients` takes them."""
-        if gradients.get("teacher") is None:
-            return {}
-        initial = Module(self.add_gradients(**gradients)._native, "initial")
+    def get_projections(self, gradients: Module) -> dict[str, np.ndarray]:
+        """First values of the matrices between a student's and its teacher's widths, by name; gradients: of `add_gradients`."""
+        initial = Module(gradients._native, "initial")
         if all(port.name in self.initial for port in initial.outputs):
             return {}
         return {name: value.copy() for name, value in initial.compile("reference")().items() if name not in self.initial}
 
     def compile_step(
         self,
+        gradients: Module,
         *,
         optimizer: str,
         scale_rate: float,
@@ -97,12 +92,11 @@ class Plan:
         threads: int = 1,
         summed: bool = False,
         rates: Iterable[str] = (),
-        **gradients: Any,
     ) -> Function:
-        """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`; gradients: as `add_gradients` takes them."""
+        """The function that takes one step: docs/Passes.md, `lowbit-add-optimizer`; gradients: of `add_gradients`."""
         added = _options(optimizer=optimizer, scale_rate=scale_rate, clip=clip, summed=str(summed).lower(), rates=list(rates))
         alone = "symbol-privatize{exclude=training_step},symbol-dce"  # what is not called is not compiled
-        native = self.add_gradients(**gradients)._native.transform(f"lowbit-add-optimizer{added},{alone},canonicalize,cse")
+        native = gradients._native.transform(f"lowbit-add-optimizer{added},{alone},canonicalize,cse")
         return Module(native, "training_step").compile(target, threads)
 
     def compile_loss(self, *, loss: str, target: str = "host", threads: int = 1) -> Function:
@@ -142,7 +136,7 @@ def prepare(
     folded into are normalized by their batch, whose share in running averages is `momentum` (`lowbit-train-batch-norm`).
     """
     parametrization = list(parametrization)
-    passes = _get_passes(list(parametrization), list(stochastic), range_average)
+    passes = _get_passes(parametrization, list(stochastic), range_average)
     if passes and recipe is None:
         raise Error("parametrization, stochastic and range_average are of what is rounded, but there is no recipe; give one")
     if recipe is None:
@@ -158,21 +152,24 @@ def prepare(
             if stats is not None:
                 statistics = os.path.join(folder, "statistics.json")
                 stats.save(statistics)
-            options = _options(recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters), soften=list(soften))
+            options = _options(
+                recipe=text, stats=statistics, estimator=estimator.split(","), parameters=list(parameters), soften=list(soften)
+            )
             forward = module.transform(f"lowbit-prepare-training{options}")
-    normalizes = batch_norm and "lowbit.batch_norm" in forward._native.print(False)
+    normalizes = batch_norm and "lowbit.batch_norm" in forward._native.print(True)
     if normalizes:
         if parametrization:
             raise Error(
                 "parametrization is of weights that nothing else changes, and there is batch norm; freeze it from the start (0 epochs)"
             )
-        passes = (f"lowbit-train-batch-norm{_options(momentum=momentum)}", *passes)
-    plan = Plan(forward, {}, recipe is not None, passes, normalizes)
-    initial = Module(plan.training._native, "initial").compile("reference")()  # what does not fit is said here
-    return replace(plan, initial={name: np.array(value) for name, value in initial.items()})
+        passes = [f"lowbit-train-batch-norm{_options(momentum=momentum)}", *passes]
+    training = forward.transform(",".join(passes)) if passes else forward
+    initial = Module(training._native, "initial").compile("reference")()
+    first = {name: np.array(value) for name, value in initial.items()}
+    return Plan(forward, first, recipe is not None, training, normalizes or bool(parametrization), normalizes)
 
 
-def _get_passes(parametrization: list[str], stochastic: list[str], range_average: float) -> tuple[str, ...]:
+def _get_passes(parametrization: list[str], stochastic: list[str], range_average: float) -> list[str]:
     """The passes that make a step's function of a model, in their order."""
     if not 0 <= range_average < 1:
         raise Error(f"range_average is {range_average}; expected a decay from 0, for none, to below 1, such as 0.99")
@@ -183,4 +180,4 @@ def _get_passes(parametrization: list[str], stochastic: list[str], range_average
         passes.append(f"lowbit-average-ranges{_options(decay=range_average)}")
     if stochastic:
         passes.append(f"lowbit-add-dither{_options(values=stochastic)}")
-    return tuple(passes)
+    return passes

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from lowbit.function import Function
 from lowbit.module import Port
-from lowbit.qat.prepare import Plan
 from lowbit.qat.shards import Shards
 
 
@@ -64,11 +62,10 @@ class Run:
 class ShardedRun(Run):
     """A training whose steps have several batches: workers compute gradients, which are applied here. `data` has the rows of all."""
 
-    def __init__(self, plan: Plan, shards: Shards, options: Mapping[str, Any], noise: int | None = None) -> None:
-        step = plan.compile_step(**options, summed=True)
-        super().__init__(step, plan.initial, noise)
+    def __init__(self, step: Function, initial: Mapping[str, np.ndarray], shards: Shards, noise: int | None = None) -> None:
+        super().__init__(step, initial, noise)
         self._shards, self._loss = shards, 0.0
-        self._gradients = {name: self._arrays[f"gradient.{name}"] for name in plan.initial if f"gradient.{name}" in self._arrays}
+        self._gradients = {name: self._arrays[f"gradient.{name}"] for name in initial if f"gradient.{name}" in self._arrays}
         ports = [Port(port.name, tuple(port.shape), port.dtype, port.type) for port in self.data_ports]
         self.data_ports = [replace(port, shape=(shards.count * (port.shape[0] or 0), *port.shape[1:])) for port in ports]
         self.data = {port.name: np.zeros(tuple(size or 0 for size in port.shape), port.dtype) for port in self.data_ports}
