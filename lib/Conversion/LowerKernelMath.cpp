@@ -1,6 +1,7 @@
 //===- LowerKernelMath.cpp - mathematics that GPUs have instructions for ---===//
 // Law: every function here is exact or rounded to nearest, on a GPU as on the host.
 
+#include "lowbit/Conversion/KernelMath.h"
 #include "lowbit/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -10,8 +11,7 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_LOWERKERNELMATHPASS
 #include "lowbit/Conversion/Passes.h.inc"
 
-/// What LLVM calls the function; empty for one that is no instruction.
-static StringRef getIntrinsic(Operation *op) {
+StringRef getKernelIntrinsic(Operation *op) {
   return llvm::StringSwitch<StringRef>(op->getName().getStringRef())
       .Case("arith.maxnumf", "llvm.maxnum")
       .Case("arith.minnumf", "llvm.minnum")
@@ -41,7 +41,7 @@ namespace {
 struct LowerKernelMathPass final : impl::LowerKernelMathPassBase<LowerKernelMathPass> {
   void runOnOperation() override {
     getOperation().walk([](Operation *op) {
-      StringRef intrinsic = getIntrinsic(op);
+      StringRef intrinsic = getKernelIntrinsic(op);
       Type type = intrinsic.empty() ? Type() : op->getResult(0).getType();
       auto vector = dyn_cast_or_null<VectorType>(type);
       if (!type || (vector && vector.getRank() != 1))

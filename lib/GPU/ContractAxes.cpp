@@ -1,6 +1,7 @@
 //===- ContractAxes.cpp - batches, rows and columns of a contraction ------===//
 
 #include "ContractAxes.h"
+#include "lowbit/Conversion/BlockView.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
@@ -89,7 +90,7 @@ static SmallVector<int64_t> getOrder(AffineMap map, ArrayRef<unsigned> loops) {
       loops, [&](unsigned loop) { return static_cast<int64_t>(*map.getResultPosition(getAffineDimExpr(loop, map.getContext()))); });
 }
 
-static Value buildTransposed(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> order) {
+Value buildTransposed(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> order) {
   if (isIdentityPermutation(order))
     return value;
   auto type = cast<RankedTensorType>(value.getType());
@@ -112,13 +113,13 @@ std::vector<int64_t> ContractAxes::getPlaces(ArrayRef<int64_t> shape, AffineMap 
   return places;
 }
 
-Value ContractAxes::formOperand(OpBuilder &builder, Location loc, Value value, ArrayRef<std::optional<unsigned>> loops) const {
+Value ContractAxes::formOperand(OpBuilder &builder, Location loc, Value value, AffineMap map) const {
   // Axes of size one go, whatever loop they are of.
   SmallVector<unsigned> kept;
   SmallVector<int64_t> shape;
-  for (auto [loop, size] : llvm::zip(loops, cast<RankedTensorType>(value.getType()).getShape()))
-    if (loop && size != 1) {
-      kept.push_back(*loop);
+  for (auto [expr, size] : llvm::zip(map.getResults(), cast<RankedTensorType>(value.getType()).getShape()))
+    if (size != 1) {
+      kept.push_back(cast<AffineDimExpr>(expr).getPosition());
       shape.push_back(size);
     }
   value = buildReshaped(builder, loc, value, shape);
@@ -144,11 +145,8 @@ Value ContractAxes::formOperand(OpBuilder &builder, Location loc, Value value, A
     for (unsigned loop : kept)
       exprs.push_back(builder.getAffineDimExpr(llvm::find(all, loop) - all.begin()));
     SmallVector<AffineMap> maps{AffineMap::get(all.size(), 0, exprs, builder.getContext()), builder.getMultiDimIdentityMap(all.size())};
-    SmallVector<utils::IteratorType> iterators(all.size(), utils::IteratorType::parallel);
     Value empty = tensor::EmptyOp::create(builder, loc, whole, cast<RankedTensorType>(value.getType()).getElementType());
-    value = linalg::GenericOp::create(builder, loc, empty.getType(), value, empty, maps, iterators,
-                                      [](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, elements[0]); })
-                .getResult(0);
+    value = buildGeneric(builder, loc, value, empty, maps, [](OpBuilder &, Location, ValueRange elements) { return elements[0]; });
   } else {
     SmallVector<int64_t> order;
     for (unsigned loop : all)

@@ -30,9 +30,8 @@ public:
   Value formSide(OpBuilder &builder, Location loc, Value codes, AffineMap map, bool isLhs) const;
   /// For each element of that form, in its order, the place in codes of `shape` that `map` indexes.
   std::vector<int64_t> getPlaces(ArrayRef<int64_t> shape, AffineMap map, bool isLhs) const;
-  /// An operand of the epilogue whose axes are these loops (none: an axis of size one), in the rank of the result, with 1 for what it does
-  /// not vary along.
-  Value formOperand(OpBuilder &builder, Location loc, Value value, ArrayRef<std::optional<unsigned>> loops) const;
+  /// An operand of the epilogue that `map` indexes (or a scalar), in the rank of the result, with 1 for what it does not vary along.
+  Value formOperand(OpBuilder &builder, Location loc, Value value, AffineMap map) const;
 
 private:
   int64_t getSize(ArrayRef<unsigned> loops) const;
@@ -44,6 +43,9 @@ private:
   unsigned column = 0, depth = 0;
   SmallVector<int64_t> sizes; ///< Of all loops.
 };
+
+/// `value` with its axes in this order.
+Value buildTransposed(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> order);
 
 /// `value` with another shape of as many elements, in the same order.
 Value buildReshaped(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape);

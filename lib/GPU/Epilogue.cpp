@@ -56,7 +56,7 @@ private:
     column.place = b.min(index, b.add(arguments.columns, -int64_t(width)));
     for (auto [i, operand] : llvm::enumerate(kernel.operands))
       column.elements.push_back(operand.kind == OperandKind::Column
-                                    ? load(operand.type, getElement(arguments.operands[i], column.place, operand.type))
+                                    ? b.loadElements(operand.type, getElement(arguments.operands[i], column.place, operand.type), width)
                                     : SmallVector<Value>());
     columns[offset] = column;
   }
@@ -64,16 +64,6 @@ private:
   Value getElement(Value pointer, Value index, Type type) {
     Value wide = index.getType().isInteger(32) ? b.widen(index) : index;
     return b.offset(pointer, b.mul(wide, getBytes(type)));
-  }
-
-  SmallVector<Value> load(Type type, Value pointer) {
-    if (width == 1)
-      return {b.load(type, pointer, getBytes(type))};
-    Value vector = b.load(VectorType::get({width}, type), pointer, width * getBytes(type));
-    SmallVector<Value> elements;
-    for (int64_t i = 0; i < width; ++i)
-      elements.push_back(vector::ExtractOp::create(b, vector, i));
-    return elements;
   }
 
   void emitRow(int64_t offset, ArrayRef<size_t> elements) {
@@ -104,7 +94,7 @@ private:
       if (operand.kind == OperandKind::Column)
         operands[i] = column.elements[i];
       else if (operand.kind == OperandKind::Full)
-        operands[i] = load(operand.type, getElement(begins[i], column.place, operand.type));
+        operands[i] = b.loadElements(operand.type, getElement(begins[i], column.place, operand.type), width);
       else
         operands[i].assign(width, shared[i]);
     }
@@ -126,8 +116,6 @@ private:
   }
 
   SmallVector<Value> inlineRegion(Value sum, ArrayRef<Value> operands) {
-    if (!kernel.epilogue)
-      return {sum};
     Block &body = kernel.epilogue->front();
     IRMapping mapping;
     mapping.map(body.getArgument(0), sum);
@@ -151,10 +139,6 @@ private:
   SmallVector<Value> scalars;
 };
 } // namespace
-
-void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile) {
-  Emitter(b, kernel, arguments, tile, nullptr).emit();
-}
 
 void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile,
                   ResultWriter write) {

@@ -3,12 +3,12 @@
 
 #include "FormGrouped.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
+#include "lowbit/Conversion/BlockView.h"
 #include "lowbit/Formats/Build.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
 
@@ -74,14 +74,7 @@ struct Former {
   }
 
   /// Scales or zero points as `[columns, groups]`.
-  Value formScales(Value scales) {
-    if (getDepthAxis(op, axes) == 0) {
-      auto type = cast<RankedTensorType>(scales.getType());
-      Value empty = tensor::EmptyOp::create(rewriter, loc, ArrayRef{type.getDimSize(1), type.getDimSize(0)}, type.getElementType());
-      scales = linalg::TransposeOp::create(rewriter, loc, scales, empty, ArrayRef<int64_t>{1, 0})->getResult(0);
-    }
-    return scales;
-  }
+  Value formScales(Value scales) { return getDepthAxis(op, axes) == 0 ? buildTransposed(rewriter, loc, scales, {1, 0}) : scales; }
 
   /// Zero points as signed bytes, less the smallest number.
   Value formZeros() {
@@ -89,15 +82,11 @@ struct Former {
     auto type = cast<RankedTensorType>(zeros.getType());
     Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
     SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(2));
-    SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
-    return linalg::GenericOp::create(rewriter, loc, empty.getType(), zeros, empty, maps, iterators,
-                                     [&](OpBuilder &b, Location at, ValueRange elements) {
-                                       Value wide = buildResize(b, at, elements[0], 32, format.isSigned());
-                                       Value offset = arith::ConstantOp::create(b, at, b.getI32IntegerAttr(-smallest));
-                                       Value sum = arith::AddIOp::create(b, at, wide, offset);
-                                       linalg::YieldOp::create(b, at, buildResize(b, at, sum, 8, /*isSigned=*/true));
-                                     })
-        .getResult(0);
+    return buildGeneric(rewriter, loc, zeros, empty, maps, [&](OpBuilder &b, Location at, ValueRange elements) {
+      Value wide = buildResize(b, at, elements[0], 32, format.isSigned());
+      Value offset = arith::ConstantOp::create(b, at, b.getI32IntegerAttr(-smallest));
+      return buildResize(b, at, arith::AddIOp::create(b, at, wide, offset), 8, /*isSigned=*/true);
+    });
   }
 
   void buildRegion(GroupedMatmulOp product, ValueRange operands) {
@@ -111,21 +100,13 @@ struct Former {
       YieldOp::create(rewriter, loc, buildFromF32(rewriter, loc, real, getElementTypeOrSelf(op.getResult().getType())));
       return;
     }
-    IRMapping mapping;
-    Block &body = op.getEpilogue().front();
-    mapping.map(body.getArguments(), block->getArguments());
-    for (Operation &nested : body)
-      rewriter.clone(nested, mapping);
+    cloneEpilogue(rewriter, op, real, block->getArguments().drop_front());
   }
 
   Value build() {
     SmallVector<Value> operands;
-    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands())) {
-      SmallVector<std::optional<unsigned>> loops;
-      for (AffineExpr expr : op.getMap(3 + i).getResults())
-        loops.push_back(cast<AffineDimExpr>(expr).getPosition());
-      operands.push_back(axes.formOperand(rewriter, loc, operand, loops));
-    }
+    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
+      operands.push_back(axes.formOperand(rewriter, loc, operand, op.getMap(3 + i)));
     Value lhs = axes.formSide(rewriter, loc, op.getLhs(), op.getLhsMap(), /*isLhs=*/true);
     auto type = cast<RankedTensorType>(op.getResult().getType());
     RankedTensorType formed = type.clone(axes.getResultShape());
@@ -139,6 +120,15 @@ struct Former {
   }
 };
 } // namespace
+
+void cloneEpilogue(RewriterBase &rewriter, ContractOp op, Value sum, ValueRange elements) {
+  IRMapping mapping;
+  Block &body = op.getEpilogue().front();
+  mapping.map(body.getArgument(0), sum);
+  mapping.map(body.getArguments().drop_front(), elements);
+  for (Operation &nested : body)
+    rewriter.clone(nested, mapping);
+}
 
 Value formGrouped(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes) { return Former{rewriter, op, axes}.build(); }
 

@@ -8,6 +8,8 @@ namespace mlir::lowbit {
 
 /// Why `op`, a contraction whose right scales change along the reduction, is no `lowbit.grouped_matmul`; empty where it is.
 std::string getGroupedObstacle(ContractOp op, const ContractAxes &axes);
+/// Fills a product's epilogue with that of `op`, of `sum` and elements of the epilogue's operands.
+void cloneEpilogue(RewriterBase &rewriter, ContractOp op, Value sum, ValueRange elements);
 /// Builds it, before `op`, and returns what takes its place.
 Value formGrouped(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes);
 

@@ -4,6 +4,7 @@
 
 #include "FormGrouped.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
+#include "lowbit/Conversion/BlockView.h"
 #include "lowbit/Formats/Build.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/Packings/HostPacking.h"
@@ -15,7 +16,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -58,12 +58,8 @@ public:
       if (side->scales)
         addOperand(side->scales, *side);
     unsigned numScales = operands.size() - first;
-    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands())) {
-      SmallVector<std::optional<unsigned>> loops;
-      for (AffineExpr expr : op.getMap(3 + i).getResults())
-        loops.push_back(cast<AffineDimExpr>(expr).getPosition());
-      operands.push_back(axes.formOperand(rewriter, loc, operand, loops));
-    }
+    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
+      operands.push_back(axes.formOperand(rewriter, loc, operand, op.getMap(3 + i)));
     auto type = cast<RankedTensorType>(op.getResult().getType());
     RankedTensorType formed = type.clone(axes.getResultShape());
     Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
@@ -95,7 +91,8 @@ private:
       type = cast<RankedTensorType>(codes.getType());
     } else if (!side.isByte()) {
       Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
-      codes = buildGeneric(codes, empty, type.getRank(), [&](OpBuilder &b, Location at, ValueRange elements) {
+      AffineMap all = rewriter.getMultiDimIdentityMap(type.getRank());
+      codes = buildGeneric(rewriter, loc, codes, empty, {all, all}, [&](OpBuilder &b, Location at, ValueRange elements) {
         return side.getFormat().buildDecodeInteger(b, at, elements[0], 8);
       });
     }
@@ -132,19 +129,6 @@ private:
     return arith::ConstantOp::create(rewriter, loc, makeResource(type, "codes", bytes));
   }
 
-  Value buildGeneric(Value input, Value init, int64_t rank, function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
-    SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(rank));
-    SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-    if (int64_t kept = cast<RankedTensorType>(init.getType()).getRank(); kept != rank) {
-      maps[1] = maps[1].getMajorSubMap(kept);
-      iterators.back() = utils::IteratorType::reduction;
-    }
-    return linalg::GenericOp::create(
-               rewriter, loc, init.getType(), input, init, maps, iterators,
-               [&](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, body(b, at, elements)); })
-        .getResult(0);
-  }
-
   /// Sums of the codes of a side along the reduction, as an operand along its rows (columns of the result for the right side).
   Value sumAlongReduction(const Side &side, Value codes) {
     SmallVector<int64_t> shape = getShape(side, 1), kept(ArrayRef(shape).drop_back());
@@ -161,21 +145,17 @@ private:
     Value zeros =
         linalg::FillOp::create(rewriter, loc, zero, tensor::EmptyOp::create(rewriter, loc, kept, rewriter.getI32Type()).getResult())
             .getResult(0);
-    Value sums = buildGeneric(codes, zeros, kept.size() + 1, [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
-      Value code = areBits ? math::CtPopOp::create(b, at, elements[0]).getResult() : elements[0];
-      return arith::AddIOp::create(b, at, elements[1], buildResize(b, at, code, 32, !areBits && side.isSigned()));
-    });
+    AffineMap all = rewriter.getMultiDimIdentityMap(kept.size() + 1);
+    Value sums = buildGeneric(rewriter, loc, codes, zeros, {all, all.getMajorSubMap(kept.size())},
+                              [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
+                                Value code = areBits ? math::CtPopOp::create(b, at, elements[0]).getResult() : elements[0];
+                                return arith::AddIOp::create(b, at, elements[1], buildResize(b, at, code, 32, !areBits && side.isSigned()));
+                              });
     return buildReshaped(rewriter, loc, sums, shape);
   }
 
   /// Appends scales or zero points of a side.
-  void addOperand(Value value, const Side &side) {
-    SmallVector<std::optional<unsigned>> loops;
-    if (cast<RankedTensorType>(value.getType()).getRank() != 0)
-      for (AffineExpr expr : side.map.getResults())
-        loops.push_back(cast<AffineDimExpr>(expr).getPosition());
-    operands.push_back(axes.formOperand(rewriter, loc, value, loops));
-  }
+  void addOperand(Value value, const Side &side) { operands.push_back(axes.formOperand(rewriter, loc, value, side.map)); }
 
   /// A zero point with the sum that it is multiplied by: each a number, or a place among the operands.
   struct Zero {
@@ -268,12 +248,7 @@ private:
       YieldOp::create(rewriter, loc, numScales != 0 ? buildFromF32(rewriter, loc, value, element) : value);
       return;
     }
-    IRMapping mapping;
-    Block &body = op.getEpilogue().front();
-    mapping.map(body.getArgument(0), value);
-    mapping.map(body.getArguments().drop_front(), elements.drop_front(firstScale + numScales));
-    for (Operation &nested : body)
-      rewriter.clone(nested, mapping);
+    cloneEpilogue(rewriter, op, value, elements.drop_front(firstScale + numScales));
   }
 
   RewriterBase &rewriter;

@@ -105,16 +105,6 @@ private:
   Value clampGroup(Value group) { return b.min(group, b.add(groups, -1)); }
   Value getColumn(int64_t tile) { return b.min(b.add(b.add(firstColumn, place), 8 * tile), b.add(arguments.columns, -1)); }
 
-  SmallVector<Value> loadWords(Value pointer, int64_t words) {
-    if (words == 1)
-      return {b.load(b.getI32Type(), pointer, 4)};
-    Value vector = b.load(VectorType::get({words}, b.getI32Type()), pointer, 4 * words);
-    SmallVector<Value> values;
-    for (int64_t i = 0; i < words; ++i)
-      values.push_back(vector::ExtractOp::create(b, vector, i));
-    return values;
-  }
-
   /// The lane's words of this warp's groups from `group` on: for each group, for each tile of columns.
   SmallVector<Value> loadWeights(Value group) {
     SmallVector<Value> words;
@@ -124,7 +114,7 @@ private:
         Value row = b.mul(b.widen(getColumn(tile)), b.div(depth, 2));
         Value pointer = b.offset(rhs, b.add(row, start));
         for (int64_t word = 0; word < getWords(); word += getLoadWords())
-          llvm::append_range(words, loadWords(b.offset(pointer, 4 * word), getLoadWords()));
+          llvm::append_range(words, b.loadElements(b.getI32Type(), b.offset(pointer, 4 * word), getLoadWords()));
       }
     }
     return words;
@@ -142,7 +132,7 @@ private:
     Value clamped = b.min(row, b.add(arguments.rows, -1));
     Value start = b.add(b.mul(b.widen(group), kernel.group), b.add(b.mul(b.widen(clamped), depth), b.widen(b.mul(quad, getCodes()))));
     Value pointer = b.offset(b.offset(lhs, b.mul(start, 2)), 16 * word);
-    SmallVector<Value> elements = loadWords(pointer, 4);
+    SmallVector<Value> elements = b.loadElements(b.getI32Type(), pointer, 4);
     auto [first, second] = pair(elements[0], elements[2]);
     auto [third, fourth] = pair(elements[1], elements[3]);
     return {first, second, third, fourth};
@@ -212,8 +202,7 @@ private:
           for (int64_t step = 0; step < 2; ++step) {
             Value a[] = {upper[2 * step], lower[2 * step], upper[2 * step + 1], lower[2 * step + 1]};
             Value result = product(a, ArrayRef(weights).slice(2 * step, 2), sums[tile]);
-            for (int64_t k = 0; k < 4; ++k)
-              sums[tile][k] = LLVM::ExtractValueOp::create(b, result, k);
+            llvm::copy(b.unpack(result), sums[tile].begin());
           }
         }
       }
@@ -239,7 +228,8 @@ private:
   /// Adds the dots that are in shared memory, times their scales, in the order of groups from `together` on.
   void addUp(Value together, MutableArrayRef<Value> reals) {
     for (auto [i, real] : llvm::enumerate(reals)) {
-      auto [row, column] = getElement(i);
+      Value row, column;
+      std::tie(row, column) = getElement(i);
       // A thread too many adds up what another one does, and stores nothing.
       row = b.rem(row, plan.rows);
       Value scaleRow = b.mul(b.widen(b.min(b.add(firstColumn, column), b.add(arguments.columns, -1))), b.widen(groups));

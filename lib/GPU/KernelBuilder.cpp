@@ -3,6 +3,7 @@
 #include "lowbit/GPU/KernelBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -56,6 +57,8 @@ Value KernelBuilder::div(Value lhs, int64_t rhs) {
     return arith::ShRUIOp::create(*this, lhs, makeConstant(*this, llvm::Log2_64(rhs), lhs.getType()));
   return arith::DivUIOp::create(*this, lhs, makeConstant(*this, rhs, lhs.getType()));
 }
+
+Value KernelBuilder::ceilDiv(Value lhs, int64_t rhs) { return div(add(lhs, rhs - 1), rhs); }
 
 Value KernelBuilder::rem(Value lhs, int64_t rhs) {
   if (rhs == 1)
@@ -114,7 +117,25 @@ Value KernelBuilder::sharedMemory() {
 
 Value KernelBuilder::load(Type type, Value pointer, unsigned alignment) { return LLVM::LoadOp::create(*this, type, pointer, alignment); }
 
+SmallVector<Value> KernelBuilder::loadElements(Type type, Value pointer, int64_t count) {
+  unsigned bytes = llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+  if (count == 1)
+    return {load(type, pointer, bytes)};
+  Value vector = load(VectorType::get({count}, type), pointer, count * bytes);
+  SmallVector<Value> elements;
+  for (int64_t i = 0; i < count; ++i)
+    elements.push_back(vector::ExtractOp::create(*this, vector, i));
+  return elements;
+}
+
 void KernelBuilder::store(Value value, Value pointer, unsigned alignment) { LLVM::StoreOp::create(*this, value, pointer, alignment); }
+
+SmallVector<Value> KernelBuilder::unpack(Value aggregate) {
+  SmallVector<Value> fields;
+  for (size_t i = 0, size = cast<LLVM::LLVMStructType>(aggregate.getType()).getBody().size(); i < size; ++i)
+    fields.push_back(LLVM::ExtractValueOp::create(*this, aggregate, i));
+  return fields;
+}
 
 SmallVector<Value> KernelBuilder::loop(Value lower, Value upper, int64_t step, ValueRange carried,
                                        function_ref<SmallVector<Value>(Value, ValueRange)> body) {

@@ -14,8 +14,8 @@ static constexpr StringLiteral moduleName = "kernels";
 
 KernelModule::KernelModule(ModuleOp program) : program(program), kernels(program.lookupSymbol<gpu::GPUModuleOp>(moduleName)) {}
 
-gpu::GPUFuncOp KernelModule::get(const std::string &text, const Twine &name, Location loc, ArrayRef<Argument> arguments, unsigned threads,
-                                 function_ref<void(KernelBuilder &, gpu::GPUFuncOp)> emit) {
+gpu::GPUFuncOp KernelModule::get(const std::string &text, const Twine &name, Location loc, TypeRange types, ArrayRef<Argument> extra,
+                                 unsigned threads, function_ref<void(KernelBuilder &, gpu::GPUFuncOp)> emit) {
   if (!kernels) {
     OpBuilder builder = OpBuilder::atBlockBegin(program.getBody());
     kernels = gpu::GPUModuleOp::create(builder, program.getLoc(), moduleName);
@@ -28,13 +28,13 @@ gpu::GPUFuncOp KernelModule::get(const std::string &text, const Twine &name, Loc
   std::string unique = name.str();
   for (unsigned copy = 1; kernels.lookupSymbol(unique); ++copy)
     unique = name.str() + "_" + std::to_string(copy);
-  SmallVector<Type> types = llvm::map_to_vector(arguments, [](const Argument &argument) { return argument.first; });
-  function = gpu::GPUFuncOp::create(builder, loc, unique, builder.getFunctionType(types, {}));
+  SmallVector<Type> taken(types);
+  llvm::append_range(taken, llvm::make_first_range(extra));
+  function = gpu::GPUFuncOp::create(builder, loc, unique, builder.getFunctionType(taken, {}));
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), builder.getUnitAttr());
   function.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
-  for (auto [i, argument] : llvm::enumerate(arguments))
-    if (argument.second)
-      function.setArgAttrs(i, argument.second);
+  for (auto [i, attributes] : llvm::enumerate(llvm::make_second_range(extra)))
+    function.setArgAttrs(types.size() + i, attributes);
   builder.setInsertionPointToStart(&function.getBody().front());
   auto end = gpu::ReturnOp::create(builder, loc);
   KernelBuilder b(loc, end);
@@ -75,6 +75,12 @@ SmallVector<Value> getCapturedValues(MutableArrayRef<Region> regions) {
   llvm::SetVector<Value> captured;
   getUsedValuesDefinedAbove(regions, captured);
   return llvm::filter_to_vector(captured, [](Value value) { return !matchPattern(value, m_Constant()); });
+}
+
+void buildLaunch(KernelBuilder &b, gpu::GPUFuncOp kernel, Value x, Value y, unsigned sharedBytes, ValueRange values) {
+  Value one = arith::ConstantIndexOp::create(b, 1), threads = arith::ConstantIndexOp::create(b, kernel.getKnownBlockSizeAttr()[0]);
+  gpu::LaunchFuncOp::create(b, kernel, gpu::KernelDim3{x, y, one}, gpu::KernelDim3{threads, one, one},
+                            sharedBytes ? b.i32(sharedBytes) : Value(), values);
 }
 
 Value getBufferPointer(KernelBuilder &b, Value buffer) {

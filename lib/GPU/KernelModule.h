@@ -12,10 +12,11 @@ class KernelModule {
 public:
   explicit KernelModule(ModuleOp program);
 
-  /// A type and attributes of an argument, which may be null.
+  /// A type and attributes of an argument.
   using Argument = std::pair<Type, DictionaryAttr>;
-  /// The kernel whose code `text` determines; where there is none, `emit` fills the body of a new one, before its gpu.return.
-  gpu::GPUFuncOp get(const std::string &text, const Twine &name, Location loc, ArrayRef<Argument> arguments, unsigned threads,
+  /// The kernel whose code `text` determines; where there is none, `emit` fills the body of a new one, before its gpu.return. It takes
+  /// `types` and behind them `extra`.
+  gpu::GPUFuncOp get(const std::string &text, const Twine &name, Location loc, TypeRange types, ArrayRef<Argument> extra, unsigned threads,
                      function_ref<void(KernelBuilder &, gpu::GPUFuncOp)> emit);
 
 private:
@@ -30,6 +31,9 @@ void describe(Block &block, llvm::raw_ostream &stream);
 
 /// The values from outside, constants apart, that regions use.
 SmallVector<Value> getCapturedValues(MutableArrayRef<Region> regions);
+
+/// Launches `kernel` in `x` times `y` blocks (index) of the threads that it is for. sharedBytes: of dynamic shared memory.
+void buildLaunch(KernelBuilder &b, gpu::GPUFuncOp kernel, Value x, Value y, unsigned sharedBytes, ValueRange values);
 
 /// The address of a buffer's first element on the host's side, `!llvm.ptr<1>`.
 Value getBufferPointer(KernelBuilder &b, Value buffer);

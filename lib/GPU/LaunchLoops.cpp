@@ -8,9 +8,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::lowbit {
@@ -214,7 +212,7 @@ private:
     case AffineExprKind::FloorDiv:
       return b.div(lhs, rhs.getValue());
     case AffineExprKind::CeilDiv:
-      return b.div(b.add(lhs, rhs.getValue() - 1), rhs.getValue());
+      return b.ceilDiv(lhs, rhs.getValue());
     default:
       return b.rem(lhs, rhs.getValue());
     }
@@ -339,15 +337,12 @@ private:
     SmallVector<Value> values;
     for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(loops->captured)))
       values.push_back(isa<MemRefType>(value.getType()) ? getBufferPointer(host, value) : value);
-    SmallVector<KernelModule::Argument> arguments;
-    for (Value value : values)
-      arguments.emplace_back(value.getType(), DictionaryAttr());
     gpu::GPUFuncOp function =
-        kernels.get(getText(*loops), "loops", op.getLoc(), arguments, threadsPerBlock,
+        kernels.get(getText(*loops), "loops", op.getLoc(), ValueRange(values).getTypes(), {}, threadsPerBlock,
                     [&](KernelBuilder &b, gpu::GPUFuncOp kernel) { Emitter(b, *loops, kernel.getArguments()).emit(); });
-    Value one = arith::ConstantIndexOp::create(host, 1), threads = arith::ConstantIndexOp::create(host, threadsPerBlock);
+    Value one = arith::ConstantIndexOp::create(host, 1);
     Value blocks = arith::ConstantIndexOp::create(host, llvm::divideCeil(loops->getThreads(), threadsPerBlock));
-    gpu::LaunchFuncOp::create(host, function, gpu::KernelDim3{blocks, one, one}, gpu::KernelDim3{threads, one, one}, Value(), values);
+    buildLaunch(host, function, blocks, one, /*sharedBytes=*/0, values);
     op->erase();
     return success();
   }

@@ -13,7 +13,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_LAUNCHMATMULSPASS
@@ -155,7 +154,7 @@ private:
     if (!plan)
       return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
     gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);
-    buildLaunch(op, *kernel, *plan, function);
+    launchPlan(op, *plan, function);
     report(op, function, plan->getThreads(), plan->getSharedBytes());
     op.erase();
     return success();
@@ -168,11 +167,9 @@ private:
     if (failed(kernel))
       return failure();
     GroupedPlan plan(*kernel);
-    SmallVector<KernelModule::Argument> arguments;
-    for (Type type : plan.getArguments(op.getContext()))
-      arguments.emplace_back(type, DictionaryAttr());
-    gpu::GPUFuncOp function = kernels.get(plan.getName() + "\n" + describe(*kernel), plan.getName(), op.getLoc(), arguments,
-                                          GroupedPlan::threads, [&](KernelBuilder &b, gpu::GPUFuncOp made) { plan.emit(b, made); });
+    gpu::GPUFuncOp function =
+        kernels.get(plan.getName() + "\n" + describe(*kernel), plan.getName(), op.getLoc(), plan.getArguments(op.getContext()), {},
+                    GroupedPlan::threads, [&](KernelBuilder &b, gpu::GPUFuncOp made) { plan.emit(b, made); });
     KernelBuilder b(op.getLoc(), op);
     SmallVector<Value> values{getBufferPointer(b, op.getLhs()), getBufferPointer(b, op.getRhs()), getBufferPointer(b, op.getScales())};
     if (op.getZeros())
@@ -183,11 +180,9 @@ private:
     Value rows = getSize(b, op.getInit(), 0), columns = getSize(b, op.getInit(), 1);
     values.append({rows, columns, getSize(b, op.getScales(), 1)});
     auto getBlocks = [&](Value size, int64_t tile) {
-      return arith::IndexCastOp::create(b, b.getIndexType(), b.div(b.add(size, tile - 1), tile)).getResult();
+      return arith::IndexCastOp::create(b, b.getIndexType(), b.ceilDiv(size, tile)).getResult();
     };
-    Value one = arith::ConstantIndexOp::create(b, 1), threads = arith::ConstantIndexOp::create(b, GroupedPlan::threads);
-    gpu::LaunchFuncOp::create(b, function, gpu::KernelDim3{getBlocks(columns, plan.getColumns()), getBlocks(rows, plan.rows), one},
-                              gpu::KernelDim3{threads, one, one}, b.i32(plan.getSharedBytes()), values);
+    buildLaunch(b, function, getBlocks(columns, plan.getColumns()), getBlocks(rows, plan.rows), plan.getSharedBytes(), values);
     report(op, function, GroupedPlan::threads, plan.getSharedBytes());
     op.erase();
     return success();
@@ -207,15 +202,12 @@ private:
   }
 
   static gpu::GPUFuncOp getKernel(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan, KernelModule &kernels) {
-    SmallVector<KernelModule::Argument> arguments;
-    for (Type type : MatmulArguments::getTypes(op.getContext(), kernel))
-      arguments.emplace_back(type, DictionaryAttr());
-    llvm::append_range(arguments, plan.getExtraArguments(op.getContext()));
-    return kernels.get(plan.getName() + "\n" + describe(kernel), "matmul_" + plan.getName(), op.getLoc(), arguments, plan.getThreads(),
+    return kernels.get(plan.getName() + "\n" + describe(kernel), "matmul_" + plan.getName(), op.getLoc(),
+                       MatmulArguments::getTypes(op.getContext(), kernel), plan.getExtraArguments(op.getContext()), plan.getThreads(),
                        [&](KernelBuilder &b, gpu::GPUFuncOp function) { plan.emit(b, function); });
   }
 
-  static void buildLaunch(MatmulOp op, const MatmulKernel &kernel, const MatmulPlan &plan, gpu::GPUFuncOp function) {
+  static void launchPlan(MatmulOp op, const MatmulPlan &plan, gpu::GPUFuncOp function) {
     KernelBuilder b(op.getLoc(), op);
     MatmulArguments arguments;
     auto getSide = [&](Value buffer, Value &pitch) {
@@ -234,12 +226,11 @@ private:
     arguments.rows = getSize(b, op.getInit(), 0);
     arguments.columns = getSize(b, op.getInit(), 1);
     arguments.depth = getSize(b, op.getLhs(), 1);
-    MatmulPlan::Launch launch = plan.buildLaunch(b, op.getLoc(), arguments);
+    MatmulPlan::Launch launch = plan.buildLaunch(b, arguments);
     SmallVector<Value> values = arguments.toValues();
     llvm::append_range(values, launch.extra);
-    Value one = arith::ConstantIndexOp::create(b, 1), threads = arith::ConstantIndexOp::create(b, plan.getThreads());
-    gpu::LaunchFuncOp::create(b, function, gpu::KernelDim3{launch.x, launch.y, launch.z}, gpu::KernelDim3{threads, one, one},
-                              b.i32(plan.getSharedBytes()), values);
+    Value one = arith::ConstantIndexOp::create(b, 1), blocks = arith::IndexCastOp::create(b, b.getIndexType(), launch.blocks);
+    buildLaunch(b, function, blocks, one, plan.getSharedBytes(), values);
   }
 
   const GPUArchitecture *architecture = nullptr;

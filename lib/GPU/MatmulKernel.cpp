@@ -4,6 +4,11 @@
 
 namespace mlir::lowbit {
 
+std::array<int64_t, 3> MatmulKernel::guessSizes() const {
+  constexpr int64_t usual = 1024;
+  return {rows ? rows : usual, columns ? columns : usual, depth ? depth : usual};
+}
+
 SmallVector<Type> MatmulArguments::getTypes(MLIRContext *context, const MatmulKernel &kernel) {
   SmallVector<Type> types(2 + kernel.operands.size() + kernel.results.size(), LLVM::LLVMPointerType::get(context, 1));
   types.append(5, IntegerType::get(context, 32));

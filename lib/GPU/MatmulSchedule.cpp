@@ -12,6 +12,15 @@ ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
   return all;
 }
 
+StringRef getSideObstacle(const MatmulKernel &kernel) {
+  constexpr unsigned rowAlignment = 16; // of ldmatrix and of bulk copies
+  if (kernel.lhs.width != kernel.rhs.width || (kernel.lhs.width != 8 && kernel.lhs.width != 1))
+    return "sides are neither both of bytes nor both of bits";
+  if (kernel.depthAlignment < rowAlignment)
+    return "rows do not begin at multiples of 16 bytes";
+  return "";
+}
+
 std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
                                        PlanFilter filter) {
   std::unique_ptr<MatmulPlan> best;

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Schedules.h"
+#include "TileOrder.h"
 #include "lowbit/GPU/Epilogue.h"
 #include "lowbit/GPU/Swizzle.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -64,8 +65,7 @@ struct Instruction {
       overflow = NVVM::MMAIntOverflow::wrapped;
     Value result = NVVM::MmaOp::create(b, type, a, bColumns, ValueRange(ArrayRef<Value>(sums)), shape, bitOp, overflow,
                                        std::array{lhs, rhs}, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-    for (auto [i, sum] : llvm::enumerate(sums))
-      sum = LLVM::ExtractValueOp::create(b, result, i);
+    llvm::copy(b.unpack(result), sums.begin());
   }
 };
 
@@ -78,7 +78,8 @@ public:
   void emit() {
     thread = b.threadId();
     lane = b.rem(thread, 32);
-    findTile();
+    TileOrder order(b, arguments.rows, arguments.columns, tile.rows, tile.columns);
+    std::tie(blockRow, blockColumn) = order.getOrigin(b, b.blockId());
     Value shared = b.sharedMemory();
     lhs = makeCopy(shared, arguments.lhs, blockRow, arguments.rows, arguments.lhsPitch, tile.rows, 0);
     rhs = makeCopy(shared, arguments.rhs, blockColumn, arguments.columns, arguments.rhsPitch, tile.columns, tile.rows * tile.depth);
@@ -108,19 +109,6 @@ private:
   int64_t numRows() const { return tile.warpRows / instruction.rows; }
   int64_t numColumns() const { return tile.warpColumns / instruction.columns; }
   int64_t numSteps() const { return tile.depth / instruction.depth; }
-
-  /// The block's tile: neighbours in time share rows of either side, which then come from the cache.
-  void findTile() {
-    constexpr int64_t group = 8;
-    Value rowTiles = b.div(b.add(arguments.rows, tile.rows - 1), tile.rows);
-    Value columnTiles = b.div(b.add(arguments.columns, tile.columns - 1), tile.columns);
-    Value id = b.blockId(), perGroup = b.mul(columnTiles, group);
-    Value first = b.mul(arith::DivUIOp::create(b, id, perGroup), group);
-    Value size = b.min(b.sub(rowTiles, first), b.i32(group));
-    Value place = arith::RemUIOp::create(b, id, perGroup);
-    blockRow = b.mul(b.add(first, arith::RemUIOp::create(b, place, size)), tile.rows);
-    blockColumn = b.mul(arith::DivUIOp::create(b, place, size), tile.columns);
-  }
 
   Copy makeCopy(Value shared, Value side, Value firstRow, Value rows, Value pitch, int64_t tileRows, int64_t offset) {
     Copy copy;
@@ -187,8 +175,7 @@ private:
     auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
     Value loaded = NVVM::LdMatrixOp::create(b, type, pointer, 4, NVVM::MMALayout::row, NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
                                             NVVM::LdStMatrixEltType::B16);
-    for (int64_t i = 0; i < 4; ++i)
-      registers.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
+    llvm::append_range(registers, b.unpack(loaded));
   }
 
   /// The fragments of 32 bytes of the reduction: four registers for each 16 rows of A, then two for each 8 of B.
@@ -280,8 +267,8 @@ public:
     // Cycles of a step, by what limits it: products, reads of fragments, reads of tiles from the L2; and what no neighbour hides.
     constexpr double productsPerCycle = 2600, sharedBytesPerCycle = 120, cacheBytesPerCycle = 40, latency = 500,
                      cyclesPerMicrosecond = 1700;
-    int64_t rows = kernel.rows ? kernel.rows : 1024, columns = kernel.columns ? kernel.columns : 1024;
-    int64_t depth = kernel.depth ? kernel.depth : 1024, warps = tile.getThreads() / 32;
+    auto [rows, columns, depth] = kernel.guessSizes();
+    int64_t warps = tile.getThreads() / 32;
     double products = tile.rows * tile.columns * tile.depth / productsPerCycle;
     double fragments = warps * (tile.warpRows + tile.warpColumns) * tile.depth / sharedBytesPerCycle;
     double copies = tile.getSlotBytes() / cacheBytesPerCycle;
@@ -298,13 +285,8 @@ public:
     Emitter(b, kernel, tile, arguments).emit();
   }
 
-  Launch buildLaunch(OpBuilder &builder, Location loc, const MatmulArguments &arguments) const override {
-    KernelBuilder b(loc, builder);
-    b.setInsertionPoint(builder.getInsertionBlock(), builder.getInsertionPoint());
-    Value rowTiles = b.div(b.add(arguments.rows, tile.rows - 1), tile.rows);
-    Value columnTiles = b.div(b.add(arguments.columns, tile.columns - 1), tile.columns);
-    Value one = arith::ConstantIndexOp::create(b, 1);
-    return {arith::IndexCastOp::create(b, b.getIndexType(), b.mul(rowTiles, columnTiles)), one, one, {}};
+  Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const override {
+    return {TileOrder(b, arguments.rows, arguments.columns, tile.rows, tile.columns).getCount(b), {}};
   }
 
 private:
@@ -320,34 +302,18 @@ public:
   std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
                                    std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
-    if (!obstacle.empty())
-      return nullptr;
-    std::unique_ptr<MatmulPlan> best;
-    for (const Tile &tile : tiles) {
-      if (tile.getSharedBytes() > architecture.maxSharedBytes)
-        continue;
-      auto plan = std::make_unique<MmaSyncPlan>(kernel, architecture, tile);
-      if ((name.empty() || plan->getName() == name) && (!best || plan->estimate() < best->estimate()))
-        best = std::move(plan);
-    }
-    if (!best)
-      obstacle = "no tile fits" + (name.empty() ? "" : " the name `" + name.str() + "`");
-    return best;
+    return obstacle.empty() ? findCheapest<MmaSyncPlan>(tiles, kernel, architecture, name, obstacle) : nullptr;
   }
 
 private:
   static std::string getObstacle(const MatmulKernel &kernel, const GPUArchitecture &architecture) {
     if (!architecture.hasAsyncCopy)
       return (architecture.chip + " has no cp.async").str();
-    if (kernel.lhs.width != kernel.rhs.width || (kernel.lhs.width != 8 && kernel.lhs.width != 1))
-      return "sides are neither both of bytes nor both of bits";
     if (kernel.lhs.width == 8 && !architecture.hasByteMma)
       return (architecture.chip + " has no m16n8k32 of bytes").str();
     if (kernel.lhs.width == 1 && !architecture.hasBinaryMma)
       return (architecture.chip + " has no m16n8k256 of bits").str();
-    if (kernel.depthAlignment < Swizzle::pieceBytes)
-      return "rows do not begin at multiples of 16 bytes";
-    return "";
+    return getSideObstacle(kernel).str();
   }
 };
 

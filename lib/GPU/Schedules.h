@@ -9,6 +9,26 @@ namespace mlir::lowbit {
 const MatmulSchedule &getMmaSyncSchedule();
 const MatmulSchedule &getWarpgroupSchedule();
 
+/// Why no tensor core takes the sides as they are; empty where they can be taken.
+StringRef getSideObstacle(const MatmulKernel &kernel);
+
+/// The cheapest of the plans, one for each of `tiles`, that have that name, where one is given, and the shared memory that there is; null,
+/// and why in `obstacle`, where none has.
+template <typename Plan, typename Tiles>
+std::unique_ptr<MatmulPlan> findCheapest(const Tiles &tiles, const MatmulKernel &kernel, const GPUArchitecture &architecture,
+                                         StringRef name, std::string &obstacle) {
+  std::unique_ptr<MatmulPlan> best;
+  for (const auto &tile : tiles) {
+    auto plan = std::make_unique<Plan>(kernel, architecture, tile);
+    bool isMeant = name.empty() || plan->getName() == name;
+    if (isMeant && plan->getSharedBytes() <= architecture.maxSharedBytes && (!best || plan->estimate() < best->estimate()))
+      best = std::move(plan);
+  }
+  if (!best)
+    obstacle = "no tile fits" + (name.empty() ? "" : " the name `" + name.str() + "`");
+  return best;
+}
+
 } // namespace mlir::lowbit
 
 #endif // LOWBIT_LIB_GPU_SCHEDULES_H

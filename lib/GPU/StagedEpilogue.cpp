@@ -54,11 +54,8 @@ void StagedEpilogue::emitSums(const WarpResult &result, int64_t first, int64_t c
       tile.places.push_back(Accumulator16x8::getPlace(i));
       tile.sums.push_back(result.sums[(first + begin) / 8 * Accumulator16x8::size + i]);
     }
-    if (!write)
-      emitEpilogue(b, kernel, own, tile);
-    else
-      emitEpilogue(b, kernel, own, tile,
-                   [&](unsigned number, TilePlace place, Value value) { write(number, {place.row, place.column + begin}, value); });
+    auto shifted = [&](unsigned number, TilePlace place, Value value) { write(number, {place.row, place.column + begin}, value); };
+    emitEpilogue(b, kernel, own, tile, write ? ResultWriter(shifted) : nullptr);
   }
 }
 

@@ -5,9 +5,10 @@
 
 namespace mlir::lowbit {
 
-TileOrder::TileOrder(KernelBuilder &b, Value totalRows, Value totalColumns, int64_t rows, int64_t columns, int64_t bandRows)
-    : rows(rows), columns(columns), bandRows(bandRows), tileRows(b.div(b.add(totalRows, rows - 1), rows)),
-      tileColumns(b.div(b.add(totalColumns, columns - 1), columns)), count(b.mul(tileRows, tileColumns)) {}
+TileOrder::TileOrder(KernelBuilder &b, Value totalRows, Value totalColumns, int64_t rows, int64_t columns)
+    : rows(rows), columns(columns), tileRows(b.ceilDiv(totalRows, rows)), tileColumns(b.ceilDiv(totalColumns, columns)) {}
+
+Value TileOrder::getCount(KernelBuilder &b) const { return b.mul(tileRows, tileColumns); }
 
 std::pair<Value, Value> TileOrder::getOrigin(KernelBuilder &b, Value tile) const {
   Value bandTiles = b.mul(tileColumns, bandRows);

@@ -1,7 +1,8 @@
 //===- TileOrder.h - which tile of the result a block computes next -------===//
 //
-// A grid of as many blocks as run at once goes through all tiles: block i takes tiles i, i + blocks, …. Tiles are numbered down bands of
-// `bandRows` tiles, so that those computed at the same time are about square and share rows of both factors in the L2 cache.
+// Blocks take tiles by their numbers: each one, or, where a grid of as many blocks as run at once goes through all of them, block i the
+// tiles i, i + blocks, …. Tiles are numbered down bands of eight rows of tiles, so that those computed at the same time are about square
+// and share rows of both factors in the L2 cache.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWBIT_LIB_GPU_TILEORDER_H
@@ -14,15 +15,16 @@ namespace mlir::lowbit {
 class TileOrder {
 public:
   /// Tiles of `rows` x `columns` elements of a result of `totalRows` x `totalColumns` (i32).
-  TileOrder(KernelBuilder &b, Value totalRows, Value totalColumns, int64_t rows, int64_t columns, int64_t bandRows);
+  TileOrder(KernelBuilder &b, Value totalRows, Value totalColumns, int64_t rows, int64_t columns);
 
-  Value getCount() const { return count; }
+  Value getCount(KernelBuilder &b) const;
   /// First row and column of a tile, i32.
   std::pair<Value, Value> getOrigin(KernelBuilder &b, Value tile) const;
 
 private:
-  int64_t rows, columns, bandRows;
-  Value tileRows, tileColumns, count;
+  static constexpr int64_t bandRows = 8;
+  int64_t rows, columns;
+  Value tileRows, tileColumns;
 };
 
 } // namespace mlir::lowbit

@@ -1,6 +1,7 @@
 //===- VerifyGPU.cpp - nothing is left that a GPU has no code for ---------===//
 // Law: what passes is selected, assembled and launched; LLVM and upstream conversions say nothing, or end the process, otherwise.
 
+#include "lowbit/Conversion/KernelMath.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Targets/GPUArchitecture.h"
@@ -40,12 +41,6 @@ static constexpr Requirement requirements[] = {
     {"nvvm.tcgen05.", &GPUArchitecture::hasTensorMemoryMma, "tcgen05"},
 };
 
-/// Ops of the math dialect that are an instruction each, or a few; all others are calls of a library that is not there.
-static bool isInstruction(StringRef mathOp) {
-  static const llvm::StringSet<> names{"absf", "ceil", "copysign", "ctpop", "floor", "fma", "roundeven", "sqrt", "trunc"};
-  return names.contains(mathOp);
-}
-
 static bool isShared(Type type) {
   if (auto pointer = dyn_cast<LLVM::LLVMPointerType>(type))
     return pointer.getAddressSpace() == 3;
@@ -84,7 +79,7 @@ private:
       return success();
     if (failed(verifyShared(op)) || failed(verifyAlignment(op)) || failed(verifyInstruction(op)))
       return failure();
-    if (op->getDialect() && op->getDialect()->getNamespace() == "math" && !isInstruction(op->getName().stripDialect()))
+    if (op->getDialect() && op->getDialect()->getNamespace() == "math" && getKernelIntrinsic(op).empty())
       return op->emitOpError("is no instruction of a GPU; expected `lowbit-approximate-math` to have expanded it");
     return success();
   }

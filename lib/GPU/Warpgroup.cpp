@@ -2,6 +2,7 @@
 
 #include "Schedules.h"
 #include "TensorMaps.h"
+#include "TileOrder.h"
 #include "WarpgroupKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -33,11 +34,11 @@ public:
     // problems on an H200, where the tile it chose took 1.3 % more than the best on average, and 26 % at most.
     constexpr double productsPerCycle = 4096, wait = 170, opsPerCycle = 67, start = 4800, cyclesPerMicrosecond = 1750;
     constexpr double memoryBytes = 3.3e6, cacheBytes = 65e6; // a microsecond
-    int64_t rows = kernel.rows ? kernel.rows : 1024, columns = kernel.columns ? kernel.columns : 1024;
-    int64_t depth = kernel.depth ? kernel.depth : 1024, steps = llvm::divideCeil(depth, WarpgroupMma::rowBytes);
+    auto [rows, columns, depth] = kernel.guessSizes();
+    int64_t steps = llvm::divideCeil(depth, WarpgroupMma::rowBytes);
     double numTiles = llvm::divideCeil(rows, tile.rows) * llvm::divideCeil(columns, tile.columns);
     double step = tile.consumers * WarpgroupMma::rows * tile.columns * WarpgroupMma::rowBytes / productsPerCycle + wait;
-    double ops = 9 + (kernel.epilogue ? llvm::range_size(kernel.epilogue->front()) : 0);
+    double ops = 9 + llvm::range_size(kernel.epilogue->front());
     double cycles = std::ceil(numTiles / architecture.multiprocessors) * (steps * step + tile.rows * tile.columns * ops / opsPerCycle);
     double memory = (rows + columns) * depth / memoryBytes + numTiles * steps * tile.getCopiedBytes() / cacheBytes;
     return start / cyclesPerMicrosecond + std::max(cycles / cyclesPerMicrosecond, memory);
@@ -49,16 +50,11 @@ public:
 
   void emit(KernelBuilder &b, gpu::GPUFuncOp function) const override { emitWarpgroupKernel(b, kernel, tile, function); }
 
-  Launch buildLaunch(OpBuilder &builder, Location loc, const MatmulArguments &arguments) const override {
-    KernelBuilder b(loc, builder);
-    b.setInsertionPoint(builder.getInsertionBlock(), builder.getInsertionPoint());
-    Value rowTiles = b.div(b.add(arguments.rows, tile.rows - 1), tile.rows);
-    Value columnTiles = b.div(b.add(arguments.columns, tile.columns - 1), tile.columns);
-    Value blocks = b.min(b.mul(rowTiles, columnTiles), b.i32(architecture.multiprocessors));
-    Value one = arith::ConstantIndexOp::create(b, 1);
+  Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const override {
+    Value numTiles = TileOrder(b, arguments.rows, arguments.columns, tile.rows, tile.columns).getCount(b);
     TensorMap lhs{arguments.lhs, arguments.rows, arguments.depth, arguments.lhsPitch, tile.rows, WarpgroupMma::rowBytes};
     TensorMap rhs{arguments.rhs, arguments.columns, arguments.depth, arguments.rhsPitch, tile.columns, WarpgroupMma::rowBytes};
-    return {arith::IndexCastOp::create(b, b.getIndexType(), blocks), one, one, {lhs.build(b), rhs.build(b)}};
+    return {b.min(numTiles, b.i32(architecture.multiprocessors)), {lhs.build(b), rhs.build(b)}};
   }
 
 private:
@@ -74,30 +70,14 @@ public:
   std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
                                    std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
-    if (!obstacle.empty())
-      return nullptr;
-    std::unique_ptr<MatmulPlan> best;
-    for (const WarpgroupTile &tile : tiles) {
-      auto plan = std::make_unique<WarpgroupPlan>(kernel, architecture, tile);
-      if ((!name.empty() && plan->getName() != name) || plan->getSharedBytes() > architecture.maxSharedBytes)
-        continue;
-      if (!best || plan->estimate() < best->estimate())
-        best = std::move(plan);
-    }
-    if (!best)
-      obstacle = ("there is no plan `" + name + "`").str();
-    return best;
+    return obstacle.empty() ? findCheapest<WarpgroupPlan>(tiles, kernel, architecture, name, obstacle) : nullptr;
   }
 
 private:
   static std::string getObstacle(const MatmulKernel &kernel, const GPUArchitecture &architecture) {
     if (!architecture.hasWarpgroupMma || !architecture.hasBulkCopy)
       return (architecture.chip + " has no wgmma").str();
-    if (kernel.lhs.width != kernel.rhs.width || (kernel.lhs.width != 8 && kernel.lhs.width != 1))
-      return "sides are neither both of bytes nor both of bits";
-    if (kernel.depthAlignment < 16)
-      return "rows do not begin at multiples of 16 bytes";
-    return "";
+    return getSideObstacle(kernel).str();
   }
 };
 

@@ -7,9 +7,6 @@
 
 namespace mlir::lowbit {
 
-/// Rows of tiles in a band of the tile order.
-static constexpr int64_t bandTiles = 8;
-
 /// Registers of a lane: copying takes few, and those that it gives back are the consumers'.
 static constexpr unsigned producerRegisters = 40, consumerRegisters = 232;
 
@@ -25,14 +22,14 @@ public:
     thread = b.threadId();
     lane = b.rem(thread, 32);
     ring = tile.getRing(b.sharedMemory());
-    order.emplace(b, arguments.rows, arguments.columns, tile.rows, tile.columns, bandTiles);
+    order.emplace(b, arguments.rows, arguments.columns, tile.rows, tile.columns);
     b.when(isEqual(thread, 0), [&] { ring.initialize(b); });
     gpu::BarrierOp::create(b);
     block = b.blockId();
     blocks = b.toI32(gpu::GridDimOp::create(b, gpu::Dimension::x));
     // How many tiles are this block's.
-    numTiles = arith::DivUIOp::create(b, b.sub(b.add(order->getCount(), b.add(blocks, -1)), block), blocks);
-    numSteps = b.div(b.add(arguments.depth, WarpgroupMma::rowBytes - 1), WarpgroupMma::rowBytes);
+    numTiles = arith::DivUIOp::create(b, b.sub(b.add(order->getCount(b), b.add(blocks, -1)), block), blocks);
+    numSteps = b.ceilDiv(arguments.depth, WarpgroupMma::rowBytes);
     // The same in all lanes of a warp, which the assembler would not know.
     group = NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), b.div(thread, WarpgroupMma::threads), b.i32(0), b.i32(31),
                                  NVVM::ShflKind::idx, UnitAttr());
@@ -122,10 +119,7 @@ private:
     NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
     ring.release(b, last[1], lane);
     place = {last[2], last[3]};
-    SmallVector<Value> sums;
-    for (int64_t i = 0; i < mma.getSumsPerLane(); ++i)
-      sums.push_back(LLVM::ExtractValueOp::create(b, last[0], i));
-    return sums;
+    return b.unpack(last[0]);
   }
 
   KernelBuilder &b;

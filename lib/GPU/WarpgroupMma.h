@@ -14,14 +14,11 @@ namespace mlir::lowbit {
 
 struct WarpgroupMma {
   MatmulSide lhs, rhs; ///< Both of bytes, or both of bits, which count what is set on both sides.
-  int64_t columns;     ///< Of the product: the instruction's N.
+  int64_t columns;     ///< Of the product: the instruction's N, a multiple of 8 up to 32, of 16 up to 256.
 
   static constexpr int64_t warps = 4, threads = 128, rows = 64, depthBytes = 32;
   /// Bytes of a row in shared memory, and of the swizzle.
   static constexpr int64_t rowBytes = 128;
-
-  /// What the instruction can be for `columns`: multiples of 8 up to 32, of 16 up to 256.
-  static bool isLegal(int64_t columns) { return columns > 0 && columns <= 256 && columns % (columns <= 32 ? 8 : 16) == 0; }
 
   /// The struct of a lane's sums, i32: those of mma.sync m16n8 in each warp's 16 rows, again every 8 columns.
   Type getSumsType(MLIRContext *context) const;

@@ -20,14 +20,14 @@ static GPUArchitecture makeAmpere() {
 
 static GPUArchitecture makeAda() {
   GPUArchitecture gpu{"sm_89", "+ptx81", 99 << 10, 100 << 10, 142};
-  gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasAsyncCopy = gpu.hasFloat8Mma = true;
+  gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasAsyncCopy = true;
   return gpu;
 }
 
 static GPUArchitecture makeHopper() {
   // PTX 8.4 has wgmma of signed with unsigned bytes.
   GPUArchitecture gpu{"sm_90a", "+ptx84", 227 << 10, 228 << 10, 132};
-  gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasAsyncCopy = gpu.hasFloat8Mma = true;
+  gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasAsyncCopy = true;
   gpu.hasBulkCopy = gpu.hasWarpgroupMma = true;
   return gpu;
 }
@@ -35,7 +35,7 @@ static GPUArchitecture makeHopper() {
 /// Bits are multiplied with integer instructions there, eight for each product of fragments.
 static GPUArchitecture makeBlackwell() {
   GPUArchitecture gpu{"sm_100", "+ptx86", 227 << 10, 228 << 10, 148};
-  gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasAsyncCopy = gpu.hasFloat8Mma = gpu.hasBulkCopy = true;
+  gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasAsyncCopy = gpu.hasBulkCopy = true;
   return gpu;
 }
 

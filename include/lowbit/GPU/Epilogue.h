@@ -7,18 +7,15 @@
 
 namespace mlir::lowbit {
 
-/// Computes the epilogue for every accumulator of the lane and stores the results, masked at the borders of the result. Row and column
-/// operands are read once a lane for each row and column that it has; what is read outside is read at the border instead, so that only
-/// stores are masked. Where `columnAlignment` allows, neighbours in a row are loaded and stored together.
-void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile);
-
 /// Takes an element, or a vector of neighbours in a row, of the result of that number; `place` is relative to the lane's own, as in the
 /// tile. Called where the element is inside.
 using ResultWriter = function_ref<void(unsigned result, TilePlace place, Value value)>;
 
-/// The same, but `write` has the results.
+/// Computes the epilogue for every accumulator of the lane and stores the results (or gives them to `write`), masked at the borders of the
+/// result. Row and column operands are read once a lane for each row and column that it has; what is read outside is read at the border
+/// instead, so that only stores are masked. Where `columnAlignment` allows, neighbours in a row are loaded and stored together.
 void emitEpilogue(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile,
-                  ResultWriter write);
+                  ResultWriter write = nullptr);
 
 } // namespace mlir::lowbit
 

@@ -29,6 +29,7 @@ public:
   Value mul(Value lhs, int64_t rhs);
   /// Unsigned, as all counts and indices are.
   Value div(Value lhs, int64_t rhs);
+  Value ceilDiv(Value lhs, int64_t rhs);
   Value rem(Value lhs, int64_t rhs);
   Value bitXor(Value lhs, Value rhs);
   Value bitAnd(Value lhs, int64_t rhs);
@@ -50,7 +51,11 @@ public:
   Value sharedMemory();
   /// A plain load or store; `alignment` in bytes.
   Value load(Type type, Value pointer, unsigned alignment);
+  /// `count` neighbours of `type`, by one load aligned to all of them.
+  SmallVector<Value> loadElements(Type type, Value pointer, int64_t count);
   void store(Value value, Value pointer, unsigned alignment);
+  /// The fields of an LLVM struct.
+  SmallVector<Value> unpack(Value aggregate);
 
   /// A constant-free `scf.for` over i32 from `lower` to `upper`; `body` gets the index and the carried values and returns the next ones.
   SmallVector<Value> loop(Value lower, Value upper, int64_t step, ValueRange carried,

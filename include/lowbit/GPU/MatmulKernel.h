@@ -16,7 +16,6 @@ namespace mlir::lowbit {
 struct MatmulSide {
   unsigned width = 8; ///< Bits of a code: 8, or 1 (packed along the reduction).
   bool isSigned = true;
-  friend bool operator==(const MatmulSide &a, const MatmulSide &b) { return a.width == b.width && a.isSigned == b.isSigned; }
 };
 
 /// What an operand of the epilogue varies along.
@@ -32,7 +31,7 @@ struct MatmulKernel {
   MatmulSide lhs, rhs;
   SmallVector<EpilogueOperand> operands;
   Region *epilogue = nullptr; ///< Takes the sum (i32) and an element of each operand; yields one of each result. Constants may come from
-                              ///< around it. Null: yields the sum.
+                              ///< around it.
   SmallVector<Type> results;  ///< Elements of [M, N].
   /// Rows of lhs and rhs begin at multiples of so many bytes (a power of two, up to 16), and elements of results and full operands that
   /// many columns apart are aligned together.
@@ -40,6 +39,9 @@ struct MatmulKernel {
   unsigned columnAlignment = 1;
   /// What is known of the problem, to choose a tile by; 0: nothing. The code does not depend on it.
   int64_t rows = 0, columns = 0, depth = 0;
+
+  /// Rows, columns and depth to estimate by.
+  std::array<int64_t, 3> guessSizes() const;
 };
 
 /// Arguments of the kernel, in the order in which they are passed: lhs, rhs (`!llvm.ptr<1>`), each operand (pointer; also of a scalar),

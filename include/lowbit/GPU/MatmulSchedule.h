@@ -26,12 +26,12 @@ public:
   virtual SmallVector<std::pair<Type, DictionaryAttr>> getExtraArguments(MLIRContext *) const { return {}; }
   /// Fills the body of `kernel`, up to the gpu.return, which is there already; `b` is before it.
   virtual void emit(KernelBuilder &b, gpu::GPUFuncOp kernel) const = 0;
-  /// Host side: blocks along x, y, z (index) for `arguments`, and values of the extra arguments.
+  /// Host side: the number of blocks (i32) for `arguments`, and values of the extra arguments.
   struct Launch {
-    Value x, y, z;
+    Value blocks;
     SmallVector<Value> extra;
   };
-  virtual Launch buildLaunch(OpBuilder &builder, Location loc, const MatmulArguments &arguments) const = 0;
+  virtual Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const = 0;
 };
 
 /// Which plans are asked for; all where empty. Tests ask for one.

@@ -17,13 +17,12 @@ struct Swizzle {
 
   static constexpr int64_t pieceBytes = 16;
   int64_t getPieces() const { return rowBytes / pieceBytes; }
-  /// Rows after which the pattern is the same again.
-  static constexpr int64_t period = 8;
-
-  /// f(row), i32.
-  Value getXor(KernelBuilder &b, Value row) const;
   /// Bytes from the tile's begin to piece `piece` (i32) of row `row`.
   Value getOffset(KernelBuilder &b, Value row, Value piece) const;
+
+private:
+  /// f(row), i32.
+  Value getXor(KernelBuilder &b, Value row) const;
 };
 
 } // namespace mlir::lowbit

@@ -21,7 +21,6 @@ struct GPUArchitecture {
   bool hasBulkCopy = false;        ///< Tensor maps, mbarrier with transaction counts, cp.async.bulk.
   bool hasWarpgroupMma = false;    ///< wgmma.
   bool hasTensorMemoryMma = false; ///< tcgen05.mma kind::i8.
-  bool hasFloat8Mma = false;       ///< mma.sync of 8-bit floats.
 
   static constexpr unsigned maxThreads = 1024, registersPerMultiprocessor = 65536, maxRegistersPerThread = 255;
 };
