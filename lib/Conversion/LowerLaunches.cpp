@@ -18,6 +18,13 @@ namespace mlir::lowbit {
 
 std::string getKernelSymbol(StringRef module, StringRef kernel) { return (module + "." + kernel).str(); }
 
+LLVM::LLVMFuncOp declareFunction(ModuleOp module, StringRef name, Type result, ArrayRef<Type> arguments) {
+  if (auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
+    return function;
+  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+  return LLVM::LLVMFuncOp::create(builder, module.getLoc(), name, LLVM::LLVMFunctionType::get(result, arguments));
+}
+
 namespace {
 /// Makes the ops of one module.
 class Lowering {
@@ -31,7 +38,6 @@ public:
   void lowerConstant(memref::GetGlobalOp constant);
 
 private:
-  LLVM::LLVMFuncOp getFunction(StringRef name, Type result, ArrayRef<Type> arguments);
   LLVM::GlobalOp getGlobal(StringRef name, Type type, LLVM::Linkage linkage, function_ref<void()> build);
   Value addressOf(Location loc, LLVM::GlobalOp global) { return LLVM::AddressOfOp::create(builder, loc, global); }
   Value constant(Location loc, int64_t value, Type type) {
@@ -47,14 +53,6 @@ private:
   LLVMTypeConverter converter;
 };
 } // namespace
-
-LLVM::LLVMFuncOp Lowering::getFunction(StringRef name, Type result, ArrayRef<Type> arguments) {
-  if (auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return function;
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(module.getBody());
-  return LLVM::LLVMFuncOp::create(builder, module.getLoc(), name, LLVM::LLVMFunctionType::get(result, arguments));
-}
 
 /// The global of that name; where there is none, `build` fills the body of a new one, if it is given.
 LLVM::GlobalOp Lowering::getGlobal(StringRef name, Type type, LLVM::Linkage linkage, function_ref<void()> build) {
@@ -139,7 +137,7 @@ LogicalResult Lowering::lowerLaunch(gpu::LaunchFuncOp launch) {
     LLVM::StoreOp::create(builder, loc, *parameter, slot);
   }
   arguments.append({parameters, constant(loc, count, i32)});
-  LLVM::LLVMFuncOp function = getFunction("lowbit_gpu_launch", i32, {pointer, i32, i32, i32, i32, i32, i32, i32, pointer, i32});
+  LLVM::LLVMFuncOp function = declareFunction(module, "lowbit_gpu_launch", i32, {pointer, i32, i32, i32, i32, i32, i32, i32, pointer, i32});
   LLVM::CallOp::create(builder, loc, function, arguments);
   launch.erase();
   return success();
@@ -159,7 +157,7 @@ void Lowering::lowerConstant(memref::GetGlobalOp constantOp) {
   Value address = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, constantOp);
   Value word = arith::IndexCastOp::create(builder, loc, i64, address);
   Value host = LLVM::IntToPtrOp::create(builder, loc, pointer, word);
-  LLVM::LLVMFuncOp function = getFunction("lowbit_gpu_constant", pointer, {pointer, pointer, i64});
+  LLVM::LLVMFuncOp function = declareFunction(module, "lowbit_gpu_constant", pointer, {pointer, pointer, i64});
   Value device =
       LLVM::CallOp::create(builder, loc, function, ValueRange{addressOf(loc, handle), host, constant(loc, bytes, i64)}).getResult();
   Value descriptor = MemRefDescriptor::fromStaticShape(builder, loc, converter, memref, device);

@@ -19,8 +19,10 @@ public:
       if (narrow == Narrow::Refuse)
         return llvm::createStringError("`" + port.name + "` has elements of " + type.getName() +
                                        ", which are copied at every call; run the function without binding");
-      if (llvm::Error error = makeCopy(port, isInput))
-        return error;
+      copy.resize(numElements * type.getBytes());
+      if (isInput)
+        if (llvm::Error error = port.narrow(buffer, copy))
+          return error;
       data = copy.data();
     }
     if (port.isScalar && isInput) {
@@ -35,15 +37,7 @@ public:
   void *getPacked() { return descriptor.empty() ? pointer : &pointer; }
 
   /// Gives what compiled code wrote to a copy back to the caller.
-  void finish() {
-    unsigned bytes = type.getBytes();
-    for (uint64_t i = 0; i < copy.size(); i += bytes) {
-      uint64_t value = 0;
-      std::memcpy(&value, copy.data() + i, bytes);
-      value = type.widen(value);
-      std::memcpy(static_cast<char *>(caller.data) + i, &value, bytes);
-    }
-  }
+  void finish() { widenElements(type, copy, caller.data); }
 
   bool overlaps(const Argument &other) const {
     auto [begin, end] = getSpan();
@@ -65,23 +59,6 @@ private:
     for (size_t axis = rank; axis-- > 1;)
       descriptor[3 + rank + axis - 1] = descriptor[3 + rank + axis] * caller.shape[axis];
     pointer = descriptor.data();
-  }
-
-  llvm::Error makeCopy(const Port &port, bool isInput) {
-    unsigned bytes = type.getBytes();
-    copy.resize(numElements * bytes);
-    for (uint64_t i = 0; isInput && i < copy.size(); i += bytes) {
-      uint64_t value = 0;
-      std::memcpy(&value, static_cast<const char *>(caller.data) + i, bytes);
-      uint64_t narrowed = value;
-      if (!type.narrow(narrowed, caller.type))
-        return llvm::createStringError(
-            "`" + port.name + "` holds " +
-            (caller.type.kind == 'i' ? std::to_string(llvm::SignExtend64(value, bytes * 8)) : std::to_string(value)) + " at element " +
-            std::to_string(i / bytes) + ", which is no " + type.getName());
-      std::memcpy(copy.data() + i, &narrowed, bytes);
-    }
-    return llvm::Error::success();
   }
 
   ElementType type;

@@ -60,33 +60,6 @@ struct Staged {
 
 static bool isValue(const Staged &array, bool isInput) { return isInput && array.port->isScalar; }
 
-/// Elements of less than a byte as compiled code reads them.
-static llvm::Error narrow(Staged &array) {
-  const ElementType &type = array.port->type;
-  unsigned bytes = type.getBytes();
-  array.converted.resize(array.bytes);
-  for (size_t i = 0; i < array.bytes; i += bytes) {
-    uint64_t value = 0;
-    std::memcpy(&value, static_cast<const char *>(array.caller.data) + i, bytes);
-    if (!type.narrow(value, array.caller.type))
-      return llvm::createStringError("input `" + array.port->name + "` holds a value that is no " + type.getName() + ", at element " +
-                                     std::to_string(i / bytes));
-    std::memcpy(array.converted.data() + i, &value, bytes);
-  }
-  return llvm::Error::success();
-}
-
-static void widen(const Staged &array) {
-  const ElementType &type = array.port->type;
-  unsigned bytes = type.getBytes();
-  for (size_t i = 0; i < array.bytes; i += bytes) {
-    uint64_t value = 0;
-    std::memcpy(&value, array.converted.data() + i, bytes);
-    value = type.widen(value);
-    std::memcpy(static_cast<char *>(array.caller.data) + i, &value, bytes);
-  }
-}
-
 static llvm::Error stage(ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool isInput, std::vector<Staged> &arrays) {
   std::string kind = isInput ? "input" : "output";
   if (ports.size() != buffers.size())
@@ -98,8 +71,8 @@ static llvm::Error stage(ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool is
     array.bytes = *countElements(buffer.shape) * buffer.type.bytes;
     array.isCopied = !buffer.onDevice && !isValue(array, isInput);
     if (isInput && port.type.isNarrow() && !buffer.onDevice)
-      if (llvm::Error error = narrow(array))
-        return error;
+      if (llvm::Error error = port.narrow(buffer, array.converted))
+        return llvm::createStringError(kind + " " + llvm::toString(std::move(error)));
     if (buffer.onDevice && isValue(array, isInput))
       return llvm::createStringError("input `" + port.name + "` is a number on the device; expected one of the host's");
     arrays.push_back(std::move(array));
@@ -180,7 +153,7 @@ llvm::Error DeviceCalls::run(ArrayRef<Buffer> inputBuffers, ArrayRef<Buffer> out
     return fail();
   for (const Staged &array : outputs)
     if (!array.converted.empty())
-      widen(array);
+      widenElements(array.port->type, array.converted, array.caller.data);
   return llvm::Error::success();
 }
 

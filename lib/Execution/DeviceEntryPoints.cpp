@@ -18,7 +18,6 @@ public:
   void buildForwarder(StringRef name, StringRef callee, Type result, StringRef argument);
 
 private:
-  LLVM::LLVMFuncOp declare(StringRef name, Type result, ArrayRef<Type> arguments);
   LLVM::GlobalOp createText(const Twine &name, StringRef text);
   LLVM::GlobalOp createGlobal(const Twine &name, Type type, function_ref<Value(Value)> fill);
   LLVM::GlobalOp createEntry(const CFunction &function);
@@ -34,14 +33,6 @@ private:
   Type i32, i64, pointer;
 };
 } // namespace
-
-LLVM::LLVMFuncOp Builder::declare(StringRef name, Type result, ArrayRef<Type> arguments) {
-  if (auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return function;
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(module.getBody());
-  return LLVM::LLVMFuncOp::create(builder, loc, name, LLVM::LLVMFunctionType::get(result, arguments));
-}
 
 LLVM::GlobalOp Builder::createGlobal(const Twine &name, Type type, function_ref<Value(Value)> fill) {
   auto global = LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/false, LLVM::Linkage::Internal, name.str(), Attribute());
@@ -111,13 +102,13 @@ void Builder::buildFunction(const CFunction &function, LLVM::LLVMFuncOp body) {
     LLVM::StoreOp::create(builder, loc, toWord(argument), slot);
   }
   Value zero = constant(i32, 0), handle = addressOf(entry);
-  Value state = call(declare("lowbit_gpu_enter", i32, {pointer, pointer, i32, pointer}),
+  Value state = call(declareFunction(module, "lowbit_gpu_enter", i32, {pointer, pointer, i32, pointer}),
                      {handle, words, constant(i32, count), wrapper.getArguments().back()});
   Value runs = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, state, zero);
   LLVM::CondBrOp::create(builder, loc, runs, run, skip);
   builder.setInsertionPointToStart(run);
   LLVM::CallOp::create(builder, loc, body, arguments);
-  LLVM::ReturnOp::create(builder, loc, call(declare("lowbit_gpu_leave", i32, {pointer}), handle));
+  LLVM::ReturnOp::create(builder, loc, call(declareFunction(module, "lowbit_gpu_leave", i32, {pointer}), handle));
   builder.setInsertionPointToStart(skip);
   Value failed = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::slt, state, zero);
   LLVM::ReturnOp::create(builder, loc, LLVM::SelectOp::create(builder, loc, failed, state, zero).getResult());
@@ -132,7 +123,7 @@ void Builder::buildForwarder(StringRef name, StringRef callee, Type result, Stri
   SmallVector<Value> arguments;
   if (!argument.empty())
     arguments.push_back(LLVM::AddressOfOp::create(builder, loc, pointer, argument));
-  auto target = declare(callee, resultType, llvm::to_vector(ValueRange(arguments).getTypes()));
+  auto target = declareFunction(module, callee, resultType, llvm::to_vector(ValueRange(arguments).getTypes()));
   LLVM::ReturnOp::create(builder, loc, LLVM::CallOp::create(builder, loc, target, arguments)->getResults());
 }
 

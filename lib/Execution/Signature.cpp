@@ -41,6 +41,33 @@ static std::vector<Port> readPorts(ArrayAttr list, StringRef kind, std::string &
   return ports;
 }
 
+llvm::Error Port::narrow(const Buffer &buffer, std::vector<char> &into) const {
+  unsigned bytes = type.getBytes();
+  into.resize(*countElements(buffer.shape) * bytes);
+  for (size_t i = 0; i < into.size(); i += bytes) {
+    uint64_t value = 0;
+    std::memcpy(&value, static_cast<const char *>(buffer.data) + i, bytes);
+    uint64_t narrowed = value;
+    if (!type.narrow(narrowed, buffer.type))
+      return llvm::createStringError(
+          "`" + name + "` holds " +
+          (buffer.type.kind == 'i' ? std::to_string(llvm::SignExtend64(value, bytes * 8)) : std::to_string(value)) + " at element " +
+          std::to_string(i / bytes) + ", which is no " + type.getName());
+    std::memcpy(into.data() + i, &narrowed, bytes);
+  }
+  return llvm::Error::success();
+}
+
+void widenElements(const ElementType &type, ArrayRef<char> narrow, void *into) {
+  unsigned bytes = type.getBytes();
+  for (size_t i = 0; i < narrow.size(); i += bytes) {
+    uint64_t value = 0;
+    std::memcpy(&value, narrow.data() + i, bytes);
+    value = type.widen(value);
+    std::memcpy(static_cast<char *>(into) + i, &value, bytes);
+  }
+}
+
 std::vector<Entry> readSignatures(ModuleOp module) {
   std::vector<Entry> entries;
   for (Operation &op : module.getOps()) {

@@ -53,12 +53,6 @@ static LogicalResult lowerProxyFence(NVVM::FenceProxyOp op, Lowering &lowering) 
   return success();
 }
 
-static LogicalResult lowerInitFence(NVVM::FenceMbarrierInitOp op, Lowering &lowering) {
-  lowering.call("lowbit_sim_fence_mbarriers", {}, {});
-  op.erase();
-  return success();
-}
-
 void addBarrierRules(Rules &rules) {
   rules.add(lowerPlainBarrier<gpu::BarrierOp>);
   rules.add(lowerPlainBarrier<NVVM::Barrier0Op>);
@@ -66,7 +60,7 @@ void addBarrierRules(Rules &rules) {
   rules.add(lowerArrive);
   rules.add(lowerWarpBarrier);
   rules.add(lowerProxyFence);
-  rules.add(lowerInitFence);
+  rules.call<NVVM::FenceMbarrierInitOp>("lowbit_sim_fence_mbarriers");
   // Without a barrier nobody can count on what a fence orders; registers and time are not simulated.
   rules.ignore<NVVM::MembarOp>();
   rules.ignore<NVVM::SetMaxRegisterOp>();

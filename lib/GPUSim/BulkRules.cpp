@@ -46,12 +46,6 @@ static LogicalResult lowerBulkStore(NVVM::CpAsyncBulkSharedCTAToGlobalOp op, Low
   return success();
 }
 
-static LogicalResult lowerCommit(NVVM::CpAsyncBulkCommitGroupOp op, Lowering &lowering) {
-  lowering.call("lowbit_sim_bulk_commit", {}, {});
-  op.erase();
-  return success();
-}
-
 /// What is stored is stored at the same time as it is read, so `read` makes no difference.
 static LogicalResult lowerWait(NVVM::CpAsyncBulkWaitGroupOp op, Lowering &lowering) {
   lowering.call("lowbit_sim_bulk_wait", {}, {lowering.site(), lowering.word(op.getGroup())});
@@ -64,7 +58,7 @@ void addBulkRules(Rules &rules) {
   rules.add(lowerTensorStore);
   rules.add(lowerBulkLoad);
   rules.add(lowerBulkStore);
-  rules.add(lowerCommit);
+  rules.call<NVVM::CpAsyncBulkCommitGroupOp>("lowbit_sim_bulk_commit");
   rules.add(lowerWait);
   rules.ignore<NVVM::CpAsyncBulkPrefetchOp>();
   rules.ignore<NVVM::CpAsyncBulkTensorPrefetchOp>();

@@ -10,12 +10,6 @@ static LogicalResult lowerCopy(NVVM::CpAsyncOp op, Lowering &lowering) {
   return success();
 }
 
-static LogicalResult lowerCommit(NVVM::CpAsyncCommitGroupOp op, Lowering &lowering) {
-  lowering.call("lowbit_sim_copy_commit", {}, {});
-  op.erase();
-  return success();
-}
-
 static LogicalResult lowerWait(NVVM::CpAsyncWaitGroupOp op, Lowering &lowering) {
   lowering.call("lowbit_sim_copy_wait", {}, {lowering.site(), lowering.word(op.getN())});
   op.erase();
@@ -24,7 +18,7 @@ static LogicalResult lowerWait(NVVM::CpAsyncWaitGroupOp op, Lowering &lowering) 
 
 void addCopyRules(Rules &rules) {
   rules.add(lowerCopy);
-  rules.add(lowerCommit);
+  rules.call<NVVM::CpAsyncCommitGroupOp>("lowbit_sim_copy_commit");
   rules.add(lowerWait);
 }
 

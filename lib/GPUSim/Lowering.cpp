@@ -163,8 +163,7 @@ Value Lowering::load(Type type, unsigned offset) {
   for (auto [index, element] : llvm::enumerate(structType.getBody())) {
     Value bits = loadWord(index);
     // Predicates are i1.
-    Value value = element.isInteger(1) ? LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, bits, word(0)).getResult()
-                                       : fromWord(bits, element);
+    Value value = element.isInteger(1) ? isNotZero(bits) : fromWord(bits, element);
     if (!value)
       return {};
     result = LLVM::InsertValueOp::create(builder, loc, result, value, index);
@@ -190,6 +189,16 @@ void Lowering::when(Value predicate, llvm::function_ref<void()> body) {
   auto branch = scf::IfOp::create(builder, loc, predicate, /*withElseRegion=*/false);
   builder.setInsertionPoint(branch.thenYield());
   body();
+}
+
+Value Lowering::isNotZero(Value value) { return LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, value, word(0)); }
+
+LogicalResult Lowering::replace(Value result) {
+  if (!result)
+    return failure();
+  op->getResult(0).replaceAllUsesWith(result);
+  op->erase();
+  return success();
 }
 
 InFlightDiagnostic Lowering::refuse(const Twine &why) { return op->emitOpError() << why; }

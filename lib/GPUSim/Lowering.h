@@ -70,6 +70,11 @@ public:
   /// Runs `body` only where `predicate`, if there is one, holds.
   void when(Value predicate, llvm::function_ref<void()> body);
 
+  /// Whether a word is another than zero, i1.
+  Value isNotZero(Value word);
+
+  /// `result` takes the place of the op's; failure where it is null, after an error.
+  LogicalResult replace(Value result);
   InFlightDiagnostic refuse(const Twine &why);
   Operation *getOperation() const { return op; }
 
@@ -91,6 +96,14 @@ public:
 
   template <typename Op> void add(LogicalResult (*rule)(Op, Lowering &)) {
     rules[Op::getOperationName()] = [rule](Operation *op, Lowering &lowering) { return rule(cast<Op>(op), lowering); };
+  }
+  /// An op that is a call without arguments.
+  template <typename Op> void call(StringRef name) {
+    rules[Op::getOperationName()] = [name](Operation *op, Lowering &lowering) {
+      lowering.call(name, {}, {});
+      op->erase();
+      return success();
+    };
   }
   /// An op that means nothing to the simulator.
   template <typename Op> void ignore() {

@@ -14,12 +14,7 @@ static LogicalResult lowerLoadMatrix(NVVM::LdMatrixOp op, Lowering &lowering) {
     return failure();
   Value transposed = lowering.word(op.getLayout() == NVVM::MMALayout::col);
   lowering.call("lowbit_sim_load_matrix", {}, {lowering.site(), op.getPtr(), lowering.scratch(), lowering.word(op.getNum()), transposed});
-  Value result = lowering.load(op.getType(), 0);
-  if (!result)
-    return failure();
-  op.replaceAllUsesWith(result);
-  op.erase();
-  return success();
+  return lowering.replace(lowering.load(op.getType(), 0));
 }
 
 static LogicalResult lowerStoreMatrix(NVVM::StMatrixOp op, Lowering &lowering) {

@@ -74,9 +74,7 @@ static LogicalResult lowerTryWait(NVVM::MBarrierTryWaitOp op, Lowering &lowering
   if (op.getRelaxed())
     return lowering.refuse("that is relaxed has no model");
   lowering.call("lowbit_sim_mbarrier_wait", {}, getWaitArguments(op.getAddr(), op.getStateOrPhase(), lowering));
-  op.replaceAllUsesWith(arith::ConstantOp::create(lowering.builder, lowering.getLoc(), lowering.builder.getBoolAttr(true)).getResult());
-  op.erase();
-  return success();
+  return lowering.replace(arith::ConstantOp::create(lowering.builder, lowering.getLoc(), lowering.builder.getBoolAttr(true)));
 }
 
 static LogicalResult lowerTestWait(NVVM::MBarrierTestWaitOp op, Lowering &lowering) {
@@ -84,10 +82,7 @@ static LogicalResult lowerTestWait(NVVM::MBarrierTestWaitOp op, Lowering &loweri
     return lowering.refuse("that is relaxed has no model");
   Value done =
       lowering.call("lowbit_sim_mbarrier_test", lowering.getWordType(), getWaitArguments(op.getAddr(), op.getStateOrPhase(), lowering));
-  op.replaceAllUsesWith(
-      LLVM::ICmpOp::create(lowering.builder, lowering.getLoc(), LLVM::ICmpPredicate::ne, done, lowering.word(0)).getResult());
-  op.erase();
-  return success();
+  return lowering.replace(lowering.isNotZero(done));
 }
 
 static LogicalResult lowerCopyArrive(NVVM::CpAsyncMBarrierArriveOp op, Lowering &lowering) {

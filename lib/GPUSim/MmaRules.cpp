@@ -44,12 +44,7 @@ static LogicalResult lowerMma(NVVM::MmaOp op, Lowering &lowering) {
       arguments.push_back(lowering.word(value));
     lowering.call("lowbit_sim_mma_float", {}, arguments);
   }
-  Value result = lowering.load(op.getType(), kC);
-  if (!result)
-    return failure();
-  op.replaceAllUsesWith(result);
-  op.erase();
-  return success();
+  return lowering.replace(lowering.load(op.getType(), kC));
 }
 
 void addMmaRules(Rules &rules) { rules.add(lowerMma); }

@@ -19,9 +19,7 @@ static Value readRegister(unsigned which, Type type, Lowering &lowering) {
 }
 
 static LogicalResult replaceByRegister(Operation *op, unsigned which, Lowering &lowering) {
-  op->getResult(0).replaceAllUsesWith(readRegister(which, op->getResult(0).getType(), lowering));
-  op->erase();
-  return success();
+  return lowering.replace(readRegister(which, op->getResult(0).getType(), lowering));
 }
 
 template <typename Op, unsigned first> static LogicalResult lowerDimension(Op op, Lowering &lowering) {
@@ -34,10 +32,7 @@ template <typename Op, unsigned which> static LogicalResult lowerRegister(Op op,
 
 template <typename Op> static LogicalResult lowerWarpSize(Op op, Lowering &lowering) {
   Type type = op->getResult(0).getType();
-  op->getResult(0).replaceAllUsesWith(
-      arith::ConstantOp::create(lowering.builder, lowering.getLoc(), lowering.builder.getIntegerAttr(type, 32)).getResult());
-  op->erase();
-  return success();
+  return lowering.replace(arith::ConstantOp::create(lowering.builder, lowering.getLoc(), lowering.builder.getIntegerAttr(type, 32)));
 }
 
 static LogicalResult lowerSharedMemory(gpu::DynamicSharedMemoryOp op, Lowering &lowering) {
@@ -57,9 +52,7 @@ static LogicalResult lowerSharedMemory(gpu::DynamicSharedMemoryOp op, Lowering &
   insert(lowering.longWord(0), 2);
   insert(bytes, {3, 0});
   insert(lowering.longWord(1), {4, 0});
-  op.replaceAllUsesWith(UnrealizedConversionCastOp::create(builder, loc, op.getType(), descriptor).getResult(0));
-  op.erase();
-  return success();
+  return lowering.replace(UnrealizedConversionCastOp::create(builder, loc, op.getType(), descriptor).getResult(0));
 }
 
 static bool isShared(Type type) {
@@ -71,9 +64,7 @@ static LogicalResult lowerToNumber(LLVM::PtrToIntOp op, Lowering &lowering) {
   if (!isShared(op.getArg().getType()))
     return success();
   Value address = lowering.call("lowbit_sim_to_shared", lowering.builder.getI64Type(), op.getArg());
-  op.replaceAllUsesWith(lowering.toInteger(address, op.getType().getIntOrFloatBitWidth()));
-  op.erase();
-  return success();
+  return lowering.replace(lowering.toInteger(address, op.getType().getIntOrFloatBitWidth()));
 }
 
 static LogicalResult lowerFromNumber(LLVM::IntToPtrOp op, Lowering &lowering) {
@@ -81,9 +72,7 @@ static LogicalResult lowerFromNumber(LLVM::IntToPtrOp op, Lowering &lowering) {
     return success();
   Value pointer = lowering.call("lowbit_sim_from_shared", lowering.getPointerType(), lowering.toInteger(op.getArg(), 64));
   pointer.setType(op.getType()); // rules of its users look at the space, which all lose in the end
-  op.replaceAllUsesWith(pointer);
-  op.erase();
-  return success();
+  return lowering.replace(pointer);
 }
 
 static LogicalResult lowerPointerOf(memref::ExtractAlignedPointerAsIndexOp op, Lowering &lowering) {

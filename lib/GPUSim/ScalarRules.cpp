@@ -14,17 +14,13 @@ template <typename Op> static LogicalResult lowerDot(Op op, Lowering &lowering) 
     name = "lowbit_sim_dp2a";
     arguments.push_back(lowering.word(op.getBHi()));
   }
-  op.replaceAllUsesWith(lowering.call(name, lowering.getWordType(), arguments));
-  op.erase();
-  return success();
+  return lowering.replace(lowering.call(name, lowering.getWordType(), arguments));
 }
 
 static LogicalResult lowerPermute(NVVM::PermuteOp op, Lowering &lowering) {
   // The enumerators are the simulator's.
   Value mode = lowering.word(static_cast<int64_t>(op.getMode())), high = op.getHi() ? op.getHi() : lowering.word(0);
-  op.replaceAllUsesWith(lowering.call("lowbit_sim_prmt", lowering.getWordType(), {mode, op.getLo(), high, op.getSelector()}));
-  op.erase();
-  return success();
+  return lowering.replace(lowering.call("lowbit_sim_prmt", lowering.getWordType(), {mode, op.getLo(), high, op.getSelector()}));
 }
 
 void addScalarRules(Rules &rules) {

@@ -16,24 +16,12 @@ static Value exchange(StringRef name, Value mask, unsigned mode, ValueRange in, 
   return lowering.load(result, kOut);
 }
 
-static LogicalResult replace(Operation *op, Value result) {
-  if (!result)
-    return failure();
-  op->getResult(0).replaceAllUsesWith(result);
-  op->erase();
-  return success();
-}
-
-static Value isNotZero(Value word, Lowering &lowering) {
-  return LLVM::ICmpOp::create(lowering.builder, lowering.getLoc(), LLVM::ICmpPredicate::ne, word, lowering.word(0));
-}
-
 static LogicalResult lowerShuffle(NVVM::ShflOp op, Lowering &lowering) {
   using sim::Shuffle;
   constexpr Shuffle modes[] = {Shuffle::Butterfly, Shuffle::Up, Shuffle::Down, Shuffle::Index};
   const auto mode = static_cast<unsigned>(modes[static_cast<unsigned>(op.getKind())]);
-  return replace(op, exchange("lowbit_sim_shuffle", op.getThreadMask(), mode, {op.getVal(), op.getOffset(), op.getMaskAndClamp()}, lowering,
-                              op.getType()));
+  return lowering.replace(exchange("lowbit_sim_shuffle", op.getThreadMask(), mode, {op.getVal(), op.getOffset(), op.getMaskAndClamp()},
+                                   lowering, op.getType()));
 }
 
 static LogicalResult lowerGPUShuffle(gpu::ShuffleOp op, Lowering &lowering) {
@@ -60,7 +48,7 @@ static LogicalResult lowerVote(NVVM::VoteSyncOp op, Lowering &lowering) {
   Value predicate = lowering.toInteger(op.getPred(), 32);
   const auto mode = static_cast<unsigned>(modes[static_cast<unsigned>(op.getKind())]);
   Value result = exchange("lowbit_sim_vote", op.getMask(), mode, predicate, lowering, lowering.getWordType());
-  return replace(op, op.getType().isInteger(1) ? isNotZero(result, lowering) : result);
+  return lowering.replace(op.getType().isInteger(1) ? lowering.isNotZero(result) : result);
 }
 
 static LogicalResult lowerReduce(NVVM::ReduxOp op, Lowering &lowering) {
@@ -96,20 +84,20 @@ static LogicalResult lowerReduce(NVVM::ReduxOp op, Lowering &lowering) {
   }
   if (!operation || !op.getType().isInteger(32))
     return lowering.refuse("of floats has no model; that of i32 has");
-  return replace(
-      op, exchange("lowbit_sim_reduce", op.getMaskAndClamp(), static_cast<unsigned>(*operation), op.getVal(), lowering, op.getType()));
+  return lowering.replace(
+      exchange("lowbit_sim_reduce", op.getMaskAndClamp(), static_cast<unsigned>(*operation), op.getVal(), lowering, op.getType()));
 }
 
 static LogicalResult lowerMatch(NVVM::MatchSyncOp op, Lowering &lowering) {
-  return replace(
-      op, exchange("lowbit_sim_match", op.getThreadMask(), op.getKind() == NVVM::MatchSyncKind::all, op.getVal(), lowering, op.getType()));
+  return lowering.replace(
+      exchange("lowbit_sim_match", op.getThreadMask(), op.getKind() == NVVM::MatchSyncKind::all, op.getVal(), lowering, op.getType()));
 }
 
 static LogicalResult lowerElect(NVVM::ElectSyncOp op, Lowering &lowering) {
   Value mask = op.getMembermask() ? op.getMembermask() : lowering.word(-1);
   lowering.call("lowbit_sim_elect", {}, {lowering.site(), mask, lowering.scratch(kOut)});
   Value isChosen = LLVM::LoadOp::create(lowering.builder, lowering.getLoc(), lowering.getWordType(), lowering.scratch(kOut + 1));
-  return replace(op, isNotZero(isChosen, lowering));
+  return lowering.replace(lowering.isNotZero(isChosen));
 }
 
 void addWarpRules(Rules &rules) {

@@ -32,18 +32,6 @@ static LogicalResult lowerProduct(NVVM::WgmmaMmaAsyncOp op, Lowering &lowering) 
   return success();
 }
 
-static LogicalResult lowerFence(NVVM::WgmmaFenceAlignedOp op, Lowering &lowering) {
-  lowering.call("lowbit_sim_wgmma_fence", {}, {});
-  op.erase();
-  return success();
-}
-
-static LogicalResult lowerCommit(NVVM::WgmmaGroupSyncAlignedOp op, Lowering &lowering) {
-  lowering.call("lowbit_sim_wgmma_commit", {}, {});
-  op.erase();
-  return success();
-}
-
 static LogicalResult lowerWait(NVVM::WgmmaWaitGroupSyncOp op, Lowering &lowering) {
   lowering.call("lowbit_sim_wgmma_wait", {}, lowering.word(op.getGroup()));
   op.erase();
@@ -52,8 +40,8 @@ static LogicalResult lowerWait(NVVM::WgmmaWaitGroupSyncOp op, Lowering &lowering
 
 void addWarpgroupRules(Rules &rules) {
   rules.add(lowerProduct);
-  rules.add(lowerFence);
-  rules.add(lowerCommit);
+  rules.call<NVVM::WgmmaFenceAlignedOp>("lowbit_sim_wgmma_fence");
+  rules.call<NVVM::WgmmaGroupSyncAlignedOp>("lowbit_sim_wgmma_commit");
   rules.add(lowerWait);
 }
 

@@ -2,8 +2,8 @@
 #ifndef LOWBIT_CONVERSION_KERNELSYMBOLS_H
 #define LOWBIT_CONVERSION_KERNELSYMBOLS_H
 
-#include "mlir/Support/LLVM.h"
-#include "llvm/ADT/StringRef.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
 #include <string>
 
 namespace mlir::lowbit {
@@ -17,6 +17,9 @@ inline constexpr llvm::StringLiteral kernelTextAttrName = "lowbit.ptx";
 /// The global whose address `lowbit_gpu_launch` takes for `kernel` of the gpu.module `module`. `lowbit-lower-launches` declares it; who
 /// compiles the kernel defines it.
 std::string getKernelSymbol(StringRef module, StringRef kernel);
+
+/// The function `name` of the run time, declared where it is not yet.
+LLVM::LLVMFuncOp declareFunction(ModuleOp module, StringRef name, Type result, ArrayRef<Type> arguments);
 
 } // namespace mlir::lowbit
 

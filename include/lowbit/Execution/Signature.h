@@ -20,7 +20,12 @@ struct Port {
 
   /// Says what is wrong with `buffer` for this port, if anything.
   llvm::Error check(const Buffer &buffer) const;
+  /// Elements of less than a byte in the form that compiled code reads; an error names one that has none.
+  llvm::Error narrow(const Buffer &buffer, std::vector<char> &into) const;
 };
+
+/// The inverse of `Port::narrow`.
+void widenElements(const ElementType &type, ArrayRef<char> narrow, void *into);
 
 struct Entry {
   std::string name;

@@ -14,28 +14,23 @@ namespace mlir::lowbit {
 
 class SimDevice final : public Device {
 public:
-  explicit SimDevice(sim::MachineOptions options = {}) : options(options) {}
   ~SimDevice() override;
 
   void launch(const void *kernel, const LaunchShape &shape, void **parameters, unsigned count) override;
   TensorMap *encodeTensorMap(const TensorMapShape &shape) override;
   void *getConstant(DeviceConstant &constant, const void *bytes, size_t size) override;
-  /// Kernels may use what was allocated here, constants, and what `addMemory` names; all else is out of bounds.
+  /// Kernels may use what was allocated here, and constants; all else is out of bounds.
   void *allocate(size_t bytes) override;
   void deallocate(void *memory) override;
-  void addMemory(const void *memory, size_t bytes);
   void copyToDevice(void *target, const void *source, size_t bytes) override;
   void copyToHost(void *target, const void *source, size_t bytes) override;
   void synchronize() override {}
 
-  /// What has been counted in all calls.
-  sim::MachineCounts getCounts();
-
 private:
+  void addMemory(const void *memory, size_t bytes);
   std::unique_ptr<sim::Machine> take(sim::MemoryRanges &ranges);
   void giveBack(std::unique_ptr<sim::Machine> machine);
 
-  const sim::MachineOptions options;
   std::mutex mutex;
   std::vector<std::unique_ptr<sim::Machine>> idle; // one a call that runs; kept for their stacks
   sim::MemoryRanges memory;

@@ -61,7 +61,6 @@ public:
   bool launch(const Kernel &kernel, const uint32_t (&grid)[3], const uint32_t (&block)[3], uint32_t sharedBytes, void **parameters,
               const MachineOptions &options = {}, const MemoryRanges *memory = nullptr);
 
-  const std::vector<Finding> &getFindings() const;
   std::vector<Finding> takeFindings();
   const MachineCounts &getCounts() const;
 

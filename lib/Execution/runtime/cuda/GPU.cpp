@@ -15,10 +15,8 @@ enum { MaxSharedBytes = 97, CapabilityMajor = 75, CapabilityMinor = 76, PointerM
 /// What kernels count on.
 static constexpr uint64_t arrayAlignment = 16;
 
-bool GPU::check(int status, const std::string &what) const {
-  if (status != Success)
-    failCall(what + ": " + driver.describe(status) + " (" + getDescription() + ")");
-  return status == Success;
+void GPU::reportFailure(int status, const std::string &what) const {
+  failCall(what + ": " + driver.describe(status) + " (" + getDescription() + ")");
 }
 
 std::string GPU::getDescription() const { return name + ", sm_" + std::to_string(major) + std::to_string(minor); }
@@ -59,7 +57,7 @@ bool GPU::activate() const {
   int status = driver.cuCtxGetCurrent(&current);
   if (status == Success && current != context)
     status = driver.cuCtxSetCurrent(context);
-  return check(status, "the GPU's context cannot be used");
+  return check(status, [] { return "the GPU's context cannot be used"; });
 }
 
 static Handle getStream() {
@@ -83,29 +81,29 @@ void *GPU::allocate(size_t bytes) {
              std::to_string(total) + " are free on " + getDescription() + "; give memory back, or use a smaller batch");
     return nullptr;
   }
-  return check(status, "allocation of " + std::to_string(bytes) + " bytes") ? reinterpret_cast<void *>(address) : nullptr;
+  return check(status, [&] { return "allocation of " + std::to_string(bytes) + " bytes"; }) ? reinterpret_cast<void *>(address) : nullptr;
 }
 
 void GPU::deallocate(void *memory) {
   if (memory && activate())
-    check(driver.cuMemFree(reinterpret_cast<Address>(memory)), "giving memory back");
+    check(driver.cuMemFree(reinterpret_cast<Address>(memory)), [] { return "giving memory back"; });
 }
 
 void GPU::copyToDevice(void *target, const void *source, size_t bytes) {
   if (bytes && activate())
     check(driver.cuMemcpyHtoDAsync(reinterpret_cast<Address>(target), source, bytes, getStream()),
-          "copy of " + std::to_string(bytes) + " bytes to the GPU");
+          [&] { return "copy of " + std::to_string(bytes) + " bytes to the GPU"; });
 }
 
 void GPU::copyToHost(void *target, const void *source, size_t bytes) {
   if (bytes && activate())
     check(driver.cuMemcpyDtoHAsync(target, reinterpret_cast<Address>(source), bytes, getStream()),
-          "copy of " + std::to_string(bytes) + " bytes from the GPU");
+          [&] { return "copy of " + std::to_string(bytes) + " bytes from the GPU"; });
 }
 
 void GPU::synchronize() {
   if (activate())
-    check(driver.cuStreamSynchronize(getStream()), "a kernel failed while it ran, of this call or one before it");
+    check(driver.cuStreamSynchronize(getStream()), [] { return "a kernel failed while it ran, of this call or one before it"; });
 }
 
 bool GPU::checkArrays(const DeviceEntry &entry, const uint64_t *words, unsigned count) const {
@@ -151,9 +149,11 @@ TensorMap *GPU::encodeTensorMap(const TensorMapShape &shape) {
   int swizzle = shape.swizzleBytes == 32 ? 1 : shape.swizzleBytes == 64 ? 2 : shape.swizzleBytes == 128 ? 3 : 0;
   int status = driver.cuTensorMapEncodeTiled(map, type, 2, reinterpret_cast<void *>(shape.address), sizes, strides, box, steps,
                                              /*interleave=*/0, swizzle, /*promotion=*/3, /*fill=*/0);
-  bool fits = check(status, "tensor map of " + std::to_string(shape.rows) + " rows of " + std::to_string(shape.rowBytes) +
-                                " bytes in boxes of " + std::to_string(shape.boxRows) + " by " + std::to_string(shape.boxColumns) +
-                                " elements (arrays and rows must start at multiples of 16 bytes)");
+  bool fits = check(status, [&] {
+    return "tensor map of " + std::to_string(shape.rows) + " rows of " + std::to_string(shape.rowBytes) + " bytes in boxes of " +
+           std::to_string(shape.boxRows) + " by " + std::to_string(shape.boxColumns) +
+           " elements (arrays and rows must start at multiples of 16 bytes)";
+  });
   return fits ? map : nullptr;
 }
 

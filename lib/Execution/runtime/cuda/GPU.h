@@ -34,12 +34,17 @@ public:
 
   /// Makes the context the thread's.
   bool activate() const;
-  /// Reports `what: the driver's word` unless `status` is success.
-  bool check(int status, const std::string &what) const;
+  /// Reports `what(): the driver's word` unless `status` is success.
+  template <typename What> bool check(int status, What what) const {
+    if (status != Success)
+      reportFailure(status, what());
+    return status == Success;
+  }
   /// `NVIDIA H200 (sm_90)`.
   std::string getDescription() const;
 
 private:
+  void reportFailure(int status, const std::string &what) const;
   explicit GPU(const Driver &driver) : driver(driver) {}
   bool open(int ordinal, std::string &error);
   bool checkArrays(const DeviceEntry &entry, const uint64_t *words, unsigned count) const;

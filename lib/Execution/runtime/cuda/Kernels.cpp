@@ -53,7 +53,7 @@ Kernel *GPU::loadKernel(DeviceKernel &kernel, Program &program) {
   auto loaded = std::make_unique<Kernel>();
   loaded->gpu = this;
   int status = driver.cuModuleGetFunction(&loaded->function, module, kernel.name);
-  if (!check(status, "kernel `" + std::string(kernel.name) + "` cannot be found in its binary"))
+  if (!check(status, [&] { return "kernel `" + std::string(kernel.name) + "` cannot be found in its binary"; }))
     return nullptr;
   publish(*loaded, kernel.cache);
   program.kernels.push_back(std::move(loaded));
@@ -80,7 +80,7 @@ bool GPU::allowShared(Kernel &kernel, const char *name, uint32_t bytes) const {
     return false;
   }
   int status = driver.cuFuncSetAttribute(kernel.function, /*MAX_DYNAMIC_SHARED_SIZE_BYTES=*/8, static_cast<int>(bytes));
-  if (!check(status, std::to_string(bytes) + " bytes of shared memory for kernel `" + name + "`"))
+  if (!check(status, [&] { return std::to_string(bytes) + " bytes of shared memory for kernel `" + name + "`"; }))
     return false;
   kernel.sharedBytes.store(bytes, std::memory_order_relaxed);
   return true;
@@ -104,9 +104,10 @@ void GPU::launch(const void *address, const LaunchShape &shape, void **parameter
   int status =
       driver.cuLaunchKernel(loaded->function, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1], shape.block[2],
                             shape.sharedBytes, CallScope::getCurrent()->getStream(), parameters, /*extra=*/nullptr);
-  if (status != Success)
-    check(status, "launch of kernel `" + std::string(kernel.name) + "` in " + formatShape(shape.grid) + " blocks of " +
-                      formatShape(shape.block) + " threads with " + std::to_string(shape.sharedBytes) + " bytes of shared memory");
+  check(status, [&] {
+    return "launch of kernel `" + std::string(kernel.name) + "` in " + formatShape(shape.grid) + " blocks of " + formatShape(shape.block) +
+           " threads with " + std::to_string(shape.sharedBytes) + " bytes of shared memory";
+  });
 }
 
 //===----------------------------------------------------------------------===//

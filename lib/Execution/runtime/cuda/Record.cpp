@@ -99,7 +99,7 @@ CallState GPU::begin(DeviceEntry &entry, const uint64_t *words, unsigned count) 
   if ((call->isFinal && !call->executable) || isRecordedByCaller(driver, openCall.stream))
     return CallState::Run;
   if (call->executable)
-    return check(driver.cuGraphLaunch(call->executable, openCall.stream), "replay of `" + std::string(entry.name) + "`")
+    return check(driver.cuGraphLaunch(call->executable, openCall.stream), [&] { return "replay of `" + std::string(entry.name) + "`"; })
                ? CallState::Replayed
                : CallState::Failed;
   call->isFinal = true;
@@ -119,8 +119,8 @@ static void finishRecording(const GPU &gpu, Recorder &recorder, CallScope &scope
     status = driver.cuGraphInstantiateWithFlags(&call.executable, graph, /*flags=*/0);
   if (graph)
     driver.cuGraphDestroy(graph);
-  if (!scope.hasFailed() && gpu.check(status, "recording of `" + std::string(name) + "`"))
-    gpu.check(driver.cuGraphLaunch(call.executable, openCall.stream), "replay of `" + std::string(name) + "`");
+  if (!scope.hasFailed() && gpu.check(status, [&] { return "recording of `" + std::string(name) + "`"; }))
+    gpu.check(driver.cuGraphLaunch(call.executable, openCall.stream), [&] { return "replay of `" + std::string(name) + "`"; });
 }
 
 void GPU::end(DeviceEntry &entry) {

@@ -31,7 +31,8 @@ void SimDevice::giveBack(std::unique_ptr<sim::Machine> machine) {
 void SimDevice::launch(const void *kernel, const LaunchShape &shape, void **parameters, unsigned) {
   sim::MemoryRanges ranges;
   std::unique_ptr<sim::Machine> machine = take(ranges);
-  machine->launch(*static_cast<const sim::Kernel *>(kernel), shape.grid, shape.block, shape.sharedBytes, parameters, options, &ranges);
+  machine->launch(*static_cast<const sim::Kernel *>(kernel), shape.grid, shape.block, shape.sharedBytes, parameters, /*options=*/{},
+                  &ranges);
   std::string text;
   for (const sim::Finding &finding : machine->takeFindings())
     text += (text.empty() ? "" : "\n") + finding.text + (finding.times > 1 ? " (" + std::to_string(finding.times) + " times)" : "");
@@ -87,8 +88,12 @@ void SimDevice::addMemory(const void *begin, size_t bytes) {
     memory.push_back(range);
 }
 
-void *SimDevice::getConstant(DeviceConstant &, const void *bytes, size_t size) {
-  addMemory(bytes, size);
+void *SimDevice::getConstant(DeviceConstant &constant, const void *bytes, size_t size) {
+  // The code that the constant is of has no other device.
+  if (!__atomic_load_n(&constant.cache, __ATOMIC_ACQUIRE)) {
+    addMemory(bytes, size);
+    __atomic_store_n(&constant.cache, const_cast<void *>(bytes), __ATOMIC_RELEASE);
+  }
   return const_cast<void *>(bytes);
 }
 
@@ -111,18 +116,5 @@ void SimDevice::deallocate(void *begin) {
 
 void SimDevice::copyToDevice(void *target, const void *source, size_t bytes) { std::memcpy(target, source, bytes); }
 void SimDevice::copyToHost(void *target, const void *source, size_t bytes) { std::memcpy(target, source, bytes); }
-
-sim::MachineCounts SimDevice::getCounts() {
-  std::lock_guard<std::mutex> lock(mutex);
-  sim::MachineCounts sum;
-  for (const std::unique_ptr<sim::Machine> &machine : idle) {
-    const sim::MachineCounts &each = machine->getCounts();
-    sum.blocks += each.blocks;
-    sum.switches += each.switches;
-    sum.matrices += each.matrices;
-    sum.matrixPhases += each.matrixPhases;
-  }
-  return sum;
-}
 
 } // namespace mlir::lowbit

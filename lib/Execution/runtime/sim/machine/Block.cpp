@@ -81,7 +81,7 @@ bool Block::run(const Kernel &what, const uint32_t (&where)[3]) {
     thread.copies.reset(clocks.getTime(clocks.copiesOf(i)));
     thread.stores.reset(clocks.getTime(clocks.storesOf(i)));
     thread.products.ends.clear();
-    thread.products.issued = thread.products.committed = clocks.getTime(clocks.group(i / kGroupThreads));
+    thread.products.issued = clocks.getTime(clocks.group(i / kGroupThreads));
     thread.registerFences = kNoFence;
     thread.fiber.prepare(stacks.getBegin(i), stacks.getEnd(i), enter, &thread);
   }
@@ -160,6 +160,12 @@ void Block::wake(uint32_t index) {
   ready[index / kLanes] |= 1u << index % kLanes;
   readyWarps |= 1u << index / kLanes;
   ++progress;
+}
+
+void Block::wakeAll(std::vector<uint32_t> &waiting) {
+  for (uint32_t index : waiting)
+    wake(index);
+  waiting.clear();
 }
 
 void Block::yield() { goOn(); }

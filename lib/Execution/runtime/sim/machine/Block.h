@@ -68,6 +68,8 @@ public:
   /// Lets others run until something calls `wake` for the thread.
   void wait(Wait reason, const Site *site, uint64_t detail = 0);
   void wake(uint32_t index);
+  /// All of a list, which is empty then.
+  void wakeAll(std::vector<uint32_t> &waiting);
   /// Lets others run; goes on in its turn.
   void yield();
 
@@ -177,7 +179,7 @@ template <typename Frame, typename Action> void Block::meetWarp(const Site *site
   meeting->arrived = 0;
   action(reinterpret_cast<Frame *const *>(frames));
   const unsigned agent = clocks.warp(current->index / kLanes);
-  clocks.setTime(agent, clocks.getTime(agent) + 1);
+  clocks.advance(agent);
   const uint32_t first = current->index - lane();
   for (uint32_t rest = others; rest; rest &= rest - 1)
     wake(first + static_cast<uint32_t>(__builtin_ctz(rest)));

@@ -20,15 +20,16 @@ void Block::syncThreads(const Site *site, uint32_t number, uint32_t expected, bo
     barrier.expected = expected;
     barrier.isPlain = true;
     barrier.sum = 0;
-    clocks.clear(barrier.message);
   }
   const bool wasPlain = barrier.isPlain;
   barrier.isPlain &= waits && (expected == 0 || expected == count);
   // A barrier of all threads needs no messages; what came before it turned out not to be one is told now.
   if (!barrier.isPlain) {
-    if (wasPlain)
+    if (wasPlain) {
+      clocks.clear(barrier.message);
       for (uint32_t waiting : barrier.waiting)
         clocks.release(waiting, barrier.message);
+    }
     clocks.release(current->index, barrier.message);
   }
   ++barrier.arrived;

@@ -110,8 +110,8 @@ void Block::checkLeftovers() {
   });
   for (uint32_t i = 0; i < count; ++i) {
     // Later blocks must not take what is left for something of theirs.
-    clocks.setTime(clocks.copiesOf(i), threads[i].copies.getStarted());
-    clocks.setTime(clocks.storesOf(i), threads[i].stores.getStarted());
+    clocks.setDone(clocks.copiesOf(i), threads[i].copies.getStarted());
+    clocks.setDone(clocks.storesOf(i), threads[i].stores.getStarted());
   }
 }
 

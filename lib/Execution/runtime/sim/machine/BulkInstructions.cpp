@@ -110,9 +110,7 @@ static void startLoad(Block &block, const BulkCopy &copy, void *address) {
   });
   mbarrier.copies.push_back(copy);
   // Those who wait already do the copy.
-  for (uint32_t index : mbarrier.waiting)
-    block.wake(index);
-  mbarrier.waiting.clear();
+  block.wakeAll(mbarrier.waiting);
 }
 
 static void startStore(Block &block, const BulkCopy &copy) {

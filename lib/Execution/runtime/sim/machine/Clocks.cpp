@@ -36,7 +36,7 @@ void Clocks::beginBlock() {
     productsDone[thread] = base[partsOf(thread / 32)] = times[group(thread / 128)];
   std::fill(hasRow.begin(), hasRow.end(), 0);
   std::fill(hasFencedRow.begin(), hasFencedRow.end(), 0);
-  anyRow = anyFence = false;
+  anyFence = false;
 }
 
 uint32_t Clocks::getOwn(unsigned thread, unsigned agent) const {
@@ -72,7 +72,7 @@ void Clocks::addOwn(unsigned thread, std::vector<uint32_t> &row) const {
 std::vector<uint32_t> &Clocks::getRow(unsigned thread) {
   if (!hasRow[thread]) {
     rows[thread] = base;
-    hasRow[thread] = anyRow = true;
+    hasRow[thread] = true;
   }
   return rows[thread];
 }
@@ -90,37 +90,42 @@ void Clocks::clear(Message &message) const {
   message.fenced.assign(fencedWidth, 0);
 }
 
+void Clocks::join(Message &into, const Message &from) {
+  sim::join(into.seen, from.seen);
+  sim::join(into.fenced, from.fenced);
+}
+
 void Clocks::release(unsigned thread, Message &message) {
-  join(message.seen, hasRow[thread] ? rows[thread] : base);
+  sim::join(message.seen, hasRow[thread] ? rows[thread] : base);
   addOwn(thread, message.seen);
   if (anyFence)
-    join(message.fenced, hasFencedRow[thread] ? fencedRows[thread] : fencedBase);
+    sim::join(message.fenced, hasFencedRow[thread] ? fencedRows[thread] : fencedBase);
   ++times[thread];
 }
 
 void Clocks::acquire(unsigned thread, const Message &message) {
-  join(getRow(thread), message.seen);
+  sim::join(getRow(thread), message.seen);
   if (anyFence)
-    join(getFencedRow(thread), message.fenced);
+    sim::join(getFencedRow(thread), message.fenced);
 }
 
 void Clocks::synchronize() {
   for (unsigned thread = 0; thread < threads; ++thread) {
     if (hasRow[thread])
-      join(base, rows[thread]);
+      sim::join(base, rows[thread]);
     if (hasFencedRow[thread])
-      join(fencedBase, fencedRows[thread]);
+      sim::join(fencedBase, fencedRows[thread]);
     addOwn(thread, base);
     ++times[thread];
   }
   std::fill(hasRow.begin(), hasRow.end(), 0);
   std::fill(hasFencedRow.begin(), hasFencedRow.end(), 0);
-  anyRow = false; // `anyFence` stays: what was fenced is in the base
+  // `anyFence` stays: what was fenced is in the base.
 }
 
 void Clocks::fence(unsigned thread) {
   std::vector<uint32_t> &fenced = getFencedRow(thread);
-  join(fenced, hasRow[thread] ? rows[thread] : base);
+  sim::join(fenced, hasRow[thread] ? rows[thread] : base);
   fenced[thread] = times[thread];
   fenced[copiesOf(thread)] = times[copiesOf(thread)];
   // What it writes from now on is later.

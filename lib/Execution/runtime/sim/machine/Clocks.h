@@ -43,7 +43,8 @@ public:
 
   /// The time of an agent: of an access by a thread or warp now, of a copy or a product once it is done.
   uint32_t getTime(unsigned agent) const { return times[agent]; }
-  void setTime(unsigned agent, uint32_t time) { times[agent] = time; }
+  /// What the agent does from now on is later.
+  uint32_t advance(unsigned agent) { return ++times[agent]; }
 
   /// Has `thread` seen what the stamp stands for?
   bool isOrdered(const Stamp &stamp, unsigned thread) const;
@@ -58,12 +59,14 @@ public:
   void release(unsigned thread, Message &message);
   void acquire(unsigned thread, const Message &message);
   void clear(Message &message) const;
+  /// Who has heard `from` has heard it from `into`, too.
+  static void join(Message &into, const Message &from);
   /// A barrier of all threads.
   void synchronize();
   /// fence.proxy.async
   void fence(unsigned thread);
 
-  /// A thread's copies up to a number are done, and it knows.
+  /// An agent's copies or products up to a number are done.
   void setDone(unsigned agent, uint32_t time);
   /// `thread` knows it of its warp's part of its warpgroup's products.
   void setProductsDone(unsigned thread, uint32_t number) { productsDone[thread] = std::max(productsDone[thread], number); }
@@ -81,7 +84,7 @@ private:
   std::vector<uint32_t> base, fencedBase;
   std::vector<std::vector<uint32_t>> rows, fencedRows;
   std::vector<uint8_t> hasRow, hasFencedRow;
-  bool anyRow = false, anyFence = false;
+  bool anyFence = false;
 };
 
 } // namespace mlir::lowbit::sim

@@ -39,7 +39,6 @@ bool Machine::launch(const Kernel &kernel, const uint32_t (&grid)[3], const uint
   return true;
 }
 
-const std::vector<Finding> &Machine::getFindings() const { return state->block.reports.get(); }
 std::vector<Finding> Machine::takeFindings() { return state->block.reports.take(); }
 const MachineCounts &Machine::getCounts() const { return state->block.counts; }
 

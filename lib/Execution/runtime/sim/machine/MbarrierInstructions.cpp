@@ -31,16 +31,10 @@ template <typename Change> static void changeMbarrier(Block &block, const Site *
   if (before == barrier.testParity(0))
     return;
   const unsigned agent = block.clocks.mbarrier(mbarrier.index);
-  block.clocks.setTime(agent, block.clocks.getTime(agent) + 1);
-  mbarrier.pending.seen[agent] = block.clocks.getTime(agent);
-  for (size_t i = 0; i < mbarrier.pending.seen.size(); ++i)
-    mbarrier.released.seen[i] = std::max(mbarrier.released.seen[i], mbarrier.pending.seen[i]);
-  for (size_t i = 0; i < mbarrier.pending.fenced.size(); ++i)
-    mbarrier.released.fenced[i] = std::max(mbarrier.released.fenced[i], mbarrier.pending.fenced[i]);
+  mbarrier.pending.seen[agent] = block.clocks.advance(agent);
+  Clocks::join(mbarrier.released, mbarrier.pending);
   block.clocks.clear(mbarrier.pending);
-  for (uint32_t index : mbarrier.waiting)
-    block.wake(index);
-  mbarrier.waiting.clear();
+  block.wakeAll(mbarrier.waiting);
 }
 
 /// Does one of the copies that the mbarrier counts; false when there is none.
@@ -98,9 +92,7 @@ static void lowbit_sim_mbarrier_init(const Site *site, void *address, uint32_t a
     block.stop(Finding::Illegal, site, "the mbarrier is in use");
   mbarrier->init = {site, access.clock, static_cast<uint16_t>(access.agent)};
   mbarrier->isFenced = false;
-  mbarrier->copies.clear();
   mbarrier->arrivals.clear();
-  mbarrier->waiting.clear();
   block.clocks.clear(mbarrier->pending);
   block.clocks.clear(mbarrier->released);
   block.check(site, Barrier(bytes).init(arrivals));
@@ -162,9 +154,7 @@ static void lowbit_sim_copy_arrive(const Site *site, void *address) {
   block.clocks.release(thread.index, mbarrier.pending);
   mbarrier.arrivals.push_back({site, thread.index, thread.copies.getStarted()});
   // Those who wait already do what is to be done.
-  for (uint32_t index : mbarrier.waiting)
-    block.wake(index);
-  mbarrier.waiting.clear();
+  block.wakeAll(mbarrier.waiting);
 }
 }
 

@@ -41,7 +41,7 @@ struct WarpGroup {
 /// A thread's groups of products, by the number of their last.
 struct ProductQueue {
   std::vector<uint32_t> ends;
-  uint32_t issued = 0, committed = 0;
+  uint32_t issued = 0;
 };
 
 } // namespace mlir::lowbit::sim

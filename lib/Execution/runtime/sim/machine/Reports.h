@@ -27,7 +27,6 @@ public:
     findings.push_back({kind, std::move(text)});
     sites.push_back(site);
   }
-  const std::vector<Finding> &get() const { return findings; }
   std::vector<Finding> take() {
     sites.clear();
     return std::exchange(findings, {});

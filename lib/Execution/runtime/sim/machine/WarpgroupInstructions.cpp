@@ -118,9 +118,8 @@ static void lowbit_sim_wgmma_wait(uint32_t most) {
   const uint32_t end = ends[ends.size() - most - 1], index = thread.index / kGroupThreads;
   ends.erase(ends.begin(), ends.end() - most);
   block.groups[index].products.complete(end, [&](const Product &product, uint32_t) { compute(block, product); });
-  const unsigned agent = block.clocks.group(index);
   block.clocks.setProductsDone(thread.index, end);
-  block.clocks.setTime(agent, std::max(block.clocks.getTime(agent), block.groups[index].products.getDone()));
+  block.clocks.setDone(block.clocks.group(index), block.groups[index].products.getDone());
 }
 }
 
