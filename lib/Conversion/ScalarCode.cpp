@@ -12,46 +12,6 @@
 namespace mlir::lowbit {
 namespace {
 
-bool compare(arith::CmpFPredicate predicate, float x, float y) {
-  using P = arith::CmpFPredicate;
-  bool isUnordered = std::isnan(x) || std::isnan(y);
-  switch (predicate) {
-  case P::AlwaysFalse:
-    return false;
-  case P::OEQ:
-    return x == y;
-  case P::OGT:
-    return x > y;
-  case P::OGE:
-    return x >= y;
-  case P::OLT:
-    return x < y;
-  case P::OLE:
-    return x <= y;
-  case P::ONE:
-    return !isUnordered && x != y;
-  case P::ORD:
-    return !isUnordered;
-  case P::UEQ:
-    return isUnordered || x == y;
-  case P::UGT:
-    return isUnordered || x > y;
-  case P::UGE:
-    return isUnordered || x >= y;
-  case P::ULT:
-    return isUnordered || x < y;
-  case P::ULE:
-    return isUnordered || x <= y;
-  case P::UNE:
-    return x != y;
-  case P::UNO:
-    return isUnordered;
-  case P::AlwaysTrue:
-    return true;
-  }
-  return false;
-}
-
 unsigned getWidth(Value value) { return value.getType().getIntOrFloatBitWidth(); }
 
 /// An integer of `width` bits as `Scalar` has it.
@@ -71,8 +31,9 @@ std::optional<Scalar> compute(Operation *op, ArrayRef<Scalar> x) {
       .Case<arith::MinimumFOp, arith::MinNumFOp>([&](auto) { return real(std::fmin(x[0].real, x[1].real)); })
       .Case([&](math::RoundEvenOp) { return real(std::nearbyint(x[0].real)); })
       .Case([&](math::AbsFOp) { return real(std::fabs(x[0].real)); })
-      .Case(
-          [&](arith::CmpFOp cmp) -> Result { return Scalar::get(static_cast<int64_t>(compare(cmp.getPredicate(), x[0].real, x[1].real))); })
+      .Case([&](arith::CmpFOp cmp) -> Result {
+        return Scalar::get(static_cast<int64_t>(arith::applyCmpPredicate(cmp.getPredicate(), APFloat(x[0].real), APFloat(x[1].real))));
+      })
       .Case([&](arith::SelectOp) -> Result { return x[0].integer ? x[1] : x[2]; })
       .Case([&](arith::FPToSIOp cast) -> Result {
         double bound = std::ldexp(1.0, getWidth(cast.getResult()) - 1);
@@ -94,10 +55,9 @@ std::optional<Scalar> compute(Operation *op, ArrayRef<Scalar> x) {
 
 bool isKnown(Operation *op) {
   auto isScalar = [](Type type) { return type.isF32() || (isa<IntegerType>(type) && type.getIntOrFloatBitWidth() <= 32); };
-  return op->getNumResults() == 1 && llvm::all_of(op->getOperandTypes(), isScalar) && isScalar(op->getResult(0).getType()) &&
-         isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::MaximumFOp, arith::MaxNumFOp,
-             arith::MinimumFOp, arith::MinNumFOp, math::RoundEvenOp, math::AbsFOp, arith::CmpFOp, arith::SelectOp, arith::FPToSIOp,
-             arith::SIToFPOp, arith::ExtUIOp, arith::ExtSIOp, arith::TruncIOp, arith::AddIOp, arith::SubIOp>(op);
+  if (op->getNumResults() != 1 || !llvm::all_of(op->getOperandTypes(), isScalar) || !isScalar(op->getResult(0).getType()))
+    return false;
+  return compute(op, SmallVector<Scalar>(op->getNumOperands(), Scalar::get(int64_t(0)))).has_value(); // zeros are no trouble to any
 }
 
 Direction flip(Direction direction) {

@@ -8,7 +8,7 @@
 
 namespace mlir::lowbit {
 
-static Value buildZeros(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
+Value buildZeros(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape) {
   Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
   Value empty = tensor::EmptyOp::create(builder, loc, shape, builder.getF32Type());
   return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);

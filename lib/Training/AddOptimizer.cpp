@@ -168,11 +168,8 @@ private:
     for (auto [each, own] : llvm::zip_equal(parameters, owns)) {
       SmallVector<Value> values = buildUpdate(builder, added.getArgument(each.argument), each, kind, factors, own, shrink);
       for (auto [i, value] : llvm::enumerate(values)) {
-        unsigned index = added.getNumResults();
-        terminator->insertOperands(index, value);
-        auto name = builder.getStringAttr(i == 0 ? each.name : getStateName(i - 1, each.name));
-        auto attrs = builder.getDictionaryAttr({builder.getNamedAttr(kNameAttr, name), builder.getNamedAttr(kUpdatesAttr, name)});
-        if (failed(added.insertResult(index, value.getType(), attrs)))
+        std::string name = i == 0 ? each.name : getStateName(i - 1, each.name);
+        if (failed(appendResult(added, value, name, /*updates=*/true)))
           return failure();
       }
     }
@@ -183,10 +180,7 @@ private:
   Value buildClip(OpBuilder &builder, Location loc, ArrayRef<Trained> parameters) {
     Value sum;
     for (const Trained &each : parameters) {
-      Value squares = buildSumOf(
-          builder, loc, each.gradient, cast<RankedTensorType>(each.gradient.getType()).getRank(),
-          [](OpBuilder &b, Location nested, ValueRange args) -> Value { return arith::MulFOp::create(b, nested, args[0], args[0]); });
-      Value part = tensor::ExtractOp::create(builder, loc, squares, ValueRange());
+      Value part = buildSquares(builder, loc, each.gradient);
       sum = sum ? arith::AddFOp::create(builder, loc, sum, part).getResult() : part;
     }
     Value norm = math::SqrtOp::create(builder, loc, sum);
@@ -205,18 +199,19 @@ private:
     return arith::SelectOp::create(b, loc, arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, old, zero), below, above);
   }
 
-  /// `|value|`, over all elements.
-  static Value buildNorm(OpBuilder &builder, Location loc, Value value) {
+  /// The sum of squares of all elements, f32.
+  static Value buildSquares(OpBuilder &builder, Location loc, Value value) {
     Value sum = buildSumOf(
         builder, loc, value, cast<RankedTensorType>(value.getType()).getRank(),
         [](OpBuilder &b, Location nested, ValueRange args) -> Value { return arith::MulFOp::create(b, nested, args[0], args[0]); });
-    return math::SqrtOp::create(builder, loc, tensor::ExtractOp::create(builder, loc, sum, ValueRange()));
+    return tensor::ExtractOp::create(builder, loc, sum, ValueRange());
   }
 
   /// `rate * |parameter| / |change|`; `rate` where one of them is 0.
   static Value buildRateByNorm(OpBuilder &builder, Location loc, Value parameter, Value change, Value rate) {
     Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
-    Value size = buildNorm(builder, loc, parameter), length = buildNorm(builder, loc, change);
+    Value size = math::SqrtOp::create(builder, loc, buildSquares(builder, loc, parameter));
+    Value length = math::SqrtOp::create(builder, loc, buildSquares(builder, loc, change));
     Value hasSize = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, size, zero);
     Value hasLength = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, length, zero);
     Value scaled = arith::MulFOp::create(builder, loc, rate, arith::DivFOp::create(builder, loc, size, length));

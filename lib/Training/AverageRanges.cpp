@@ -69,11 +69,7 @@ private:
     });
     next.getDefiningOp()->setAttr(kDetachedAttr, b.getUnitAttr());
     model.removeArgAttr(old.getArgNumber(), kParameterAttr);
-    auto name = b.getStringAttr(getPortName(model, old.getArgNumber()));
-    unsigned index = model.getNumResults();
-    model.getBody().front().getTerminator()->insertOperands(index, next);
-    return model.insertResult(index, next.getType(),
-                              b.getDictionaryAttr({b.getNamedAttr(kNameAttr, name), b.getNamedAttr(kUpdatesAttr, name)}));
+    return appendResult(model, next, getPortName(model, old.getArgNumber()), /*updates=*/true);
   }
 };
 } // namespace

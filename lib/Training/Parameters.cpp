@@ -12,6 +12,16 @@ std::string getPortName(func::FuncOp function, unsigned index) {
   return name ? name.str() : ("arg" + Twine(index)).str();
 }
 
+LogicalResult appendResult(func::FuncOp function, Value value, StringRef name, bool updates) {
+  Builder builder(function.getContext());
+  SmallVector<NamedAttribute> attributes{builder.getNamedAttr(kNameAttr, builder.getStringAttr(name))};
+  if (updates)
+    attributes.push_back(builder.getNamedAttr(kUpdatesAttr, builder.getStringAttr(name)));
+  unsigned index = function.getNumResults();
+  function.getBody().front().getTerminator()->insertOperands(index, value);
+  return function.insertResult(index, value.getType(), builder.getDictionaryAttr(attributes));
+}
+
 func::FuncOp findFunction(ModuleOp module, StringRef name) {
   auto function = module.lookupSymbol<func::FuncOp>(name);
   if (!function) {

@@ -2,6 +2,7 @@
 // Law: the matrix belongs to the loss alone; the model that is deployed does not have it.
 
 #include "Projection.h"
+#include "lowbit/Losses/Build.h"
 #include "lowbit/Training/Parameters.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -25,14 +26,25 @@ static DenseElementsAttr makeInitial(RankedTensorType type) {
   return DenseElementsAttr::get(type, ArrayRef<float>(values));
 }
 
-/// `initial` gives one more parameter.
-static void addInitial(func::FuncOp initial, RankedTensorType type, StringAttr nameAttr, StringAttr name) {
-  Operation *terminator = initial.getBody().front().getTerminator();
-  OpBuilder builder(terminator);
-  Value value = arith::ConstantOp::create(builder, initial.getLoc(), makeInitial(type));
-  terminator->insertOperands(terminator->getNumOperands(), value);
-  DictionaryAttr attributes = builder.getDictionaryAttr(builder.getNamedAttr(nameAttr, name));
-  (void)initial.insertResult(initial.getNumResults(), type, attributes);
+/// The parameter `name` of `student`: the one that is there, or a new one behind all others, of which `initial` gives the first value.
+static Value getMatrix(func::FuncOp student, const Twine &name, RankedTensorType type) {
+  unsigned position = 0;
+  for (unsigned i = 0, e = student.getNumArguments(); i != e; ++i) {
+    if (!student.getArgAttr(i, kParameterAttr))
+      continue;
+    if (getPortName(student, i) == name.str())
+      return student.getArgument(i);
+    position = i + 1;
+  }
+  Builder builder(student.getContext());
+  auto attributes = builder.getDictionaryAttr(
+      {builder.getNamedAttr(kNameAttr, builder.getStringAttr(name)), builder.getNamedAttr(kParameterAttr, builder.getStringAttr(kOther))});
+  (void)student.insertArgument(position, type, attributes, student.getLoc());
+  if (auto initial = student->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>("initial")) {
+    OpBuilder inside(initial.getBody().front().getTerminator());
+    (void)appendResult(initial, arith::ConstantOp::create(inside, initial.getLoc(), makeInitial(type)), name.str());
+  }
+  return student.getArgument(position);
 }
 
 /// All axes but the last as one.
@@ -47,24 +59,10 @@ static Value flatten(OpBuilder &builder, Location loc, Value value) {
 Value buildProjection(OpBuilder &builder, func::FuncOp student, StringRef name, Value value, RankedTensorType target) {
   Location loc = student.getLoc();
   int64_t width = cast<RankedTensorType>(value.getType()).getShape().back(), wanted = target.getShape().back();
-  auto type = RankedTensorType::get({width, wanted}, builder.getF32Type());
-  StringAttr parameter = builder.getStringAttr("projection." + name), nameAttr = builder.getStringAttr(kNameAttr);
-  unsigned position = 0;
-  for (unsigned i = 0, e = student.getNumArguments(); i != e; ++i)
-    if (student.getArgAttr(i, kParameterAttr))
-      position = i + 1;
-  auto attributes = builder.getDictionaryAttr(
-      {builder.getNamedAttr(nameAttr, parameter), builder.getNamedAttr(kParameterAttr, builder.getStringAttr(kOther))});
-  (void)student.insertArgument(position, type, attributes, loc);
-  if (auto initial = student->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>("initial"))
-    addInitial(initial, type, nameAttr, parameter);
-
+  Value matrix = getMatrix(student, "projection." + name, RankedTensorType::get({width, wanted}, builder.getF32Type()));
   Value rows = flatten(builder, loc, value);
-  SmallVector<int64_t> shape{cast<RankedTensorType>(rows.getType()).getDimSize(0), wanted};
-  Value empty = tensor::EmptyOp::create(builder, loc, shape, builder.getF32Type());
-  Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
-  Value zeros = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
-  Value product = linalg::MatmulOp::create(builder, loc, ValueRange{rows, student.getArgument(position)}, zeros).getResult(0);
+  Value zeros = buildZeros(builder, loc, {cast<RankedTensorType>(rows.getType()).getDimSize(0), wanted});
+  Value product = linalg::MatmulOp::create(builder, loc, ValueRange{rows, matrix}, zeros).getResult(0);
   if (target.getRank() == 2)
     return product;
   SmallVector<ReassociationIndices> axes{llvm::to_vector<2>(llvm::seq<int64_t>(target.getRank() - 1)), {target.getRank() - 1}};

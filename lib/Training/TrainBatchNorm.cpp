@@ -1,6 +1,7 @@
 //===- TrainBatchNorm.cpp - statistics of batches in training -------------===//
 // Law: frozen, the function gives what the model with the derived weights gives, up to the rounding of floats.
 
+#include "lowbit/Conversion/BlockView.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Losses/Build.h"
 #include "lowbit/Training/Parameters.h"
@@ -33,55 +34,44 @@ struct Layer {
   RankedTensorType getStatisticsType() const { return RankedTensorType::get({mean.size()}, Float32Type::get(mean.getContext())); }
 };
 
-using Element = llvm::function_ref<Value(OpBuilder &, Location, ValueRange)>;
-
 Value buildReal(OpBuilder &b, Location loc, double value) {
   return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(value)));
 }
 
-/// `element` of `full` and of vectors of its channels, which lie along `axis`.
-Value buildForChannels(OpBuilder &b, Location loc, Value full, ValueRange vectors, int64_t axis, Element element) {
-  auto type = cast<RankedTensorType>(full.getType());
-  AffineMap all = b.getMultiDimIdentityMap(type.getRank()), channel = all.getSubMap({static_cast<unsigned>(axis)});
-  SmallVector<Value> inputs{full};
-  SmallVector<AffineMap> maps{all};
-  for (Value vector : vectors) {
-    inputs.push_back(vector);
-    maps.push_back(channel);
+/// A tensor and vectors of its channels, which lie along `axis`, as operands of a loop over its elements.
+struct ChannelOperands {
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+  AffineMap all, channel;
+
+  ChannelOperands(Builder &b, Value full, ValueRange vectors, int64_t axis)
+      : inputs{full}, all(b.getMultiDimIdentityMap(cast<RankedTensorType>(full.getType()).getRank())),
+        channel(all.getSubMap({static_cast<unsigned>(axis)})) {
+    maps.push_back(all);
+    llvm::append_range(inputs, vectors);
+    maps.append(vectors.size(), channel);
   }
-  maps.push_back(all);
-  Value empty = tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
-  SmallVector<utils::IteratorType> loops(type.getRank(), utils::IteratorType::parallel);
-  return linalg::GenericOp::create(b, loc, type, inputs, empty, maps, loops,
-                                   [&](OpBuilder &nested, Location at, ValueRange args) {
-                                     linalg::YieldOp::create(nested, at, element(nested, at, args.drop_back()));
-                                   })
-      .getResult(0);
+};
+
+/// `element` of `full` and of vectors of its channels.
+Value buildForChannels(OpBuilder &b, Location loc, Value full, ValueRange vectors, int64_t axis, ElementFn element) {
+  ChannelOperands operands(b, full, vectors, axis);
+  operands.maps.push_back(operands.all);
+  return buildGeneric(b, loc, operands.inputs, buildEmptyLike(b, loc, full, b.getF32Type()), operands.maps,
+                      [&](OpBuilder &nested, Location at, ValueRange args) { return element(nested, at, args.drop_back()); });
 }
 
 /// The mean over all axes but that of channels of `element`.
-Value buildMeanOfChannels(OpBuilder &b, Location loc, Value full, ValueRange vectors, int64_t axis, Element element) {
+Value buildMeanOfChannels(OpBuilder &b, Location loc, Value full, ValueRange vectors, int64_t axis, ElementFn element) {
   auto type = cast<RankedTensorType>(full.getType());
-  AffineMap all = b.getMultiDimIdentityMap(type.getRank()), channel = all.getSubMap({static_cast<unsigned>(axis)});
-  SmallVector<Value> inputs{full};
-  SmallVector<AffineMap> maps{all};
-  for (Value vector : vectors) {
-    inputs.push_back(vector);
-    maps.push_back(channel);
-  }
-  maps.push_back(channel);
-  SmallVector<utils::IteratorType> loops(type.getRank(), utils::IteratorType::reduction);
-  loops[axis] = utils::IteratorType::parallel;
-  Value empty = tensor::EmptyOp::create(b, loc, {type.getDimSize(axis)}, type.getElementType());
-  Value zeros = linalg::FillOp::create(b, loc, buildReal(b, loc, 0), empty).getResult(0);
-  auto sum =
-      linalg::GenericOp::create(b, loc, zeros.getType(), inputs, zeros, maps, loops, [&](OpBuilder &nested, Location at, ValueRange args) {
-        Value value = element(nested, at, args.drop_back());
-        value = arith::AddFOp::create(nested, at, args.back(), value);
-        linalg::YieldOp::create(nested, at, value);
-      });
+  ChannelOperands operands(b, full, vectors, axis);
+  operands.maps.push_back(operands.channel);
+  Value sum = buildGeneric(b, loc, operands.inputs, buildZeros(b, loc, type.getDimSize(axis)), operands.maps,
+                           [&](OpBuilder &nested, Location at, ValueRange args) -> Value {
+                             return arith::AddFOp::create(nested, at, args.back(), element(nested, at, args.drop_back()));
+                           });
   double share = static_cast<double>(type.getDimSize(axis)) / static_cast<double>(type.getNumElements());
-  return buildMap(b, loc, sum.getResult(0), [&](OpBuilder &nested, Location at, ValueRange args) -> Value {
+  return buildMap(b, loc, sum, [&](OpBuilder &nested, Location at, ValueRange args) -> Value {
     return arith::MulFOp::create(nested, at, args[0], buildReal(nested, at, share));
   });
 }
@@ -270,11 +260,7 @@ private:
       return arith::SelectOp::create(nested, at, isFrozen(nested, at, args[0]), args[1], moved);
     });
     next.getDefiningOp()->setAttr(kDetachedAttr, b.getUnitAttr());
-    auto name = b.getStringAttr(getPortName(model, running.getArgNumber()));
-    unsigned index = model.getNumResults();
-    model.getBody().front().getTerminator()->insertOperands(index, next);
-    return model.insertResult(index, next.getType(),
-                              b.getDictionaryAttr({b.getNamedAttr(kNameAttr, name), b.getNamedAttr(kUpdatesAttr, name)}));
+    return appendResult(model, next, getPortName(model, running.getArgNumber()), /*updates=*/true);
   }
 
   /// The function that gives weights and biases as they are deployed.
@@ -329,13 +315,9 @@ private:
         terminator->setOperand(i, beta);
       }
     std::pair<StringRef, Value> added[] = {{"gamma", gamma}, {"mean", mean}, {"variance", variance}};
-    for (auto [name, value] : added) {
-      unsigned index = initial.getNumResults();
-      terminator->insertOperands(index, value);
-      auto attrs = b.getDictionaryAttr(b.getNamedAttr(kNameAttr, b.getStringAttr(layer.site + "." + name)));
-      if (failed(initial.insertResult(index, type, attrs)))
+    for (auto [name, value] : added)
+      if (failed(appendResult(initial, value, (layer.site + "." + name).str())))
         return failure();
-    }
     return success();
   }
 };

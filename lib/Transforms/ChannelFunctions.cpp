@@ -20,6 +20,8 @@ bool ChannelFunction::isFinite() const {
   return llvm::all_of(factor, finite) && llvm::all_of(offset, finite);
 }
 
+ChannelFunction ChannelFunction::getIdentity(int64_t count) { return {std::vector<double>(count, 1), std::vector<double>(count)}; }
+
 namespace {
 
 using Function = std::optional<ChannelFunction>;
@@ -38,9 +40,8 @@ Function add(const ChannelFunction &x, const ChannelFunction &y, double sign) {
   ChannelFunction result = x;
   // A root that is only added to `x` does not multiply it.
   const ChannelFunction &from = x.isConstant() == y.isConstant() ? (x.hasRoot() ? x : y) : x.isConstant() ? y : x;
-  std::vector<double> rooted = from.rooted, center = from.center;
-  result.rooted = std::move(rooted);
-  result.center = std::move(center);
+  result.rooted = from.rooted;
+  result.center = from.center;
   result.factor.resize(y.isConstant() ? x.factor.size() : y.factor.size());
   for (size_t c = 0; c < y.factor.size(); ++c)
     result.factor[c] += sign * y.factor[c];
@@ -57,8 +58,10 @@ Function multiply(const ChannelFunction &x, const ChannelFunction &y) {
   const ChannelFunction &constant = x.isConstant() ? x : y;
   if (!result.hasRoot() && constant.hasRoot()) {
     result.rooted = constant.rooted;
-    for (size_t c = 0; c < result.factor.size(); ++c)
+    for (size_t c = 0; c < result.factor.size(); ++c) { // in terms of x
       result.center.push_back(-result.offset[c] / result.factor[c]);
+      result.rooted[c] /= result.factor[c] * result.factor[c];
+    }
   }
   for (size_t c = 0; c < by.size(); ++c) {
     result.offset[c] *= by[c];
@@ -164,7 +167,8 @@ bool readsChannel(AffineMap map, ArrayRef<int64_t> shape, unsigned channel) {
 }
 } // namespace
 
-std::optional<ChannelFunction> getChannelFunction(linalg::LinalgOp op, OpOperand *argument, Channels channels) {
+std::optional<ChannelFunction> getChannelFunction(linalg::LinalgOp op, OpOperand *argument, Channels channels,
+                                                  const ChannelFunction &start) {
   if (!op.hasPureTensorSemantics() || op.getNumDpsInits() != 1 || op.getNumParallelLoops() != op.getNumLoops() || op.hasIndexSemantics() ||
       op->getNumRegions() != 1 || !op.getBlock())
     return std::nullopt;
@@ -179,15 +183,18 @@ std::optional<ChannelFunction> getChannelFunction(linalg::LinalgOp op, OpOperand
     if (argument && input->get() == argument->get()) {
       if (map != resultMap)
         return std::nullopt;
-      body.set(element, ChannelFunction{std::vector<double>(channels.count, 1), std::vector<double>(channels.count)});
+      body.set(element, start);
       continue;
     }
     auto type = dyn_cast<ShapedType>(input->get().getType());
     if (type && !readsChannel(map, type.getShape(), channel))
       return std::nullopt;
     std::optional<ChannelFunction> constant = getConstant(input->get(), channels.count);
-    if (constant && constant->offset.size() == 1)
+    if (constant && constant->offset.size() == 1) {
       constant->offset.resize(channels.count, constant->offset.front());
+      if (constant->hasRoot())
+        constant->rooted.resize(channels.count, constant->rooted.front());
+    }
     body.set(element, std::move(constant));
   }
   for (Operation &inner : op.getBlock()->without_terminator())

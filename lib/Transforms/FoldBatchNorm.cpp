@@ -15,7 +15,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include <cmath>
 
 namespace mlir::lowbit {
@@ -68,26 +68,17 @@ SmallVector<Layer> getLayers(QuantizableOpInterface op, std::string &reason) {
 /// What follows `value`, as long as it is affine. Only the product of factors is looked at where it ends.
 Chain findChain(Value value, Channels channels) {
   Chain chain;
-  chain.function = {std::vector<double>(channels.count, 1), std::vector<double>(channels.count)};
+  chain.function = ChannelFunction::getIdentity(channels.count);
   while (value.hasOneUse()) {
     OpOperand &use = *value.use_begin();
     auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
     if (!op || !op.isDpsInput(&use) || op->getNumResults() != 1 || op->getResult(0).getType() != value.getType())
       break;
-    std::optional<ChannelFunction> next = getChannelFunction(op, &use, channels);
+    std::optional<ChannelFunction> next = getChannelFunction(op, &use, channels, chain.function);
     if (!next || next->isConstant())
       break;
-    ChannelFunction &function = chain.function;
-    bool normalizes = next->hasRoot() && !function.hasRoot();
-    for (size_t c = 0; c < next->factor.size(); ++c) {
-      if (normalizes) { // in terms of what the chain reads
-        function.center.push_back((next->center[c] - function.offset[c]) / function.factor[c]);
-        function.rooted.push_back(next->rooted[c] / (function.factor[c] * function.factor[c]));
-      }
-      chain.scales |= next->factor[c] != 1;
-      function.factor[c] *= next->factor[c];
-      function.offset[c] = next->factor[c] * function.offset[c] + next->offset[c];
-    }
+    chain.scales |= next->factor != chain.function.factor;
+    chain.function = std::move(*next);
     chain.ops.push_back(op);
     value = op->getResult(0);
   }
@@ -120,7 +111,9 @@ struct FoldBatchNormPass final : PassWithModels<impl::FoldBatchNormPassBase<Fold
     });
     for (QuantizableOpInterface op : ops)
       fold(op);
-    eraseDead();
+    // Constants that were folded, and ops that made others of them.
+    IRRewriter rewriter(&getContext());
+    (void)runRegionDCE(rewriter, getOperation()->getRegions());
     getOperation()->walk([&](linalg::LinalgOp op) { reportLeft(op); });
   }
 
@@ -241,19 +234,6 @@ private:
     return linalg::GenericOp::create(builder, loc, type, ValueRange{sums, constant}, empty, {all, channel, all}, loops, body).getResult(0);
   }
 
-  /// Constants that were folded, and ops that made others of them.
-  void eraseDead() {
-    SmallVector<Operation *> ops;
-    getOperation()->walk([&](Operation *op) {
-      if (op != getOperation() && !op->hasTrait<OpTrait::IsTerminator>() &&
-          (isa<linalg::LinalgOp, tensor::EmptyOp>(op) || op->hasTrait<OpTrait::ConstantLike>()))
-        ops.push_back(op);
-    });
-    for (Operation *op : llvm::reverse(ops))
-      if (isOpTriviallyDead(op))
-        op->erase();
-  }
-
   /// Says where the reciprocal of a constant root still multiplies an activation.
   void reportLeft(linalg::LinalgOp op) {
     for (OpOperand *input : op.getDpsInputOperands()) {
@@ -263,7 +243,8 @@ private:
       for (auto [axis, size] : llvm::enumerate(type.getShape())) {
         if (ShapedType::isDynamic(size))
           continue;
-        std::optional<ChannelFunction> function = getChannelFunction(op, input, {static_cast<int64_t>(axis), size});
+        std::optional<ChannelFunction> function =
+            getChannelFunction(op, input, {static_cast<int64_t>(axis), size}, ChannelFunction::getIdentity(size));
         if (function && !function->isConstant() && function->hasRoot())
           return report(op, input->get());
       }

@@ -1,4 +1,5 @@
 // RUN: quant-opt %s "--lowbit-distill=labels=0 terms=fc=squared_error*1" | FileCheck %s
+// RUN: quant-opt %s "--lowbit-distill=labels=0 terms=fc=squared_error*1,f*=cosine*0.1" | FileCheck %s --check-prefix=TWICE
 // RUN: not quant-opt %s "--lowbit-distill=labels=0 terms=result=squared_error*1" 2>&1 | FileCheck %s --check-prefix=RESULT
 
 // The teacher is wider: a matrix between them is one more parameter, and has a first value.
@@ -12,6 +13,11 @@
 //       CHECK:   linalg.generic {{.*}} ins(%[[WIDE]], %{{.*}} : tensor<2x4x5xf32>, tensor<2x4x5xf32>)
 // CHECK-LABEL: func @initial() -> (tensor<3x2xf32> {lowbit.name = "w"}, tensor<2x5xf32> {lowbit.name = "projection.fc"})
 //       CHECK:   return %{{.*}}, %{{.*}} : tensor<3x2xf32>, tensor<2x5xf32>
+
+// Two terms that compare the same values do it through the same matrix.
+// TWICE-LABEL: func @loss(
+//  TWICE-SAME:   {lowbit.name = "projection.fc", lowbit.parameter = "other"}, %{{.*}}: tensor<2x4x3xf32> {lowbit.name = "x"}
+// TWICE-LABEL: func @initial() -> (tensor<3x2xf32> {lowbit.name = "w"}, tensor<2x5xf32> {lowbit.name = "projection.fc"})
 
 // Results stand for the same classes, or are no match.
 // RESULT: error: `result` is 'tensor<2x4x2xf32>' in the student and 'tensor<2x4x5xf32>' in the teacher; expected one type

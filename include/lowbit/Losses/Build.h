@@ -13,6 +13,8 @@ constexpr StringLiteral kDetachedAttr = "lowbit.detached";
 /// Builds one number from the elements of all inputs at one place.
 using ElementFn = llvm::function_ref<Value(OpBuilder &, Location, ValueRange)>;
 
+/// f32 zeros.
+Value buildZeros(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape);
 /// Sums `element` over the last `axes` axes of `inputs`; each has the shape of the first, or that shape without its last axis.
 Value buildSumOf(OpBuilder &builder, Location loc, ValueRange inputs, unsigned axes, ElementFn element);
 /// `element` of each place of `inputs`, which have one shape.

@@ -22,6 +22,9 @@ std::string getStateName(unsigned state, StringRef parameter);
 /// What an argument or result is called; as the calling convention names it where it has no name.
 std::string getPortName(func::FuncOp function, unsigned index);
 
+/// One more result of `function`, whose body is one block, of that name; with `updates`, the argument of the name changes to it.
+LogicalResult appendResult(func::FuncOp function, Value value, StringRef name, bool updates = false);
+
 /// The function `name` of `module`, with a body of one block; null after an error.
 func::FuncOp findFunction(ModuleOp module, StringRef name);
 

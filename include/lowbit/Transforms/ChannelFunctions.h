@@ -19,6 +19,9 @@ struct ChannelFunction {
 
   bool isConstant() const { return factor.empty(); }
   bool isFinite() const;
+
+  /// `x` itself.
+  static ChannelFunction getIdentity(int64_t count);
 };
 
 /// Channels of a value that linalg ops make: their axis, and how many there are.
@@ -27,8 +30,10 @@ struct Channels {
 };
 
 /// What the elementwise `op` makes of the elements of its input `argument` (null: of constants alone), the same for all elements of a
-/// channel of its result. Nothing where it is no affine function, or depends on anything but constants of channels.
-std::optional<ChannelFunction> getChannelFunction(linalg::LinalgOp op, OpOperand *argument, Channels channels);
+/// channel of its result, where those elements are themselves `start` of what is asked about. Nothing where it is no affine function, or
+/// depends on anything but constants of channels.
+std::optional<ChannelFunction> getChannelFunction(linalg::LinalgOp op, OpOperand *argument, Channels channels,
+                                                  const ChannelFunction &start = {});
 
 } // namespace mlir::lowbit
 
