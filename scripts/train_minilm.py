@@ -82,8 +82,7 @@ STAGES = [
     *(Stage(f"{scheme}, {way}", scheme, way=way, compared=True) for scheme in SCHEMES for way in ("plain", "distilled")),
     Stage("ternary, first round", "ternary"),
     Stage("ternary, second", "ternary", start="ternary, first round", rate=5e-4, seed=1),
-    Stage("w2 g64, first round", "w2 g64", start="ternary, second", way="distilled, ste", rate=5e-4, share=0.65, seed=2),
-    Stage("w2 g64, second", "w2 g64", start="w2 g64, first round", rate=5e-4, share=0.4, seed=5),
+    Stage("w2 g64, whole", "w2 g64", start="ternary, second", way="distilled, ste", rate=5e-4, seed=2),
     Stage("binary, whole", "binary", rate=1e-3, share=0.5, seed=3),
 ]
 REPLACED = 0.3  # of the words, in every other sentence

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 # Widths of linear layers: a sentence encoder's, and those of a language model of 7 billion weights.
 LAYERS = ((384, 384), (1536, 384), (384, 1536), (4096, 4096), (11008, 4096), (4096, 11008))
 TAILS = ((1, 8, 16), (3, 5, 7), (17, 33, 65), (100, 200, 300), (129, 257, 513), (130, 1000, 48))
-RANDOM = 100  # sizes that are compared only, by kind
+RANDOM = 100  # sizes that are compared only, by kind, where nothing else is asked for
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Case:
         return 2.0 * self.m * self.n * self.k
 
 
-def cases(kind: str) -> list[Case]:
-    """All of one kind."""
+def cases(kind: str, random_sizes: int = RANDOM) -> list[Case]:
+    """All of one kind, with so many sizes drawn at random."""
     large = {
         "s8": [(m, m, m) for m in (4096, 8192)],
         "requantize": [(m, n, k) for n, k in LAYERS for m in (16, 64, 256, 512, 2048)],
@@ -45,7 +45,7 @@ def cases(kind: str) -> list[Case]:
     }[kind]
     whole = 128 if kind in ("binary", "w4a16", "ternary") else 1  # groups, and pieces of 16 bytes, are whole
     generator = random.Random(kind)
-    tails = list(TAILS) + [tuple(round(10 ** generator.uniform(0, 2.7)) for _ in range(3)) for _ in range(RANDOM)]
+    tails = list(TAILS) + [tuple(round(10 ** generator.uniform(0, 2.7)) for _ in range(3)) for _ in range(random_sizes)]
     checked = dict.fromkeys((m, n, -(-k // whole) * whole) for m, n, k in tails)
     return [Case(kind, *size) for size in large] + [Case(kind, *size, timed=False) for size in checked]
 

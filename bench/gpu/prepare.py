@@ -18,7 +18,7 @@ from pathlib import Path
 import lowbit
 
 from bench.gpu import models_prepare
-from bench.gpu.cases import KINDS, Case, cases
+from bench.gpu.cases import KINDS, RANDOM, Case, cases
 from bench.gpu.models import BUILDERS
 
 GOLDEN = Path(__file__).resolve().parents[2] / "test/Integration/GPU/Golden"
@@ -30,9 +30,9 @@ def workspaces(header: str, stem: str, chosen: list[Case]) -> dict[str, int]:
     return {case.name: int(found.get(f"{stem}_{case.name}".upper(), 0)) for case in chosen}
 
 
-def build(kind: str, folder: Path, target: str) -> dict[str, object]:
+def build(kind: str, folder: Path, target: str, random_sizes: int) -> dict[str, object]:
     """One library; what the manifest says of it."""
-    chosen, source, stem = cases(kind), folder / f"{kind}.mlir", f"bench_{kind}"
+    chosen, source, stem = cases(kind, random_sizes), folder / f"{kind}.mlir", f"bench_{kind}"
     source.write_text("\n".join(BUILDERS[kind](case) for case in chosen))
     start = time.perf_counter()
     lowbit.load(source, entry=None).export(folder / f"{stem}.so", target, header=folder / f"{stem}.h")
@@ -53,13 +53,14 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--target", default="nvptx:sm_90a")
     parser.add_argument("--only", default="", help="kinds, and `model`, with commas")
+    parser.add_argument("--random", type=int, default=RANDOM, help="sizes of each kind that are drawn at random and compared only")
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True)
     libraries, failures = {}, 0
     for kind in [kind for kind in KINDS if kind in BUILDERS and (not options.only or kind in options.only.split(","))]:
         try:
-            libraries[kind] = build(kind, options.folder, options.target)
+            libraries[kind] = build(kind, options.folder, options.target, options.random)
         except Exception as error:  # noqa: BLE001 - the others may do
             failures += 1
             print(json.dumps({"library": kind, "error": str(error)[:2000]}))
