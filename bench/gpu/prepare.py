@@ -1,6 +1,6 @@
 """Compiles what `bench.gpu.run` measures: `python3 -m bench.gpu.prepare FOLDER [--target nvptx:sm_90a]`, with the package `lowbit`; no GPU.
 
-A library a kind, each with a function a case, and a manifest. A kind that does not compile is a line, and left out.
+Libraries by kind, with a function a case, and a manifest. A library that does not compile is a line, and left out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bench.gpu import models_prepare
 from bench.gpu.cases import KINDS, RANDOM, Case, cases
 from bench.gpu.models import BUILDERS
 
+FUNCTIONS = 200  # of a library, at most
 GOLDEN = Path(__file__).resolve().parents[2] / "test/Integration/GPU/Golden"
 
 
@@ -30,9 +31,9 @@ def workspaces(header: str, stem: str, chosen: list[Case]) -> dict[str, int]:
     return {case.name: int(found.get(f"{stem}_{case.name}".upper(), 0)) for case in chosen}
 
 
-def build(kind: str, folder: Path, target: str, random_sizes: int) -> dict[str, object]:
+def build(name: str, chosen: list[Case], folder: Path, target: str) -> dict[str, object]:
     """One library; what the manifest says of it."""
-    chosen, source, stem = cases(kind, random_sizes), folder / f"{kind}.mlir", f"bench_{kind}"
+    source, stem, kind = folder / f"{name}.mlir", f"bench_{name}", chosen[0].kind
     source.write_text("\n".join(BUILDERS[kind](case) for case in chosen))
     start = time.perf_counter()
     lowbit.load(source, entry=None).export(folder / f"{stem}.so", target, header=folder / f"{stem}.h")
@@ -42,7 +43,8 @@ def build(kind: str, folder: Path, target: str, random_sizes: int) -> dict[str, 
         {"kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "timed": case.timed, "workspace": bytes_of[case.name]} for case in chosen
     ]
     print(
-        json.dumps({"library": stem, "functions": len(rows), "seconds": round(seconds, 2), "bytes": (folder / f"{stem}.so").stat().st_size})
+        json.dumps({"library": stem, "functions": len(rows), "seconds": round(seconds, 2), "bytes": (folder / f"{stem}.so").stat().st_size}),
+        flush=True,
     )
     return {"file": f"{stem}.so", "kind": kind, "cases": rows}
 
@@ -59,11 +61,14 @@ def main() -> int:
     options.folder.mkdir(parents=True)
     libraries, failures = {}, 0
     for kind in [kind for kind in KINDS if kind in BUILDERS and (not options.only or kind in options.only.split(","))]:
-        try:
-            libraries[kind] = build(kind, options.folder, options.target, options.random)
-        except Exception as error:  # noqa: BLE001 - the others may do
-            failures += 1
-            print(json.dumps({"library": kind, "error": str(error)[:2000]}))
+        chosen = cases(kind, options.random)
+        for first in range(0, len(chosen), FUNCTIONS):
+            name = f"{kind}_{first // FUNCTIONS}" if first else kind
+            try:
+                libraries[name] = build(name, chosen[first : first + FUNCTIONS], options.folder, options.target)
+            except Exception as error:  # noqa: BLE001 - the others may do
+                failures += 1
+                print(json.dumps({"library": name, "error": str(error)[:2000]}), flush=True)
     models: list[dict[str, object]] = []
     if not options.only or "model" in options.only.split(","):
         try:

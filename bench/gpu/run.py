@@ -82,7 +82,7 @@ class Run:
         self.say(what="machine", device=torch.cuda.get_device_name(), torch=torch.__version__, manifest=self.manifest.get("about", {}))
         if not self.only or "limits" in self.only:
             self.attempt("limits", self.measure_limits)
-        libraries = {name: path for name, path in self.manifest["libraries"].items() if not self.only or name in self.only}
+        libraries = {name: entry for name, entry in self.manifest["libraries"].items() if not self.only or self.only & {name, entry["kind"]}}
         for name in libraries:
             self.attempt(name, lambda name=name: self.run_kind(name, timed=False))
             if self.is_broken():
@@ -251,7 +251,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="what bench.gpu.prepare wrote")
     parser.add_argument("--seconds", type=float, default=170, help="after which no case is begun")
-    parser.add_argument("--only", default="", help="libraries to run, `model` or sizes of it, and `limits`, with commas")
+    parser.add_argument("--only", default="", help="kinds or libraries to run, `model` or sizes of it, and `limits`, with commas")
     parser.add_argument("--limits", default="{}", help="those that were measured before, as JSON")
     options = parser.parse_args()
     run = Run(options.folder, options.seconds, {name for name in options.only.split(",") if name})
