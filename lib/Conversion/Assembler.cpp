@@ -1,4 +1,4 @@
-//===- Assembler.cpp - PTX to machine code of NVIDIA's GPUs ----------------===//
+//===- Assembler.cpp - tools that finish the code of kernels --------------===//
 // Law: an assembler that is there and refuses is an error; one that is not there is none.
 
 #include "Assembler.h"
@@ -71,27 +71,83 @@ static std::vector<KernelResources> readResources(StringRef log) {
   return kernels;
 }
 
-FailureOr<Assembly> assemblePTX(StringRef ptx, StringRef chip, function_ref<InFlightDiagnostic()> emitError) {
-  std::string program = findAssembler();
-  if (program.empty())
-    return Assembly();
+namespace {
+/// What a tool wrote, and what it said.
+struct Outcome {
+  std::string output, messages;
+};
+} // namespace
+
+/// Runs `program` with `options` on a file of `bytes`, in a folder of its own. `advice` ends the error where it refuses.
+static FailureOr<Outcome> runTool(StringRef program, ArrayRef<StringRef> options, StringRef bytes, StringRef advice,
+                                  function_ref<InFlightDiagnostic()> emitError) {
   SmallString<128> folder;
-  if (std::error_code code = sys::fs::createUniqueDirectory("lowbit-ptxas", folder))
-    return emitError() << "no folder for the assembler to work in: " << code.message(), failure();
+  if (std::error_code code = sys::fs::createUniqueDirectory("lowbit-kernels", folder))
+    return emitError() << "no folder for `" << program << "` to work in: " << code.message(), failure();
   llvm::scope_exit removeFolder([&] { sys::fs::remove_directories(folder); });
-  std::string input = (folder + "/kernels.ptx").str(), output = (folder + "/kernels.cubin").str(), log = (folder + "/log").str();
-  if (!writeFile(input, ptx))
-    return emitError() << "PTX cannot be written to " << input, failure();
-  std::string architecture = ("-arch=" + chip).str(), failure;
-  StringRef arguments[] = {program, architecture, "-O3", "-v", "-o", output, input};
+  std::string input = (folder + "/input").str(), output = (folder + "/output").str(), log = (folder + "/log").str(), reason;
+  if (!writeFile(input, bytes))
+    return emitError() << "kernels cannot be written to " << input, failure();
+  SmallVector<StringRef> arguments{program};
+  llvm::append_range(arguments, options);
+  arguments.append({"-o", output, input});
   int status = sys::ExecuteAndWait(program, arguments, std::nullopt, {StringRef(), StringRef(log), StringRef(log)}, /*SecondsToWait=*/0,
-                                   /*MemoryLimit=*/0, &failure);
+                                   /*MemoryLimit=*/0, &reason);
   std::string messages = readFile(log);
   if (status != 0)
-    return emitError() << "`" << program << "` refuses the kernels: " << (failure.empty() ? messages : failure)
-                       << "; with LOWBIT_PTXAS=none the driver assembles them",
-           mlir::failure();
-  return Assembly{readFile(output), readResources(messages)};
+    return emitError() << "`" << program << "` refuses the kernels: " << (reason.empty() ? messages : reason) << advice, failure();
+  return Outcome{readFile(output), messages};
+}
+
+FailureOr<Assembly> assemblePTX(StringRef ptx, StringRef chip, function_ref<InFlightDiagnostic()> emitError) {
+  std::string program = findAssembler(), architecture = ("-arch=" + chip).str();
+  if (program.empty())
+    return Assembly();
+  FailureOr<Outcome> outcome =
+      runTool(program, {architecture, "-O3", "-v"}, ptx, "; with LOWBIT_PTXAS=none the driver assembles them", emitError);
+  if (failed(outcome))
+    return failure();
+  return Assembly{outcome->output, readResources(outcome->messages)};
+}
+
+/// Reads the notes that the code generator ends assembly with, a list of kernels with a line for each of their numbers.
+static std::vector<KernelResources> readNotes(StringRef assembly) {
+  std::vector<KernelResources> kernels;
+  KernelResources kernel;
+  for (StringRef line : split(assembly.split("amdhsa.kernels:").second, '\n')) {
+    auto [key, value] = line.split(':');
+    key = key.trim(" -");
+    unsigned number = 0;
+    value.trim().getAsInteger(10, number);
+    if (key == ".name" && line.starts_with("    .name")) // of the kernel, not of an argument
+      kernel.name = value.trim().str();
+    else if (key == ".private_segment_fixed_size")
+      kernel.stackBytes = number;
+    else if (key == ".vgpr_count")
+      kernel.registers = number;
+    else if (key == ".sgpr_spill_count")
+      kernel.spillBytes = 4 * number;
+    else if (key == ".vgpr_spill_count")
+      kernel.spillBytes += 4 * number;
+    else if (key == ".wavefront_size") // the last one
+      kernels.push_back(std::exchange(kernel, {}));
+  }
+  return kernels;
+}
+
+FailureOr<Assembly> linkAMDGCN(StringRef object, StringRef assembly, function_ref<InFlightDiagnostic()> emitError) {
+  Assembly result{"", readNotes(assembly)};
+  for (StringRef name : {"ld.lld-22", "ld.lld", "/usr/lib/llvm-22/bin/ld.lld"}) {
+    ErrorOr<std::string> program = sys::findProgramByName(name);
+    if (!program)
+      continue;
+    FailureOr<Outcome> outcome = runTool(*program, {"-shared"}, object, "", emitError);
+    if (failed(outcome))
+      return failure();
+    result.binary = outcome->output;
+    break;
+  }
+  return result;
 }
 
 } // namespace mlir::lowbit

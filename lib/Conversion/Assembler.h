@@ -1,4 +1,4 @@
-//===- Assembler.h - PTX to machine code of NVIDIA's GPUs ------------------===//
+//===- Assembler.h - tools that finish the code of kernels ----------------===//
 #ifndef LOWBIT_LIB_CONVERSION_ASSEMBLER_H
 #define LOWBIT_LIB_CONVERSION_ASSEMBLER_H
 
@@ -6,20 +6,23 @@
 
 namespace mlir::lowbit {
 
-/// What the assembler says that a kernel takes.
+/// What a kernel takes.
 struct KernelResources {
   std::string name;
   unsigned registers = 0, spillBytes = 0, stackBytes = 0; ///< Of a thread.
 };
 
 struct Assembly {
-  std::string cubin; ///< Empty where there is no assembler: the driver then assembles.
+  std::string binary; ///< Empty where the tool is not there.
   std::vector<KernelResources> kernels;
 };
 
-/// Runs `ptxas`: the one that the variable LOWBIT_PTXAS names (none, when it is `none`), else that of the search path, else CUDA's usual
-/// place.
+/// Runs `ptxas`, without which the driver assembles: the one that the variable LOWBIT_PTXAS names (none, when it is `none`), else that of
+/// the search path, else CUDA's usual place.
 FailureOr<Assembly> assemblePTX(StringRef ptx, StringRef chip, function_ref<InFlightDiagnostic()> emitError);
+
+/// Runs LLVM's linker, which makes an object a file that AMD's run times load. What the kernels take is read in `assembly`.
+FailureOr<Assembly> linkAMDGCN(StringRef object, StringRef assembly, function_ref<InFlightDiagnostic()> emitError);
 
 } // namespace mlir::lowbit
 

@@ -2,89 +2,19 @@
 // Law: a kernel calls nothing that is not in its module; what the assembler says about it is kept or reported, never lost.
 
 #include "Assembler.h"
+#include "KernelCodeGen.h"
 #include "lowbit/Conversion/KernelSymbols.h"
 #include "lowbit/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
-#include "mlir/Target/LLVMIR/Export.h"
-#include "mlir/Target/LLVMIR/ModuleTranslation.h"
-#include "llvm/IR/Intrinsics.h"
-#include "llvm/IR/LegacyPassManager.h"
-#include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
-#include <mutex>
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_SERIALIZEKERNELSPASS
 #include "lowbit/Conversion/Passes.h.inc"
-
-//===----------------------------------------------------------------------===//
-// PTX
-//===----------------------------------------------------------------------===//
-
-static std::unique_ptr<llvm::TargetMachine> createMachine(NVVM::NVVMTargetAttr target, std::string &message) {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    llvm::InitializeAllTargetInfos();
-    llvm::InitializeAllTargets();
-    llvm::InitializeAllTargetMCs();
-    llvm::InitializeAllAsmPrinters();
-  });
-  llvm::Triple triple(target.getTriple());
-  const llvm::Target *backend = llvm::TargetRegistry::lookupTarget(triple, message);
-  if (!backend)
-    return nullptr;
-  return std::unique_ptr<llvm::TargetMachine>(backend->createTargetMachine(triple, target.getChip(), target.getFeatures(), {}, std::nullopt,
-                                                                           std::nullopt, llvm::CodeGenOptLevel::Aggressive));
-}
-
-/// Whether GPUs have no instruction for `intrinsic`: the code generator would end the process.
-static bool needsLibrary(llvm::Intrinsic::ID intrinsic) {
-  namespace I = llvm::Intrinsic;
-  static constexpr I::ID functions[] = {I::exp, I::exp2, I::exp10, I::log,  I::log2, I::log10, I::pow,  I::powi, I::sin,
-                                        I::cos, I::tan,  I::asin,  I::acos, I::atan, I::atan2, I::sinh, I::cosh, I::tanh};
-  return llvm::is_contained(functions, intrinsic);
-}
-
-/// The first function that is called and has no code; empty when there is none.
-static StringRef findUndefined(const llvm::Module &module) {
-  for (const llvm::Function &function : module)
-    if (function.isDeclaration() && !function.use_empty() && (!function.isIntrinsic() || needsLibrary(function.getIntrinsicID())))
-      return function.getName();
-  return {};
-}
-
-static FailureOr<std::string> emitPTX(gpu::GPUModuleOp kernels, NVVM::NVVMTargetAttr target) {
-  std::string message;
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, message);
-  if (!machine)
-    return kernels.emitError() << "no code generator for " << target.getTriple() << ": " << message, failure();
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(kernels, context, kernels.getName());
-  if (!code)
-    return kernels.emitError("cannot be translated to LLVM IR"), failure();
-  code->setDataLayout(machine->createDataLayout());
-  code->setTargetTriple(machine->getTargetTriple());
-  if (llvm::Error error = makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0, machine.get())(code.get()))
-    return kernels.emitError() << "code generation failed: " << llvm::toString(std::move(error)), failure();
-  if (StringRef name = findUndefined(*code); !name.empty())
-    return kernels.emitError() << "a kernel calls `" << name << "`, which no library for GPUs is linked for; expected code of its own",
-           failure();
-  SmallString<0> text;
-  llvm::raw_svector_ostream stream(text);
-  llvm::legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
-    return kernels.emitError("cannot be written as PTX"), failure();
-  passes.run(*code);
-  return std::string(text);
-}
 
 //===----------------------------------------------------------------------===//
 // Globals
@@ -119,14 +49,14 @@ static LLVM::GlobalOp createText(OpBuilder &builder, Location loc, const Twine &
 }
 
 /// `image` in place of `kernels`, and a global for each kernel that is launched.
-static void embed(gpu::GPUModuleOp kernels, NVVM::NVVMTargetAttr target, StringRef image, StringRef ptx) {
+static void embed(gpu::GPUModuleOp kernels, StringRef chipName, StringRef image, StringRef assembly) {
   auto module = kernels->getParentOfType<ModuleOp>();
   OpBuilder builder(kernels);
   Location loc = kernels.getLoc();
   std::string name = kernels.getName().str();
   LLVM::GlobalOp bytes = createBytes(builder, loc, name + ".image", image, /*alignment=*/64);
-  bytes->setAttr(kernelTextAttrName, builder.getStringAttr(ptx));
-  LLVM::GlobalOp chip = createText(builder, loc, name + ".chip", target.getChip());
+  bytes->setAttr(kernelTextAttrName, builder.getStringAttr(assembly));
+  LLVM::GlobalOp chip = createText(builder, loc, name + ".chip", chipName);
   for (auto function : kernels.getOps<LLVM::LLVMFuncOp>()) {
     std::string symbol = getKernelSymbol(name, function.getName());
     auto declared = module.lookupSymbol<LLVM::GlobalOp>(symbol);
@@ -166,26 +96,32 @@ struct SerializeKernelsPass final : impl::SerializeKernelsPassBase<SerializeKern
   }
 
   LogicalResult serialize(gpu::GPUModuleOp kernels) {
-    auto target = kernels.getTargetsAttr() ? dyn_cast<NVVM::NVVMTargetAttr>(kernels.getTargetsAttr()[0]) : NVVM::NVVMTargetAttr();
-    if (!target)
-      return kernels.emitError("has no `#nvvm.target`; expected the GPU that its kernels are for");
+    FailureOr<KernelMachine> machine = KernelMachine::get(kernels);
+    if (failed(machine))
+      return failure();
     for (Operation &op : *kernels.getBody())
       if (isa<gpu::GPUFuncOp>(op))
         return op.emitError("is not in the LLVM dialect; expected kernels that are lowered");
-    FailureOr<std::string> ptx = emitPTX(kernels, target);
-    if (failed(ptx))
+    FailureOr<KernelText> text = emitKernels(kernels, *machine);
+    if (failed(text))
       return failure();
-    std::string image = *ptx + '\0';
-    if (assemble) {
-      FailureOr<Assembly> assembly = assemblePTX(*ptx, target.getChip(), [&] { return kernels.emitError(); });
-      if (failed(assembly))
-        return failure();
-      if (!assembly->cubin.empty())
-        image = assembly->cubin;
-      reportResources(kernels, assembly->kernels);
-    }
-    embed(kernels, target, image, *ptx);
+    FailureOr<Assembly> finished = finish(kernels, *machine, *text);
+    if (failed(finished))
+      return failure();
+    reportResources(kernels, finished->kernels);
+    embed(kernels, machine->chip, finished->binary.empty() ? text->assembly + '\0' : finished->binary, text->assembly);
     return success();
+  }
+
+  /// What is loaded, by the tools that there are; nothing where the assembly is.
+  FailureOr<Assembly> finish(gpu::GPUModuleOp kernels, const KernelMachine &machine, const KernelText &text) {
+    auto emitError = [&] { return kernels.emitError(); };
+    if (machine.triple.isSPIRV())
+      return Assembly{text.object, {}};
+    if (!assemble)
+      return Assembly();
+    return machine.triple.isAMDGCN() ? linkAMDGCN(text.object, text.assembly, emitError)
+                                     : assemblePTX(text.assembly, machine.chip, emitError);
   }
 };
 } // namespace

@@ -36,11 +36,24 @@ static llvm::Error checkPlace(StringRef path, StringRef expectedSuffixes, bool f
   return llvm::Error::success();
 }
 
-static llvm::Error checkPlaces(const ObjectOptions &options, bool onGPU) {
+static bool isKernelFile(const GPUArchitecture &gpu, StringRef suffix) {
+  KernelFiles files = getKernelFiles(gpu.code);
+  return suffix == files.text || suffix == files.binary;
+}
+
+/// `gpu`: what kernels are written for, if they are not simulated; else null.
+static llvm::Error checkPlaces(const ObjectOptions &options, const GPUArchitecture *gpu) {
   StringRef output = options.outputPath, header = options.headerPath;
   StringRef suffix = llvm::sys::path::extension(output);
-  bool hasFunctions = suffix == ".so" || (suffix == ".o" && !onGPU), isKernels = onGPU && (suffix == ".ptx" || suffix == ".cubin");
-  if (llvm::Error error = checkPlace(output, onGPU ? "`.so`, `.ptx` or `.cubin`" : "`.o` or `.so`", hasFunctions || isKernels))
+  bool hasFunctions = suffix == ".so" || (suffix == ".o" && !gpu), isKernels = gpu && isKernelFile(*gpu, suffix);
+  std::string expected = "`.o` or `.so`";
+  if (gpu) {
+    KernelFiles files = getKernelFiles(gpu->code);
+    hasFunctions &= files.canRun;
+    expected = ("`" + files.text + "` or `" + files.binary + "`").str();
+    expected = files.canRun ? "`.so`, " + expected : expected + " (kernels alone: there is no run time for this machine)";
+  }
+  if (llvm::Error error = checkPlace(output, expected, hasFunctions || isKernels))
     return error;
   if (header.empty())
     return llvm::Error::success();
@@ -184,22 +197,28 @@ static FailureOr<std::vector<CFunction>> nameFunctions(ModuleOp module, StringRe
 }
 
 /// The kernels of `module` as a file of `suffix`.
-static FailureOr<std::string> getKernels(ModuleOp module, StringRef suffix) {
+static FailureOr<std::string> getKernels(ModuleOp module, const GPUArchitecture &gpu, StringRef suffix) {
   SmallVector<LLVM::GlobalOp> images;
   for (auto global : module.getOps<LLVM::GlobalOp>())
     if (global->hasAttr(kernelTextAttrName))
       images.push_back(global);
   if (images.size() != 1)
     return emitError(module.getLoc()) << "the module has " << images.size() << " binaries of kernels; expected one to write", failure();
-  if (suffix == ".ptx")
-    return images.front()->getAttrOfType<StringAttr>(kernelTextAttrName).str();
+  KernelFiles files = getKernelFiles(gpu.code);
+  StringRef text = images.front()->getAttrOfType<StringAttr>(kernelTextAttrName).getValue();
+  if (suffix == files.text)
+    return text.str();
+  // Where the tool is missing, the assembly is there instead.
   StringRef bytes = cast<StringAttr>(images.front().getValueOrNull()).getValue();
-  if (!bytes.starts_with("\x7F"
-                         "ELF"))
-    return emitError(module.getLoc()) << "no `ptxas` is there to assemble kernels; install CUDA's, name one with LOWBIT_PTXAS, or write a "
-                                         "`.ptx`",
-           failure();
-  return bytes.str();
+  if (bytes.drop_back() != text)
+    return bytes.str();
+  InFlightDiagnostic diagnostic = emitError(module.getLoc())
+                                  << "no `" << files.tool << "` is there to make a `" << files.binary << "` of kernels; ";
+  if (files.canRun)
+    diagnostic << "install CUDA's, name one with LOWBIT_PTXAS, or ";
+  else
+    diagnostic << "install LLVM's, or ";
+  return diagnostic << "write a `" << files.text << "`", failure();
 }
 
 /// Code with the functions of `object`, linked if it is a library.
@@ -222,10 +241,10 @@ static FailureOr<std::string> compileFunctions(ModuleOp module, const Machine &m
 LogicalResult compileToFile(ModuleOp module, const ObjectOptions &options) {
   auto report = [&](llvm::Error error) { return emitError(module.getLoc()) << llvm::toString(std::move(error)); };
   // One that is not known is reported when it is compiled for.
-  bool onGPU = false;
-  if (auto named = findTarget(module.getContext(), options.compile.target))
-    onGPU = isGPU(named);
-  if (llvm::Error error = checkPlaces(options, onGPU))
+  const GPUArchitecture *gpu = nullptr;
+  if (auto named = findTarget(module.getContext(), options.compile.target); named && isGPU(named))
+    gpu = named.getGPU();
+  if (llvm::Error error = checkPlaces(options, gpu))
     return report(std::move(error));
   // Of other machines it is not known how many cores they have.
   if (options.compile.target == "host" && failed(checkThreads(module, options.compile.threads)))
@@ -242,11 +261,12 @@ LogicalResult compileToFile(ModuleOp module, const ObjectOptions &options) {
   StringRef suffix = llvm::sys::path::extension(options.outputPath);
   Machine machine{llvm::Triple(target.getTriple()), target.getProcessor().str(), target.getFeatures().str()};
   ObjectDescription object = describeObject(options, machine, target);
-  bool isKernels = suffix == ".ptx" || suffix == ".cubin";
+  bool isKernels = object.onGPU && isKernelFile(*target.getGPU(), suffix);
   FailureOr<std::vector<CFunction>> functions = nameFunctions(module, object.stem, object.onGPU);
   if (failed(functions))
     return failure();
-  FailureOr<std::string> code = isKernels ? getKernels(module, suffix) : compileFunctions(module, machine, options, object, *functions);
+  FailureOr<std::string> code =
+      isKernels ? getKernels(module, *target.getGPU(), suffix) : compileFunctions(module, machine, options, object, *functions);
   if (failed(code))
     return failure();
   std::string header = formatHeader(*functions, object);

@@ -4,6 +4,7 @@
 #include "Devices.h"
 #include "lowbit/Execution/CudaDevice.h"
 #include "lowbit/Execution/SimDevice.h"
+#include "lowbit/Targets/GPUArchitecture.h"
 
 namespace mlir::lowbit {
 
@@ -12,6 +13,10 @@ llvm::Expected<std::shared_ptr<Device>> openDevice(QuantTargetAttrInterface targ
     return nullptr;
   if (target.isSimulated())
     return std::make_shared<SimDevice>();
+  if (!getKernelFiles(target.getGPU()->code).canRun)
+    return llvm::createStringError("target `" + target.getName() +
+                                   "` cannot run: there is no run time for it; `lowbit compile` writes its "
+                                   "kernels");
   std::string error;
   if (Device *device = getCudaDevice(error))
     return std::shared_ptr<Device>(device, [](Device *) {}); // lives as long as the process

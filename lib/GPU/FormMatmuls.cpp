@@ -276,7 +276,7 @@ struct FormMatmulsPass final : impl::FormMatmulsPassBase<FormMatmulsPass> {
       return signalPassFailure();
     const GPUArchitecture *gpu = resolved->getGPU();
     for (ContractOp op : contracts)
-      form(rewriter, op, gpu && gpu->hasBinaryMma);
+      form(rewriter, op, gpu);
     // Scales of constant weights have been turned.
     RewritePatternSet patterns(&getContext());
     populateFoldConstantMovesPatterns(patterns);
@@ -290,20 +290,28 @@ private:
     return isSign(op.getLhsSchemeAttr().getFormat()) && isSign(op.getRhsSchemeAttr().getFormat()) && !op.getLhsZeros() && !op.getRhsZeros();
   }
 
-  static void form(RewriterBase &rewriter, ContractOp op, bool hasBits) {
+  static void reportMissed(ContractOp op, StringRef name, StringRef reason) {
+    auto function = op->getParentOfType<FunctionOpInterface>();
+    remark::missed(op.getLoc(), remark::RemarkOpts::name(name).category("lowbit").function(function ? function.getName() : ""))
+        << remark::reason("{0}", reason);
+  }
+
+  /// `gpu`: null where the target is none.
+  static void form(RewriterBase &rewriter, ContractOp op, const GPUArchitecture *gpu) {
     std::string reason;
     FailureOr<ContractAxes> axes = ContractAxes::find(op, reason);
     bool isGrouped = succeeded(axes) && changesAlongReductions(op, ContractOperand::Rhs);
     if (succeeded(axes))
       reason = isGrouped ? getGroupedObstacle(op, *axes) : getObstacle(op);
-    if (!reason.empty()) {
-      auto function = op->getParentOfType<FunctionOpInterface>();
-      remark::missed(op.getLoc(), remark::RemarkOpts::name("matmul").category("lowbit").function(function ? function.getName() : ""))
-          << remark::reason("{0}", reason);
-      return;
-    }
+    if (reason.empty() && isGrouped && gpu && !gpu->hasAsyncCopy)
+      reason = (gpu->chip + " has no kernel for weights in groups").str();
+    if (!reason.empty())
+      return reportMissed(op, "matmul", reason);
+    bool areBits = !isGrouped && gpu && gpu->prefersBits() && areSigns(op);
+    if (!isGrouped && gpu && !gpu->prefersBits() && areSigns(op))
+      reportMissed(op, "bits", (gpu->chip + " multiplies bytes faster than it counts bits; signs become bytes").str());
     rewriter.setInsertionPoint(op);
-    rewriter.replaceOp(op, isGrouped ? formGrouped(rewriter, op, *axes) : Former(rewriter, op, *axes, hasBits && areSigns(op)).build());
+    rewriter.replaceOp(op, isGrouped ? formGrouped(rewriter, op, *axes) : Former(rewriter, op, *axes, areBits).build());
   }
 
   static std::string getObstacle(ContractOp op) {

@@ -3,6 +3,8 @@
 
 #include "KernelModule.h"
 #include "lowbit/GPU/Passes.h"
+#include "lowbit/Targets/GPUArchitecture.h"
+#include "lowbit/Targets/Resolve.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -39,7 +41,7 @@ struct LoopOp {
   SmallVector<unsigned> parallel, reductions;
   SmallVector<Operation *> combiners; ///< Of each result, where a warp shares the reduction; else none.
 
-  static FailureOr<LoopOp> find(linalg::LinalgOp op);
+  static FailureOr<LoopOp> find(linalg::LinalgOp op, bool hasShuffle);
   int64_t getElements() const {
     int64_t elements = 1;
     for (unsigned loop : parallel)
@@ -54,7 +56,7 @@ private:
 };
 } // namespace
 
-FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op) {
+FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op, bool hasShuffle) {
   LoopOp loops{op, getCapturedValues(op->getRegions()), op.getStaticLoopRanges(), {}, {}, {}};
   if (llvm::any_of(loops.sizes, ShapedType::isDynamic))
     return op.emitOpError("has a loop of dynamic size; expected sizes that are known, as kernels have them as constants");
@@ -66,7 +68,8 @@ FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op) {
     }
   for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
     (iterator == utils::IteratorType::parallel ? loops.parallel : loops.reductions).push_back(loop);
-  loops.findCombiners();
+  if (hasShuffle)
+    loops.findCombiners();
   return loops;
 }
 
@@ -321,16 +324,18 @@ struct LaunchLoopsPass final : impl::LaunchLoopsPassBase<LaunchLoopsPass> {
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     KernelModule kernels(getOperation());
+    QuantTargetAttrInterface target = getTarget(getOperation());
+    bool hasShuffle = !target || !target.getGPU() || target.getGPU()->hasShuffle;
     for (linalg::LinalgOp op : ops)
-      if (failed(launch(op, kernels)))
+      if (failed(launch(op, kernels, hasShuffle)))
         return signalPassFailure();
   }
 
 private:
-  static LogicalResult launch(linalg::LinalgOp op, KernelModule &kernels) {
+  static LogicalResult launch(linalg::LinalgOp op, KernelModule &kernels, bool hasShuffle) {
     if (!op.hasPureBufferSemantics())
       return op.emitOpError("is on tensors; expected buffers");
-    FailureOr<LoopOp> loops = LoopOp::find(op);
+    FailureOr<LoopOp> loops = LoopOp::find(op, hasShuffle);
     if (failed(loops))
       return failure();
     KernelBuilder host(op.getLoc(), op);

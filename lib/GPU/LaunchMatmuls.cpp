@@ -102,7 +102,8 @@ static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
 static std::string describe(const MatmulKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  stream << kernel.lhs.width << kernel.lhs.isSigned << kernel.rhs.width << kernel.rhs.isSigned << "," << kernel.columnAlignment;
+  stream << kernel.lhs.width << kernel.lhs.isSigned << kernel.rhs.width << kernel.rhs.isSigned << "," << kernel.depthAlignment << ","
+         << kernel.columnAlignment;
   for (const EpilogueOperand &operand : kernel.operands)
     stream << "," << static_cast<int>(operand.kind);
   describe(kernel.epilogue->front(), stream);
@@ -155,6 +156,8 @@ private:
       return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
     gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);
     launchPlan(op, *plan, function);
+    if (!plan->usesMatrixUnit())
+      reportNextBest(op, obstacles);
     report(op, function, plan->getThreads(), plan->getSharedBytes());
     op.erase();
     return success();
@@ -186,6 +189,12 @@ private:
     report(op, function, GroupedPlan::threads, plan.getSharedBytes());
     op.erase();
     return success();
+  }
+
+  static void reportNextBest(MatmulOp op, StringRef obstacles) {
+    auto parent = op->getParentOfType<FunctionOpInterface>();
+    remark::missed(op.getLoc(), remark::RemarkOpts::name("matrix-unit").category("lowbit").function(parent ? parent.getName() : ""))
+        << remark::reason("{0}", obstacles);
   }
 
   static void report(Operation *op, gpu::GPUFuncOp function, unsigned threads, unsigned sharedBytes) {

@@ -1,23 +1,63 @@
-//===- LowerKernels.cpp - from lanes' code to the NVVM dialect ------------===//
+//===- LowerKernels.cpp - from lanes' code to the LLVM dialect ------------===//
 // Law: arithmetic keeps its meaning; nothing is contracted, approximated or flushed to zero that the kernel did not say.
 
+#include "PortKernels.h"
+#include "lowbit/Conversion/KernelSymbols.h"
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Targets/GPUArchitecture.h"
 #include "lowbit/Targets/Resolve.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/Passes.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_LOWERKERNELSPASS
 #include "lowbit/GPU/Passes.h.inc"
 
-static void buildPipeline(OpPassManager &pm) {
+/// What upstream's conversion of gpu ops to each machine's is, and what it leaves.
+static void addConversion(OpPassManager &kernels, const GPUArchitecture &gpu) {
+  if (gpu.code == KernelCode::AMDGCN) {
+    ConvertGpuOpsToROCDLOpsOptions options;
+    options.chipset = gpu.chip.str();
+    options.indexBitwidth = 64;
+    kernels.addPass(createConvertGpuOpsToROCDLOps(options));
+    return;
+  }
+  if (gpu.code == KernelCode::SPIRV) {
+    ConvertGpuOpsToLLVMSPVOpsOptions options;
+    options.use64bitIndex = true;
+    kernels.addPass(createConvertGpuOpsToLLVMSPVOps(options));
+    kernels.addPass(createArithToLLVMConversionPass());
+    return;
+  }
+  ConvertGpuOpsToNVVMOpsOptions options;
+  options.indexBitwidth = 64;
+  kernels.addPass(createConvertGpuOpsToNVVMOps(options));
+  kernels.addPass(createConvertNVVMToLLVMPass()); // those that are text of PTX
+}
+
+/// Upstream's pass converts branches of a whole module, the host's among them.
+static LogicalResult convertBranches(gpu::GPUModuleOp kernels) {
+  LLVMTypeConverter converter(kernels.getContext());
+  RewritePatternSet patterns(kernels.getContext());
+  cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+  LLVMConversionTarget target(*kernels.getContext());
+  target.addIllegalDialect<cf::ControlFlowDialect>();
+  return applyPartialConversion(kernels, target, std::move(patterns));
+}
+
+static void buildPipeline(OpPassManager &pm, const GPUArchitecture &gpu) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
@@ -25,10 +65,11 @@ static void buildPipeline(OpPassManager &pm) {
   kernels.addPass(createConvertVectorToLLVMPass());
   // Before upstream's patterns, which would call libdevice for what is one instruction.
   kernels.addPass(createLowerKernelMathPass());
-  ConvertGpuOpsToNVVMOpsOptions options;
-  options.indexBitwidth = 64;
-  kernels.addPass(createConvertGpuOpsToNVVMOps(options));
-  kernels.addPass(createConvertNVVMToLLVMPass()); // those that are text of PTX
+  addConversion(kernels, gpu);
+}
+
+static void buildCleanUp(OpPassManager &pm) {
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createReconcileUnrealizedCastsPass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
@@ -97,9 +138,13 @@ struct LowerKernelsPass final : impl::LowerKernelsPassBase<LowerKernelsPass> {
   void getDependentDialects(DialectRegistry &registry) const override {
     LowerKernelsPassBase::getDependentDialects(registry);
     registry.insert<LowbitDialect, NVVM::NVVMDialect>();
-    OpPassManager pm(ModuleOp::getOperationName());
-    buildPipeline(pm);
-    pm.getDependentDialects(registry);
+    registry.insert<ROCDL::ROCDLDialect>();
+    for (const GPUArchitecture &gpu : getGPUArchitectures()) {
+      OpPassManager pm(ModuleOp::getOperationName());
+      buildPipeline(pm, gpu);
+      buildCleanUp(pm);
+      pm.getDependentDialects(registry);
+    }
   }
 
   void runOnOperation() override {
@@ -111,21 +156,43 @@ struct LowerKernelsPass final : impl::LowerKernelsPassBase<LowerKernelsPass> {
       getOperation().emitError() << "`" << resolved->getName() << "` is no GPU, so that there are no kernels for it";
       return signalPassFailure();
     }
-    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>()) {
-      OpBuilder builder(&getContext());
-      auto nvvm = NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3, "nvptx64-nvidia-cuda", gpu->chip, gpu->ptx);
-      kernels.setTargetsAttr(builder.getArrayAttr(nvvm));
-    }
+    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>())
+      setTarget(kernels, *gpu);
+    if (gpu->code != KernelCode::PTX && failed(fixSharedMemory(getOperation())))
+      return signalPassFailure();
+    if (gpu->code != KernelCode::PTX)
+      for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>())
+        portInstructions(kernels, *gpu);
     TensorMapArguments maps(getOperation());
     OpPassManager pm(ModuleOp::getOperationName());
-    buildPipeline(pm);
+    buildPipeline(pm, *gpu);
     if (failed(runPipeline(pm, getOperation())))
       return signalPassFailure();
+    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>())
+      if (failed(convertBranches(kernels)))
+        return signalPassFailure();
+    OpPassManager cleanUp(ModuleOp::getOperationName());
+    buildCleanUp(cleanUp);
+    if (failed(runPipeline(cleanUp, getOperation())))
+      return signalPassFailure();
     for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>()) {
-      declareSharedMemory(kernels);
+      if (gpu->code == KernelCode::PTX)
+        declareSharedMemory(kernels);
       completeBitProducts(kernels);
     }
     maps.mark();
+  }
+
+private:
+  /// What `lowbit-serialize-kernels` generates code for.
+  void setTarget(gpu::GPUModuleOp kernels, const GPUArchitecture &gpu) {
+    OpBuilder builder(&getContext());
+    if (gpu.code == KernelCode::SPIRV)
+      return kernels->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(), builder.getStringAttr(spirvTriple));
+    Attribute target = NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3, "nvptx64-nvidia-cuda", gpu.chip, gpu.features);
+    if (gpu.code == KernelCode::AMDGCN)
+      target = ROCDL::ROCDLTargetAttr::get(&getContext(), /*optLevel=*/3, "amdgcn-amd-amdhsa", gpu.chip);
+    kernels.setTargetsAttr(builder.getArrayAttr(target));
   }
 };
 } // namespace

@@ -8,18 +8,21 @@ MatmulPlan::~MatmulPlan() = default;
 MatmulSchedule::~MatmulSchedule() = default;
 
 ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
-  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule(), &getWarpgroupSchedule()};
+  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule(), &getWarpgroupSchedule(), &getSmallMmaSchedule(), &getMfmaSchedule(),
+                                              &getDp4aSchedule()};
   return all;
 }
 
-StringRef getSideObstacle(const MatmulKernel &kernel) {
-  constexpr unsigned rowAlignment = 16; // of ldmatrix and of bulk copies
+std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment) {
   if (kernel.lhs.width != kernel.rhs.width || (kernel.lhs.width != 8 && kernel.lhs.width != 1))
     return "sides are neither both of bytes nor both of bits";
   if (kernel.depthAlignment < rowAlignment)
-    return "rows do not begin at multiples of 16 bytes";
+    return "rows do not begin at multiples of " + std::to_string(rowAlignment) + " bytes";
   return "";
 }
+
+/// Matrix units first, whatever the estimates of the others say.
+static std::pair<bool, double> rank(const MatmulPlan &plan) { return {!plan.usesMatrixUnit(), plan.estimate()}; }
 
 std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
                                        PlanFilter filter) {
@@ -33,7 +36,7 @@ std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArch
     std::unique_ptr<MatmulPlan> plan = schedule->plan(kernel, architecture, filter.plan, obstacle);
     if (!plan)
       obstacles += (obstacles.empty() ? "" : "; ") + schedule->getName().str() + ": " + obstacle;
-    else if (!best || plan->estimate() < best->estimate())
+    else if (!best || rank(*plan) < rank(*best))
       best = std::move(plan);
   }
   if (!isKnown)

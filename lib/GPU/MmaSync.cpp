@@ -313,7 +313,7 @@ private:
       return (architecture.chip + " has no m16n8k32 of bytes").str();
     if (kernel.lhs.width == 1 && !architecture.hasBinaryMma)
       return (architecture.chip + " has no m16n8k256 of bits").str();
-    return getSideObstacle(kernel).str();
+    return getSideObstacle(kernel);
   }
 };
 

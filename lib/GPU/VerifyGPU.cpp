@@ -9,6 +9,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 
@@ -40,6 +41,12 @@ static constexpr Requirement requirements[] = {
     {"nvvm.wgmma.", &GPUArchitecture::hasWarpgroupMma, "wgmma"},
     {"nvvm.tcgen05.", &GPUArchitecture::hasTensorMemoryMma, "tcgen05"},
 };
+
+/// What machines other than NVIDIA's have, too, under another name.
+static bool isCommon(Operation *op) {
+  auto exchange = dyn_cast<NVVM::ShflOp>(op);
+  return exchange ? exchange.getKind() == NVVM::ShflKind::bfly : isa<NVVM::DotAccumulate4WayOp>(op);
+}
 
 static bool isShared(Type type) {
   if (auto pointer = dyn_cast<LLVM::LLVMPointerType>(type))
@@ -130,6 +137,17 @@ private:
   }
 
   LogicalResult verifyInstruction(Operation *op) const {
+    if (isa<NVVM::ShflOp>(op) && !gpu->hasShuffle)
+      return op->emitOpError() << "needs threads that read each other's registers, which " << gpu->chip << " does not have";
+    if (isa<NVVM::DotAccumulate4WayOp>(op) && !gpu->hasByteDot)
+      return op->emitOpError() << "is a dot product of bytes, which " << gpu->chip << " does not have";
+    bool isNVIDIAs = isa_and_nonnull<NVVM::NVVMDialect>(op->getDialect());
+    bool isAMDs = isa_and_nonnull<ROCDL::ROCDLDialect>(op->getDialect());
+    if ((isNVIDIAs && gpu->code != KernelCode::PTX && !isCommon(op)) || (isAMDs && gpu->code != KernelCode::AMDGCN))
+      return op->emitOpError() << "is an instruction of another machine than " << gpu->chip;
+    if (isa<ROCDL::mfma_i32_16x16x32_i8>(op) && gpu->mfmaDepth < 32)
+      return op->emitOpError() << "takes 32 bytes of the reduction; expected the instruction of " << gpu->chip << ", which takes "
+                               << gpu->mfmaDepth;
     if (auto mma = dyn_cast<NVVM::MmaOp>(op))
       return verifyProduct(mma);
     StringRef name = op->getName().getStringRef();

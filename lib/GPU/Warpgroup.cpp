@@ -77,7 +77,7 @@ private:
   static std::string getObstacle(const MatmulKernel &kernel, const GPUArchitecture &architecture) {
     if (!architecture.hasWarpgroupMma || !architecture.hasBulkCopy)
       return (architecture.chip + " has no wgmma").str();
-    return getSideObstacle(kernel).str();
+    return getSideObstacle(kernel);
   }
 };
 

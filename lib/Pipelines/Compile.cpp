@@ -101,7 +101,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     buildReferencePipeline(pm);
     buildTargetPipeline(pm, /*threads=*/2);
     buildLaunchPipeline(pm);
-    buildNVPTXPipeline(pm);
+    buildDevicePipeline(pm);
     buildGPUSimPipeline(pm);
     pm.getDependentDialects(registry);
   }
@@ -121,7 +121,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     OpPassManager pm(ModuleOp::getOperationName());
     if (resolved->getGPU()) {
       buildLaunchPipeline(pm);
-      resolved->isSimulated() ? buildGPUSimPipeline(pm) : buildNVPTXPipeline(pm);
+      resolved->isSimulated() ? buildGPUSimPipeline(pm) : buildDevicePipeline(pm);
     } else if (resolved->getVectorBits() == 0)
       buildReferencePipeline(pm);
     else

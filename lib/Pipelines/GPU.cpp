@@ -44,7 +44,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   pm.addPass(createVerifyGPUPass());
 }
 
-void buildNVPTXPipeline(OpPassManager &pm) {
+void buildDevicePipeline(OpPassManager &pm) {
   pm.addPass(createLowerKernelsPass());
   pm.addPass(createLowerLaunchesPass());
   pm.addPass(createSerializeKernelsPass());

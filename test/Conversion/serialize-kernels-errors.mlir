@@ -1,6 +1,6 @@
 // RUN: quant-opt %s --lowbit-serialize-kernels=assemble=false --split-input-file --verify-diagnostics
 
-// expected-error@+1 {{has no `#nvvm.target`; expected the GPU that its kernels are for}}
+// expected-error@+1 {{has no `#nvvm.target` or `#rocdl.target`; expected the GPU that its kernels are for}}
 gpu.module @kernels {
 }
 

@@ -2,7 +2,7 @@
 
 // The binary, here text that ends with a zero, and what the host calls the kernel by: program, image, bytes, architecture, name.
 //       CHECK: llvm.mlir.global internal constant @kernels.image("//{{.*}}.target sm_80{{.*}}.visible .entry f({{.*}}\00")
-//  CHECK-SAME:   lowbit.ptx = "
+//  CHECK-SAME:   lowbit.assembly = "
 //       CHECK: llvm.mlir.global internal constant @kernels.chip("sm_80\00")
 //       CHECK: llvm.mlir.global internal constant @kernels.f.name("f\00")
 //       CHECK: llvm.mlir.global internal @kernels.f() {{.*}}: !llvm.struct<(ptr, ptr, i64, ptr, ptr, ptr)>

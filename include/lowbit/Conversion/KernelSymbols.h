@@ -11,8 +11,11 @@ namespace mlir::lowbit {
 /// The global that owns what devices keep for a module (DeviceProgram in lowbit/Execution/Device.h).
 inline constexpr llvm::StringLiteral programSymbol = "lowbit.program";
 
-/// The attribute, on the global with a binary, that holds the PTX it was made of.
-inline constexpr llvm::StringLiteral kernelTextAttrName = "lowbit.ptx";
+/// The attribute, on the global with a binary, that holds the assembly it was made of.
+inline constexpr llvm::StringLiteral kernelTextAttrName = "lowbit.assembly";
+
+/// The triple of kernels in SPIR-V: with integer dot products, for OpenCL.
+inline constexpr llvm::StringLiteral spirvTriple = "spirv64v1.6-unknown-unknown";
 
 /// The global whose address `lowbit_gpu_launch` takes for `kernel` of the gpu.module `module`. `lowbit-lower-launches` declares it; who
 /// compiles the kernel defines it.

@@ -305,11 +305,12 @@ def LowerLaunchesPass : Pass<"lowbit-lower-launches", "::mlir::ModuleOp"> {
 }
 
 def SerializeKernelsPass : Pass<"lowbit-serialize-kernels", "::mlir::ModuleOp"> {
-  let summary = "Kernels for NVIDIA's GPUs become machine code inside the host's";
+  let summary = "Kernels become machine code inside the host's";
   let description = [{
     Each `gpu.module`, in the LLVM dialect and with an `#nvvm.target`, is compiled to PTX and, where `ptxas` is found, to a cubin; else the
-    driver will assemble it. The variable LOWBIT_PTXAS names another `ptxas`, or `none`. Globals with the bytes take its place, and one for
-    each kernel that `lowbit-lower-launches` has left a call of. Registers and spills of the kernels, as the assembler counts them, are remarks.
+    driver will assemble it. The variable LOWBIT_PTXAS names another `ptxas`, or `none`. With a `#rocdl.target` it is compiled to an object and
+    linked by LLVM's `ld.lld`, with the triple of SPIR-V to a module of that. Globals with the bytes take its place, and one for
+    each kernel that `lowbit-lower-launches` has left a call of. Registers and spills of the kernels are remarks.
 
     ```text
     gpu.module @kernels [#nvvm.target<chip = "sm_90a">] { llvm.func @add(…) attributes {nvvm.kernel} { … } }
@@ -318,7 +319,7 @@ def SerializeKernelsPass : Pass<"lowbit-serialize-kernels", "::mlir::ModuleOp"> 
     llvm.mlir.global internal @kernels.add() : !llvm.struct<(ptr, ptr, i64, ptr, ptr, ptr)> { … }
     ```
   }];
-  let options = [Option<"assemble", "assemble", "bool", "true", "Run ptxas where it is found; else always keep PTX.">];
+  let options = [Option<"assemble", "assemble", "bool", "true", "Run ptxas, or the linker, where it is found; else always keep assembly.">];
 }
 
 def ConvertQuantToLowbitPass : Pass<"convert-quant-to-lowbit"> {

@@ -14,8 +14,8 @@ namespace mlir::lowbit {
 
 struct ObjectOptions {
   CompileOptions compile;
-  /// `….o` is an object, `….so` a shared library; for a GPU's target `….ptx` and `….cubin` are its kernels alone. Functions are called by
-  /// the stem of the name: `minilm_main` in minilm.o.
+  /// `….o` is an object, `….so` a shared library; for a GPU's target `….ptx` and `….cubin` (`….s` and `….hsaco` for AMD's, `….spvasm` and
+  /// `….spv` for SPIR-V) are its kernels alone. Functions are called by the stem of the name: `minilm_main` in minilm.o.
   std::string outputPath;
   /// Where to write the C header; empty for none.
   std::string headerPath;

@@ -20,6 +20,8 @@ public:
   virtual std::string getName() const = 0;
   /// Microseconds that the problem would take on the usual card, roughly: plans are compared by it.
   virtual double estimate() const = 0;
+  /// Whether it multiplies by a matrix unit. A plan that does not is the next best, taken where no other fits.
+  virtual bool usesMatrixUnit() const { return true; }
   virtual unsigned getThreads() const = 0;
   virtual unsigned getSharedBytes() const = 0;
   /// Types of the arguments that follow those of `MatmulArguments`, and their attributes.
@@ -53,7 +55,7 @@ public:
 /// All schedules.
 ArrayRef<const MatmulSchedule *> getMatmulSchedules();
 
-/// The cheapest plan of all; null, and every obstacle in `obstacles`, where none fits.
+/// The cheapest plan of those with a matrix unit, or else of all; null where none fits. Every obstacle of a schedule is in `obstacles`.
 std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
                                        PlanFilter filter = {});
 

@@ -129,10 +129,13 @@ def RoundByAdditionPass : Pass<"lowbit-round-by-addition", "::mlir::gpu::GPUModu
 }
 
 def LowerKernelsPass : Pass<"lowbit-lower-kernels", "::mlir::ModuleOp"> {
-  let summary = "The code of kernels becomes what LLVM's NVPTX backend takes";
+  let summary = "The code of kernels becomes what LLVM's backend for the machine takes";
   let description = [{
     Upstream's conversions inside of every `gpu.module`: `gpu.func` becomes `llvm.func`, math becomes arithmetic or the few instructions that are
     exact. `lowbit-verify-gpu` before it says what would not arrive.
+
+    For AMD's GPUs and SPIR-V, shared memory becomes a global as large as launches make it, and shuffles and dot products of bytes get the names
+    that they have there.
 
     ```text
     gpu.module @kernels { gpu.func @f(…) kernel { … } }

@@ -95,10 +95,10 @@ def Lowbit_RISCVVTargetAttr : Lowbit_Target<"RISCVVTarget", "riscv64_v"> {
   }];
 }
 
-/// A GPU of NVIDIA, or its model on the host. What it can do is in the table of lowbit/Targets/GPUArchitecture.h.
-class Lowbit_GPUTarget<string name, string mnemonicText, string targetName, string chip, bit simulated = 0>
+/// A GPU, or its model on the host. What it can do is in the table of lowbit/Targets/GPUArchitecture.h.
+class Lowbit_GPUTarget<string name, string mnemonicText, string targetName, string chip, bit simulated = 0, string machine = "An NVIDIA GPU">
     : Lowbit_Target<name, mnemonicText, ["getGPU", "isSimulated"]> {
-  let summary = !if(simulated, "The model of an ", "An ") # "NVIDIA GPU, " # chip;
+  let summary = !if(simulated, "The model of an NVIDIA GPU", machine) # ", " # chip;
   let extraClassDefinition = [{
     ::llvm::StringRef $cppClass::getName() const { return "}] # targetName # [{"; }
     ::llvm::StringRef $cppClass::getTriple() const { return ::mlir::lowbit::getHostTriple(); }
@@ -120,6 +120,9 @@ def Lowbit_NVPTX89TargetAttr : Lowbit_GPUTarget<"NVPTX89Target", "nvptx_sm_89", 
 def Lowbit_NVPTX90aTargetAttr : Lowbit_GPUTarget<"NVPTX90aTarget", "nvptx_sm_90a", "nvptx:sm_90a", "sm_90a">;
 def Lowbit_NVPTX100TargetAttr : Lowbit_GPUTarget<"NVPTX100Target", "nvptx_sm_100", "nvptx:sm_100", "sm_100">;
 def Lowbit_NVPTX100aTargetAttr : Lowbit_GPUTarget<"NVPTX100aTarget", "nvptx_sm_100a", "nvptx:sm_100a", "sm_100a">;
+def Lowbit_AMDGCN90aTargetAttr : Lowbit_GPUTarget<"AMDGCN90aTarget", "amdgcn_gfx90a", "amdgcn:gfx90a", "gfx90a", 0, "An AMD GPU">;
+def Lowbit_AMDGCN942TargetAttr : Lowbit_GPUTarget<"AMDGCN942Target", "amdgcn_gfx942", "amdgcn:gfx942", "gfx942", 0, "An AMD GPU">;
+def Lowbit_SPIRVTargetAttr : Lowbit_GPUTarget<"SPIRVTarget", "spirv_opencl", "spirv:opencl", "opencl", 0, "A device that takes SPIR-V kernels">;
 def Lowbit_GPUSimTargetAttr : Lowbit_GPUTarget<"GPUSimTarget", "gpu_sim", "gpu-sim", "sm_90a", 1>;
 def Lowbit_GPUSim75TargetAttr : Lowbit_GPUTarget<"GPUSim75Target", "gpu_sim_sm_75", "gpu-sim:sm_75", "sm_75", 1>;
 def Lowbit_GPUSim80TargetAttr : Lowbit_GPUTarget<"GPUSim80Target", "gpu_sim_sm_80", "gpu-sim:sm_80", "sm_80", 1>;

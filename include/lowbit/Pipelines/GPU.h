@@ -13,7 +13,7 @@ namespace mlir::lowbit {
 void buildLaunchPipeline(OpPassManager &pm);
 
 /// From there to the LLVM dialect, with machine code of the kernels in it.
-void buildNVPTXPipeline(OpPassManager &pm);
+void buildDevicePipeline(OpPassManager &pm);
 
 /// The same, with kernels as functions that the simulator runs on the host.
 void buildGPUSimPipeline(OpPassManager &pm);

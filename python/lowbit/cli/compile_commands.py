@@ -16,7 +16,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--output",
         required=True,
         metavar="m.o",
-        help="an object (.o) or a shared library (.so); for a GPU a library, or its kernels (.ptx, .cubin)",
+        help="an object (.o) or a shared library (.so); for a GPU a library, or its kernels (.ptx, .cubin; .s, .hsaco; .spvasm, .spv)",
     )
     compiler.add_argument("--header", metavar="m.h", help="write a C header")
     add_machine(compiler)

@@ -23,10 +23,17 @@ TILES = [
     "16x32x128x8",
 ]
 
+# Without asynchronous copies: architecture, schedule, tiles.
+STAGED = [
+    *(("sm_75", "mma_m8n8k16", tile) for tile in ("128x128x64", "64x128x64", "64x64x64", "32x64x64")),
+    *(("sm_75", "dp4a", tile) for tile in ("128x128x64", "64x64x64", "32x64x64", "16x64x128", "8x32x128")),
+]
+
 
 def shapes(tile: str) -> list[tuple[int, int, int]]:
     """Less than a tile, a tile, more than one with buffers used again, in every direction."""
-    rows, columns, depth, stages = map(int, tile.split("x"))
+    rows, columns, depth, *rest = map(int, tile.split("x"))
+    stages = rest[0] if rest else 2
     return [(1, 2, 16), (rows, columns, depth), (rows + 1, columns - 1, depth * (stages + 2) + 48), (2 * rows - 3, 7, depth * (stages - 1))]
 
 
@@ -41,6 +48,44 @@ def test_tiles(tile: str, case: int, tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     matrices, phases = re.search(r"(\d+) matrices in (\d+) phases", outcome.stdout).groups()
     assert matrices == phases, "ldmatrix has bank conflicts"
+
+
+@pytest.mark.parametrize(("chip", "stem", "tile"), STAGED)
+@pytest.mark.parametrize("case", range(4))
+def test_staged_tiles(chip: str, stem: str, tile: str, case: int, tmp_path: Path) -> None:
+    kind = ["reals", "codes", "sums", "codes"][(case + len(tile)) % 4]
+    signs = [(True, True), (False, True), (True, False), (False, False)][case]
+    product = matmul(np.random.default_rng(case), shapes(tile)[case], kind, signs=signs)
+    order = ["ring", "reverse", "random", "ring"][case]
+    outcome = simulate(product, tmp_path, f"--order={order}", "--counts", plan=f"{stem}_{tile}", target=f"nvptx:{chip}")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    if stem != "dp4a":
+        matrices, phases = re.search(r"(\d+) matrices in (\d+) phases", outcome.stdout).groups()
+        assert matrices == phases, "ldmatrix has bank conflicts"
+
+
+@pytest.mark.parametrize("stem", ["mma_m8n8k16", "dp4a"])
+@pytest.mark.parametrize("signs", [(True, True), (False, False), (False, True)])
+def test_staged_extremes(stem: str, signs: tuple[bool, bool], tmp_path: Path) -> None:
+    product = matmul(np.random.default_rng(0), (20, 40, 1024), "sums", signs=signs, extreme=True)
+    outcome = simulate(product, tmp_path, plan=f"{stem}_32x64x64", target="nvptx:sm_75")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("depth", [4, 20, 136, 300])
+def test_rows_at_words(depth: int, tmp_path: Path) -> None:
+    # No matrix unit takes rows that begin at multiples of 4 or 8 bytes.
+    product = matmul(np.random.default_rng(0), (37, 51, depth), "sums", signs=(True, False))
+    outcome = simulate(product, tmp_path, target="nvptx:sm_80")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "@matmul_dp4a_" in (tmp_path / "launch.mlir").read_text()
+
+
+@pytest.mark.parametrize("tile", ["64x64x64", "8x32x128"])
+def test_counted_bits(tile: str, tmp_path: Path) -> None:
+    product = matmul(np.random.default_rng(0), (37, 51, 176), "sums", bits=True)
+    outcome = simulate(product, tmp_path, plan=f"popc_{tile}", target="nvptx:sm_75")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
 def test_extremes(tmp_path: Path) -> None:
@@ -60,6 +105,14 @@ def test_mutants(tmp_path: Path) -> None:
     # Tiles enough that they come in groups, and a reduction that uses every buffer again.
     product = matmul(np.random.default_rng(0), (150, 70, 128 * 10 + 48), "sums")
     outcome = simulate(product, tmp_path, "--mutants", plan="mma_sync_16x32x128x8")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("plan", ["dp4a_16x64x128", "popc_8x32x128", "mma_m8n8k16_32x64x64"])
+def test_staged_mutants(plan: str, tmp_path: Path) -> None:
+    rows, columns, depth = map(int, plan.rsplit("_", 1)[1].split("x"))
+    product = matmul(np.random.default_rng(0), (9 * rows + 3, columns + 6, 4 * depth + 48), "sums", bits=plan.startswith("popc"))
+    outcome = simulate(product, tmp_path, "--mutants", plan=plan, target="nvptx:sm_75")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
@@ -84,6 +137,16 @@ def test_assembles(target: str, tile: str, tmp_path: Path) -> None:
     log = assemble(module, target, tmp_path)
     assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
     assert int(re.search(r"Used (\d+) registers", log).group(1)) <= 255
+
+
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.parametrize(("chip", "stem", "tile"), STAGED)
+def test_staged_assembles(chip: str, stem: str, tile: str, tmp_path: Path) -> None:
+    for bits in [False] if stem != "dp4a" else [False, True]:
+        product = matmul(np.random.default_rng(0), (64, 64, 64), "sums" if bits else "codes", bits=bits)
+        target = f"nvptx:{chip}"
+        log = assemble(launch(product, tmp_path, target, f"{'popc' if bits else stem}_{tile}"), target, tmp_path)
+        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 128), (1, 40, 4224), (3, 17, 1024), (7, 21, 2048), (16, 33, 2176), (21, 40, 1024)])
