@@ -6,6 +6,7 @@
 
 #include "ScaleArithmetic.h"
 #include "lowbit/Conversion/LowerReference.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace mlir::lowbit {
@@ -64,6 +65,8 @@ struct LowerFakeQuant final : OpRewritePattern<FakeQuantOp> {
                                   Value product = arith::MulFOp::create(b, nested, rounding.rounded, scale);
                                   return buildFromF32(b, nested, product, real);
                                 });
+    if (op->hasAttr(kRematerializedAttr))
+      output.getDefiningOp()->setAttr(kRematerializedAttr, rewriter.getUnitAttr());
     rewriter.replaceOp(op, view.merge(output, op.getType()));
     return success();
   }

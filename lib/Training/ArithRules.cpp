@@ -1,8 +1,10 @@
 //===- ArithRules.cpp - derivatives of arith ------------------------------===//
 // Law: where a maximum or minimum is reached twice, one operand gets all: a constant if there is one, so that ReLU's slope at zero is zero.
+// Whether a value was beyond a constant is read off the result: it then differs from the constant. The value itself need not be kept.
 
 #include "ScalarRules.h"
 #include "lowbit/Training/Register.h"
+#include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
 
@@ -27,14 +29,26 @@ static Value subRule(const Chain &c, unsigned i) { return i == 0 ? c.dy : c.neg(
 static Value mulRule(const Chain &c, unsigned i) { return c.mul(c.dy, c.x(1 - i)); }
 static Value divRule(const Chain &c, unsigned i) { return i == 0 ? c.div(c.dy, c.x(1)) : c.neg(c.mul(c.dy, c.div(c.y(), c.x(1)))); }
 static Value negRule(const Chain &c, unsigned) { return c.neg(c.dy); }
+
+/// The condition of `a < c ? a : c`, or of another strict order, with a constant `c`: the same of the result.
+static Value buildCondition(const Chain &c) {
+  auto compare = c.x(0).getDefiningOp<arith::CmpFOp>();
+  bool isStrict = compare && llvm::is_contained({arith::CmpFPredicate::OGT, arith::CmpFPredicate::UGT, arith::CmpFPredicate::OLT,
+                                                 arith::CmpFPredicate::ULT},
+                                                compare.getPredicate());
+  if (!isStrict || compare.getLhs() != c.x(1) || compare.getRhs() != c.x(2) || !matchPattern(c.x(2), m_Constant()))
+    return c.x(0);
+  return c.compare(compare.getPredicate(), c.y(), c.x(2));
+}
 static Value selectRule(const Chain &c, unsigned i) {
-  return i == 1 ? c.select(c.x(0), c.dy, c.real(0)) : c.select(c.x(0), c.real(0), c.dy);
+  return i == 1 ? c.select(buildCondition(c), c.dy, c.real(0)) : c.select(c.x(0), c.real(0), c.dy);
 }
 
 /// `strict` and `loose` order the operand before the other.
 static Value buildExtremum(const Chain &c, unsigned i, arith::CmpFPredicate strict, arith::CmpFPredicate loose) {
   bool takesTies = i == 0 && c.isActive(1);
-  return c.select(c.compare(takesTies ? loose : strict, c.x(i), c.x(1 - i)), c.dy, c.real(0));
+  Value mine = matchPattern(c.x(1 - i), m_Constant()) ? c.y() : c.x(i);
+  return c.select(c.compare(takesTies ? loose : strict, mine, c.x(1 - i)), c.dy, c.real(0));
 }
 static Value maxRule(const Chain &c, unsigned i) { return buildExtremum(c, i, arith::CmpFPredicate::OGT, arith::CmpFPredicate::OGE); }
 static Value minRule(const Chain &c, unsigned i) { return buildExtremum(c, i, arith::CmpFPredicate::OLT, arith::CmpFPredicate::OLE); }

@@ -1,6 +1,7 @@
 //===- Differentiate.cpp - a function that computes gradients -------------===//
-// Law: what the function returned it still returns, and its values are used, not computed again.
+// Law: what the function returned it still returns; gradients have the same bits whatever is kept and whatever is computed again.
 
+#include "Rematerialize.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Training/Gradients.h"
 #include "lowbit/Training/Parameters.h"
@@ -12,6 +13,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_DIFFERENTIATEPASS
@@ -41,6 +43,11 @@ private:
       return primal.emitError() << "`" << function << "` cannot be differentiated: its first result is "
                                 << (primal.getNumResults() == 0 ? Type(NoneType::get(&getContext())) : primal.getResultTypes()[0])
                                 << ", not a scalar; expected a loss of type `tensor<f32>` (`lowbit-add-loss` makes one)";
+    if (rematerialize != "cost" && rematerialize != "never" && rematerialize != "always")
+      return primal.emitError() << "`rematerialize` is `" << rematerialize << "`; expected `cost`, `never` or `always`";
+    if (budget < 0 || (budget != 0 && rematerialize != "cost"))
+      return primal.emitError() << "`budget` is " << budget.getValue() << " and `rematerialize` is `" << rematerialize
+                                << "`; expected bytes above 0, by `cost`, which alone chooses";
     FailureOr<SmallVector<unsigned>> arguments = getArguments(primal);
     if (failed(arguments))
       return failure();
@@ -113,6 +120,26 @@ private:
                                  builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, builder.getStringAttr(getGradientName(name)))))))
         return failure();
     }
+    return keepValues(added, ops);
+  }
+
+  /// Chooses which values of the forward pass, `ops`, the backward pass reads, and which it computes again.
+  LogicalResult keepValues(func::FuncOp added, ArrayRef<Operation *> ops) {
+    if (rematerialize == "never")
+      return success();
+    llvm::DenseSet<Operation *> forward(ops.begin(), ops.end());
+    Rematerializer rematerializer(added.getBody().front(), forward);
+    int64_t before = rematerializer.countKept(), kept;
+    if (budget != 0) {
+      if (!rematerializer.chooseWithin(budget, kept))
+        return added.emitError() << "the backward pass needs " << kept
+                                 << " bytes of the forward pass that cannot be computed again; expected "
+                                 << "a `budget` of at least that";
+    } else
+      kept = rematerializer.choose(rematerialize == "always" ? Rematerializer::kHighestPrice : 0);
+    unsigned numOps = rematerializer.rewrite();
+    remark::passed(added.getLoc(), remark::RemarkOpts::name("rematerialize").category("lowbit").function(added.getName()))
+        << remark::metric("ops", numOps) << remark::metric("bytes", kept) << remark::metric("before", before);
     return success();
   }
 };

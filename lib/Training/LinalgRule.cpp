@@ -1,7 +1,8 @@
 //===- LinalgRule.cpp - the one derivative of all structured ops ----------===//
 //
 // Law: the gradient by an operand is an op over the same loops: it computes the body again, goes backwards through it, and sums over the
-// loops that the operand does not have. A matmul thus gives the two matmuls of its gradient, a broadcast a sum, a sum a broadcast.
+// loops that the operand does not have. A matmul thus gives the two matmuls of its gradient, a broadcast a sum, a sum a broadcast. What an
+// elementwise body yielded is read, where the derivative needs it, and not computed again: an exponential is its own derivative.
 //
 // The value of a reduction must be `sum + e`, or the larger or smaller of `extremum` and `e`; every `e` that reaches the extremum gets the
 // whole cotangent.
@@ -30,6 +31,9 @@ struct ResultForm {
   Kind kind;
   /// What is backpropagated through: the yielded value, or the `e` of a reduction.
   Value value;
+
+  /// Whether the gradient may read what the op gave.
+  bool readsResult() const { return kind != Sum; }
 };
 
 /// The operand of `op` that is not `accumulator`, or null.
@@ -168,7 +172,7 @@ private:
     unsigned firstCotangent = inputs.size();
     for (const ResultForm &form : forms) {
       addInput(gradients.lookup(op->getResult(form.index)), op.getDpsInitOperand(form.index));
-      if (form.kind == ResultForm::Extremum)
+      if (form.readsResult())
         addInput(op->getResult(form.index), op.getDpsInitOperand(form.index));
     }
     maps.push_back(target);
@@ -233,10 +237,14 @@ private:
     Value at = args[operand.getOperandNumber()];
     inner.activate(at);
     inner.propagate(cloned);
+    SmallVector<std::pair<Value, Value>> yielded;
     for (const ResultForm &form : forms) {
       Value cotangent = args[nextCotangent++], value = mapping.lookupOrDefault(form.value);
+      Value result = form.readsResult() ? args[nextCotangent++] : Value();
+      if (form.kind == ResultForm::Elementwise)
+        yielded.emplace_back(value, result);
       if (form.kind == ResultForm::Extremum) {
-        Value reached = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, value, args[nextCotangent++]);
+        Value reached = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, value, result);
         Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(cotangent.getType()));
         cotangent = arith::SelectOp::create(b, loc, reached, cotangent, zero);
       }
@@ -244,6 +252,9 @@ private:
     }
     if (failed(buildReverse(b, cloned, inner)))
       bodyFailed = true;
+    for (auto [value, result] : yielded)
+      if (llvm::is_contained(cloned, value.getDefiningOp()))
+        value.replaceAllUsesWith(result);
     Value gradient = inner.lookup(at);
     return gradient ? gradient : arith::ConstantOp::create(b, loc, b.getZeroAttr(at.getType())).getResult();
   }

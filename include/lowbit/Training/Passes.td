@@ -283,8 +283,22 @@ def DifferentiatePass : Pass<"lowbit-differentiate", "::mlir::ModuleOp"> {
   let description = [{
     Reverse mode, on tensors, before anything is fused: `NAME` takes what `function` takes, and returns what it returns and, for each
     argument with `lowbit.parameter` (or named by `wrt`), the derivative of the first result, `tensor<f32>`, by it, called
-    `gradient.ARGUMENT`. Values of the forward pass are used where they are; bodies of linalg ops are computed again. See docs/training.md
-    for which ops have a derivative, and what counts as the slope where there is none.
+    `gradient.ARGUMENT`. See docs/training.md for which ops have a derivative, and what counts as the slope where there is none.
+
+    A value of the forward pass that the backward pass reads is either kept, or computed again before its first reader there, from values
+    that are kept. By `rematerialize=cost` the choice that moves the fewest bytes is made, for all values at once (a minimum cut):
+
+    - A value that is kept is loaded, and stored, where the forward pass could have gone without that: where its only reader there is
+      elementwise and joins it.
+    - A value that is computed again costs the loads of what it is computed from, and its arithmetic: for an element, an addition counts as half a
+      byte, a division two, a transcendental function eight, fake quantization 4.5. It is stored and loaded besides where it cannot join its
+      reader: a contraction, or one of several.
+    - Contractions, reductions, and what has no static shape or no known cost are never computed again; reshapes always are.
+
+    With `budget`, bytes that are kept have the lowest price by which the kept ones are at most so many; less than can be is an error. `always` keeps
+    what must be kept, `never` computes nothing again. Gradients are the same to the bit
+    (`lowbit-relax-float` contracts products and sums across ops that are fused, by which bits may differ on a host). Ops that compute again bear `lowbit.rematerialized`, and a
+    remark says how many there are and how many bytes are kept.
 
     ```mlir
     func.func @loss(%w: tensor<4xf32> {lowbit.name = "w", lowbit.parameter = "other"}, %z: tensor<f32>) -> tensor<f32> {
@@ -308,6 +322,8 @@ def DifferentiatePass : Pass<"lowbit-differentiate", "::mlir::ModuleOp"> {
     Option<"function", "function", "std::string", /*default=*/"\"loss\"", "The function whose first result is differentiated">,
     Option<"name", "name", "std::string", /*default=*/"\"\"", "What the new function is called; `function` with `_gradients` by default">,
     ListOption<"wrt", "wrt", "std::string", "Names of the arguments that are differentiated by; parameters by default">,
+    Option<"rematerialize", "rematerialize", "std::string", /*default=*/"\"cost\"", "`cost`, `never` or `always`: what of the forward pass is computed again">,
+    Option<"budget", "budget", "int64_t", /*default=*/"0", "The most bytes of the forward pass that are kept for the backward pass; 0: any">,
   ];
   let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];

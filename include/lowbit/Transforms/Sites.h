@@ -23,6 +23,8 @@ constexpr StringLiteral kOriginalAttr = "lowbit.original_weight";
 constexpr StringLiteral kAlgorithmsAttr = "lowbit.algorithms";
 /// On constants of scales and zero points, which the float model does not have.
 constexpr StringLiteral kAddedAttr = "lowbit.added";
+/// On an op that computes again what another one computed (`lowbit-differentiate`), so that it is not taken for that one.
+constexpr StringLiteral kRematerializedAttr = "lowbit.rematerialized";
 /// On a constant of codes, or of floats rounded to fewer bits: signal to quantization noise in dB, f32; 999 where nothing was lost.
 constexpr StringLiteral kSQNRAttr = "lowbit.sqnr_db";
 /// On a linalg op whose arithmetic is defined to the bit by where it came from.

@@ -58,6 +58,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--report", metavar="r.html", help="write a report, .html or .json")
     train.add_argument("--text", action="store_true", help="write text, not bytecode")
     train.add_argument("--threads", type=positive, default=1, help="threads that share a step; any number gives the same bits")
+    train.add_argument(
+        "--budget",
+        type=count,
+        default=0,
+        metavar="BYTES",
+        help="the most of a step's forward pass that is kept for its backward pass; 0: as is fastest",
+    )
     add_workers(train)
     add_dims(train)
     train.set_defaults(run=_train)
@@ -158,6 +165,7 @@ def _train(options: argparse.Namespace) -> None:
             resume=options.resume,
             report=_reporter(options.epochs),
             threads=options.threads,
+            budget=options.budget,
             executor=executor,
             shards=shards,
             **_teach(options),

@@ -79,6 +79,7 @@ def fit(
     resume: bool = False,
     report: Callable[[Epoch], None] | None = None,
     threads: int = 1,
+    budget: int = 0,
     executor: Executor | None = None,
     shards: int = 1,
     progress: bool = True,
@@ -109,13 +110,14 @@ def fit(
 
     valid: as `data`, for the loss after each epoch. patience: epochs without a lower one, after which training stops with the parameters of the
     lowest; 0: never. checkpoint: an .npz that is written after each epoch and every `every` steps; with `resume` training goes on from there, to
-    the same bits. report: is told of each epoch. threads: any number gives the same bits.
+    the same bits. report: is told of each epoch. threads: any number gives the same bits. budget: the most bytes of a step's forward pass that are
+    kept for its backward pass, which computes the rest again (docs/training.md); 0: as many as is fastest.
 
     executor, shards: a step has `shards` batches, whose gradients an executor's workers compute (docs/training.md); by default one, here.
     """
     if shards < 1 or (shards > 1 and executor is None):
         raise Error(f"shards is {shards}; expected at least 1, and an `executor` that computes them")
-    _check(epochs=epochs, patience=patience, warmup=warmup, seed=seed)
+    _check(epochs=epochs, patience=patience, warmup=warmup, seed=seed, budget=budget)
     _check_teacher(teacher, labels)
     if not 0 < rate < float("inf") or not 0 <= average < 1:
         raise Error(f"rate is {rate} and average {average}; expected a rate above 0, such as 0.001, and a decay from 0 to below 1")
@@ -140,7 +142,7 @@ def fit(
     plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters, **form, **norm)
     if plan.normalizes and executor is not None:
         raise Error("batch norm is trained in one process, and there is an executor; give freeze_batch_norm=0, or leave the executor out")
-    gradients = plan.add_gradients(loss=loss, teacher=teacher, terms=terms, labels=labels)
+    gradients = plan.add_gradients(loss=loss, teacher=teacher, terms=terms, labels=labels, budget=budget)
     plan = replace(plan, initial=_merge({**plan.initial, **plan.get_projections(gradients)}, start or {}))
     factors = [f"{pattern}={factor!r}" for pattern, factor in (rates or {}).items()]
     step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "rates": factors, "clip": clip, "threads": threads}

@@ -63,15 +63,26 @@ class Plan:
         inputs = {port.name: parameters[port.name] for port in self._derived.inputs}
         return {**parameters, **{name: array.copy() for name, array in self._derived(**inputs).items()}}
 
-    def add_gradients(self, *, loss: str, teacher: Module | None = None, terms: Iterable[str] = (), labels: float = 1.0) -> Module:
-        """The function that gives the loss and its gradients: docs/Passes.md, `lowbit-distill` for `teacher`, `terms` and `labels`."""
+    def add_gradients(
+        self,
+        *,
+        loss: str,
+        teacher: Module | None = None,
+        terms: Iterable[str] = (),
+        labels: float = 1.0,
+        rematerialize: str = "cost",
+        budget: int = 0,
+    ) -> Module:
+        """The function that gives the loss and its gradients: docs/Passes.md, `lowbit-distill` for `teacher`, `terms` and `labels`,
+        `lowbit-differentiate` for `rematerialize` and `budget`, in bytes."""
         with tempfile.TemporaryDirectory(prefix="lowbit-") as folder:
             distill = ""
             if teacher is not None:
                 path = os.path.join(folder, "teacher.mlir")
                 teacher.transform(NAMED).save(path)
                 distill = f"lowbit-distill{_options(file=path, terms=list(terms), labels=labels)},"
-            pipeline = f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}lowbit-differentiate{{function=loss}}"
+            reverse = f"lowbit-differentiate{_options(function='loss', rematerialize=rematerialize, budget=budget)}"
+            pipeline = f"lowbit-unfold-convolutions,lowbit-add-loss{_options(loss=loss)},{distill}{reverse}"
             return Module(self.training.transform(pipeline)._native, "loss_gradients")
 
     def get_projections(self, gradients: Module) -> dict[str, np.ndarray]:
