@@ -122,6 +122,22 @@ def test_recordings_are_of_their_own_arrays(calls: Calls) -> None:
     assert calls.driver["captures"] == 2
 
 
+def test_a_profile_times_every_launch(calls: Calls, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """With the variable set, each call says what it launched and how long that took, and is not recorded."""
+    monkeypatch.setenv("LOWBIT_GPU_PROFILE", "1")
+    places, want = calls.arrays()
+    for _ in range(3):
+        assert calls.call(places) == 0
+    np.testing.assert_array_equal(calls.codes(places), want)
+    lines = capfd.readouterr().err.splitlines()
+    launches = calls.driver["launches"] // 3
+    assert len(lines) == 3 * (launches + 1)
+    assert all("blocks" in line and line.endswith("us 500.00") for line in lines[:launches])
+    assert lines[launches].endswith(f"launches {launches} us {500 * launches:.2f}")
+    assert calls.driver["captures"] == 0
+    assert calls.driver["events"] == 0
+
+
 def test_a_callers_own_recording_takes_the_launches(calls: Calls) -> None:
     """On a stream that is being recorded nothing is recorded or replayed besides."""
     places, _ = calls.arrays()

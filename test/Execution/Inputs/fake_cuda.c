@@ -1,20 +1,32 @@
-/* A driver for tests, on the host: device memory is memory, two kernels are known by name, streams run at once, recordings are lists of launches.
-   It counts what is alive, and fails when it is told to. `fake_set(name, value)` and the variable FAKE_CUDA (`name=value,…`) tell it. */
+/* A driver for tests, on the host: device memory is memory, two kernels are known by name, streams run at once, recordings are lists of
+   launches. It counts what is alive, and fails when it is told to. `fake_set(name, value)` and the variable FAKE_CUDA (`name=value,…`) tell
+   it. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { Success = 0, InvalidValue = 1, OutOfMemory = 2, NoDevice = 100, InvalidImage = 200, NoBinary = 209, NotFound = 500, LaunchFailed = 719 };
+enum {
+  Success = 0,
+  InvalidValue = 1,
+  OutOfMemory = 2,
+  NoDevice = 100,
+  InvalidImage = 200,
+  NoBinary = 209,
+  NotFound = 500,
+  LaunchFailed = 719
+};
 
 /* What can be set, and what is counted. */
 static struct {
   const char *name;
   long value;
 } numbers[] = {
-    {"version", 12040}, {"devices", 1}, {"architecture", 80}, {"free_bytes", 1 << 20}, {"fail_load", 0}, {"fail_launch", 0}, {"fail_sync", 0},
-    {"memory_ordinal", 0}, {"fail_capture", 0}, {"allocations", 0}, {"bytes", 0}, {"modules", 0}, {"graphs", 0}, {"executables", 0},
-    {"streams", 0}, {"launches", 0}, {"replays", 0}, {"captures", 0}, {"loads", 0}, {"uploads", 0}, {"calls_to_allocate", 0}, {"maps", 0},
+    {"version", 12040}, {"devices", 1},           {"architecture", 80},  {"free_bytes", 1 << 20}, {"fail_load", 0},
+    {"fail_launch", 0}, {"fail_sync", 0},         {"memory_ordinal", 0}, {"fail_capture", 0},     {"allocations", 0},
+    {"bytes", 0},       {"modules", 0},           {"graphs", 0},         {"executables", 0},      {"streams", 0},
+    {"events", 0},      {"launches", 0},          {"replays", 0},        {"captures", 0},         {"loads", 0},
+    {"uploads", 0},     {"calls_to_allocate", 0}, {"maps", 0},
 };
 
 static long *number(const char *name) {
@@ -161,7 +173,11 @@ int cuModuleLoadDataEx(void **module, const void *image, unsigned count, int *op
       strcpy(values[i], "ptxas error   : as the test asked for");
   if (status)
     return status;
-  if (memcmp(image, "\x7f" "ELF", 4) && memcmp(image, "//", 2))
+  if (memcmp(image,
+             "\x7f"
+             "ELF",
+             4) &&
+      memcmp(image, "//", 2))
     return InvalidImage;
   ++*number("modules");
   ++*number("loads");
@@ -231,6 +247,14 @@ int cuGraphLaunch(void *executable, void *stream) {
 }
 int cuGraphDestroy(void *graph) { return free(graph), --*number("graphs"), Success; }
 int cuGraphExecDestroy(void *executable) { return free(executable), --*number("executables"), Success; }
+int cuEventCreate(void **event, unsigned flags) {
+  (void)flags;
+  return *event = malloc(1), ++*number("events"), Success;
+}
+int cuEventDestroy_v2(void *event) { return free(event), --*number("events"), Success; }
+int cuEventRecord(void *event, void *stream) { return (void)event, (void)stream, Success; }
+int cuEventSynchronize(void *event) { return (void)event, Success; }
+int cuEventElapsedTime(float *milliseconds, void *start, void *stop) { return (void)start, (void)stop, *milliseconds = 0.5F, Success; }
 int cuTensorMapEncodeTiled(void *map, int type, uint32_t rank, void *address, const uint64_t *sizes, const uint64_t *strides,
                            const uint32_t *box, const uint32_t *steps, int interleave, int swizzle, int promotion, int fill) {
   (void)type, (void)rank, (void)sizes, (void)box, (void)steps, (void)interleave, (void)swizzle, (void)promotion, (void)fill;

@@ -59,6 +59,8 @@ void Loaded::findAll() {
       find(d.cuStreamBeginCapture, "cuStreamBeginCapture_v2") && find(d.cuStreamEndCapture, "cuStreamEndCapture") &&
       find(d.cuGraphInstantiateWithFlags, "cuGraphInstantiateWithFlags") && find(d.cuGraphLaunch, "cuGraphLaunch") &&
       find(d.cuGraphDestroy, "cuGraphDestroy") && find(d.cuGraphExecDestroy, "cuGraphExecDestroy") &&
+      find(d.cuEventCreate, "cuEventCreate") && find(d.cuEventDestroy, "cuEventDestroy_v2") && find(d.cuEventRecord, "cuEventRecord") &&
+      find(d.cuEventSynchronize, "cuEventSynchronize") && find(d.cuEventElapsedTime, "cuEventElapsedTime") &&
       find(d.cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled");
 }
 

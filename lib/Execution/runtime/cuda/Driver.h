@@ -64,6 +64,11 @@ struct Driver {
   int (*cuGraphLaunch)(Handle executable, Handle stream);
   int (*cuGraphDestroy)(Handle graph);
   int (*cuGraphExecDestroy)(Handle executable);
+  int (*cuEventCreate)(Handle *event, unsigned flags);
+  int (*cuEventDestroy)(Handle event);
+  int (*cuEventRecord)(Handle event, Handle stream);
+  int (*cuEventSynchronize)(Handle event);
+  int (*cuEventElapsedTime)(float *milliseconds, Handle start, Handle stop);
   int (*cuTensorMapEncodeTiled)(void *map, int type, uint32_t rank, void *address, const uint64_t *sizes, const uint64_t *strides,
                                 const uint32_t *box, const uint32_t *steps, int interleave, int swizzle, int promotion, int fill);
   int version;

@@ -1,6 +1,7 @@
 //===- Kernels.cpp - one NVIDIA GPU: binaries, constants, launches ---------===//
 // Law: a binary is loaded once, when the first of its kernels is launched, and a constant is copied once.
 
+#include "Profile.h"
 #include "Program.h"
 
 namespace mlir::lowbit::cuda {
@@ -101,9 +102,10 @@ void GPU::launch(const void *address, const LaunchShape &shape, void **parameter
   if (shape.sharedBytes > loaded->sharedBytes.load(std::memory_order_relaxed) && !allowShared(*loaded, kernel.name, shape.sharedBytes))
     return;
   ++launchCount;
-  int status =
-      driver.cuLaunchKernel(loaded->function, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1], shape.block[2],
-                            shape.sharedBytes, CallScope::getCurrent()->getStream(), parameters, /*extra=*/nullptr);
+  Handle stream = CallScope::getCurrent()->getStream();
+  ProfiledLaunch profiled(driver, stream, kernel.name, shape);
+  int status = driver.cuLaunchKernel(loaded->function, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1],
+                                     shape.block[2], shape.sharedBytes, stream, parameters, /*extra=*/nullptr);
   check(status, [&] {
     return "launch of kernel `" + std::string(kernel.name) + "` in " + formatShape(shape.grid) + " blocks of " + formatShape(shape.block) +
            " threads with " + std::to_string(shape.sharedBytes) + " bytes of shared memory";

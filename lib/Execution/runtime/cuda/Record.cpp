@@ -4,6 +4,7 @@
 // The first call with some arrays runs, and brings kernels and constants to the GPU; the second is recorded; from then on one launch of the
 // recording does all. Who hands in new arrays at every call pays no recording.
 
+#include "Profile.h"
 #include "Program.h"
 #include <algorithm>
 #include <utility>
@@ -88,6 +89,7 @@ CallState GPU::begin(DeviceEntry &entry, const uint64_t *words, unsigned count) 
     return CallState::Failed;
   Recorder &recorder = *getRecorder(entry);
   openCall = {&recorder, scope.getStream(), launchCount};
+  setProfiled(isProfiling() && !isRecordedByCaller(driver, openCall.stream)); // what is recorded has no times
   std::unique_lock<std::mutex> lock(recorder.mutex);
   Recorder::Call *call = findCall(recorder, words, count);
   if (!call) {
@@ -96,7 +98,7 @@ CallState GPU::begin(DeviceEntry &entry, const uint64_t *words, unsigned count) 
     rememberCall(driver, recorder, words, count);
     return CallState::Run;
   }
-  if ((call->isFinal && !call->executable) || isRecordedByCaller(driver, openCall.stream))
+  if ((call->isFinal && !call->executable) || isProfiling() || isRecordedByCaller(driver, openCall.stream))
     return CallState::Run;
   if (call->executable)
     return check(driver.cuGraphLaunch(call->executable, openCall.stream), [&] { return "replay of `" + std::string(entry.name) + "`"; })
@@ -137,6 +139,8 @@ void GPU::end(DeviceEntry &entry) {
     finishRecording(*this, recorder, scope, entry.name);
   else
     recorder.launches = launchCount - openCall.firstLaunch;
+  writeProfile(driver, entry.name);
+  setProfiled(false);
   openCall = {};
 }
 
