@@ -2,6 +2,7 @@
 // Law: an element of a result is computed by the ops of the region in the order of the host's loops, unless that order makes no difference.
 
 #include "KernelModule.h"
+#include "WarpReduce.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/Targets/GPUArchitecture.h"
 #include "lowbit/Targets/Resolve.h"
@@ -23,14 +24,6 @@ static constexpr int64_t shortestShared = 32;
 
 static Type getStored(Type element) { return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element; }
 static int64_t getBytes(Type element) { return llvm::divideCeil(getStored(element).getIntOrFloatBitWidth(), 8); }
-
-/// Whether the order in which `combiner` joins elements makes no difference to the bits of the result.
-static bool isOrderFree(Operation *combiner) {
-  if (auto sum = dyn_cast<arith::AddFOp>(combiner))
-    return bitEnumContainsAll(sum.getFastmath(), arith::FastMathFlags::reassoc);
-  return isa<arith::AddIOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp,
-             arith::MaximumFOp, arith::MinimumFOp>(combiner);
-}
 
 namespace {
 /// One op with what its kernel takes: buffers, and values from around it.
@@ -147,7 +140,7 @@ private:
     });
     for (int64_t distance = warp / 2; distance > 0; distance /= 2)
       for (size_t i = 0; i < sums.size(); ++i)
-        sums[i] = combine(i, sums[i], exchange(sums[i], distance));
+        sums[i] = combine(i, sums[i], exchangeLanes(b, sums[i], distance));
     b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, b.i32(0)), [&] {
       for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
         sums[i] = combine(i, load(init), sums[i]);
@@ -156,32 +149,7 @@ private:
   }
 
   Value combine(size_t result, Value before, Value element) {
-    Operation *combiner = loops.combiners[result];
-    IRMapping mapping;
-    bool isFirst = combiner->getOperand(0) == op.getRegionOutputArgs()[result];
-    mapping.map(combiner->getOperand(0), isFirst ? before : element);
-    mapping.map(combiner->getOperand(1), isFirst ? element : before);
-    return b.clone(*combiner, mapping)->getResult(0);
-  }
-
-  /// The value of the lane that differs in the bit `distance`.
-  Value exchange(Value value, int64_t distance) {
-    Type type = value.getType();
-    unsigned width = type.getIntOrFloatBitWidth();
-    Type bits = b.getIntegerType(width);
-    Value word = isa<FloatType>(type) ? arith::BitcastOp::create(b, bits, value).getResult() : value;
-    auto move = [&](Value part) -> Value {
-      return NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), part, b.i32(distance), b.i32(warp - 1), NVVM::ShflKind::bfly, UnitAttr());
-    };
-    Value moved;
-    if (width <= 32) {
-      moved = move(width == 32 ? word : arith::ExtUIOp::create(b, b.getI32Type(), word).getResult());
-      moved = width == 32 ? moved : arith::TruncIOp::create(b, bits, moved).getResult();
-    } else {
-      Value low = b.widen(move(b.toI32(word))), high = b.widen(move(b.toI32(b.div(word, int64_t(1) << 32))));
-      moved = arith::OrIOp::create(b, low, b.mul(high, int64_t(1) << 32));
-    }
-    return isa<FloatType>(type) ? arith::BitcastOp::create(b, type, moved).getResult() : moved;
+    return lowbit::combine(b, loops.combiners[result], op.getRegionOutputArgs()[result], before, element);
   }
 
   /// Bytes from the begin of a buffer to the element at `places` (i32).

@@ -1,8 +1,8 @@
 //===- FuseRows.cpp - chains of ops a few rows at a time ------------------===//
 // Law: every member computes what it computed, in the same order within a row; only how many rows are between two members changes.
 
-#include "RowGroups.h"
 #include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/RowGroups.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -19,7 +19,7 @@ namespace {
 /// Builds the loops over the rows of one group.
 class RowLoops {
 public:
-  explicit RowLoops(const RowGroup &group) : group(group), b(group.position), loc(group.ops.back().op.getLoc()) {}
+  RowLoops(const RowGroup &group, RowSteps steps) : group(group), steps(steps), b(group.position), loc(group.ops.back().op.getLoc()) {}
 
   LogicalResult build() {
     for (const RowOp &member : group.ops)
@@ -31,7 +31,7 @@ public:
       auto type = cast<RankedTensorType>(output.getType());
       destinations.push_back(tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType()));
     }
-    SmallVector<Value> results = buildNest(0, destinations);
+    SmallVector<Value> results = steps.areParallel ? buildParallel(destinations) : buildNest(0, destinations);
     if (isBroken)
       return group.ops.front().op.emitOpError("could not be computed row by row with its readers");
     for (auto [output, result] : llvm::zip_equal(outputs, results))
@@ -43,7 +43,7 @@ private:
   using Values = SmallVector<Value>;
 
   Values buildNest(unsigned dim, ValueRange destinations) {
-    int64_t size = group.sizes[dim], rows = dim + 1 == group.sizes.size() ? group.getRowsAtOnce() : 1, whole = size - size % rows;
+    int64_t size = group.sizes[dim], rows = dim + 1 == group.sizes.size() ? steps.rows : 1, whole = size - size % rows;
     Values values = buildLoop(dim, whole, rows, destinations);
     if (whole == size)
       return values;
@@ -75,6 +75,39 @@ private:
 
   Values buildInner(unsigned dim, int64_t rows, ValueRange destinations) {
     return dim + 1 == group.sizes.size() ? buildTile(rows, destinations) : buildNest(dim + 1, destinations);
+  }
+
+  /// One loop over all dimensions at once, and one for what is left at the end of the innermost.
+  Values buildParallel(ValueRange destinations) {
+    int64_t size = group.sizes.back(), whole = size - size % steps.rows;
+    Values values = destinations;
+    if (whole != 0)
+      values = buildForall(0, whole, steps.rows, values);
+    if (whole != size)
+      values = buildForall(whole, size, size - whole, values);
+    return values;
+  }
+
+  /// Over rows [begin, end) of the innermost dimension.
+  Values buildForall(int64_t begin, int64_t end, int64_t step, ValueRange destinations) {
+    size_t rank = group.sizes.size();
+    SmallVector<OpFoldResult> lower(rank, b.getIndexAttr(0)), upper = getAsIndexOpFoldResult(b.getContext(), group.sizes);
+    SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
+    lower.back() = b.getIndexAttr(begin);
+    upper.back() = b.getIndexAttr(end);
+    strides.back() = b.getIndexAttr(step);
+    auto loop = scf::ForallOp::create(b, loc, lower, upper, strides, destinations, std::nullopt);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    starts = getAsOpFoldResult(ValueRange(loop.getInductionVars()));
+    writes.clear();
+    (void)buildTile(step, loop.getRegionIterArgs());
+    b.setInsertionPointToStart(loop.getTerminator().getBody());
+    for (const Write &write : writes) {
+      SmallVector<OpFoldResult> ones(write.offsets.size(), b.getIndexAttr(1));
+      tensor::ParallelInsertSliceOp::create(b, loc, write.tile, loop.getRegionIterArgs()[write.output], write.offsets, write.sizes, ones);
+    }
+    return loop.getResults();
   }
 
   /// All members on the `rows` rows from `starts` on.
@@ -142,18 +175,36 @@ private:
       return;
     SmallVector<OpFoldResult> resultOffsets, resultSizes, strides(cast<RankedTensorType>(result.getType()).getRank(), b.getIndexAttr(1));
     getPosition(b, op, result, offsets, sizes, resultOffsets, resultSizes);
+    if (steps.areParallel) {
+      writes.push_back({tile, static_cast<size_t>(output - outputs.begin()), resultOffsets, resultSizes});
+      return;
+    }
     Value &destination = next[output - outputs.begin()];
     destination = tensor::InsertSliceOp::create(b, loc, tile, destination, resultOffsets, resultSizes, strides);
   }
 
+  /// What a parallel loop puts into a result at its end.
+  struct Write {
+    Value tile;
+    size_t output;
+    SmallVector<OpFoldResult> offsets, sizes;
+  };
+
   const RowGroup &group;
+  RowSteps steps;
   OpBuilder b;
   Location loc;
   SmallVector<OpResult> outputs;
   SmallVector<OpFoldResult> starts;
+  SmallVector<Write> writes;
   bool isBroken = false;
 };
 
+} // namespace
+
+LogicalResult buildRowLoops(const RowGroup &group, RowSteps steps) { return RowLoops(group, steps).build(); }
+
+namespace {
 struct FuseRowsPass final : impl::FuseRowsPassBase<FuseRowsPass> {
   void runOnOperation() override {
     SmallVector<Block *> blocks;
@@ -164,7 +215,7 @@ struct FuseRowsPass final : impl::FuseRowsPassBase<FuseRowsPass> {
     for (Block *block : blocks) {
       SmallVector<RowGroup> groups = findRowGroups(*block);
       for (const RowGroup &group : groups) {
-        if (failed(RowLoops(group).build()))
+        if (failed(buildRowLoops(group, {group.getRowsAtOnce()})))
           return signalPassFailure();
         auto function = group.position->getParentOfType<FunctionOpInterface>();
         remark::passed(group.ops.back().op.getLoc(), remark::RemarkOpts::name("rows").category("lowbit").function(function.getName()))

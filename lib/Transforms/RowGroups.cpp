@@ -1,7 +1,7 @@
 //===- RowGroups.cpp - ops that go through the same rows ------------------===//
 // Law: a row of a member depends on no other row of another member, and the group can run where it stands as a whole.
 
-#include "RowGroups.h"
+#include "lowbit/Transforms/RowGroups.h"
 #include "lowbit/Transforms/RowSharing.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"

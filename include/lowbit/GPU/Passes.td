@@ -73,6 +73,128 @@ def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
                            "scf::SCFDialect", "vector::VectorDialect"];
 }
 
+def NarrowEarlyPass : Pass<"lowbit-narrow-early"> {
+  let summary = "Conversions to narrower numbers go before transposes and reshapes";
+  let description = [{
+    What only moves elements moves narrower ones then, and a conversion next to the contraction that made the numbers joins its epilogue.
+
+    ```mlir
+    func.func @before(%x: tensor<4x6xf32>) -> tensor<6x4xbf16> {
+      %e = tensor.empty() : tensor<6x4xf32>
+      %t = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+          ins(%x : tensor<4x6xf32>) outs(%e : tensor<6x4xf32>) {
+      ^bb0(%a: f32, %o: f32):
+        linalg.yield %a : f32
+      } -> tensor<6x4xf32>
+      %b = tensor.empty() : tensor<6x4xbf16>
+      %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+          ins(%t : tensor<6x4xf32>) outs(%b : tensor<6x4xbf16>) {
+      ^bb0(%a: f32, %o: bf16):
+        %0 = arith.truncf %a : f32 to bf16
+        linalg.yield %0 : bf16
+      } -> tensor<6x4xbf16>
+      return %r : tensor<6x4xbf16>
+    }
+    ```
+    ```text
+    // ==>
+    %c = linalg.generic … ins(%x : tensor<4x6xf32>) { … arith.truncf } -> tensor<4x6xbf16>
+    %r = linalg.generic … ins(%c : tensor<4x6xbf16>) { linalg.yield } -> tensor<6x4xbf16>
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def JoinMatmulsPass : Pass<"lowbit-join-matmuls"> {
+  let summary = "Products that share their left side become one";
+  let description = [{
+    `lowbit.matmul` ops that read the same left side, whose right sides and operands along columns are constants and whose epilogues are the same,
+    become one product of all columns; their results are parts of its result. Three products of a few rows take as long as one.
+
+    ```text
+    %q = lowbit.matmul lhs(%x : tensor<128x384xi8>) rhs(%wq : tensor<384x384xi8>) …
+    %k = lowbit.matmul lhs(%x : tensor<128x384xi8>) rhs(%wk : tensor<384x384xi8>) …
+    // ==>
+    %both = lowbit.matmul lhs(%x : tensor<128x384xi8>) rhs(%w : tensor<768x384xi8>) …
+    %q = tensor.extract_slice %both[0, 0] [128, 384] [1, 1]
+    %k = tensor.extract_slice %both[0, 384] [128, 384] [1, 1]
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "tensor::TensorDialect"];
+}
+
+def FormRowsPass : Pass<"lowbit-form-rows"> {
+  let summary = "Chains of ops over the same rows become loops whose bodies one kernel computes";
+  let description = [{
+    The groups of `lowbit-fuse-rows`, such as a layer norm with the quantization of its result, or the scores of attention, their softmax and
+    its product with the values, as loops that run at once. A group is formed only if `lowbit-launch-rows` can keep all that passes between its
+    members in registers; others stay as they are. Before it, contractions take transposes of what they read, in any order: a kernel reads rows
+    or columns alike. `lowbit.row` is the loop of a member that runs along the rows.
+
+    ```text
+    %s = linalg.generic … ins(%x) outs(%zeros) { … arith.addf … } -> tensor<32xf32>
+    %r = linalg.generic … ins(%x, %s) { … arith.divf … } -> tensor<32x64xf32>
+    // ==>
+    %r = scf.forall (%i) = (0) to (32) step (4) shared_outs(%out = %empty) -> (tensor<32x64xf32>) {
+      %rows = tensor.extract_slice %x[%i, 0] [4, 64] [1, 1]
+      %s = linalg.generic … ins(%rows) outs(tensor<4xf32>) {lowbit.row = 0}
+      %d = linalg.generic … ins(%rows, %s) outs(tensor<4x64xf32>) {lowbit.row = 0}
+      scf.forall.in_parallel {
+        tensor.parallel_insert_slice %d into %out[%i, 0] [4, 64] [1, 1]
+      }
+    }
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
+  ];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "scf::SCFDialect", "tensor::TensorDialect"];
+}
+
+def LaunchRowsPass : Pass<"lowbit-launch-rows", "::mlir::ModuleOp"> {
+  let summary = "Every loop over rows becomes the launch of a kernel";
+  let description = [{
+    What `lowbit-form-rows` made, on buffers. A warp takes a row and its lanes the columns, or, where there is a product, 16 rows, in the places
+    of the accumulators of `mma.sync`: f16 or bf16 by f16 or bf16, sums in f32. What passes from one op to the next stays in registers; the
+    right sides of products come to shared memory by `cp.async`. A lane combines its own elements of a reduction in the order of their columns,
+    then lanes combine what they have with the lane that differs in the highest bit, and so on down.
+
+    ```text
+    scf.forall (%i) = (0) to (32) step (4) { linalg.generic …  linalg.generic … }
+    // ==>
+    gpu.launch_func @kernels::@rows blocks in (%c8, %c1, %c1) threads in (%c128, %c1, %c1) args(%x_pointer : !llvm.ptr<1>, %r_pointer : !llvm.ptr<1>)
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine to launch on; by default the module's `lowbit.target`">,
+  ];
+  let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect", "linalg::LinalgDialect", "LLVM::LLVMDialect", "memref::MemRefDialect",
+                           "NVVM::NVVMDialect", "scf::SCFDialect", "vector::VectorDialect"];
+}
+
+def SettleFloatsPass : Pass<"lowbit-settle-floats", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Kernels say how their floats are computed, and nothing after them chooses";
+  let description = [{
+    In kernels. Where arithmetic may be contracted, a product and the sum that alone reads it become `math.fma`; where a division may be by the
+    reciprocal and its divisor is a constant, it becomes a product. Then every `fastmath` flag goes. So the simulator and every GPU compute the
+    same bits: what follows has no choice left.
+
+    ```mlir
+    func.func @before(%x: f32, %y: f32, %z: f32) -> f32 {
+      %0 = arith.mulf %x, %y fastmath<contract> : f32
+      %1 = arith.addf %0, %z fastmath<contract> : f32
+      return %1 : f32
+    }
+    // ==>
+    func.func @after(%x: f32, %y: f32, %z: f32) -> f32 {
+      %0 = math.fma %x, %y, %z : f32
+      return %0 : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect"];
+}
+
 def LaunchLoopsPass : Pass<"lowbit-launch-loops", "::mlir::ModuleOp"> {
   let summary = "Every linalg op and copy on buffers becomes the launch of a kernel";
   let description = [{

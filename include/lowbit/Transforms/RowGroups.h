@@ -1,6 +1,6 @@
 //===- RowGroups.h - ops that go through the same rows --------------------===//
-#ifndef LOWBIT_LIB_TRANSFORMS_ROWGROUPS_H
-#define LOWBIT_LIB_TRANSFORMS_ROWGROUPS_H
+#ifndef LOWBIT_TRANSFORMS_ROWGROUPS_H
+#define LOWBIT_TRANSFORMS_ROWGROUPS_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -28,6 +28,16 @@ struct RowGroup {
 /// Groups of at least two ops that compute something, in the order of the block.
 SmallVector<RowGroup> findRowGroups(Block &block);
 
+/// How the rows of a group are gone through.
+struct RowSteps {
+  int64_t rows;             ///< Of the innermost dimension, at once.
+  bool areParallel = false; ///< `scf.forall`, else `scf.for`.
+};
+
+/// Puts loops over the rows of a group before its position and lets everything outside read their results; members stay, unused. Rows that
+/// do not divide evenly end in a shorter step.
+LogicalResult buildRowLoops(const RowGroup &group, RowSteps steps);
+
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_LIB_TRANSFORMS_ROWGROUPS_H
+#endif // LOWBIT_TRANSFORMS_ROWGROUPS_H

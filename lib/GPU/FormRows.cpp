@@ -1,0 +1,124 @@
+//===- FormRows.cpp - chains over rows become loops for one kernel each ---===//
+// Law: what is formed has a kernel; every op computes what it computed.
+
+#include "RowSteps.h"
+#include "lowbit/GPU/Passes.h"
+#include "lowbit/IR/Lowbit.h"
+#include "lowbit/Targets/Resolve.h"
+#include "lowbit/Transforms/RowGroups.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_FORMROWSPASS
+#include "lowbit/GPU/Passes.h.inc"
+
+/// The transpose that makes `value`, if it is one that nothing else does.
+static linalg::GenericOp getTranspose(Value value) {
+  auto op = value.getDefiningOp<linalg::GenericOp>();
+  if (!op || op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() != 0 ||
+      op.getBody()->getOperations().size() != 1 || op.getBody()->getTerminator()->getOperand(0) != op.getRegionInputArgs()[0])
+    return nullptr;
+  bool isTranspose = op.getMatchingIndexingMap(op.getDpsInputOperand(0)).isPermutation() &&
+                     op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation();
+  return isTranspose ? op : nullptr;
+}
+
+/// Lets products of halves read through transposes.
+static void readThroughTransposes(RewriterBase &rewriter, linalg::GenericOp op) {
+  if (!linalg::isaContractionOpInterface(op))
+    return;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  bool isChanged = false;
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (linalg::GenericOp transpose = getTranspose(input->get())) {
+      AffineMap read = transpose.getMatchingIndexingMap(transpose.getDpsInputOperand(0));
+      AffineMap written = transpose.getMatchingIndexingMap(transpose.getDpsInitOperand(0));
+      AffineMap &map = maps[input->getOperandNumber()];
+      map = read.compose(inversePermutation(written)).compose(map);
+      input->set(transpose.getInputs()[0]);
+      isChanged = true;
+    }
+  if (isChanged)
+    rewriter.modifyOpInPlace(op, [&] { op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps)); });
+}
+
+namespace {
+struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
+  using FormRowsPassBase::FormRowsPassBase;
+
+  void runOnOperation() override {
+    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
+    if (failed(resolved))
+      return signalPassFailure();
+    const GPUArchitecture *gpu = resolved->getGPU();
+    if (!gpu) {
+      getOperation()->emitError() << "`" << resolved->getName() << "` is no GPU; expected one that kernels are made for";
+      return signalPassFailure();
+    }
+    IRRewriter rewriter(&getContext());
+    SmallVector<Block *> blocks;
+    getOperation()->walk([&](FunctionOpInterface function) {
+      for (Block &block : function.getFunctionBody())
+        blocks.push_back(&block);
+    });
+    for (Block *block : blocks) {
+      for (auto op : llvm::to_vector(block->getOps<linalg::GenericOp>()))
+        readThroughTransposes(rewriter, op);
+      eraseUnused(*block);
+      SmallVector<RowGroup> groups = findRowGroups(*block);
+      for (const RowGroup &group : groups)
+        if (failed(form(group, *gpu)))
+          return signalPassFailure();
+      eraseUnused(*block);
+    }
+  }
+
+private:
+  static void eraseUnused(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+      if (isa<linalg::LinalgOp>(op) && isOpTriviallyDead(&op))
+        op.erase();
+  }
+
+  static LogicalResult form(const RowGroup &group, const GPUArchitecture &gpu) {
+    SmallVector<RowStep> steps;
+    std::string obstacle;
+    FailureOr<RowLayout> layout = failure();
+    bool isEach = llvm::all_of(group.ops, [&](const RowOp &member) {
+      FailureOr<RowStep> step = findRowStep(member.op, member.rowLoops, obstacle);
+      if (succeeded(step))
+        steps.push_back(*step);
+      return succeeded(step);
+    });
+    if (isEach)
+      layout = findRowLayout(steps, gpu, obstacle);
+    auto function = group.position->getParentOfType<FunctionOpInterface>();
+    auto options = remark::RemarkOpts::name("rows").category("lowbit").function(function.getName());
+    if (failed(layout)) {
+      remark::missed(group.ops.back().op.getLoc(), options) << remark::reason("{0}", obstacle);
+      return success();
+    }
+    int64_t rows = getRows(group, *layout, gpu);
+    for (const RowOp &member : group.ops)
+      member.op->setAttr(rowAttrName, IntegerAttr::get(IntegerType::get(member.op->getContext(), 64), member.rowLoops.back()));
+    remark::passed(group.ops.back().op.getLoc(), options) << remark::metric("ops", group.ops.size()) << remark::metric("rows", rows);
+    return buildRowLoops(group, {rows, /*areParallel=*/true});
+  }
+
+  /// Rows of a block: as many as leave every multiprocessor one, up to where more would share nothing more.
+  static int64_t getRows(const RowGroup &group, const RowLayout &layout, const GPUArchitecture &gpu) {
+    int64_t size = group.sizes.back(), outer = llvm::product_of(group.sizes) / size, most = layout.areFragments ? 8 : 4;
+    int64_t warps = most;
+    while (warps > 1 && outer * llvm::divideCeil(size, warps * layout.getWarpRows()) < gpu.multiprocessors)
+      warps /= 2;
+    return std::min(size, warps * layout.getWarpRows());
+  }
+};
+} // namespace
+} // namespace mlir::lowbit

@@ -1,0 +1,174 @@
+//===- RowElements.cpp - elements of buffers that a lane reads and writes -===//
+
+#include "RowElements.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include <numeric>
+
+namespace mlir::lowbit {
+
+/// Bytes of one load or store.
+static constexpr int64_t mostBytes = 16;
+
+static Type getStored(Type element) { return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element; }
+static int64_t getBytes(Type element) { return llvm::divideCeil(getStored(element).getIntOrFloatBitWidth(), 8); }
+
+RowElements::RowElements(KernelBuilder &b, scf::ForallOp loop, ArrayRef<Value> values, ValueRange arguments, ValueRange inductions) : b(b) {
+  for (auto [value, argument] : llvm::zip_equal(values, arguments))
+    known[value] = argument;
+  for (auto [value, induction] : llvm::zip_equal(loop.getInductionVars(), inductions))
+    known[value] = induction;
+}
+
+Value RowElements::evaluate(AffineExpr expr, ArrayRef<Value> dims, ArrayRef<Value> symbols) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return dims[dim.getPosition()] ? dims[dim.getPosition()] : b.i32(0);
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return symbols[symbol.getPosition()];
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return b.i32(constant.getValue());
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Value lhs = evaluate(binary.getLHS(), dims, symbols);
+  auto rhs = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return b.add(lhs, evaluate(binary.getRHS(), dims, symbols));
+  case AffineExprKind::Mul:
+    return rhs ? b.mul(lhs, rhs.getValue()) : b.mul(lhs, evaluate(binary.getRHS(), dims, symbols));
+  case AffineExprKind::FloorDiv:
+    return b.div(lhs, rhs.getValue());
+  case AffineExprKind::CeilDiv:
+    return b.ceilDiv(lhs, rhs.getValue());
+  default:
+    return b.rem(lhs, rhs.getValue());
+  }
+}
+
+Value RowElements::getIndex(Value value) {
+  if (Value found = known.lookup(value))
+    return b.toI32(found);
+  APInt constant;
+  if (matchPattern(value, m_ConstantInt(&constant)))
+    return b.i32(constant.getSExtValue());
+  auto apply = value.getDefiningOp<affine::AffineApplyOp>();
+  if (!apply)
+    return Value();
+  SmallVector<Value> operands = llvm::map_to_vector(apply.getMapOperands(), [&](Value operand) { return getIndex(operand); });
+  AffineMap map = apply.getAffineMap();
+  ArrayRef<Value> all(operands);
+  return evaluate(map.getResult(0), all.take_front(map.getNumDims()), all.drop_front(map.getNumDims()));
+}
+
+RowView RowElements::getView(Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  RowView view;
+  view.element = type.getElementType();
+  auto [strides, offset] = type.getStridesAndOffset();
+  view.strides = strides;
+  auto part = buffer.getDefiningOp<memref::SubViewOp>();
+  if (!part || known.contains(buffer)) {
+    view.pointer = known.lookup(buffer);
+    view.alignment = ShapedType::isDynamic(offset) ? 1 : std::gcd(offset, int64_t(256));
+    return view;
+  }
+  RowView whole = getView(part.getSource());
+  view.alignment = whole.alignment;
+  Value elements = b.i64(0);
+  for (auto [start, stride] : llvm::zip_equal(part.getMixedOffsets(), whole.strides)) {
+    auto fixed = dyn_cast<Attribute>(start);
+    int64_t number = fixed ? cast<IntegerAttr>(fixed).getInt() : 1;
+    view.alignment = std::gcd(view.alignment, number * stride);
+    Value place = fixed ? b.i64(number) : b.widen(getIndex(cast<Value>(start)));
+    elements = b.add(elements, b.mul(place, stride));
+  }
+  view.pointer = b.offset(whole.pointer, b.mul(elements, getBytes(view.element)));
+  return view;
+}
+
+Value RowElements::getAddress(const RowView &view, AffineMap map, const LoopIndices &indices) {
+  Value elements = b.i64(0);
+  for (auto [expr, stride] : llvm::zip_equal(map.getResults(), view.strides))
+    elements = b.add(elements, b.mul(b.widen(evaluate(expr, indices, {})), stride));
+  return b.offset(view.pointer, b.mul(elements, getBytes(view.element)));
+}
+
+Value RowElements::load(const RowView &view, Value address) {
+  Value value = b.load(getStored(view.element), address, getBytes(view.element));
+  return view.element.isInteger(1) ? arith::TruncIOp::create(b, view.element, value).getResult() : value;
+}
+
+void RowElements::store(const RowView &view, Value address, Value value) {
+  Value stored = view.element.isInteger(1) ? arith::ExtUIOp::create(b, getStored(view.element), value).getResult() : value;
+  b.store(stored, address, getBytes(view.element));
+}
+
+SmallVector<Value> RowElements::loadNeighbours(const RowView &view, Value address, int64_t stride, int64_t count, bool isAligned) {
+  int64_t bytes = getBytes(view.element);
+  if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes && !view.element.isInteger(1))
+    return b.loadElements(view.element, address, count);
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < count; ++i)
+    values.push_back(stride == 0 && i > 0 ? values[0] : load(view, b.offset(address, i * stride * bytes)));
+  return values;
+}
+
+void RowElements::storeNeighbours(const RowView &view, Value address, int64_t stride, ArrayRef<Value> values, bool isAligned) {
+  int64_t bytes = getBytes(view.element), count = values.size();
+  if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes && !view.element.isInteger(1)) {
+    auto type = VectorType::get({count}, view.element);
+    b.store(vector::FromElementsOp::create(b, type, values), address, count * bytes);
+    return;
+  }
+  for (auto [i, value] : llvm::enumerate(values))
+    store(view, b.offset(address, static_cast<int64_t>(i) * stride * bytes), value);
+}
+
+Value RowElements::resolve(Value value, IRMapping &mapping) {
+  if (Value found = mapping.lookupOrNull(value))
+    return found;
+  Value made = known.lookup(value);
+  if (made && value.getType().isIndex() && !made.getType().isIndex())
+    made = arith::IndexCastUIOp::create(b, b.getIndexType(), made);
+  if (!made && value.getType().isIndex())
+    if (Value index = getIndex(value))
+      made = arith::IndexCastUIOp::create(b, b.getIndexType(), index);
+  if (!made)
+    made = b.clone(*value.getDefiningOp())->getResult(cast<OpResult>(value).getResultNumber());
+  mapping.map(value, made);
+  return made;
+}
+
+void RowElements::clone(Operation &op, IRMapping &mapping, const LoopIndices &indices) {
+  if (auto index = dyn_cast<linalg::IndexOp>(op)) {
+    Value place = indices[index.getDim()] ? indices[index.getDim()] : b.i32(0);
+    mapping.map(index.getResult(), arith::IndexCastUIOp::create(b, b.getIndexType(), place));
+    return;
+  }
+  for (Value operand : op.getOperands())
+    if (!isa<MemRefType>(operand.getType()))
+      resolve(operand, mapping);
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(op)) {
+    SmallVector<Value> operands =
+        llvm::map_to_vector(apply.getMapOperands(), [&](Value operand) { return b.toI32(mapping.lookup(operand)); });
+    AffineMap map = apply.getAffineMap();
+    ArrayRef<Value> all(operands);
+    Value place = evaluate(map.getResult(0), all.take_front(map.getNumDims()), all.drop_front(map.getNumDims()));
+    mapping.map(apply.getResult(), arith::IndexCastUIOp::create(b, b.getIndexType(), place));
+    return;
+  }
+  if (auto read = dyn_cast<memref::LoadOp>(op)) {
+    RowView view = getView(read.getMemref());
+    Value elements = b.i64(0);
+    for (auto [index, stride] : llvm::zip_equal(read.getIndices(), view.strides))
+      elements = b.add(elements, b.mul(b.widen(b.toI32(mapping.lookup(index))), stride));
+    mapping.map(read.getResult(), load(view, b.offset(view.pointer, b.mul(elements, getBytes(view.element)))));
+    return;
+  }
+  b.clone(op, mapping);
+}
+
+} // namespace mlir::lowbit

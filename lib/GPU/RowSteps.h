@@ -1,0 +1,60 @@
+//===- RowSteps.h - ops that a kernel computes row by row -----------------===//
+#ifndef LOWBIT_LIB_GPU_ROWSTEPS_H
+#define LOWBIT_LIB_GPU_ROWSTEPS_H
+
+#include "lowbit/Targets/GPUArchitecture.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace mlir::lowbit {
+
+/// The loop of a member that runs along the rows of its tile.
+inline constexpr llvm::StringLiteral rowAttrName = "lowbit.row";
+
+enum class RowStepKind {
+  Map,    ///< An element of the result for each row and column, or each row; other reductions run one after the other.
+  Reduce, ///< The columns of a row combined.
+  Product ///< Rows by columns of another matrix, on tensor cores.
+};
+
+/// One op of a kernel: what its loops are. Loops not named here have one pass.
+struct RowStep {
+  mutable linalg::LinalgOp op; // a handle, whose methods are not const
+  RowStepKind kind = RowStepKind::Map;
+  unsigned row = 0;
+  std::optional<unsigned> column;           ///< Along a row; of Reduce, what is combined.
+  SmallVector<unsigned> serial;             ///< Reductions of a Map; the depth of a Product.
+  SmallVector<int64_t> sizes;               ///< Of all loops.
+  SmallVector<Operation *> combiners;       ///< Of Reduce, one a result.
+  OpOperand *lhs = nullptr, *rhs = nullptr; ///< Of Product.
+
+  int64_t getColumns() const { return column ? sizes[*column] : 1; }
+  /// Whether the operand's element depends on the loop.
+  bool varies(OpOperand &operand, std::optional<unsigned> loop) const {
+    return loop && op.getMatchingIndexingMap(&operand).isFunctionOfDim(*loop);
+  }
+};
+
+/// What the op is, where `rowLoops` are those of its group, the last one along a tile's rows; or failure with the reason.
+FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops, std::string &obstacle);
+
+/// How a warp's lanes hold the rows of its tile.
+struct RowLayout {
+  bool areFragments; ///< 16 rows, as accumulators of m16n8; else one row.
+  int64_t vector;    ///< Neighbours in a row that a lane has together.
+
+  /// Rows of a warp, and those that one lane has elements of.
+  int64_t getWarpRows() const { return areFragments ? 16 : 1; }
+  int64_t getLaneRows() const { return areFragments ? 2 : 1; }
+  /// Lanes that share a row.
+  int64_t getLanes() const { return areFragments ? 4 : 32; }
+  /// Elements of a row of `columns` that a lane has, those beyond the end among them.
+  int64_t getLaneColumns(int64_t columns) const { return llvm::divideCeil(columns, getLanes() * vector) * vector; }
+};
+
+/// The layout for all steps, or failure with why no kernel can keep between them what `steps` hand on. `values` are what steps write and
+/// others of them read.
+FailureOr<RowLayout> findRowLayout(ArrayRef<RowStep> steps, const GPUArchitecture &architecture, std::string &obstacle);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_GPU_ROWSTEPS_H

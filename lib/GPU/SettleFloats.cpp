@@ -1,0 +1,79 @@
+//===- SettleFloats.cpp - kernels say how their floats are computed -------===//
+// Law: no flag is left by which two compilers could compute two things.
+
+#include "lowbit/GPU/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_SETTLEFLOATSPASS
+#include "lowbit/GPU/Passes.h.inc"
+
+static bool hasFlag(arith::ArithFastMathInterface op, arith::FastMathFlags flag) {
+  auto flags = op.getFastMathFlagsAttr();
+  return flags && bitEnumContainsAll(flags.getValue(), flag);
+}
+
+/// The product that `value` is, if only one op reads it and it may become part of that one.
+static arith::MulFOp getContracted(Value value) {
+  auto product = value.getDefiningOp<arith::MulFOp>();
+  return product && product->hasOneUse() && hasFlag(product, arith::FastMathFlags::contract) ? product : nullptr;
+}
+
+namespace {
+struct Contract final : RewritePattern {
+  explicit Contract(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
+    bool isDifference = isa<arith::SubFOp>(op);
+    if (!isDifference && !isa<arith::AddFOp>(op))
+      return failure();
+    if (!hasFlag(cast<arith::ArithFastMathInterface>(op), arith::FastMathFlags::contract) || !op->getResult(0).getType().isF32())
+      return rewriter.notifyMatchFailure(op, "may not be contracted");
+    auto negate = [&](Value value) -> Value {
+      return isDifference ? arith::NegFOp::create(rewriter, op->getLoc(), value).getResult() : value;
+    };
+    if (arith::MulFOp product = getContracted(op->getOperand(0)))
+      rewriter.replaceOpWithNewOp<math::FmaOp>(op, product.getLhs(), product.getRhs(), negate(op->getOperand(1)));
+    else if (arith::MulFOp product = getContracted(op->getOperand(1)))
+      rewriter.replaceOpWithNewOp<math::FmaOp>(op, negate(product.getLhs()), product.getRhs(), op->getOperand(0));
+    else
+      return rewriter.notifyMatchFailure(op, "has no product of its own");
+    return success();
+  }
+};
+
+struct MultiplyByReciprocal final : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::DivFOp op, PatternRewriter &rewriter) const override {
+    APFloat divisor(0.0f);
+    if (!op.getType().isF32() || !hasFlag(op, arith::FastMathFlags::arcp) || !matchPattern(op.getRhs(), m_ConstantFloat(&divisor)))
+      return rewriter.notifyMatchFailure(op, "not by a constant whose reciprocal may be taken");
+    float reciprocal = 1.0F / divisor.convertToFloat();
+    if (!std::isnormal(reciprocal))
+      return rewriter.notifyMatchFailure(op, "the reciprocal is no normal number");
+    Value factor = arith::ConstantOp::create(rewriter, op.getLoc(), rewriter.getF32FloatAttr(reciprocal));
+    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, op.getLhs(), factor, op.getFastmathAttr());
+    return success();
+  }
+};
+
+struct SettleFloatsPass final : impl::SettleFloatsPassBase<SettleFloatsPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<Contract, MultiplyByReciprocal>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+    getOperation()->walk([](arith::ArithFastMathInterface op) {
+      if (op.getFastMathFlagsAttr())
+        op->setAttr(op.getFastMathAttrName(), arith::FastMathFlagsAttr::get(op->getContext(), arith::FastMathFlags::none));
+    });
+  }
+};
+} // namespace
+} // namespace mlir::lowbit
