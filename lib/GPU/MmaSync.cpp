@@ -265,7 +265,7 @@ public:
 
   double estimate() const override {
     // Cycles of a step, by what limits it: products, reads of fragments, reads of tiles from the L2; and what no neighbour hides.
-    constexpr double productsPerCycle = 2600, sharedBytesPerCycle = 120, cacheBytesPerCycle = 40, latency = 500,
+    constexpr double productsPerCycle = 2600, sharedBytesPerCycle = 120, cacheBytesPerCycle = 40, latency = 500, opsPerCycle = 67,
                      cyclesPerMicrosecond = 1700;
     auto [rows, columns, depth] = kernel.guessSizes();
     int64_t warps = tile.getThreads() / 32;
@@ -277,7 +277,9 @@ public:
     double together = std::min<double>(perMultiprocessor, getResidents());
     double step = std::max({products, fragments, copies, latency / (tile.stages - 1) / together});
     double steps = llvm::divideCeil(depth, tile.depth);
-    return (perMultiprocessor * steps * step + std::ceil(perMultiprocessor / together) * 2 * latency) / cyclesPerMicrosecond;
+    // The epilogue by its ops, which other blocks hide in part where there are any.
+    double ops = (9 + llvm::range_size(kernel.epilogue->front())) * tile.rows * tile.columns / opsPerCycle;
+    return (perMultiprocessor * (steps * step + ops) + std::ceil(perMultiprocessor / together) * 2 * latency) / cyclesPerMicrosecond;
   }
 
   void emit(KernelBuilder &b, gpu::GPUFuncOp function) const override {

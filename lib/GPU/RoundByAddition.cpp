@@ -1,6 +1,8 @@
 //===- RoundByAddition.cpp - numbers round to codes by an addition --------===//
 // Law: for real x and integers -2^22 <= a <= b < 2^22, the code clamp(roundeven(x), a, b) is the low bits of clamp(x, a, b) + 1.5 * 2^23:
-// clamping commutes with rounding, and the sum has a last place of one and is rounded half to even.
+// clamping commutes with rounding, and the sum has a last place of one and is rounded half to even. An integer that is added between is
+// added after it. For x = y / c with a constant c, y is held between a c and b c, and then divided by products, to the last bit: a quotient
+// next to the right one, with its remainder times the rounded reciprocal, is the right one (Markstein 1990).
 
 #include "lowbit/GPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,6 +31,14 @@ static Value matchBound(Value value, arith::CmpFPredicate predicate, Value &boun
   return compare.getLhs();
 }
 
+/// The integer between bounds of the range above that `value` is, as a constant.
+static std::optional<float> matchInteger(Value value) {
+  APFloat constant(0.0f);
+  if (!matchPattern(value, m_ConstantFloat(&constant)) || !constant.isInteger() || std::abs(constant.convertToDouble()) >= double(1 << 22))
+    return std::nullopt;
+  return constant.convertToFloat();
+}
+
 namespace {
 struct RoundByAddition final : OpRewritePattern<arith::FPToSIOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -39,19 +49,59 @@ struct RoundByAddition final : OpRewritePattern<arith::FPToSIOp> {
     Value low, high;
     Value raised = matchBound(op.getIn(), arith::CmpFPredicate::OLT, high);
     Value rounded = raised ? matchBound(raised, arith::CmpFPredicate::OGT, low) : Value();
+    std::optional<float> zero = 0.0f;
+    if (auto sum = rounded ? rounded.getDefiningOp<arith::AddFOp>() : arith::AddFOp()) {
+      zero = matchInteger(sum.getRhs());
+      rounded = sum.getLhs();
+    }
     auto round = rounded ? rounded.getDefiningOp<math::RoundEvenOp>() : math::RoundEvenOp();
-    if (!round)
-      return rewriter.notifyMatchFailure(op, "no rounded number between two integers");
-    Location loc = op.getLoc();
+    if (!round || !zero)
+      return rewriter.notifyMatchFailure(op, "no rounded number, nor one plus an integer, between two integers");
+    Builder b{rewriter, op.getLoc()};
+    float lowest = *matchInteger(low) - *zero, highest = *matchInteger(high) - *zero;
+    if (std::abs(lowest) >= 0x1p22f || std::abs(highest) >= 0x1p22f)
+      return rewriter.notifyMatchFailure(op, "between integers beyond what the addition holds");
+    Value bounded = divide(b, round.getOperand(), lowest, highest);
+    if (!bounded)
+      bounded = b.clamp(round.getOperand(), lowest, highest);
     constexpr float shift = 12582912.0f; // 1.5 * 2^23
-    Value bounded = arith::MaxNumFOp::create(rewriter, loc, round.getOperand(), low);
-    bounded = arith::MinNumFOp::create(rewriter, loc, bounded, high);
-    Value constant = arith::ConstantOp::create(rewriter, loc, rewriter.getF32FloatAttr(shift));
-    Value sum = arith::AddFOp::create(rewriter, loc, bounded, constant);
-    Value bits = arith::BitcastOp::create(rewriter, loc, rewriter.getI32Type(), sum);
-    Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(llvm::bit_cast<int32_t>(shift)));
-    rewriter.replaceOpWithNewOp<arith::SubIOp>(op, bits, zero);
+    Value sum = arith::AddFOp::create(rewriter, b.loc, bounded, b.constant(shift));
+    Value bits = arith::BitcastOp::create(rewriter, b.loc, rewriter.getI32Type(), sum);
+    int32_t subtracted = llvm::bit_cast<int32_t>(shift) - static_cast<int32_t>(*zero);
+    Value integer = arith::ConstantOp::create(rewriter, b.loc, rewriter.getI32IntegerAttr(subtracted));
+    rewriter.replaceOpWithNewOp<arith::SubIOp>(op, bits, integer);
     return success();
+  }
+
+private:
+  struct Builder {
+    PatternRewriter &rewriter;
+    Location loc;
+
+    Value constant(float value) { return arith::ConstantOp::create(rewriter, loc, rewriter.getF32FloatAttr(value)); }
+    Value clamp(Value value, float low, float high) {
+      value = arith::MaxNumFOp::create(rewriter, loc, value, constant(low));
+      return arith::MinNumFOp::create(rewriter, loc, value, constant(high));
+    }
+    Value fma(Value x, Value y, Value z) { return math::FmaOp::create(rewriter, loc, x, y, z); }
+  };
+
+  /// The quotient that `value` is, between bounds; null where it is none by a constant of ordinary size.
+  static Value divide(Builder &b, Value value, float low, float high) {
+    auto division = value.getDefiningOp<arith::DivFOp>();
+    APFloat constant(0.0f);
+    if (!division || !matchPattern(division.getRhs(), m_ConstantFloat(&constant)))
+      return Value();
+    float divisor = constant.convertToFloat();
+    if (!(divisor > 0x1p-60f && divisor < 0x1p60f))
+      return Value();
+    Value dividend = b.clamp(division.getLhs(), low * divisor, high * divisor);
+    Value reciprocal = b.constant(1.0f / divisor), negative = b.constant(-divisor);
+    Value quotient = arith::MulFOp::create(b.rewriter, b.loc, dividend, reciprocal);
+    // The first step leads next to the right quotient, the second to it.
+    for (int step = 0; step < 2; ++step)
+      quotient = b.fma(b.fma(quotient, negative, dividend), reciprocal, quotient);
+    return quotient;
   }
 };
 

@@ -50,6 +50,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   cleanUp(pm);
   pm.addNestedPass<gpu::GPUModuleOp>(createSettleFloatsPass());
   pm.addNestedPass<gpu::GPUModuleOp>(createRoundByAdditionPass());
+  pm.addNestedPass<gpu::GPUModuleOp>(createDivideByProductsPass());
   pm.addPass(createVerifyGPUPass());
 }
 

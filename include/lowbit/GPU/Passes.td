@@ -218,7 +218,8 @@ def RoundByAdditionPass : Pass<"lowbit-round-by-addition", "::mlir::gpu::GPUModu
   let summary = "Numbers that become codes in kernels are rounded by an addition";
   let description = [{
     In kernels. A GPU rounds and converts a quarter as often as it adds. `clamp(roundeven(x), a, b)` as an integer, with integers a and b below 2^22, is
-    `clamp(x, a, b) + 1.5 * 2^23` in its low bits, for every x: a NaN becomes `a` in both.
+    `clamp(x, a, b) + 1.5 * 2^23` in its low bits, for every x: a NaN becomes `a` in both. An integer added to what was rounded is added to the
+    code. Where x is a quotient by a constant, it is computed by products, to the same bits: no number of extreme size is left.
 
     ```mlir
     func.func @before(%x: f32) -> i32 {
@@ -247,7 +248,27 @@ def RoundByAdditionPass : Pass<"lowbit-round-by-addition", "::mlir::gpu::GPUModu
     }
     ```
   }];
-  let dependentDialects = ["arith::ArithDialect"];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect"];
+}
+
+def DivideByProductsPass : Pass<"lowbit-divide-by-products", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Divisions whose operands are of ordinary size are computed by products, without a branch";
+  let description = [{
+    In kernels. A GPU's division of f32 takes another way for numbers of extreme size, and elements are then computed one after the other. Where
+    the ops that make its operands show them to be of ordinary size (the divisor between 2^-60 and 2^60), a division becomes a reciprocal by three steps
+    of Newton, a product, and the correction by its remainder.
+
+    ```text
+    %high = arith.minimumf …, %y = math.fma %square, %c, %one, %q = arith.divf %x, %y
+    // ==>
+    %guess = arith.subi %magic, %bits_of_y
+    %r = … fma, three times two …
+    %q0 = arith.mulf %x, %r
+    %rest = math.fma %negative_y, %q0, %x
+    %q = math.fma %rest, %r, %q0
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect"];
 }
 
 def LowerKernelsPass : Pass<"lowbit-lower-kernels", "::mlir::ModuleOp"> {
