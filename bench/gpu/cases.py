@@ -8,6 +8,7 @@ from dataclasses import dataclass
 # Widths of linear layers: a sentence encoder's, and those of a language model of 7 billion weights.
 LAYERS = ((384, 384), (1536, 384), (384, 1536), (4096, 4096), (11008, 4096), (4096, 11008))
 TAILS = ((1, 8, 16), (3, 5, 7), (17, 33, 65), (100, 200, 300), (129, 257, 513), (130, 1000, 48))
+FEW_BITS = ("w4a16", "w2a16", "w4a8", "ternary", "ternary_a8")
 RANDOM = 100  # sizes that are compared only, by kind, where nothing else is asked for
 
 
@@ -40,14 +41,14 @@ def cases(kind: str, random_sizes: int = RANDOM) -> list[Case]:
         "dequantize": [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 16, 128, 2048)],
         "u8": [(4096, 4096, 4096)],
         "binary": [(4096, 4096, 4096), (8192, 8192, 8192)],
-        "w4a16": [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 2, 4, 8, 16)],
-        "ternary": [(m, n, k) for n, k in ((4096, 4096), (11008, 4096)) for m in (1, 8, 16)],
+        **{few: [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 2, 4, 8, 16)] for few in FEW_BITS},
     }[kind]
-    whole = 128 if kind in ("binary", "w4a16", "ternary") else 1  # groups, and pieces of 16 bytes, are whole
+    # Groups, and what is loaded together, are whole.
+    whole = {"binary": 128, "w4a16": 128, "w4a8": 128, "w2a16": 64, "ternary": 32, "ternary_a8": 32}.get(kind, 1)
     generator = random.Random(kind)
     tails = list(TAILS) + [tuple(round(10 ** generator.uniform(0, 2.7)) for _ in range(3)) for _ in range(random_sizes)]
     checked = dict.fromkeys((m, n, -(-k // whole) * whole) for m, n, k in tails)
     return [Case(kind, *size) for size in large] + [Case(kind, *size, timed=False) for size in checked]
 
 
-KINDS = ("s8", "requantize", "dequantize", "u8", "binary", "w4a16", "ternary")
+KINDS = ("s8", "requantize", "dequantize", "u8", "binary", *FEW_BITS)

@@ -136,7 +136,7 @@ class Binary(Kind):
 
 
 class Grouped(Kind):
-    """Halves by weights of four bits, 8 less than what is stored, with a scale for each 128 of a row.
+    """Halves by weights of four bits, in the order of lanes, with a scale for each 128 of a row.
 
     Groups are added in order, each by one rounding to f32, and the sum is rounded to f16. Within a group the order is the tensor core's: whole
     activations, whose dots are exact, are compared to the bit, others within a bound. A tensor core adds 16 products and what was there before,
@@ -144,48 +144,84 @@ class Grouped(Kind):
     """
 
     result = torch.float16
+    width, group, codes = 4, GROUP, False  # bits; weights that share a scale, 0: a column; whether activations are bytes
+    smallest, largest = -8, 7
 
     def __init__(self) -> None:
         # The product of PyTorch that reads four bits takes no f16; the one of halves reads four times as much.
-        self.peers = {
-            "torch int4 bf16": lambda x: torch._weight_int4pack_mm(*self.packed(x)),
-            "torch fp16": lambda x: torch.matmul(x["a"], self.halves(x).t()),
-        }
+        self.peers = {"torch fp16": lambda x: torch.matmul(self.left(x), self.halves(x).t())}
+        if self.width == 4 and not self.codes:
+            self.peers["torch int4 bf16"] = lambda x: torch._weight_int4pack_mm(*self.packed(x))
 
     def inputs(self, case: Case, whole: bool = False) -> Arrays:
-        a = random_codes((case.m, case.k), -8, 8, torch.float16) if whole else torch.randn((case.m, case.k), device="cuda").half()
-        a.whole = whole
-        b = random_codes((case.n, case.k // 2), -128, 127, torch.int8)
-        return {"a": a, "b": b, "scales": (torch.rand((case.n, case.k // GROUP), device="cuda") * 0.09 + 0.01).half()}
-
-    @staticmethod
-    def weights(x: Arrays) -> Any:
-        """Whole numbers, [N, K]; the lower half of a byte comes first."""
-        stored = x["b"].view(torch.uint8)
-        return torch.stack((stored & 15, stored >> 4), -1).flatten(1).to(torch.int16) - 8
+        if self.codes:
+            a = random_codes((case.m, case.k), -128, 127, torch.int8)
+        else:
+            a = random_codes((case.m, case.k), -8, 8, torch.float16) if whole else torch.randn((case.m, case.k), device="cuda").half()
+        a.whole = whole or self.codes
+        numbers = random_codes((case.n, case.k), self.smallest, self.largest, torch.int8)
+        b = self.pack(numbers)
+        b.numbers = numbers
+        x = {"a": a, "b": b}
+        if self.group:
+            x["scales"] = torch.zeros((case.k // self.group, b.shape[0] * 16), device="cuda").half()
+            x["scales"][:, : case.n] = torch.rand((case.k // self.group, case.n), device="cuda") * 0.09 + 0.01
+        if self.codes:
+            x["rows"] = torch.rand((case.m, 1), device="cuda") * 1e-3 + 1e-6
+        if not self.group:
+            x["columns"] = torch.rand((1, case.n), device="cuda") * 1e-2 + 1e-6
+        return x
 
     @classmethod
-    def reals(cls, x: Arrays) -> Any:
-        """Weights times scales, in f64."""
-        return cls.weights(x).double() * x["scales"].double().repeat_interleave(GROUP, 1)
+    def pack(cls, numbers: Any) -> Any:
+        """Rows of 16 columns, 512 bytes for each 256 / width neighbours: see `LaneWeights` in include/lowbit/IR."""
+        element = 8 if cls.codes else 16
+        piece, chunk = 256 // cls.width, max(cls.group or 128, 256 // cls.width)
+        n, k = (-(-size // whole) * whole for size, whole in zip(numbers.shape, (16, chunk)))
+        filled = torch.zeros((n, k), dtype=torch.int64, device="cuda")
+        filled[: numbers.shape[0], : numbers.shape[1]] = numbers.long() & (1 << cls.width) - 1
+        row = 32 // element
+        split = filled.view(n // 16, 2, 8, k // piece, piece // 32, 4, 4 // row, 2, row).permute(0, 3, 2, 5, 4, 6, 7, 1, 8)
+        fields = split.reshape(n // 16, k // piece, 32, 4, element // cls.width, row)
+        places = torch.arange(element // cls.width, device="cuda")[:, None] * cls.width + torch.arange(row, device="cuda") * element
+        words = (fields << places).sum((-1, -2))
+        return torch.stack([(words >> shift & 255).to(torch.uint8) for shift in (0, 8, 16, 24)], -1).view(n // 16, -1).view(torch.int8)
 
-    @classmethod
-    def halves(cls, x: Arrays) -> Any:
+    def scales(self, x: Arrays) -> Any:
+        """[N, groups], in f64."""
+        return (x["scales"][:, : x["b"].numbers.shape[0]] if self.group else x["columns"]).double().t()
+
+    def left(self, x: Arrays) -> Any:
+        """Activations as f16."""
+        if not hasattr(x["a"], "halves"):
+            x["a"].halves = x["a"].half()
+        return x["a"].halves
+
+    def halves(self, x: Arrays) -> Any:
         """Weights as f16. The first call makes them."""
         if not hasattr(x["b"], "halves"):
-            x["b"].halves = cls.reals(x).half()
+            x["b"].halves = self.reals(x).half()
         return x["b"].halves
 
-    @staticmethod
-    def packed(x: Arrays) -> tuple[Any, ...]:
+    def reals(self, x: Arrays) -> Any:
+        """Weights times scales, in f64."""
+        return x["b"].numbers.double() * self.scales(x).repeat_interleave(self.group or x["b"].numbers.shape[1], 1)
+
+    def packed(self, x: Arrays) -> tuple[Any, ...]:
         """Arguments of PyTorch's product. The first call makes them: the upper half of a byte comes first there."""
         if not hasattr(x["b"], "packed"):
-            stored = x["b"].view(torch.uint8)
-            scales = x["scales"].t().bfloat16()
+            stored = (x["b"].numbers + 8).to(torch.uint8)
+            scales = self.scales(x).t().bfloat16()
             parameters = torch.stack((scales, torch.zeros_like(scales)), -1).contiguous()
-            weights = torch._convert_weight_to_int4pack((stored << 4) | (stored >> 4), 8)
+            weights = torch._convert_weight_to_int4pack((stored[:, 0::2] << 4) | stored[:, 1::2], 8)
             x["b"].packed = (x["a"].bfloat16(), weights, GROUP, parameters)
         return x["b"].packed
+
+    def finish(self, total: Any, x: Arrays) -> Any:
+        """The epilogue, of reals in f32."""
+        if self.codes:
+            total = total * x["rows"]
+        return total if self.group else total * x["columns"]
 
     def reference(self, x: Arrays) -> Any:
         """The result, how far from it rounding may be, and the sum of magnitudes, or 0 where nothing else is inexact."""
@@ -194,13 +230,15 @@ class Grouped(Kind):
             reals = self.reals(x)
             want, magnitudes = torch.matmul(a, reals.t()), torch.matmul(a.abs(), reals.abs().t())
             return want, want.abs() * 2**-11 + 2**-25, magnitudes
-        weights, scales = self.weights(x).double(), x["scales"].double()
-        total = torch.zeros((a.shape[0], weights.shape[0]), device="cuda")
+        weights = x["b"].numbers.double()
+        if not self.group:
+            return self.finish(torch.matmul(a, weights.t()).float(), x).half().double(), 0.0, 0.0
+        total, scales = torch.zeros((a.shape[0], weights.shape[0]), device="cuda"), self.scales(x)
         for i in range(scales.shape[1]):
-            part = slice(i * GROUP, (i + 1) * GROUP)
-            # A dot of 14 bits, a scale of 11, a sum of 24 whose lowest bit is no lower: exact in f64, so that it is rounded once.
+            part = slice(i * self.group, (i + 1) * self.group)
+            # A dot of 18 bits, a scale of 11, a sum of 24 whose lowest bit is no lower: exact in f64, so that it is rounded once.
             total = (torch.matmul(a[:, part], weights[:, part].t()) * scales[:, i] + total.double()).float()
-        return total.half().double(), 0.0, 0.0
+        return self.finish(total, x).half().double(), 0.0, 0.0
 
     def count_wrong(self, result: Any, want: Any) -> int:
         value, rounding, magnitudes = want
@@ -210,6 +248,30 @@ class Grouped(Kind):
         return int((~(error <= magnitudes * 2**-15)).sum())  # so that what is no number is wrong
 
 
+class W2A16(Grouped):
+    """Two bits, groups of 64."""
+
+    width, group, smallest, largest = 2, 64, -2, 1
+
+
+class W4A8(Grouped):
+    """Four bits by codes with a scale for each row."""
+
+    codes = True
+
+
+class Ternary(Grouped):
+    """Two bits, of which -1, 0 and 1 are used, with a scale for each column: one dot."""
+
+    width, group, smallest, largest = 2, 0, -1, 1
+
+
+class TernaryA8(Ternary):
+    """The same by codes with a scale for each row."""
+
+    codes = True
+
+
 KINDS: dict[str, Callable[[], Kind]] = {
     "binary": Binary,
     "s8": Kind,
@@ -217,4 +279,8 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "requantize": Requantized,
     "dequantize": Dequantized,
     "w4a16": Grouped,
+    "w2a16": W2A16,
+    "w4a8": W4A8,
+    "ternary": Ternary,
+    "ternary_a8": TernaryA8,
 }

@@ -99,17 +99,72 @@ def binary(case: Case) -> str:
     return _function(case, arguments, result, body)
 
 
-def w4a16(case: Case) -> str:
-    """y = f16(sum over groups, in order, of dot * scale): halves by weights of four bits, 8 less than what is stored, two in a byte."""
+def _few_bits(case: Case, width: int, group: int, lhs: str, body: str, scales: tuple[str, ...] = ()) -> str:
+    """Weights of few bits in the order of lanes; `scales` are operands of the epilogue, `body` makes `%real` of `%sum` and them, where it is not the same."""
     m, n, k = case.m, case.n, case.k
-    a, b, scales, result = f"tensor<{m}x{k}xf16>", f"tensor<{n}x{k // 2}xi8>", f"tensor<{n}x{k // GROUP}xf16>", f"tensor<{m}x{n}xf16>"
-    body = f"""  %r = lowbit.grouped_matmul lhs(%a : {a}) rhs(%b : {b}) scales(%scales : {scales}) outs(%init : {result}) group {GROUP} zero 8 {{
-  ^bb0(%sum: f32):
-    %half = arith.truncf %sum : f32 to f16
+    tiles, chunk = -(-n // 16), max(group or 128, 256 // width)
+    a, b, result = f"tensor<{m}x{k}x{lhs}>", f"tensor<{tiles}x{-(-k // chunk) * chunk * width * 2}xi8>", f"tensor<{m}x{n}xf16>"
+    shapes = {"rows": f"tensor<{m}x1xf32>", "columns": f"tensor<1x{n}xf32>"}
+    arguments = [f'%a: {a} {{lowbit.name = "a"}}', f'%b: {b} {{lowbit.constant, lowbit.name = "b"}}']
+    grouped, after = "", f"width {width}"
+    if group:
+        kind = f"tensor<{k // group}x{tiles * 16}xf16>"
+        arguments.append(f'%scales: {kind} {{lowbit.constant, lowbit.name = "scales"}}')
+        grouped, after = f"scales(%scales : {kind})", f"{after} group {group}"
+    arguments += [f'%{name}: {shapes[name]} {{lowbit.name = "{name}"}}' for name in scales]
+    names, types = ", ".join(f"%{name}" for name in scales), ", ".join(shapes[name] for name in scales)
+    operands = f"operands({names} : {types})" if scales else ""
+    block = ", ".join([f"%sum: {'i32' if lhs == 'i8' and not group else 'f32'}", *(f"%{name}_element: f32" for name in scales)])
+    text = f"""  %r = lowbit.grouped_matmul lhs(%a : {a}) rhs(%b : {b}) {grouped} outs(%init : {result}) {operands} {after} {{
+  ^bb0({block}):
+{body}    %half = arith.truncf {"%real" if body else "%sum"} : f32 to f16
     lowbit.yield %half : f16
   }} -> {result}"""
-    arguments = f'%a: {a} {{lowbit.name = "a"}}, %b: {b} {{lowbit.name = "b"}}, %scales: {scales} {{lowbit.name = "scales"}}'
-    return _function(case, arguments, result, body)
+    return _function(case, ", ".join(arguments), result, text)
 
 
-BUILDERS = {"binary": binary, "s8": s8, "u8": u8, "requantize": requantize, "dequantize": dequantize, "w4a16": w4a16}
+BY_ROW_SCALE = "    %real = arith.mulf %sum, %rows_element : f32\n"
+BY_COLUMN_SCALE = "    %real = arith.mulf %sum, %columns_element : f32\n"
+BY_BOTH_SCALES = """    %float = arith.sitofp %sum : i32 to f32
+    %once = arith.mulf %float, %rows_element : f32
+    %real = arith.mulf %once, %columns_element : f32
+"""
+
+
+def w4a16(case: Case) -> str:
+    """y = f16(sum over groups, in order, of dot * scale): halves by weights of four bits."""
+    return _few_bits(case, 4, GROUP, "f16", "")
+
+
+def w2a16(case: Case) -> str:
+    """The same with two bits, in groups of 64."""
+    return _few_bits(case, 2, 64, "f16", "")
+
+
+def w4a8(case: Case) -> str:
+    """The same with four bits and codes of a scale for each row."""
+    return _few_bits(case, 4, GROUP, "i8", BY_ROW_SCALE, ("rows",))
+
+
+def ternary(case: Case) -> str:
+    """y = f16(sum * scale of the column): halves by -1, 0 and 1."""
+    return _few_bits(case, 2, 0, "f16", BY_COLUMN_SCALE, ("columns",))
+
+
+def ternary_a8(case: Case) -> str:
+    """y = f16((sum * scale of the row) * scale of the column): codes by -1, 0 and 1."""
+    return _few_bits(case, 2, 0, "i8", BY_BOTH_SCALES, ("rows", "columns"))
+
+
+BUILDERS = {
+    "binary": binary,
+    "s8": s8,
+    "u8": u8,
+    "requantize": requantize,
+    "dequantize": dequantize,
+    "w4a16": w4a16,
+    "w2a16": w2a16,
+    "w4a8": w4a8,
+    "ternary": ternary,
+    "ternary_a8": ternary_a8,
+}

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from bench.gpu import models_run
-from bench.gpu.cases import Case
+from bench.gpu.cases import FEW_BITS, Case
 from bench.gpu.clock import race
 from bench.gpu.kinds import KINDS, Kind
 from bench.gpu.library import Library
@@ -225,7 +225,7 @@ class Run:
     def fractions(self, case: Case, seconds: float, bytes_moved: int) -> dict[str, float]:
         """Of what the machine can do at most, as measured at the beginning."""
         rate = case.operations / seconds / 1e12
-        bits = {"binary": "b1", "w4a16": None}.get(case.kind, "s8")  # products of halves are not measured: few rows wait for memory
+        bits = "b1" if case.kind == "binary" else "s8" if case.kind not in FEW_BITS else None  # few rows wait for memory
         result = {
             what: rate / limit
             for what, limit in self.limits.items()

@@ -21,9 +21,10 @@ namespace mlir::lowbit {
 //===----------------------------------------------------------------------===//
 
 /// What the host calls a kernel by: DeviceKernel in lowbit/Execution/Device.h.
-static void defineKernel(OpBuilder &builder, Location loc, StringRef symbol, ArrayRef<LLVM::GlobalOp> pieces, int64_t bytes) {
+static void defineKernel(OpBuilder &builder, Location loc, StringRef symbol, ArrayRef<LLVM::GlobalOp> pieces, int64_t bytes,
+                         bool startsEarly) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext()), i64 = builder.getI64Type();
-  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), {pointer, pointer, i64, pointer, pointer, pointer});
+  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), {pointer, pointer, i64, pointer, pointer, i64, pointer});
   auto global = LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/false, LLVM::Linkage::Internal, symbol, Attribute());
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&global.getInitializerRegion());
@@ -34,6 +35,7 @@ static void defineKernel(OpBuilder &builder, Location loc, StringRef symbol, Arr
   insert(LLVM::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(bytes)), 2);
   insert(LLVM::AddressOfOp::create(builder, loc, pieces[1]), 3);
   insert(LLVM::AddressOfOp::create(builder, loc, pieces[2]), 4);
+  insert(LLVM::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(startsEarly)), 5);
   LLVM::ReturnOp::create(builder, loc, value);
 }
 
@@ -46,6 +48,14 @@ static LLVM::GlobalOp createBytes(OpBuilder &builder, Location loc, const Twine 
 /// A text with the zero that C ends it with.
 static LLVM::GlobalOp createText(OpBuilder &builder, Location loc, const Twine &name, StringRef text) {
   return createBytes(builder, loc, name, StringRef(text.str().c_str(), text.size() + 1), /*alignment=*/1);
+}
+
+/// Whether a kernel waits itself for those before it.
+static bool waitsForOthers(LLVM::LLVMFuncOp kernel) {
+  WalkResult found = kernel.walk([](NVVM::GriddepcontrolOp op) {
+    return op.getKind() == NVVM::GridDepActionKind::wait ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return found.wasInterrupted();
 }
 
 /// `image` in place of `kernels`, and a global for each kernel that is launched.
@@ -64,7 +74,7 @@ static void embed(gpu::GPUModuleOp kernels, StringRef chipName, StringRef image,
       continue;
     declared.erase();
     LLVM::GlobalOp label = createText(builder, loc, symbol + ".name", function.getName());
-    defineKernel(builder, loc, symbol, {bytes, chip, label}, static_cast<int64_t>(image.size()));
+    defineKernel(builder, loc, symbol, {bytes, chip, label}, static_cast<int64_t>(image.size()), waitsForOthers(function));
   }
   kernels.erase();
 }

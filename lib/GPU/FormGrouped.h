@@ -1,4 +1,4 @@
-//===- FormGrouped.h - contractions with weights in groups ----------------===//
+//===- FormGrouped.h - contractions with weights of few bits --------------===//
 #ifndef LOWBIT_LIB_GPU_FORMGROUPED_H
 #define LOWBIT_LIB_GPU_FORMGROUPED_H
 
@@ -6,7 +6,9 @@
 
 namespace mlir::lowbit {
 
-/// Why `op`, a contraction whose right scales change along the reduction, is no `lowbit.grouped_matmul`; empty where it is.
+/// Whether it is to be a `lowbit.grouped_matmul`, or nothing.
+bool prefersGrouped(ContractOp op, const ContractAxes &axes);
+/// Why it is none; empty where it is.
 std::string getGroupedObstacle(ContractOp op, const ContractAxes &axes);
 /// Fills a product's epilogue with that of `op`, of `sum` and elements of the epilogue's operands.
 void cloneEpilogue(RewriterBase &rewriter, ContractOp op, Value sum, ValueRange elements);

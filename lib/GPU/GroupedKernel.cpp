@@ -1,26 +1,42 @@
-//===- GroupedKernel.cpp - products with packed weights in groups ---------===//
+//===- GroupedKernel.cpp - products with weights of few bits --------------===//
+// Law: dots of groups are added in the order of groups, by one fused multiply-add each; what lies beyond the borders is not added.
 
 #include "GroupedKernel.h"
 #include "lowbit/GPU/Epilogue.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::lowbit {
 
+int64_t GroupedKernel::getStepDepth() const {
+  int64_t usual = LaneWeights::usualDepth;
+  return std::max(types.getWeights().getPieceDepth(), scale ? std::min(group, usual) : usual);
+}
+int64_t GroupedKernel::getStepsOfGroup() const { return scale ? std::max<int64_t>(1, group / getStepDepth()) : 1; }
+int64_t GroupedKernel::getGroupsOfStep() const { return scale ? std::max<int64_t>(1, getStepDepth() / group) : 1; }
+
 GroupedPlan::GroupedPlan(const GroupedKernel &kernel) : kernel(kernel) {
+  constexpr int64_t usualRows = 16, usualDepth = 4096, ringBytes = 32 << 10, dotBytes = 32 << 10;
+  int64_t knownRows = kernel.shared.rows ? kernel.shared.rows : usualRows, depth = kernel.shared.depth ? kernel.shared.depth : usualDepth;
+  rows = std::clamp<int64_t>(llvm::PowerOf2Ceil(knownRows), 2, 16);
   // More columns a block where more of lhs is read again for each of them.
-  int64_t known = kernel.shared.rows ? kernel.shared.rows : 16;
-  rows = known <= 8 ? 8 : 16;
-  columnTiles = known <= 4 ? 1 : known <= 8 ? 2 : 4;
+  tiles = rows <= 8 ? 1 : 2;
+  warps = 8;
+  int64_t perGroup = kernel.getStepsOfGroup(), all = llvm::divideCeil(depth, kernel.getStepDepth() * perGroup * warps);
+  slots = std::clamp<int64_t>(ringBytes / (warps * getSlotBytes()), 2, std::max<int64_t>(2, all * perGroup));
+  turns = 1;
+  if (kernel.scale)
+    turns = std::clamp<int64_t>(dotBytes / (getDots() * getElements() * 4), 1, all);
 }
 
-std::string GroupedPlan::getName() const { return llvm::formatv("grouped_{0}x{1}x{2}", rows, getColumns(), kernel.group); }
+std::string GroupedPlan::getName() const {
+  return llvm::formatv("lanes_{0}x{1}_w{2}_g{3}_{4}x{5}x{6}", rows, getColumns(), kernel.types.width, kernel.group, warps, slots, turns);
+}
 
 SmallVector<Type> GroupedPlan::getArguments(MLIRContext *context) const {
-  size_t pointers = 3 + kernel.hasZeros + kernel.shared.operands.size() + kernel.shared.results.size();
+  size_t pointers = 2 + (kernel.scale ? 1 : 0) + kernel.hasZeros + kernel.shared.operands.size() + kernel.shared.results.size();
   SmallVector<Type> types(pointers, LLVM::LLVMPointerType::get(context, 1));
   types.append(3, IntegerType::get(context, 32));
   return types;
@@ -29,7 +45,8 @@ SmallVector<Type> GroupedPlan::getArguments(MLIRContext *context) const {
 namespace {
 class Emitter {
 public:
-  Emitter(KernelBuilder &b, const GroupedPlan &plan, ValueRange values) : b(b), plan(plan), kernel(plan.kernel) {
+  Emitter(KernelBuilder &b, const GroupedPlan &plan, ValueRange values)
+      : b(b), plan(plan), kernel(plan.kernel), weights(kernel.types.getWeights()), products(b, kernel.types) {
     auto take = [&] {
       Value value = values.front();
       values = values.drop_front();
@@ -37,7 +54,8 @@ public:
     };
     lhs = take();
     rhs = take();
-    scales = take();
+    if (kernel.scale)
+      scales = take();
     if (kernel.hasZeros)
       zeros = take();
     for (size_t i = 0; i < kernel.shared.operands.size(); ++i)
@@ -46,213 +64,352 @@ public:
       arguments.results.push_back(take());
     arguments.rows = take();
     arguments.columns = take();
-    groups = take();
+    depth = take();
   }
 
   void emit() {
+    findPlaces();
+    if (!kernel.hasConstantWeights)
+      waitForOthers();
+    for (int64_t slot = 0; slot < plan.slots; ++slot)
+      fill(b.i32(slot * plan.getSlotBytes()), b.i32(slot));
+    if (kernel.hasConstantWeights)
+      waitForOthers();
+    SmallVector<Value> carried{b.i32(0)};
+    llvm::append_range(carried, loadLeft(b.i32(0)));
+    SmallVector<Value> totals = kernel.scale ? addGroups(carried) : addParts(carried);
+    NVVM::CpAsyncWaitGroupOp::create(b, 0u);
+    for (auto [i, total] : llvm::enumerate(totals)) {
+      auto [row, column] = getElement(static_cast<int64_t>(i));
+      AccumulatorTile tile{b.add(firstRow, row), b.add(firstColumn, column), {{0, 0}}, {total}};
+      auto store = [&] { emitEpilogue(b, kernel.shared, arguments, tile); };
+      if (plan.getElements() % plan.getThreads() == 0)
+        store();
+      else
+        b.when(b.lessThan(b.add(thread, static_cast<int64_t>(i) * plan.getThreads()), b.i32(plan.getElements())), store);
+    }
+  }
+
+private:
+  int64_t getRowTiles() const { return llvm::divideCeil(plan.rows, 8); }
+  int64_t getGroupDepth() const { return kernel.getStepDepth() * kernel.getStepsOfGroup(); }
+  int64_t getProducts() const { return plan.getPieces() * weights.getProducts(); }
+  int64_t getElementBytes() const { return weights.elementWidth / 8; }
+  int64_t getElementsOfThread() const { return llvm::divideCeil(plan.getElements(), plan.getThreads()); }
+  int64_t getSums() const { return plan.tiles * getRowTiles() * 4; }
+
+  void findPlaces() {
     thread = b.threadId();
     Value lane = b.rem(thread, 32);
     warp = b.div(thread, 32);
     place = b.div(lane, 4);
     quad = b.rem(lane, 4);
+    Value firstTile = b.mul(b.blockId(), plan.tiles);
+    firstColumn = b.mul(firstTile, LaneWeights::columns);
     firstRow = b.mul(b.blockId(gpu::Dimension::y), plan.rows);
-    firstColumn = b.mul(b.blockId(), plan.getColumns());
-    shared = b.sharedMemory();
-    depth = b.mul(b.widen(groups), kernel.group);
+    Value allTiles = b.ceilDiv(arguments.columns, LaneWeights::columns);
+    allColumns = b.mul(allTiles, LaneWeights::columns);
+    // A group, or a step that has some, is a unit: warps take them in turn.
+    units = b.ceilDiv(depth, getGroupDepth());
+    Value shared = b.sharedMemory();
+    ring = b.offset(shared, b.add(b.mul(warp, plan.slots * plan.getSlotBytes()), b.mul(lane, LaneWeights::laneBytes)));
+    sharedScales = b.offset(shared, plan.getScalesOffset());
+    sharedDots = b.offset(sharedScales, plan.getScalesBytes());
+    Value rowBytes = b.mul(b.widen(units), weights.getRowBytes(getGroupDepth(), getGroupDepth()));
+    for (int64_t i = 0; i < plan.tiles; ++i) {
+      tileIndices.push_back(b.min(b.add(firstTile, i), b.add(allTiles, -1)));
+      Value start = b.add(b.mul(b.widen(tileIndices[i]), rowBytes), b.widen(b.mul(lane, LaneWeights::laneBytes)));
+      rhsRows.push_back(b.offset(rhs, start));
+    }
+    for (int64_t i = 0; i < getRowTiles(); ++i) {
+      Value row = b.min(b.add(b.add(firstRow, place), 8 * i), b.add(arguments.rows, -1));
+      lhsRows.push_back(b.offset(lhs, b.mul(b.mul(b.widen(row), b.widen(depth)), getElementBytes())));
+    }
+  }
+
+  /// For all kernels before this one; the next one may begin then, so that it, too, begins after them.
+  void waitForOthers() {
+    if (!kernel.startsEarly)
+      return;
+    NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+    NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+  }
+
+  /// Where the warp's step of that number begins, in the reduction.
+  Value getStart(Value step) {
+    int64_t perGroup = kernel.getStepsOfGroup();
+    Value unit = b.add(b.mul(b.div(step, perGroup), plan.warps), warp);
+    return b.add(b.mul(unit, getGroupDepth()), b.mul(b.rem(step, perGroup), kernel.getStepDepth()));
+  }
+
+  /// Starts the copies of a step's weights; there are none beyond the last one.
+  void fill(Value slot, Value step) {
+    Value start = getStart(step), isInside = b.lessThan(start, b.mul(units, getGroupDepth()));
+    Value size = b.select(isInside, b.i32(LaneWeights::laneBytes), b.i32(0)), target = b.offset(ring, slot);
+    Value bytes = b.mul(b.widen(start), weights.getRowBytes(getGroupDepth(), getGroupDepth()) / getGroupDepth());
+    for (int64_t i = 0; i < plan.tiles; ++i)
+      for (int64_t piece = 0; piece < plan.getPieces(); ++piece)
+        NVVM::CpAsyncOp::create(b, b.offset(target, (i * plan.getPieces() + piece) * LaneWeights::pieceBytes),
+                                b.offset(b.offset(rhsRows[i], bytes), piece * LaneWeights::pieceBytes),
+                                static_cast<uint32_t>(LaneWeights::laneBytes), NVVM::LoadCacheModifierKind::CG, size);
+    NVVM::CpAsyncCommitGroupOp::create(b);
+  }
+
+  /// What a step needs besides its weights: two words of lhs for each product, by tiles of rows, then zero points (i32) of each
+  /// group and tile of columns, two each.
+  SmallVector<Value> loadLeft(Value step) {
+    SmallVector<Value> loaded;
+    Value start = getStart(step);
+    // Beyond the last step is nothing that will be used.
+    if (kernel.hasWholeSteps())
+      start = b.min(start, b.add(depth, -kernel.getStepDepth()));
+    for (Value row : lhsRows)
+      for (int64_t load = 0; load < getProducts() / weights.getProductsOfLoad(); ++load) {
+        Value first = b.add(b.add(start, b.mul(quad, LaneWeights::laneDepth)), load * 4 * LaneWeights::laneDepth);
+        SmallVector<Value> words = loadWords(row, first);
+        llvm::append_range(loaded, words);
+      }
+    for (int64_t i = 0; kernel.hasZeros && i < kernel.getGroupsOfStep(); ++i) {
+      Value group = b.min(b.add(b.div(start, kernel.group), i), b.add(b.div(depth, kernel.group), -1));
+      for (Value tile : tileIndices)
+        for (int64_t half = 0; half < 2; ++half) {
+          Value column = b.add(b.add(b.mul(tile, LaneWeights::columns), place), 8 * half);
+          Value zero = b.load(b.getI8Type(), b.offset(zeros, b.add(b.mul(b.widen(group), b.widen(allColumns)), b.widen(column))), 1);
+          loaded.push_back(arith::ExtSIOp::create(b, b.getI32Type(), zero));
+        }
+    }
+    return loaded;
+  }
+
+  /// Neighbours of a row of lhs; zeros beyond its end.
+  SmallVector<Value> loadWords(Value row, Value first) {
+    Value inside = kernel.hasWholeSteps() ? first : b.min(first, b.add(depth, -LaneWeights::laneDepth));
+    SmallVector<Value> words = b.loadElements(b.getI32Type(), b.offset(row, b.mul(b.widen(inside), getElementBytes())), weights.getLoadWords());
+    if (kernel.hasWholeSteps() || kernel.scale)
+      return words;
+    Value isInside = b.lessThan(first, depth);
+    return llvm::map_to_vector(words, [&](Value word) { return b.select(isInside, word, b.i32(0)); });
+  }
+
+  /// One step: takes the slot and what `loadLeft` gave for it, and replaces them by the next ones. Adds products to `sums`, for each group
+  /// of the step those of a product, by tiles of columns, then of rows.
+  void multiply(Value step, SmallVectorImpl<Value> &carried, MutableArrayRef<SmallVector<Value>> sums) {
+    Value slot = carried[0];
+    SmallVector<Value> left(ArrayRef(carried).drop_front());
+    // Groups of copies end in the order in which they began.
+    NVVM::CpAsyncWaitGroupOp::create(b, static_cast<uint32_t>(plan.slots - 1));
+    SmallVector<Value> next = loadLeft(b.add(step, 1));
+    SmallVector<SmallVector<Value>> words;
+    for (int64_t i = 0; i < plan.tiles * plan.getPieces(); ++i)
+      words.push_back(b.loadElements(b.getI32Type(), b.offset(b.offset(ring, slot), i * LaneWeights::pieceBytes), LaneWeights::laneWords));
+    fill(slot, b.add(step, plan.slots));
+    int64_t perRow = 2 * getProducts(), perGroup = getProducts() / kernel.getGroupsOfStep();
+    SmallVector<std::array<Value, 2>> prepared;
+    for (int64_t i = 0; i < kernel.getGroupsOfStep() * plan.tiles; ++i) {
+      Value *pair = kernel.hasZeros ? &left[getRowTiles() * perRow + 2 * i] : nullptr;
+      prepared.push_back(pair ? products.prepareZeros(pair[0], pair[1]) : std::array<Value, 2>{});
+    }
+    for (int64_t product = 0; product < getProducts(); ++product)
+      for (int64_t tile = 0; tile < plan.tiles; ++tile) {
+        int64_t piece = product / weights.getProducts(), group = product / perGroup;
+        SmallVector<Value> registers =
+            products.decode(words[tile * plan.getPieces() + piece], product % weights.getProducts(), prepared[group * plan.tiles + tile]);
+        for (int64_t row = 0; row < getRowTiles(); ++row)
+          products.multiply(registers, ArrayRef(left).slice(row * perRow + 2 * product, 2),
+                            MutableArrayRef(sums[group]).slice((tile * getRowTiles() + row) * 4, 4));
+      }
+    Value following = b.add(slot, plan.getSlotBytes());
+    Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, following, b.i32(plan.slots * plan.getSlotBytes()));
+    carried.assign({b.select(isLast, b.i32(0), following)});
+    llvm::append_range(carried, next);
+  }
+
+  SmallVector<Value> makeSums() {
+    SmallVector<Value> sums;
+    for (int64_t i = 0; i < getSums() / 4; ++i)
+      llvm::append_range(sums, products.getZeros());
+    return sums;
+  }
+
+  /// With scales: the reals of this thread's elements.
+  SmallVector<Value> addGroups(ArrayRef<Value> first) {
     SmallVector<Value> reals(getElementsOfThread(), arith::ConstantOp::create(b, b.getF32FloatAttr(0)));
-    Value first = b.mul(warp, GroupedPlan::groupsOfWarp);
     SmallVector<Value> carried(reals);
-    llvm::append_range(carried, loadWeights(first));
-    carried = b.loop(b.i32(0), groups, GroupedPlan::groupsTogether, carried, [&](Value together, ValueRange values) {
-      SmallVector<Value> sums(values.take_front(reals.size()));
-      Value group = b.add(together, first);
-      multiply(group, SmallVector<Value>(values.drop_front(reals.size())));
-      // The next weights are on their way while what is there is added up.
-      SmallVector<Value> next = loadWeights(b.add(group, GroupedPlan::groupsTogether));
+    llvm::append_range(carried, first);
+    Value all = b.ceilDiv(units, plan.warps);
+    carried = b.loop(b.i32(0), all, plan.turns, carried, [&](Value turn, ValueRange values) {
+      SmallVector<Value> sums(values.take_front(reals.size())), rest(values.drop_front(reals.size()));
+      SmallVector<Value> loaded = loadScales(turn);
+      // Units of this warp before the barrier.
+      Value left = b.sub(b.sub(units, b.mul(turn, plan.warps)), warp);
+      Value count = b.min(b.div(b.add(left, plan.warps - 1), plan.warps), b.i32(plan.turns));
+      rest = b.loop(b.i32(0), count, 1, rest, [&](Value index, ValueRange inner) { return multiplyUnit(turn, index, inner); });
+      storeScales(loaded);
       gpu::BarrierOp::create(b);
-      addUp(together, sums);
+      addUp(turn, sums);
       gpu::BarrierOp::create(b);
-      llvm::append_range(sums, next);
+      llvm::append_range(sums, rest);
       return sums;
     });
-    for (int64_t i = 0; i < getElementsOfThread(); ++i) {
-      auto [row, column] = getElement(i);
-      AccumulatorTile tile{b.add(firstRow, row), b.add(firstColumn, column), {{0, 0}}, {carried[i]}};
-      auto store = [&] { emitEpilogue(b, kernel.shared, arguments, tile); };
-      if (plan.rows * plan.getColumns() < GroupedPlan::threads)
-        b.when(b.lessThan(thread, b.i32(plan.rows * plan.getColumns())), store);
-      else
-        store();
-    }
+    carried.resize(reals.size());
+    return carried;
   }
 
-private:
-  int64_t getElementsOfThread() const {
-    return llvm::divideCeil(plan.rows * plan.getColumns(), static_cast<uint64_t>(GroupedPlan::threads));
-  }
-  /// Codes of one group that a lane multiplies, and the words that they are in.
-  int64_t getCodes() const { return kernel.group / 4; }
-  int64_t getWords() const { return getCodes() / 8; }
-  /// Words of one load.
-  int64_t getLoadWords() const { return std::min<int64_t>(4, getWords()); }
-
-  /// The i-th element that this thread adds up, in the block's tile.
-  std::pair<Value, Value> getElement(int64_t i) {
-    Value index = b.add(thread, i * GroupedPlan::threads);
-    return {b.div(index, plan.getColumns()), b.rem(index, plan.getColumns())};
-  }
-
-  Value clampGroup(Value group) { return b.min(group, b.add(groups, -1)); }
-  Value getColumn(int64_t tile) { return b.min(b.add(b.add(firstColumn, place), 8 * tile), b.add(arguments.columns, -1)); }
-
-  /// The lane's words of this warp's groups from `group` on: for each group, for each tile of columns.
-  SmallVector<Value> loadWeights(Value group) {
-    SmallVector<Value> words;
-    for (int64_t i = 0; i < GroupedPlan::groupsOfWarp; ++i) {
-      Value start = b.add(b.mul(b.widen(clampGroup(b.add(group, i))), kernel.group / 2), b.widen(b.mul(quad, getCodes() / 2)));
-      for (int64_t tile = 0; tile < plan.columnTiles; ++tile) {
-        Value row = b.mul(b.widen(getColumn(tile)), b.div(depth, 2));
-        Value pointer = b.offset(rhs, b.add(row, start));
-        for (int64_t word = 0; word < getWords(); word += getLoadWords())
-          llvm::append_range(words, b.loadElements(b.getI32Type(), b.offset(pointer, 4 * word), getLoadWords()));
-      }
-    }
-    return words;
-  }
-
-  /// Two floats with the low halves of `low` and `high`, and two with their high halves.
-  std::pair<Value, Value> pair(Value low, Value high) {
-    Value first = arith::OrIOp::create(b, b.bitAnd(low, 0xffff), arith::ShLIOp::create(b, high, b.i32(16)));
-    Value second = arith::OrIOp::create(b, b.div(low, 1 << 16), b.bitAnd(high, 0xffff0000));
-    return {first, second};
-  }
-
-  /// Of eight elements of a row of lhs, registers a0 and a2 of two products each.
-  SmallVector<Value> loadLeft(Value row, Value group, int64_t word) {
-    Value clamped = b.min(row, b.add(arguments.rows, -1));
-    Value start = b.add(b.mul(b.widen(group), kernel.group), b.add(b.mul(b.widen(clamped), depth), b.widen(b.mul(quad, getCodes()))));
-    Value pointer = b.offset(b.offset(lhs, b.mul(start, 2)), 16 * word);
-    SmallVector<Value> elements = b.loadElements(b.getI32Type(), pointer, 4);
-    auto [first, second] = pair(elements[0], elements[2]);
-    auto [third, fourth] = pair(elements[1], elements[3]);
-    return {first, second, third, fourth};
-  }
-
-  Value toPair(Value word) {
-    auto type = VectorType::get({2}, kernel.element);
-    Value flat = vector::FromElementsOp::create(b, VectorType::get({1}, b.getI32Type()), word);
-    return vector::BitCastOp::create(b, type, flat);
-  }
-
-  /// What is subtracted from the floats that codes are in, for both of a pair.
-  Value getBias(Value group, int64_t tile) {
-    int64_t one = kernel.element.isBF16() ? 128 : 1024;
-    auto type = VectorType::get({2}, kernel.element);
-    if (!kernel.hasZeros)
-      return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getFloatAttr(kernel.element, one + kernel.zero)));
-    Value index = b.add(b.mul(b.widen(getColumn(tile)), b.widen(groups)), b.widen(group));
-    Value zero = arith::ExtSIOp::create(b, b.getI32Type(), b.load(b.getI8Type(), b.offset(zeros, index), 1));
-    Value real = arith::SIToFPOp::create(b, kernel.element, b.add(zero, one));
-    return vector::FromElementsOp::create(b, type, ValueRange{real, real});
-  }
-
-  /// Registers b0 and b1 of two products each, of one word of codes.
-  SmallVector<Value> decode(Value word, Value bias) {
-    Value magic = b.i32(kernel.element.isBF16() ? 0x43004300 : 0x64006400);
-    SmallVector<Value> registers;
-    for (int64_t i = 0; i < 4; ++i) {
-      Value codes = arith::OrIOp::create(b, b.bitAnd(b.div(word, int64_t(1) << 4 * i), 0x000f000f), magic);
-      registers.push_back(arith::SubFOp::create(b, toPair(codes), bias));
-    }
-    return registers;
-  }
-
-  Value product(ArrayRef<Value> a, ArrayRef<Value> weights, ValueRange sums) {
-    Type f32 = b.getF32Type();
-    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32});
-    bool isBF16 = kernel.element.isBF16();
-    // bf16 comes in i32, f16 in pairs.
-    SmallVector<Value> left = llvm::map_to_vector(a, [&](Value value) { return isBF16 ? value : toPair(value); });
-    SmallVector<Value> right = llvm::map_to_vector(weights, [&](Value value) { return isBF16 ? toWord(value) : value; });
-    NVVM::MMATypes element = isBF16 ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16;
-    return NVVM::MmaOp::create(b, type, left, right, sums, {16, 8, 16}, std::nullopt, std::nullopt, std::array{element, element},
-                               std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-  }
-
-  Value toWord(Value pair) {
-    Value vector = vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), pair);
-    return vector::ExtractOp::create(b, vector, 0);
-  }
-
-  /// Puts the dots of this warp's groups from `group` on into shared memory, `[group, row, column]`.
-  void multiply(Value group, ArrayRef<Value> words) {
-    Value nothing = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-    for (int64_t i = 0; i < GroupedPlan::groupsOfWarp; ++i) {
-      Value clamped = clampGroup(b.add(group, i));
-      SmallVector<SmallVector<Value>> sums(plan.columnTiles, SmallVector<Value>(4, nothing));
-      SmallVector<Value> biases;
-      for (int64_t tile = 0; tile < plan.columnTiles; ++tile)
-        biases.push_back(getBias(clamped, tile));
-      for (int64_t word = 0; word < getWords(); ++word) {
-        SmallVector<Value> upper = loadLeft(b.add(firstRow, place), clamped, word);
-        SmallVector<Value> lower =
-            plan.rows == 16 ? loadLeft(b.add(b.add(firstRow, place), 8), clamped, word) : SmallVector<Value>(4, b.i32(0));
-        for (int64_t tile = 0; tile < plan.columnTiles; ++tile) {
-          SmallVector<Value> weights = decode(words[(i * plan.columnTiles + tile) * getWords() + word], biases[tile]);
-          for (int64_t step = 0; step < 2; ++step) {
-            Value a[] = {upper[2 * step], lower[2 * step], upper[2 * step + 1], lower[2 * step + 1]};
-            Value result = product(a, ArrayRef(weights).slice(2 * step, 2), sums[tile]);
-            llvm::copy(b.unpack(result), sums[tile].begin());
-          }
-        }
-      }
-      for (int64_t tile = 0; tile < plan.columnTiles; ++tile)
-        storeDots(i, tile, sums[tile]);
-    }
-  }
-
-  Value getDot(Value group, Value row, Value column) {
-    Value index = b.add(b.mul(b.add(b.mul(group, plan.rows), row), plan.getColumns()), column);
-    return b.offset(shared, b.mul(index, 4));
-  }
-
-  void storeDots(int64_t group, int64_t tile, ArrayRef<Value> sums) {
-    auto type = VectorType::get({2}, b.getF32Type());
-    Value slot = b.add(b.mul(warp, GroupedPlan::groupsOfWarp), group), column = b.add(b.mul(quad, 2), 8 * tile);
-    for (int64_t half = 0; half < plan.rows / 8; ++half) {
-      Value pointer = getDot(slot, b.add(place, 8 * half), column);
-      b.store(vector::FromElementsOp::create(b, type, ValueRange{sums[2 * half], sums[2 * half + 1]}), pointer, 8);
-    }
-  }
-
-  /// Adds the dots that are in shared memory, times their scales, in the order of groups from `together` on.
-  void addUp(Value together, MutableArrayRef<Value> reals) {
-    for (auto [i, real] : llvm::enumerate(reals)) {
-      Value row, column;
-      std::tie(row, column) = getElement(i);
-      // A thread too many adds up what another one does, and stores nothing.
-      row = b.rem(row, plan.rows);
-      Value scaleRow = b.mul(b.widen(b.min(b.add(firstColumn, column), b.add(arguments.columns, -1))), b.widen(groups));
-      int64_t bytes = kernel.scale.getIntOrFloatBitWidth() / 8;
-      Value count = b.min(b.sub(groups, together), b.i32(GroupedPlan::groupsTogether));
-      SmallVector<Value> sum = b.loop(b.i32(0), count, 1, real, [&](Value group, ValueRange carried) -> SmallVector<Value> {
-        Value index = b.add(scaleRow, b.widen(b.add(together, group)));
-        Value scale = b.load(kernel.scale, b.offset(scales, b.mul(index, bytes)), bytes);
-        if (!kernel.scale.isF32())
-          scale = arith::ExtFOp::create(b, b.getF32Type(), scale);
-        Value dot = b.load(b.getF32Type(), getDot(group, row, column), 4);
-        return {math::FmaOp::create(b, dot, scale, carried[0])};
+  /// Puts dots of a group, or of those of a step, into shared memory.
+  SmallVector<Value> multiplyUnit(Value turn, Value index, ValueRange values) {
+    SmallVector<Value> carried(values);
+    int64_t perGroup = kernel.getStepsOfGroup(), groups = kernel.getGroupsOfStep();
+    SmallVector<SmallVector<Value>> sums(groups, makeSums());
+    Value first = b.mul(b.add(turn, index), perGroup);
+    if (perGroup == 1) {
+      multiply(first, carried, sums);
+    } else {
+      llvm::append_range(carried, sums[0]);
+      carried = b.loop(b.i32(0), b.i32(perGroup), 1, carried, [&](Value part, ValueRange inner) {
+        SmallVector<Value> rest(inner.drop_back(getSums()));
+        SmallVector<Value> added[] = {SmallVector<Value>(inner.take_back(getSums()))};
+        multiply(b.add(first, part), rest, added);
+        llvm::append_range(rest, added[0]);
+        return rest;
       });
-      real = sum[0];
+      sums[0].assign(carried.end() - getSums(), carried.end());
+      carried.truncate(carried.size() - getSums());
+    }
+    Value dot = b.mul(b.add(b.mul(index, plan.warps), warp), groups);
+    for (int64_t group = 0; group < groups; ++group)
+      storeDots(b.add(dot, group), sums[group], /*areReal=*/true);
+    return carried;
+  }
+
+  /// Without: the dots of this thread's elements.
+  SmallVector<Value> addParts(ArrayRef<Value> first) {
+    SmallVector<Value> carried(first);
+    llvm::append_range(carried, makeSums());
+    Value count = b.div(b.add(b.sub(units, warp), plan.warps - 1), plan.warps);
+    carried = b.loop(b.i32(0), count, 1, carried, [&](Value step, ValueRange values) {
+      SmallVector<Value> rest(values.drop_back(getSums()));
+      SmallVector<Value> sums[] = {SmallVector<Value>(values.take_back(getSums()))};
+      multiply(step, rest, sums);
+      llvm::append_range(rest, sums[0]);
+      return rest;
+    });
+    storeDots(warp, ArrayRef(carried).take_back(getSums()), /*areReal=*/false);
+    gpu::BarrierOp::create(b);
+    SmallVector<Value> totals;
+    for (int64_t i = 0; i < getElementsOfThread(); ++i) {
+      Value total;
+      for (int64_t part = 0; part < plan.warps; ++part) {
+        Value dot = b.load(kernel.types.getSumType(), getDot(b.i32(part), getOwnElement(i)), 4);
+        total = !total                    ? dot
+                : kernel.types.areBytes() ? arith::AddIOp::create(b, total, dot).getResult()
+                                          : arith::AddFOp::create(b, total, dot).getResult();
+      }
+      totals.push_back(products.finish(total));
+    }
+    return totals;
+  }
+
+  /// The i-th element that this thread adds up, in the block's tile: rows are neighbours.
+  Value getOwnElement(int64_t i) {
+    Value index = b.add(thread, i * plan.getThreads());
+    // A thread too many adds up what another one does, and stores nothing.
+    return plan.getElements() % plan.getThreads() == 0 ? index : b.rem(index, plan.getElements());
+  }
+  std::pair<Value, Value> getElement(int64_t i) {
+    Value index = getOwnElement(i);
+    return {b.rem(index, plan.rows), b.div(index, plan.rows)};
+  }
+  Value getDot(Value dot, Value element) { return b.offset(sharedDots, b.mul(b.add(b.mul(dot, plan.getElements()), element), 4)); }
+
+  /// `[dot, column, row]`
+  void storeDots(Value dot, ArrayRef<Value> sums, bool areReal) {
+    auto store = [&] {
+      for (int64_t tile = 0; tile < plan.tiles; ++tile)
+        for (int64_t row = 0; row < getRowTiles(); ++row)
+          for (int64_t half = 0; half < 2; ++half) {
+            Value column = b.add(place, LaneWeights::columns * tile + 8 * half);
+            Value element = b.add(b.mul(column, plan.rows), b.add(b.mul(quad, 2), 8 * row));
+            SmallVector<Value> pair(sums.slice((tile * getRowTiles() + row) * 4 + 2 * half, 2));
+            for (Value &value : pair)
+              if (areReal && kernel.types.areBytes())
+                value = arith::SIToFPOp::create(b, b.getF32Type(), products.finish(value));
+            auto type = VectorType::get({2}, pair[0].getType());
+            b.store(vector::FromElementsOp::create(b, type, pair), getDot(dot, element), 8);
+          }
+    };
+    if (plan.rows >= 8)
+      store();
+    else
+      b.when(b.lessThan(quad, b.i32(plan.rows / 2)), store);
+  }
+
+  int64_t getScaleBytes() const { return kernel.scale.getIntOrFloatBitWidth() / 8; }
+  /// Loads of 16 bytes of scales, of a group and between two barriers.
+  int64_t getScalePieces() const { return plan.getColumns() * getScaleBytes() / 16; }
+  int64_t getAllScalePieces() const { return getScalePieces() * plan.getDots(); }
+
+  /// This thread's part of the scales of all groups until the next barrier, which come while weights are multiplied.
+  SmallVector<Value> loadScales(Value turn) {
+    SmallVector<Value> loaded;
+    Value first = b.mul(turn, plan.warps * kernel.getGroupsOfStep()), last = b.add(b.div(depth, kernel.group), -1);
+    Value lastPiece = b.add(b.mul(allColumns, getScaleBytes()), -16);
+    for (int64_t i = 0; i < getAllScalePieces(); i += plan.getThreads()) {
+      Value index = b.add(thread, i);
+      Value group = b.min(b.add(first, b.div(index, getScalePieces())), last);
+      Value piece = b.min(b.add(b.mul(firstColumn, getScaleBytes()), b.mul(b.rem(index, getScalePieces()), 16)), lastPiece);
+      Value row = b.mul(b.widen(group), b.mul(b.widen(allColumns), getScaleBytes()));
+      loaded.push_back(b.load(VectorType::get({4}, b.getI32Type()), b.offset(scales, b.add(row, b.widen(piece))), 16));
+    }
+    return loaded;
+  }
+
+  void storeScales(ArrayRef<Value> loaded) {
+    for (int64_t i = 0, size = loaded.size(); i < size; ++i) {
+      Value index = b.add(thread, i * plan.getThreads());
+      auto store = [&] { b.store(loaded[i], b.offset(sharedScales, b.mul(index, 16)), 16); };
+      if ((i + 1) * plan.getThreads() <= getAllScalePieces())
+        store();
+      else
+        b.when(b.lessThan(index, b.i32(getAllScalePieces())), store);
+    }
+  }
+
+  /// Adds the dots that are in shared memory, times their scales.
+  void addUp(Value turn, MutableArrayRef<Value> reals) {
+    constexpr int64_t together = 8; // whose loads are under way at a time
+    Value first = b.mul(turn, plan.warps * kernel.getGroupsOfStep());
+    Value count = b.min(b.sub(b.div(depth, kernel.group), first), b.i32(plan.getDots())), whole = b.mul(b.div(count, together), together);
+    for (auto [i, real] : llvm::enumerate(reals)) {
+      Value element = getOwnElement(static_cast<int64_t>(i)), column = b.div(element, plan.rows);
+      auto add = [&](Value group, int64_t groups, Value sum) {
+        SmallVector<Value> dots, factors;
+        for (int64_t j = 0; j < groups; ++j) {
+          Value at = b.mul(b.add(b.mul(b.add(group, j), plan.getColumns()), column), getScaleBytes());
+          factors.push_back(b.load(kernel.scale, b.offset(sharedScales, at), getScaleBytes()));
+          dots.push_back(b.load(b.getF32Type(), getDot(b.add(group, j), element), 4));
+        }
+        for (auto [dot, factor] : llvm::zip(dots, factors)) {
+          Value scale = kernel.scale.isF32() ? factor : arith::ExtFOp::create(b, b.getF32Type(), factor).getResult();
+          sum = math::FmaOp::create(b, dot, scale, sum);
+        }
+        return sum;
+      };
+      real = b.loop(b.i32(0), whole, together, real,
+                    [&](Value group, ValueRange sum) -> SmallVector<Value> { return {add(group, together, sum[0])}; })[0];
+      real = b.loop(whole, count, 1, real, [&](Value group, ValueRange sum) -> SmallVector<Value> { return {add(group, 1, sum[0])}; })[0];
     }
   }
 
   KernelBuilder &b;
   const GroupedPlan &plan;
   const GroupedKernel &kernel;
+  LaneWeights weights;
+  LaneProducts products;
   MatmulArguments arguments; ///< Sizes, operands and results.
-  Value lhs, rhs, scales, zeros, groups, depth, shared;
+  Value lhs, rhs, scales, zeros, depth, units, allColumns;
   Value thread, warp, place, quad, firstRow, firstColumn;
+  Value ring, sharedScales, sharedDots; ///< `!llvm.ptr<3>`; of the ring this lane's place in this warp's first slot.
+  SmallVector<Value> tileIndices, rhsRows, lhsRows;
 };
 } // namespace
 

@@ -1,46 +1,65 @@
-//===- GroupedKernel.h - products with packed weights in groups, as kernels ===//
+//===- GroupedKernel.h - products with weights of few bits, as kernels ----===//
 #ifndef LOWBIT_LIB_GPU_GROUPEDKERNEL_H
 #define LOWBIT_LIB_GPU_GROUPEDKERNEL_H
 
+#include "LaneProducts.h"
 #include "lowbit/GPU/MatmulKernel.h"
 
 namespace mlir::lowbit {
 
-/// What a kernel's code depends on. The epilogue of `shared` takes the real; its sides are not looked at.
+/// What a kernel's code depends on. The epilogue of `shared` takes the real or the dot; its sides are not looked at.
 struct GroupedKernel {
   MatmulKernel shared;
-  FloatType element; ///< Of lhs: f16 or bf16.
-  FloatType scale;
+  LaneTypes types;
+  FloatType scale; ///< Null where there is one group, whose dot the epilogue takes.
   int64_t group;
-  bool hasZeros; ///< Of i8, one a group; else all are `zero`.
-  int64_t zero;
+  bool hasZeros; ///< Of i8, one a group.
+  /// Whether it may begin before the kernels that were launched before it have ended, and whether weights, scales and zeros are there even
+  /// then.
+  bool startsEarly = false, hasConstantWeights = false;
+
+  /// Neighbours of the reduction whose weights a warp reads together: some groups, a group, or, where groups are larger, a part of one.
+  int64_t getStepDepth() const;
+  /// Steps of a group, and groups of a step: one of them is 1. Without scales a group is what a step is.
+  int64_t getStepsOfGroup() const;
+  int64_t getGroupsOfStep() const;
+  /// Whether the reduction is known to be whole steps.
+  bool hasWholeSteps() const { return shared.depth != 0 && shared.depth % getStepDepth() == 0; }
 };
 
-/// A warp multiplies 16 rows (8 that are kept, where there are no more) by `8 * columnTiles` columns, a group at a time.
+/// A block multiplies up to 16 rows by `16 * tiles` columns; its warps share out the reduction, step by step.
 ///
-/// Decode: a word holds eight codes; of it and its shifts by 4, 8 and 12 the bits of two codes, 16 apart, become the low bits of two floats
-/// whose other bits say 1024 (f16) or 128 (bf16), so that one subtraction makes exact numbers of both. The reduction is permuted in the
-/// same way on the other side: within a group a sum has no order. Groups have one. So warps put their dots into shared memory, and then one
-/// thread an element adds them, group after group.
+/// Weights come by cp.async, 16 bytes that a lane reads itself: nobody waits for anybody, and `slots` steps of each warp are under way from
+/// the beginning on. Groups have an order. So warps put their dots into shared memory, and then one thread an element adds them, group
+/// after group; where there is one group only, it adds the parts of its dot.
 class GroupedPlan {
 public:
   explicit GroupedPlan(const GroupedKernel &kernel);
 
   std::string getName() const;
-  static constexpr int64_t threads = 256, warps = threads / 32;
-  /// Groups of a warp between two barriers.
-  static constexpr int64_t groupsOfWarp = 2;
-  static constexpr int64_t groupsTogether = warps * groupsOfWarp;
-  int64_t getColumns() const { return 8 * columnTiles; }
-  int64_t getSharedBytes() const { return groupsTogether * rows * getColumns() * 4; }
+  int64_t getThreads() const { return 32 * warps; }
+  int64_t getColumns() const { return LaneWeights::columns * tiles; }
+  int64_t getSharedBytes() const { return getScalesOffset() + getScalesBytes() + getDots() * getElements() * 4; }
 
-  /// Arguments: lhs, rhs, scales, zeros where there are, operands, results, then rows, columns, groups (i32).
+  /// Arguments: lhs, rhs, scales and zeros where there are, operands, results, then rows, columns, depth (i32).
   SmallVector<Type> getArguments(MLIRContext *context) const;
   void emit(KernelBuilder &b, gpu::GPUFuncOp function) const;
 
+  /// Elements of a block's part of the result; bytes of a step of a warp.
+  int64_t getElements() const { return rows * getColumns(); }
+  int64_t getPieces() const { return kernel.getStepDepth() / kernel.types.getWeights().getPieceDepth(); }
+  int64_t getSlotBytes() const { return tiles * getPieces() * LaneWeights::pieceBytes; }
+  int64_t getScalesOffset() const { return warps * slots * getSlotBytes(); }
+  int64_t getScalesBytes() const { return kernel.scale ? getDots() * getColumns() * kernel.scale.getIntOrFloatBitWidth() / 8 : 0; }
+  /// Dots of an element in shared memory: of groups between two barriers, or of warps.
+  int64_t getDots() const { return kernel.scale ? warps * turns * kernel.getGroupsOfStep() : warps; }
+
   const GroupedKernel &kernel;
-  int64_t rows;        ///< 8 or 16.
-  int64_t columnTiles; ///< Of eight columns.
+  int64_t rows;  ///< 2, 4, 8 or 16.
+  int64_t tiles; ///< Of 16 columns.
+  int64_t warps;
+  int64_t slots; ///< Steps of a warp that are under way.
+  int64_t turns; ///< Of groups, or of steps with some, of a warp between two barriers.
 };
 
 } // namespace mlir::lowbit

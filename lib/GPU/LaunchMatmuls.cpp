@@ -79,22 +79,39 @@ static FailureOr<MatmulKernel> match(MatmulOp op) {
   return kernel;
 }
 
-/// The same for weights in groups.
+/// Whether no kernel that is under way writes a buffer: a constant, or an argument that is said to be one.
+static bool isConstant(Value buffer) {
+  if (!buffer)
+    return true;
+  while (auto cast = buffer.getDefiningOp<memref::CastOp>())
+    buffer = cast.getSource();
+  if (buffer.getDefiningOp<memref::GetGlobalOp>())
+    return true;
+  auto argument = dyn_cast<BlockArgument>(buffer);
+  auto function = argument ? dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp()) : FunctionOpInterface();
+  return function && function.getArgAttr(argument.getArgNumber(), "lowbit.constant");
+}
+
+/// The same for weights of few bits.
 static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
   for (Value operand : op->getOperands())
     if (auto type = cast<MemRefType>(operand.getType()); !type.getLayout().isIdentity())
       return op.emitOpError() << "has an operand of type " << type << ", which is a part of another buffer; copy it first";
-  auto element = dyn_cast<FloatType>(getElementTypeOrSelf(op.getLhs().getType()));
-  if (!element || element.isF32())
-    return op.emitOpError() << "has lhs of " << getElementTypeOrSelf(op.getLhs().getType()) << "; expected f16 or bf16";
+  auto lhs = cast<MemRefType>(op.getLhs().getType());
+  constexpr int64_t multiple = 32;
+  if (!op.getScales() && (lhs.isDynamicDim(1) || lhs.getDimSize(1) % multiple != 0))
+    return op.emitOpError() << "has lhs of " << lhs << "; expected a reduction that is a multiple of " << multiple;
+  if (op.getZeros() && lhs.getElementType().isInteger())
+    return op.emitOpError("has zeros and lhs of i8; expected none");
   GroupedKernel kernel{{},
-                       element,
-                       cast<FloatType>(getElementTypeOrSelf(op.getScales().getType())),
+                       {lhs.getElementType(), static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned()},
+                       op.getScales() ? cast<FloatType>(getElementTypeOrSelf(op.getScales().getType())) : FloatType(),
                        static_cast<int64_t>(op.getGroup()),
-                       static_cast<bool>(op.getZeros()),
-                       static_cast<int64_t>(op.getZero())};
+                       static_cast<bool>(op.getZeros())};
   if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel.shared)))
     return failure();
+  kernel.shared.depth = getKnown(lhs.getDimSize(1));
+  kernel.hasConstantWeights = llvm::all_of(ArrayRef<Value>{op.getRhs(), op.getScales(), op.getZeros()}, isConstant);
   return kernel;
 }
 
@@ -113,7 +130,10 @@ static std::string describe(const MatmulKernel &kernel) {
 static std::string describe(const GroupedKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  stream << kernel.element << kernel.scale << kernel.group << kernel.hasZeros << kernel.zero << describe(kernel.shared);
+  stream << kernel.types.element << kernel.types.width << kernel.types.isUnsigned;
+  if (kernel.scale)
+    stream << kernel.scale << kernel.group << kernel.hasZeros;
+  stream << kernel.hasWholeSteps() << kernel.startsEarly << kernel.hasConstantWeights << describe(kernel.shared);
   return text;
 }
 
@@ -169,24 +189,26 @@ private:
     FailureOr<GroupedKernel> kernel = match(op);
     if (failed(kernel))
       return failure();
+    kernel->startsEarly = architecture->hasBulkCopy;
     GroupedPlan plan(*kernel);
     gpu::GPUFuncOp function =
         kernels.get(plan.getName() + "\n" + describe(*kernel), plan.getName(), op.getLoc(), plan.getArguments(op.getContext()), {},
-                    GroupedPlan::threads, [&](KernelBuilder &b, gpu::GPUFuncOp made) { plan.emit(b, made); });
+                    plan.getThreads(), [&](KernelBuilder &b, gpu::GPUFuncOp made) { plan.emit(b, made); });
     KernelBuilder b(op.getLoc(), op);
-    SmallVector<Value> values{getBufferPointer(b, op.getLhs()), getBufferPointer(b, op.getRhs()), getBufferPointer(b, op.getScales())};
-    if (op.getZeros())
-      values.push_back(getBufferPointer(b, op.getZeros()));
+    SmallVector<Value> values{getBufferPointer(b, op.getLhs()), getBufferPointer(b, op.getRhs())};
+    for (Value parameters : {op.getScales(), op.getZeros()})
+      if (parameters)
+        values.push_back(getBufferPointer(b, parameters));
     for (Value operand : op.getEpilogueOperands())
       values.push_back(getBufferPointer(b, operand));
     values.push_back(getBufferPointer(b, op.getInit()));
     Value rows = getSize(b, op.getInit(), 0), columns = getSize(b, op.getInit(), 1);
-    values.append({rows, columns, getSize(b, op.getScales(), 1)});
+    values.append({rows, columns, getSize(b, op.getLhs(), 1)});
     auto getBlocks = [&](Value size, int64_t tile) {
       return arith::IndexCastOp::create(b, b.getIndexType(), b.ceilDiv(size, tile)).getResult();
     };
     buildLaunch(b, function, getBlocks(columns, plan.getColumns()), getBlocks(rows, plan.rows), plan.getSharedBytes(), values);
-    report(op, function, GroupedPlan::threads, plan.getSharedBytes());
+    report(op, function, plan.getThreads(), plan.getSharedBytes());
     op.erase();
     return success();
   }

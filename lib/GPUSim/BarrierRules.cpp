@@ -38,6 +38,12 @@ static LogicalResult lowerWarpBarrier(NVVM::SyncWarpOp op, Lowering &lowering) {
   return success();
 }
 
+/// One kernel runs at a time.
+static LogicalResult lowerGridControl(NVVM::GriddepcontrolOp op, Lowering &) {
+  op.erase();
+  return success();
+}
+
 static LogicalResult lowerProxyFence(NVVM::FenceProxyOp op, Lowering &lowering) {
   switch (op.getKind()) {
   case NVVM::ProxyKind::async:
@@ -58,6 +64,7 @@ void addBarrierRules(Rules &rules) {
   rules.add(lowerPlainBarrier<NVVM::Barrier0Op>);
   rules.add(lowerBarrier);
   rules.add(lowerArrive);
+  rules.add(lowerGridControl);
   rules.add(lowerWarpBarrier);
   rules.add(lowerProxyFence);
   rules.call<NVVM::FenceMbarrierInitOp>("lowbit_sim_fence_mbarriers");

@@ -1,40 +1,66 @@
 //===- GroupedMatmulOp.cpp - verifier and effects of lowbit.grouped_matmul ===//
 
 #include "VerifyMatmul.h"
+#include "lowbit/IR/LaneWeights.h"
 
 namespace mlir::lowbit {
 
-static int64_t divide(int64_t size, int64_t by) { return ShapedType::isDynamic(size) ? size : size / by; }
+static int64_t ceilDiv(int64_t size, int64_t by) { return ShapedType::isDynamic(size) ? size : llvm::divideCeil(size, by); }
+
+Type GroupedMatmulOp::getSumType() {
+  bool isExact = !getScales() && getElementTypeOrSelf(getLhs().getType()).isInteger();
+  return isExact ? Type(IntegerType::get(getContext(), 32)) : Float32Type::get(getContext());
+}
+
+/// (C5), (C6)
+static LogicalResult verifyGroups(GroupedMatmulOp op) {
+  auto group = static_cast<int64_t>(op.getGroup());
+  if (op.getWidth() != 2 && op.getWidth() != 4)
+    return op.emitOpError() << "(C6) weights have " << op.getWidth() << " bits; expected 2 or 4";
+  if (!op.getScales() && (group != 0 || op.getZeros()))
+    return op.emitOpError("(C5) has groups or zeros, but no scales");
+  if (op.getScales() && (group < 32 || group > 1024 || !llvm::isPowerOf2_64(group)))
+    return op.emitOpError() << "(C5) groups have " << group << " weights; expected a power of two from 32 to 1024";
+  return success();
+}
 
 LogicalResult GroupedMatmulOp::verify() {
-  int64_t group = getGroup();
-  if (group < 32 || group > 1024 || !llvm::isPowerOf2_64(group))
-    return emitOpError() << "(C5) groups have " << group << " codes; expected a power of two from 32 to 1024";
+  if (failed(verifyGroups(*this)))
+    return failure();
   auto getShape = [](Value value) { return cast<ShapedType>(value.getType()).getShape(); };
   ArrayRef<int64_t> lhs = getShape(getLhs()), rhs = getShape(getRhs()), init = getShape(getInit());
   if (lhs.size() != 2 || rhs.size() != 2 || init.size() != 2)
     return emitOpError("(C1) a side or init is no matrix; expected rank 2");
-  if (!ShapedType::isDynamic(lhs[1]) && lhs[1] % group != 0)
-    return emitOpError() << "(C5) groups of " << group << " codes do not divide a reduction of " << lhs[1];
-  SmallVector<int64_t> groups{rhs[0], divide(lhs[1], group)};
-  bool agrees = agree(rhs[1], divide(lhs[1], 2)) && agree(init, {lhs[0], rhs[0]}) && agree(getShape(getScales()), groups) &&
+  auto group = static_cast<int64_t>(getGroup());
+  if (group && !ShapedType::isDynamic(lhs[1]) && lhs[1] % group != 0)
+    return emitOpError() << "(C5) groups of " << group << " weights do not divide a reduction of " << lhs[1];
+  Type element = getElementTypeOrSelf(getLhs().getType());
+  if (!element.isF16() && !element.isBF16() && !element.isInteger(8))
+    return emitOpError() << "(C1) lhs has elements of " << element << "; expected f16, bf16 or i8";
+  LaneWeights weights{static_cast<int64_t>(getWidth()), element.getIntOrFloatBitWidth()};
+  int64_t tiles = ceilDiv(init[1], LaneWeights::columns), columns = ShapedType::isDynamic(tiles) ? tiles : tiles * LaneWeights::columns;
+  int64_t bytes = ShapedType::isDynamic(lhs[1]) ? lhs[1] : weights.getRowBytes(lhs[1], group);
+  SmallVector<int64_t> groups{group ? ceilDiv(lhs[1], group) : 1, columns};
+  bool agrees = agree(rhs, {tiles, bytes}) && agree(init[0], lhs[0]) && (!getScales() || agree(getShape(getScales()), groups)) &&
                 (!getZeros() || agree(getShape(getZeros()), groups));
   if (!agrees) {
-    InFlightDiagnostic diagnostic = emitOpError() << "(C1) shapes of " << getLhs().getType() << ", " << getRhs().getType() << ", "
-                                                  << getScales().getType() << " and " << getInit().getType() << " do not agree";
-    diagnostic.attachNote() << "expected [M, K], [N, K / 2], [N, K / " << group << "] and [M, N]";
+    InFlightDiagnostic diagnostic = emitOpError() << "(C1) shapes of " << getLhs().getType() << ", " << getRhs().getType();
+    if (getScales())
+      diagnostic << ", " << getScales().getType();
+    diagnostic << " and " << getInit().getType() << " do not agree";
+    auto show = [](int64_t size) { return ShapedType::isDynamic(size) ? std::string("?") : std::to_string(size); };
+    diagnostic.attachNote() << "expected rhs of [" << show(tiles) << ", " << show(bytes) << "], scales and zeros of [" << show(groups[0])
+                            << ", " << show(columns) << "], and as many rows of lhs and init";
     return diagnostic;
   }
-  Type element = getElementTypeOrSelf(getLhs().getType()), scale = getElementTypeOrSelf(getScales().getType());
-  if (!element.isF16() && !element.isBF16() && !element.isF32() && !element.isInteger(8))
-    return emitOpError() << "(C1) lhs has elements of " << element << "; expected f16, bf16, f32 or i8";
-  if (!scale.isF16() && !scale.isBF16() && !scale.isF32())
+  if (Type scale = getScales() ? getElementTypeOrSelf(getScales().getType()) : Type();
+      scale && !scale.isF16() && !scale.isBF16() && !scale.isF32())
     return emitOpError() << "(C1) scales are of " << scale << "; expected f16, bf16 or f32";
   return verifyProduct(*this, getInit(), getEpilogueOperands());
 }
 
 LogicalResult GroupedMatmulOp::verifyRegions() {
-  return verifyEpilogue(*this, getEpilogue(), Float32Type::get(getContext()), getEpilogueOperands(), getInit());
+  return verifyEpilogue(*this, getEpilogue(), getSumType(), getEpilogueOperands(), getInit());
 }
 
 void GroupedMatmulOp::getEffects(MemoryEffectList &effects) { addBufferEffects(*this, effects); }

@@ -113,11 +113,11 @@ func.func @groups(%a: tensor<4x32xi8>, %b: tensor<6x32xi8>, %sb: tensor<6x2xf32>
 #kn = affine_map<(m, n, k) -> (k, n)>
 #mn = affine_map<(m, n, k) -> (m, n)>
 
-// Four-bit weights become bytes of two unsigned codes; what they are less by is the smallest of them.
+// Weights of four bits get into the order of lanes, for 16 columns at a time.
 // CHECK-LABEL: func @weights
-//   CHECK-DAG:   %[[W:.*]] = arith.constant dense_resource<codes{{.*}}> : tensor<6x32xi8>
-//   CHECK-DAG:   %[[S:.*]] = arith.constant dense<{{.*}}> : tensor<6x2xf16>
-//       CHECK:   lowbit.grouped_matmul lhs(%{{.*}} : tensor<4x64xf16>) rhs(%[[W]] : {{.*}}) scales(%[[S]] : {{.*}}) outs(%{{.*}}) group 32 zero 8
+//   CHECK-DAG:   %[[W:.*]] = arith.constant dense_resource<codes{{.*}}> : tensor<1x512xi8>
+//   CHECK-DAG:   %[[S:.*]] = tensor.insert_slice {{.*}} : tensor<2x6xf16> into tensor<2x16xf16>
+//       CHECK:   lowbit.grouped_matmul lhs(%{{.*}} : tensor<4x64xf16>) rhs(%[[W]] : {{.*}}) scales(%[[S]] : {{.*}}) outs(%{{.*}}) width 4 group 32
 //       CHECK:     arith.truncf
 func.func @weights(%a: tensor<4x64xf16>, %init: tensor<4x6xf16>) -> tensor<4x6xf16> {
   %w = arith.constant dense<-3> : tensor<64x6xi4>
@@ -126,4 +126,64 @@ func.func @weights(%a: tensor<4x64xf16>, %init: tensor<4x6xf16>) -> tensor<4x6xf
     rhs(%w scales %s <#lowbit.int<4>, block = [32, 1], scale = f16> : tensor<64x6xi4>, tensor<2x6xf16>)
     outs(%init : tensor<4x6xf16>) -> tensor<4x6xf16>
   return %r : tensor<4x6xf16>
+}
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Codes by weights in groups: the scale that does not change comes after the groups. Scales of whole tiles are constants again.
+// CHECK-LABEL: func @codes
+//       CHECK:   %[[S:.*]] = arith.constant dense<2.000000e+00> : tensor<2x16xf32>
+//       CHECK:   lowbit.grouped_matmul lhs(%{{.*}} : tensor<4x128xi8>) rhs({{.*}} : tensor<1x1024xi8>) scales(%[[S]] : tensor<2x16xf32>)
+//  CHECK-SAME:     operands(%{{.*}} : tensor<4x1xf32>) width 4 unsigned group 64
+//       CHECK:   ^bb0(%[[REAL:.*]]: f32, %[[ROW:.*]]: f32):
+//       CHECK:     arith.mulf %[[REAL]], %[[ROW]]
+func.func @codes(%a: tensor<4x128xi8>, %sa: tensor<4x1xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %w = arith.constant dense<3> : tensor<16x128xi4>
+  %s = arith.constant dense<2.0> : tensor<16x2xf32>
+  %r = lowbit.contract [#mk, #nk, #mn] lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<4x128xi8>, tensor<4x1xf32>)
+    rhs(%w scales %s <#lowbit.uint<4>, block = [1, 64]> : tensor<16x128xi4>, tensor<16x2xf32>)
+    outs(%init : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %r : tensor<4x16xf32>
+}
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Weights of two bits without groups: one dot, i32, and the scales in their order.
+// CHECK-LABEL: func @two_bits
+//       CHECK:   lowbit.grouped_matmul lhs(%{{.*}} : tensor<4x128xi8>) rhs({{.*}} : tensor<1x512xi8>) outs
+//  CHECK-SAME:     operands(%{{.*}}, %{{.*}} : tensor<4x1xf32>, tensor<1x16xf32>) width 2 {
+//       CHECK:   ^bb0(%[[SUM:.*]]: i32, %[[ROW:.*]]: f32, %[[COLUMN:.*]]: f32):
+//       CHECK:     %[[REAL:.*]] = arith.sitofp %[[SUM]]
+//       CHECK:     %[[ONCE:.*]] = arith.mulf %[[REAL]], %[[ROW]]
+//       CHECK:     arith.mulf %[[ONCE]], %[[COLUMN]]
+func.func @two_bits(%a: tensor<4x128xi8>, %sa: tensor<4x1xf32>, %s: tensor<16x1xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %w = arith.constant dense<1> : tensor<16x128xi2>
+  %r = lowbit.contract [#mk, #nk, #mn] lhs(%a scales %sa <#lowbit.int<8>, block = [1, 0]> : tensor<4x128xi8>, tensor<4x1xf32>)
+    rhs(%w scales %s <#lowbit.int<2>, block = [1, 0]> : tensor<16x128xi2>, tensor<16x1xf32>)
+    outs(%init : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %r : tensor<4x16xf32>
+}
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Many rows take bytes, which are read once.
+// CHECK-LABEL: func @many
+//       CHECK:   lowbit.matmul lhs(%{{.*}} : tensor<40x128xi8>) rhs({{.*}} : tensor<16x128xi8>)
+func.func @many(%a: tensor<40x128xi8>, %init: tensor<40x16xi32>) -> tensor<40x16xi32> {
+  %w = arith.constant dense<1> : tensor<16x128xi4>
+  %r = lowbit.contract [#mk, #nk, #mn] lhs(%a <#lowbit.int<8>> : tensor<40x128xi8>) rhs(%w <#lowbit.int<4>> : tensor<16x128xi4>)
+    outs(%init : tensor<40x16xi32>) -> tensor<40x16xi32>
+  return %r : tensor<40x16xi32>
 }

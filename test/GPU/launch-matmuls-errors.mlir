@@ -43,3 +43,26 @@ func.func @batches(%a: memref<2x4x16xi8>, %b: memref<2x6x16xi8>, %r: memref<2x4x
   }
   return
 }
+
+// -----
+
+func.func @few_bits_depth(%a: memref<4x40xf16>, %w: memref<1x1024xi8>, %r: memref<4x6xf32>) {
+  // expected-error @+1 {{expected a reduction that is a multiple of 32}}
+  lowbit.grouped_matmul lhs(%a : memref<4x40xf16>) rhs(%w : memref<1x1024xi8>) outs(%r : memref<4x6xf32>) width 4 {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+func.func @few_bits_zeros(%a: memref<4x64xi8>, %w: memref<1x512xi8>, %s: memref<2x16xf32>, %z: memref<2x16xi8>, %r: memref<4x6xf32>) {
+  // expected-error @+1 {{has zeros and lhs of i8; expected none}}
+  lowbit.grouped_matmul lhs(%a : memref<4x64xi8>) rhs(%w : memref<1x512xi8>) scales(%s : memref<2x16xf32>) zeros(%z : memref<2x16xi8>)
+    outs(%r : memref<4x6xf32>) width 4 group 32 {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  }
+  return
+}

@@ -45,9 +45,10 @@ func.func @c4_mixed(%a: memref<4x16xi8>, %b: tensor<6x16xi8>, %init: tensor<4x6x
 
 // -----
 
-func.func @c5_group(%a: tensor<2x64xf16>, %w: tensor<8x32xi8>, %s: tensor<8x4xf32>, %init: tensor<2x8xf32>) {
-  // expected-error @+1 {{(C5) groups have 16 codes; expected a power of two from 32 to 1024}}
-  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<8x32xi8>) scales(%s : tensor<8x4xf32>) outs(%init : tensor<2x8xf32>) group 16 {
+func.func @c5_group(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %s: tensor<4x16xf32>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C5) groups have 16 weights; expected a power of two from 32 to 1024}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<4x16xf32>) outs(%init : tensor<2x8xf32>)
+    width 4 group 16 {
   ^bb0(%real: f32):
     lowbit.yield %real : f32
   } -> tensor<2x8xf32>
@@ -56,10 +57,45 @@ func.func @c5_group(%a: tensor<2x64xf16>, %w: tensor<8x32xi8>, %s: tensor<8x4xf3
 
 // -----
 
-func.func @c1_scales(%a: tensor<2x64xf16>, %w: tensor<8x32xi8>, %s: tensor<8x4xf32>, %init: tensor<2x8xf32>) {
+func.func @c5_no_scales(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C5) has groups or zeros, but no scales}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) outs(%init : tensor<2x8xf32>) width 4 group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @c6(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C6) weights have 3 bits; expected 2 or 4}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) outs(%init : tensor<2x8xf32>) width 3 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @c1_scales(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %s: tensor<8x2xf32>, %init: tensor<2x8xf32>) {
   // expected-error @+2 {{(C1) shapes of}}
-  // expected-note @+1 {{expected [M, K], [N, K / 2], [N, K / 32] and [M, N]}}
-  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<8x32xi8>) scales(%s : tensor<8x4xf32>) outs(%init : tensor<2x8xf32>) group 32 {
+  // expected-note @+1 {{expected rhs of [1, 512], scales and zeros of [2, 16], and as many rows of lhs and init}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<8x2xf32>) outs(%init : tensor<2x8xf32>)
+    width 4 group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+// Without scales the sum of bytes goes to the epilogue.
+func.func @c3_sum(%a: tensor<2x64xi8>, %w: tensor<1x1024xi8>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C3)}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xi8>) rhs(%w : tensor<1x1024xi8>) outs(%init : tensor<2x8xf32>) width 4 {
   ^bb0(%real: f32):
     lowbit.yield %real : f32
   } -> tensor<2x8xf32>

@@ -213,6 +213,16 @@ int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
     run(&launch);
   return Success;
 }
+/* CUlaunchConfig. */
+struct Config {
+  unsigned grid[3], block[3], shared;
+  void *stream, *attributes;
+  unsigned count;
+};
+int cuLaunchKernelEx(const struct Config *c, void *function, void **parameters, void **extra) {
+  return cuLaunchKernel(function, c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1], c->block[2], c->shared, c->stream, parameters,
+                        extra);
+}
 
 /* -- Streams ------------------------------------------------------------------ */
 

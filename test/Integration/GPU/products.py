@@ -143,25 +143,68 @@ def simulate(product: Product, folder: Path, *options: str, **launched: str) -> 
     return subprocess.run([BIN / "gpu-sim-run", kernels, *arguments, *settings, *options], capture_output=True, text=True, check=False)
 
 
-def grouped(rng: np.random.Generator, shape: tuple[int, int, int], group: int, zeros: bool, scale=np.float16) -> Product:
-    """`lowbit.grouped_matmul` of integers small enough that dots are exact in f32, so that only the order of groups is left."""
+def lane_weights(numbers: np.ndarray, width: int, element: int, group: int) -> np.ndarray:
+    """Numbers [N, K] of `width` bits as rhs of `lowbit.grouped_matmul` has them, for elements of `element` bits on the other side."""
+    piece, chunk = 256 // width, max(group or 128, 256 // width)
+    n, k = (-(-size // whole) * whole for size, whole in zip(numbers.shape, (16, chunk)))
+    filled = np.zeros((n, k), np.int64)
+    filled[: numbers.shape[0], : numbers.shape[1]] = numbers & (1 << width) - 1
+    row = 32 // element  # elements of a register
+    # [tile, half, place, piece, load, lane of four, product, part, element] of columns and the reduction
+    split = filled.reshape(n // 16, 2, 8, k // piece, piece // 32, 4, 4 // row, 2, row)
+    # A register is two parts by two halves; registers follow one another in words, fields of elements in a register.
+    ordered = split.transpose(0, 3, 2, 5, 4, 6, 7, 1, 8)  # [tile, piece, place, lane, load, product, part, half, element]
+    registers = element // width
+    fields = ordered.reshape(n // 16, k // piece, 32, 4, registers, row)
+    shifts = np.arange(registers)[:, None] * width + np.arange(row)[None, :] * element
+    words = (fields << shifts).sum((-1, -2)).astype(np.uint32)
+    return np.ascontiguousarray(words).view(np.uint8).reshape(n // 16, -1)
+
+
+def pad_columns(array: np.ndarray) -> np.ndarray:
+    """[groups, columns] of whole tiles."""
+    return np.ascontiguousarray(np.pad(array.T, ((0, 0), (0, -array.shape[0] % 16))))
+
+
+def grouped(
+    rng: np.random.Generator,
+    shape: tuple[int, int, int],
+    group: int,
+    zeros: bool = False,
+    scale: type = np.float16,
+    width: int = 4,
+    lhs: type = np.float16,
+    unsigned: bool = False,
+) -> Product:
+    """`lowbit.grouped_matmul` of integers small enough that dots are exact in f32, so that only the order of groups is left. group 0: none."""
     m, n, k = shape
-    a = rng.integers(-8, 9, (m, k)).astype(np.float16)
-    codes = rng.integers(0, 16, (n, k))
+    bytes_ = lhs == np.int8
+    a = rng.integers(-128, 128, (m, k)).astype(np.int8) if bytes_ else rng.integers(-8, 9, (m, k)).astype(lhs)
+    low = 0 if unsigned else -(1 << width - 1)
+    numbers = rng.integers(low, low + (1 << width), (n, k))
+    sides = {"lhs": a, "rhs": lane_weights(numbers, width, 8 if bytes_ else 16, group)}
+    bias = rng.uniform(-1, 1, (1, n)).astype(np.float32)
+    after = f"width {width}" + (" unsigned" if unsigned else "") + (f" group {group}" if group else "")
+    if not group:
+        sums = a.astype(np.int64) @ numbers.T
+        real, first = sums.astype(np.float32), "i32" if bytes_ else "f32"
+        body = "%float = arith.sitofp %sum : i32 to f32\n    " if bytes_ else "%float = arith.addf %sum, %zero : f32\n    "
+        body = "%zero = arith.constant 0.0 : f32\n    " + body + "%biased = arith.addf %float, %bias : f32\n    lowbit.yield %biased : f32"
+        return Product(
+            "lowbit.grouped_matmul", sides, Epilogue({"bias": bias}, body, real + bias), [m, n, k], first=first, clauses={"after": after}
+        )
     scales = rng.uniform(0.01, 0.1, (n, k // group)).astype(scale)
-    sides = {"lhs": a, "rhs": (codes[:, 0::2] | codes[:, 1::2] << 4).astype(np.uint8), "scales": scales}
-    shifts = np.full((n, k // group), 8)
+    sides["scales"] = pad_columns(scales)
+    shifts = np.zeros((n, k // group), np.int64)
     if zeros:
-        sides["zeros"] = rng.integers(-3, 19, (n, k // group)).astype(np.int8)
-        shifts = sides["zeros"].astype(np.int64)
+        shifts = rng.integers(low - 3, low + (1 << width) + 3, (n, k // group))
+        sides["zeros"] = pad_columns(shifts.astype(np.int8))
     real = np.zeros((m, n), np.float32)
     for i in range(k // group):
         part = slice(i * group, (i + 1) * group)
-        dots = a[:, part].astype(np.int64) @ (codes[:, part] - shifts[:, i : i + 1]).T
+        dots = a[:, part].astype(np.int64) @ (numbers[:, part] - shifts[:, i : i + 1]).T
         real = (dots * scales[:, i].astype(np.float64) + real.astype(np.float64)).astype(np.float32)
-    bias = rng.uniform(-1, 1, (1, n)).astype(np.float32)
     body = "%biased = arith.addf %sum, %bias : f32\n    lowbit.yield %biased : f32"
-    clauses = {"after": f"group {group}" + ("" if zeros else " zero 8")}
     return Product(
-        "lowbit.grouped_matmul", sides, Epilogue({"bias": bias}, body, real + bias), [m, n, k // group], first="f32", clauses=clauses
+        "lowbit.grouped_matmul", sides, Epilogue({"bias": bias}, body, real + bias), [m, n, k], first="f32", clauses={"after": after}
     )

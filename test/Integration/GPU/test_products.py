@@ -149,20 +149,53 @@ def test_staged_assembles(chip: str, stem: str, tile: str, tmp_path: Path) -> No
         assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 128), (1, 40, 4224), (3, 17, 1024), (7, 21, 2048), (16, 33, 2176), (21, 40, 1024)])
+SHAPES = [(1, 8, 128), (1, 40, 4224), (3, 17, 1024), (7, 21, 2048), (16, 33, 2176), (21, 40, 1024)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("group", [32, 64, 128, 256])
-def test_groups(shape: tuple[int, int, int], group: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [2, 4])
+def test_groups(shape: tuple[int, int, int], group: int, width: int, tmp_path: Path) -> None:
     m, n, k = shape
     zeros, scale = [(False, np.float16), (True, np.float32)][m % 2]
-    product = grouped(np.random.default_rng(k), (m, n, -(-k // group) * group), group, zeros, scale)
+    size = (m, n, -(-k // group) * group)
+    product = grouped(np.random.default_rng(k), size, group, zeros, scale, width, unsigned=n % 3 == 0)
     outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][n % 3]}")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("group", [0, 32, 128])
+@pytest.mark.parametrize("width", [2, 4])
+def test_groups_of_bytes(shape: tuple[int, int, int], group: int, width: int, tmp_path: Path) -> None:
+    m, n, k = shape
+    product = grouped(np.random.default_rng(k), shape, group, width=width, lhs=np.int8, unsigned=m % 2 == 0)
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][n % 3]}")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 16, 32), (5, 30, 96), (17, 16, 4128)])
+@pytest.mark.parametrize("width", [2, 4])
+def test_one_group(shape: tuple[int, int, int], width: int, tmp_path: Path) -> None:
+    product = grouped(np.random.default_rng(0), shape, 0, width=width)
+    outcome = simulate(product, tmp_path)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("group", [0, 64])
+def test_mutants_of_groups(group: int, tmp_path: Path) -> None:
+    # Groups enough that buffers are used again.
+    product = grouped(np.random.default_rng(0), (18, 70, 64 * 66), group)
+    outcome = simulate(product, tmp_path, "--mutants", target="nvptx:sm_90a")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
 @pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
 @pytest.mark.parametrize("rows", [1, 8, 16])
-def test_groups_assemble(rows: int, tmp_path: Path) -> None:
-    product = grouped(np.random.default_rng(0), (rows, 64, 256), 128, zeros=False)
+@pytest.mark.parametrize("kind", [(4, 128, np.float16), (2, 64, np.float16), (2, 0, np.float16), (2, 0, np.int8), (4, 128, np.int8)])
+def test_groups_assemble(rows: int, kind: tuple[int, int, type], tmp_path: Path) -> None:
+    width, group, lhs = kind
+    product = grouped(np.random.default_rng(0), (rows, 64, 4096), group, width=width, lhs=lhs)
     for target in ("nvptx:sm_80", "nvptx:sm_90a"):
         log = assemble(launch(product, tmp_path, target), target, tmp_path)
         assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log

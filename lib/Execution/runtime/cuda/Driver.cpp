@@ -51,8 +51,9 @@ void Loaded::findAll() {
       find(d.cuCtxGetCurrent, "cuCtxGetCurrent") && find(d.cuCtxSetCurrent, "cuCtxSetCurrent") &&
       find(d.cuCtxGetDevice, "cuCtxGetDevice") && find(d.cuModuleLoadDataEx, "cuModuleLoadDataEx") &&
       find(d.cuModuleUnload, "cuModuleUnload") && find(d.cuModuleGetFunction, "cuModuleGetFunction") &&
-      find(d.cuFuncSetAttribute, "cuFuncSetAttribute") && find(d.cuLaunchKernel, "cuLaunchKernel") && find(d.cuMemAlloc, "cuMemAlloc_v2") &&
-      find(d.cuMemFree, "cuMemFree_v2") && find(d.cuMemGetInfo, "cuMemGetInfo_v2") && find(d.cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2") &&
+      find(d.cuFuncSetAttribute, "cuFuncSetAttribute") && find(d.cuLaunchKernel, "cuLaunchKernel") &&
+      find(d.cuLaunchKernelEx, "cuLaunchKernelEx") && find(d.cuMemAlloc, "cuMemAlloc_v2") && find(d.cuMemFree, "cuMemFree_v2") &&
+      find(d.cuMemGetInfo, "cuMemGetInfo_v2") && find(d.cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2") &&
       find(d.cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2") && find(d.cuPointerGetAttribute, "cuPointerGetAttribute") &&
       find(d.cuStreamCreate, "cuStreamCreate") && find(d.cuStreamDestroy, "cuStreamDestroy_v2") &&
       find(d.cuStreamSynchronize, "cuStreamSynchronize") && find(d.cuStreamIsCapturing, "cuStreamIsCapturing") &&

@@ -28,6 +28,19 @@ enum Status : int {
   LaunchOutOfResources = 701,
 };
 
+/// CUlaunchAttribute and CUlaunchConfig, as the driver lays them out.
+struct LaunchAttribute {
+  int id;
+  alignas(8) int value;
+  char padding[60];
+};
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  Handle stream;
+  LaunchAttribute *attributes;
+  unsigned count;
+};
+
 /// The functions of the driver that are used.
 struct Driver {
   int (*cuInit)(unsigned flags);
@@ -48,6 +61,7 @@ struct Driver {
   int (*cuFuncSetAttribute)(Handle function, int attribute, int value);
   int (*cuLaunchKernel)(Handle function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
                         unsigned sharedBytes, Handle stream, void **parameters, void **extra);
+  int (*cuLaunchKernelEx)(const LaunchConfig *config, Handle function, void **parameters, void **extra);
   int (*cuMemAlloc)(Address *address, size_t bytes);
   int (*cuMemFree)(Address address);
   int (*cuMemGetInfo)(size_t *free, size_t *total);

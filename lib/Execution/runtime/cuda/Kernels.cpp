@@ -91,6 +91,18 @@ static std::string formatShape(const uint32_t (&shape)[3]) {
   return std::to_string(shape[0]) + "x" + std::to_string(shape[1]) + "x" + std::to_string(shape[2]);
 }
 
+/// As driver.cuLaunchKernel, but the kernel may begin before what is on the stream has ended.
+static int launchEarly(const Driver &driver, Handle function, const LaunchShape &shape, Handle stream, void **parameters) {
+  LaunchAttribute attribute{/*PROGRAMMATIC_STREAM_SERIALIZATION=*/6, /*value=*/1, {}};
+  LaunchConfig config{{shape.grid[0], shape.grid[1], shape.grid[2]},
+                      {shape.block[0], shape.block[1], shape.block[2]},
+                      shape.sharedBytes,
+                      stream,
+                      &attribute,
+                      1};
+  return driver.cuLaunchKernelEx(&config, function, parameters, /*extra=*/nullptr);
+}
+
 /// Launches that this thread has made.
 thread_local unsigned launchCount = 0;
 
@@ -104,8 +116,10 @@ void GPU::launch(const void *address, const LaunchShape &shape, void **parameter
   ++launchCount;
   Handle stream = CallScope::getCurrent()->getStream();
   ProfiledLaunch profiled(driver, stream, kernel.name, shape);
-  int status = driver.cuLaunchKernel(loaded->function, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1],
-                                     shape.block[2], shape.sharedBytes, stream, parameters, /*extra=*/nullptr);
+  int status = kernel.startsEarly
+                   ? launchEarly(driver, loaded->function, shape, stream, parameters)
+                   : driver.cuLaunchKernel(loaded->function, shape.grid[0], shape.grid[1], shape.grid[2], shape.block[0], shape.block[1],
+                                           shape.block[2], shape.sharedBytes, stream, parameters, /*extra=*/nullptr);
   check(status, [&] {
     return "launch of kernel `" + std::string(kernel.name) + "` in " + formatShape(shape.grid) + " blocks of " + formatShape(shape.block) +
            " threads with " + std::to_string(shape.sharedBytes) + " bytes of shared memory";

@@ -1,0 +1,111 @@
+//===- LaneProducts.cpp - products of weights of few bits -----------------===//
+// Law: numbers are exact; sums of bytes are 2^(8 - width) times as large as they are meant where weights are signed, until `finish`.
+
+#include "LaneProducts.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::lowbit {
+
+Type LaneTypes::getSumType() const {
+  return areBytes() ? Type(IntegerType::get(element.getContext(), 32)) : Float32Type::get(element.getContext());
+}
+
+/// `bits` in each of the elements of a word.
+static int64_t repeat(int64_t bits, int64_t elementWidth) { return elementWidth == 16 ? bits * 0x00010001 : bits * 0x01010101; }
+
+SmallVector<Value> LaneProducts::getZeros() const {
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(types.getSumType()));
+  return SmallVector<Value>(4, zero);
+}
+
+Value LaneProducts::toFloats(Value word) const {
+  Value flat = vector::FromElementsOp::create(b, VectorType::get({1}, b.getI32Type()), word);
+  return vector::BitCastOp::create(b, VectorType::get({2}, types.element), flat);
+}
+
+Value LaneProducts::toWord(Value floats) const {
+  Value flat = vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), floats);
+  return vector::ExtractOp::create(b, flat, 0);
+}
+
+std::array<Value, 2> LaneProducts::prepareZeros(Value first, Value second) const {
+  std::array<Value, 2> prepared;
+  for (auto [zero, value] : {std::pair(&prepared[0], first), std::pair(&prepared[1], second)}) {
+    if (!value)
+      continue;
+    Value real = arith::SIToFPOp::create(b, types.element, value);
+    *zero = vector::FromElementsOp::create(b, VectorType::get({2}, types.element), ValueRange{real, real});
+  }
+  return prepared;
+}
+
+Value LaneProducts::decodeFloats(Value word, int64_t part, Value zero) const {
+  // A float whose lowest bit is worth one, and how many of its low bits fields may be in.
+  bool isBF16 = types.element.isBF16();
+  int64_t one = isBF16 ? 128 : 1024, bits = isBF16 ? 0x4300 : 0x6400, partsInPlace = isBF16 ? 1 : 8 / types.width;
+  int64_t shift = part % partsInPlace * types.width, sign = types.isUnsigned ? 0 : int64_t(1) << (types.width - 1);
+  Value moved = b.div(word, int64_t(1) << part / partsInPlace * partsInPlace * types.width);
+  Value field = b.bitAnd(moved, repeat(((int64_t(1) << types.width) - 1) << shift, 16));
+  Value floats = toFloats(b.bitXor(field, b.i32(repeat(bits | sign << shift, 16))));
+  auto type = cast<VectorType>(floats.getType());
+  auto splat = [&](double value) -> Value {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getFloatAttr(types.element, value)));
+  };
+  double scale = 1.0 / static_cast<double>(int64_t(1) << shift), bias = static_cast<double>(one) * scale + static_cast<double>(sign);
+  if (shift == 0) {
+    Value subtrahend = zero ? arith::AddFOp::create(b, zero, splat(bias)).getResult() : splat(bias);
+    return arith::SubFOp::create(b, floats, subtrahend);
+  }
+  Value addend = zero ? arith::SubFOp::create(b, splat(-bias), zero).getResult() : splat(-bias);
+  return math::FmaOp::create(b, floats, splat(scale), addend);
+}
+
+Value LaneProducts::decodeBytes(Value word, int64_t part) const {
+  int64_t mask = (int64_t(1) << types.width) - 1, high = 8 - types.width, up = high - part * types.width;
+  if (types.isUnsigned)
+    return b.bitAnd(b.div(word, int64_t(1) << part * types.width), repeat(mask, 8));
+  Value moved = up == 0 ? word : arith::ShLIOp::create(b, word, b.i32(up)).getResult();
+  return b.bitAnd(moved, repeat(mask << high, 8));
+}
+
+SmallVector<Value> LaneProducts::decode(ArrayRef<Value> words, int64_t product, const std::array<Value, 2> &zeros) const {
+  SmallVector<Value> registers;
+  for (int64_t i = 0; i < 4; ++i) {
+    int64_t index = 4 * product + i, part = index % weights.getRegisters();
+    Value word = words[index / weights.getRegisters()];
+    registers.push_back(types.areBytes() ? decodeBytes(word, part) : decodeFloats(word, part, zeros[i % 2]));
+  }
+  return registers;
+}
+
+void LaneProducts::multiply(ArrayRef<Value> registers, ArrayRef<Value> others, MutableArrayRef<Value> sums) const {
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, types.getSumType()));
+  SmallVector<Value> left(registers), right(others);
+  NVVM::MMATypes first = NVVM::MMATypes::f16, second = NVVM::MMATypes::f16;
+  std::optional<NVVM::MMAIntOverflow> overflow;
+  if (types.areBytes()) {
+    first = types.isUnsigned ? NVVM::MMATypes::u8 : NVVM::MMATypes::s8;
+    second = NVVM::MMATypes::s8;
+    overflow = NVVM::MMAIntOverflow::wrapped;
+  } else if (types.element.isBF16()) {
+    first = second = NVVM::MMATypes::bf16; // which come as words
+    left = llvm::map_to_vector(registers, [&](Value value) { return toWord(value); });
+  } else {
+    right = llvm::map_to_vector(others, [&](Value value) { return toFloats(value); });
+  }
+  SmallVector<int64_t> shape{16, 8, weights.getProductDepth()};
+  Value result = NVVM::MmaOp::create(b, type, left, right, ValueRange(ArrayRef<Value>(sums)), shape, std::nullopt, overflow,
+                                     std::array{first, second}, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  llvm::copy(b.unpack(result), sums.begin());
+}
+
+Value LaneProducts::finish(Value sum) const {
+  if (!types.areBytes() || types.isUnsigned)
+    return sum;
+  return arith::ShRSIOp::create(b, sum, b.i32(8 - types.width));
+}
+
+} // namespace mlir::lowbit

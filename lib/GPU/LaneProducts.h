@@ -1,0 +1,56 @@
+//===- LaneProducts.h - products of weights of few bits -------------------===//
+//
+// A field of a register of weights becomes a number without a conversion. By floats: it is put into the low end of a float that says 1024
+// (f16) or 128 (bf16) otherwise, with the sign's bit turned, and what that adds is subtracted again, which is exact; a field further up is
+// that many times as large, and a fused multiply-add does both. By bytes: signed fields are moved to the high end of a byte, which makes
+// sums larger by a power of two, and unsigned ones to its low end.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_LIB_GPU_LANEPRODUCTS_H
+#define LOWBIT_LIB_GPU_LANEPRODUCTS_H
+
+#include "lowbit/GPU/KernelBuilder.h"
+#include "lowbit/IR/LaneWeights.h"
+
+namespace mlir::lowbit {
+
+/// What a product multiplies.
+struct LaneTypes {
+  Type element;  ///< Of the other side: f16, bf16, or i8, signed.
+  int64_t width; ///< Of a weight.
+  bool isUnsigned;
+
+  bool areBytes() const { return element.isInteger(); }
+  LaneWeights getWeights() const { return {width, element.getIntOrFloatBitWidth()}; }
+  Type getSumType() const;
+};
+
+class LaneProducts {
+public:
+  LaneProducts(KernelBuilder &b, const LaneTypes &types) : b(b), types(types), weights(types.getWeights()) {}
+
+  /// Zero sums of one product: the lane's four elements (`Accumulator16x8`, with columns of the result as rows).
+  SmallVector<Value> getZeros() const;
+  /// The zero points (i32; null: none) of the lane's two columns, in the form that `decode` takes.
+  std::array<Value, 2> prepareZeros(Value first, Value second) const;
+  /// The registers of product `product` of a piece, of the lane's four words of it.
+  SmallVector<Value> decode(ArrayRef<Value> words, int64_t product, const std::array<Value, 2> &zeros) const;
+  /// Adds the products with two registers (i32) of the other side.
+  void multiply(ArrayRef<Value> registers, ArrayRef<Value> others, MutableArrayRef<Value> sums) const;
+  /// A sum as it is meant, i32 or f32.
+  Value finish(Value sum) const;
+
+private:
+  Value toFloats(Value word) const;
+  Value toWord(Value floats) const;
+  Value decodeFloats(Value word, int64_t part, Value zero) const;
+  Value decodeBytes(Value word, int64_t part) const;
+
+  KernelBuilder &b;
+  LaneTypes types;
+  LaneWeights weights;
+};
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_LIB_GPU_LANEPRODUCTS_H
