@@ -17,22 +17,29 @@ int64_t GroupedKernel::getStepDepth() const {
 int64_t GroupedKernel::getStepsOfGroup() const { return scale ? std::max<int64_t>(1, group / getStepDepth()) : 1; }
 int64_t GroupedKernel::getGroupsOfStep() const { return scale ? std::max<int64_t>(1, getStepDepth() / group) : 1; }
 
-GroupedPlan::GroupedPlan(const GroupedKernel &kernel) : kernel(kernel) {
-  constexpr int64_t usualRows = 16, usualDepth = 4096, ringBytes = 32 << 10, dotBytes = 32 << 10;
-  int64_t knownRows = kernel.shared.rows ? kernel.shared.rows : usualRows, depth = kernel.shared.depth ? kernel.shared.depth : usualDepth;
-  rows = std::clamp<int64_t>(llvm::PowerOf2Ceil(knownRows), 2, 16);
-  // More columns a block where more of lhs is read again for each of them.
-  tiles = rows <= 8 ? 1 : 2;
-  warps = 8;
+GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) : kernel(kernel) {
+  constexpr int64_t usual = 4096;
+  int64_t depth = kernel.shared.depth ? kernel.shared.depth : usual, columns = kernel.shared.columns ? kernel.shared.columns : usual;
+  rows = std::clamp<int64_t>(llvm::PowerOf2Ceil(kernel.shared.rows ? kernel.shared.rows : 16), 2, 16);
+  // What was the fastest of some on an H200. Two tiles share what is read of lhs; blocks are high where each multiprocessor has one.
+  int64_t pairs = llvm::divideCeil(columns, 2 * LaneWeights::columns);
+  tiles = 2 * pairs > multiprocessors ? 2 : 1;
+  // Sums of several groups of 16 rows take more registers than 512 threads have.
+  warps = pairs <= multiprocessors && (rows < 16 || kernel.getGroupsOfStep() == 1) ? 16 : 8;
+  int64_t ringBytes = (warps == 16 ? 64 : 48) << 10, dotBytes = (rows == 16 ? 64 : 32) << 10;
+  turns = 1;
+  while (warps > 4 && kernel.scale && getDots() * getElements() * 4 > dotBytes)
+    warps /= 2;
   int64_t perGroup = kernel.getStepsOfGroup(), all = llvm::divideCeil(depth, kernel.getStepDepth() * perGroup * warps);
   slots = std::clamp<int64_t>(ringBytes / (warps * getSlotBytes()), 2, std::max<int64_t>(2, all * perGroup));
-  turns = 1;
   if (kernel.scale)
     turns = std::clamp<int64_t>(dotBytes / (getDots() * getElements() * 4), 1, all);
+  isOneTurn = !kernel.scale || (kernel.shared.depth != 0 && turns == all);
 }
 
 std::string GroupedPlan::getName() const {
-  return llvm::formatv("lanes_{0}x{1}_w{2}_g{3}_{4}x{5}x{6}", rows, getColumns(), kernel.types.width, kernel.group, warps, slots, turns);
+  return llvm::formatv("lanes_{0}x{1}_w{2}_g{3}_{4}x{5}x{6}{7}", rows, getColumns(), kernel.types.width, kernel.group, warps, slots, turns,
+                       isOneTurn ? "" : "x");
 }
 
 SmallVector<Type> GroupedPlan::getArguments(MLIRContext *context) const {
@@ -46,7 +53,7 @@ namespace {
 class Emitter {
 public:
   Emitter(KernelBuilder &b, const GroupedPlan &plan, ValueRange values)
-      : b(b), plan(plan), kernel(plan.kernel), weights(kernel.types.getWeights()), products(b, kernel.types) {
+      : b(b), plan(plan), kernel(plan.kernel), weights(kernel.types.getWeights()) {
     auto take = [&] {
       Value value = values.front();
       values = values.drop_front();
@@ -68,25 +75,33 @@ public:
   }
 
   void emit() {
+    bool overtakes = kernel.startsEarly && kernel.hasConstantWeights;
+    if (overtakes)
+      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
     findPlaces();
-    if (!kernel.hasConstantWeights)
-      waitForOthers();
+    if (kernel.startsEarly && !overtakes) {
+      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+    }
     for (int64_t slot = 0; slot < plan.slots; ++slot)
       fill(b.i32(slot * plan.getSlotBytes()), b.i32(slot));
-    if (kernel.hasConstantWeights)
-      waitForOthers();
+    SmallVector<Value> firstScales = loadScales(b.i32(0));
+    if (overtakes) {
+      prefetch();
+      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+    }
     SmallVector<Value> carried{b.i32(0)};
     llvm::append_range(carried, loadLeft(b.i32(0)));
-    SmallVector<Value> totals = kernel.scale ? addGroups(carried) : addParts(carried);
+    SmallVector<Value> totals = kernel.scale ? addGroups(carried, firstScales) : addParts(carried);
     NVVM::CpAsyncWaitGroupOp::create(b, 0u);
     for (auto [i, total] : llvm::enumerate(totals)) {
-      auto [row, column] = getElement(static_cast<int64_t>(i));
-      AccumulatorTile tile{b.add(firstRow, row), b.add(firstColumn, column), {{0, 0}}, {total}};
-      auto store = [&] { emitEpilogue(b, kernel.shared, arguments, tile); };
-      if (plan.getElements() % plan.getThreads() == 0)
-        store();
+      Value element = getOwnElement(static_cast<int64_t>(i));
+      Value row = b.add(firstRow, b.rem(element, plan.rows)), column = b.add(firstColumn, b.div(element, plan.rows));
+      AccumulatorTile tile{row, column, {{0, 0}}, {total}};
+      if (doAllAdd())
+        emitEpilogue(b, kernel.shared, arguments, tile);
       else
-        b.when(b.lessThan(b.add(thread, static_cast<int64_t>(i) * plan.getThreads()), b.i32(plan.getElements())), store);
+        b.when(isAdding(), [&] { emitEpilogue(b, kernel.shared, arguments, tile); });
     }
   }
 
@@ -111,13 +126,14 @@ private:
     allColumns = b.mul(allTiles, LaneWeights::columns);
     // A group, or a step that has some, is a unit: warps take them in turn.
     units = b.ceilDiv(depth, getGroupDepth());
+    products.emplace(b, kernel.types, b.div(arguments.rows, int64_t(1) << 31));
     Value shared = b.sharedMemory();
     ring = b.offset(shared, b.add(b.mul(warp, plan.slots * plan.getSlotBytes()), b.mul(lane, LaneWeights::laneBytes)));
     sharedScales = b.offset(shared, plan.getScalesOffset());
     sharedDots = b.offset(sharedScales, plan.getScalesBytes());
     Value rowBytes = b.mul(b.widen(units), weights.getRowBytes(getGroupDepth(), getGroupDepth()));
     for (int64_t i = 0; i < plan.tiles; ++i) {
-      tileIndices.push_back(b.min(b.add(firstTile, i), b.add(allTiles, -1)));
+      tileIndices.push_back(plan.tiles == 1 ? firstTile : b.min(b.add(firstTile, i), b.add(allTiles, -1)));
       Value start = b.add(b.mul(b.widen(tileIndices[i]), rowBytes), b.widen(b.mul(lane, LaneWeights::laneBytes)));
       rhsRows.push_back(b.offset(rhs, start));
     }
@@ -127,12 +143,27 @@ private:
     }
   }
 
-  /// For all kernels before this one; the next one may begin then, so that it, too, begins after them.
-  void waitForOthers() {
-    if (!kernel.startsEarly)
-      return;
-    NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
-    NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+  /// Brings what others may still write into the L2, where it is when it is read: lhs, of which each thread of the grid takes a line, and
+  /// the operands of this thread's elements.
+  void prefetch() {
+    constexpr int64_t lineBytes = 128;
+    auto level = NVVM::PrefetchCacheLevelAttr::get(b.getContext(), NVVM::PrefetchCacheLevel::L2);
+    auto touch = [&](Value pointer) {
+      NVVM::PrefetchOp::create(b, level, NVVM::CacheEvictionPriorityAttr(), pointer, /*predicate=*/Value(), /*tensormap=*/UnitAttr());
+    };
+    Value all = b.mul(b.mul(b.widen(arguments.rows), b.widen(depth)), getElementBytes());
+    Value grid = b.toI32(gpu::GridDimOp::create(b, gpu::Dimension::x));
+    Value block = b.add(b.mul(b.blockId(gpu::Dimension::y), grid), b.blockId());
+    Value line = b.mul(b.widen(b.add(b.mul(block, plan.getThreads()), thread)), lineBytes);
+    b.when(b.lessThan(line, all), [&] { touch(b.offset(lhs, line)); });
+    Value element = b.rem(thread, plan.getElements());
+    Value rowIndex = b.min(b.add(firstRow, b.rem(element, plan.rows)), b.add(arguments.rows, -1));
+    Value columnIndex = b.min(b.add(firstColumn, b.div(element, plan.rows)), b.add(arguments.columns, -1));
+    for (auto [operand, pointer] : llvm::zip(kernel.shared.operands, arguments.operands)) {
+      Value index = operand.kind == OperandKind::Row ? rowIndex : operand.kind == OperandKind::Column ? columnIndex : Value();
+      if (index)
+        touch(b.offset(pointer, b.mul(b.widen(index), operand.type.getIntOrFloatBitWidth() / 8)));
+    }
   }
 
   /// Where the warp's step of that number begins, in the reduction.
@@ -184,7 +215,8 @@ private:
   /// Neighbours of a row of lhs; zeros beyond its end.
   SmallVector<Value> loadWords(Value row, Value first) {
     Value inside = kernel.hasWholeSteps() ? first : b.min(first, b.add(depth, -LaneWeights::laneDepth));
-    SmallVector<Value> words = b.loadElements(b.getI32Type(), b.offset(row, b.mul(b.widen(inside), getElementBytes())), weights.getLoadWords());
+    SmallVector<Value> words =
+        b.loadElements(b.getI32Type(), b.offset(row, b.mul(b.widen(inside), getElementBytes())), weights.getLoadWords());
     if (kernel.hasWholeSteps() || kernel.scale)
       return words;
     Value isInside = b.lessThan(first, depth);
@@ -207,16 +239,16 @@ private:
     SmallVector<std::array<Value, 2>> prepared;
     for (int64_t i = 0; i < kernel.getGroupsOfStep() * plan.tiles; ++i) {
       Value *pair = kernel.hasZeros ? &left[getRowTiles() * perRow + 2 * i] : nullptr;
-      prepared.push_back(pair ? products.prepareZeros(pair[0], pair[1]) : std::array<Value, 2>{});
+      prepared.push_back(pair ? products->prepareZeros(pair[0], pair[1]) : std::array<Value, 2>{});
     }
     for (int64_t product = 0; product < getProducts(); ++product)
       for (int64_t tile = 0; tile < plan.tiles; ++tile) {
         int64_t piece = product / weights.getProducts(), group = product / perGroup;
         SmallVector<Value> registers =
-            products.decode(words[tile * plan.getPieces() + piece], product % weights.getProducts(), prepared[group * plan.tiles + tile]);
+            products->decode(words[tile * plan.getPieces() + piece], product % weights.getProducts(), prepared[group * plan.tiles + tile]);
         for (int64_t row = 0; row < getRowTiles(); ++row)
-          products.multiply(registers, ArrayRef(left).slice(row * perRow + 2 * product, 2),
-                            MutableArrayRef(sums[group]).slice((tile * getRowTiles() + row) * 4, 4));
+          products->multiply(registers, ArrayRef(left).slice(row * perRow + 2 * product, 2),
+                             MutableArrayRef(sums[group]).slice((tile * getRowTiles() + row) * 4, 4));
       }
     Value following = b.add(slot, plan.getSlotBytes());
     Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, following, b.i32(plan.slots * plan.getSlotBytes()));
@@ -227,19 +259,20 @@ private:
   SmallVector<Value> makeSums() {
     SmallVector<Value> sums;
     for (int64_t i = 0; i < getSums() / 4; ++i)
-      llvm::append_range(sums, products.getZeros());
+      llvm::append_range(sums, products->getZeros());
     return sums;
   }
 
   /// With scales: the reals of this thread's elements.
-  SmallVector<Value> addGroups(ArrayRef<Value> first) {
+  SmallVector<Value> addGroups(ArrayRef<Value> first, ArrayRef<Value> firstScales) {
     SmallVector<Value> reals(getElementsOfThread(), arith::ConstantOp::create(b, b.getF32FloatAttr(0)));
     SmallVector<Value> carried(reals);
     llvm::append_range(carried, first);
+    llvm::append_range(carried, firstScales);
     Value all = b.ceilDiv(units, plan.warps);
     carried = b.loop(b.i32(0), all, plan.turns, carried, [&](Value turn, ValueRange values) {
-      SmallVector<Value> sums(values.take_front(reals.size())), rest(values.drop_front(reals.size()));
-      SmallVector<Value> loaded = loadScales(turn);
+      SmallVector<Value> sums(values.take_front(reals.size())), loaded(values.take_back(firstScales.size()));
+      SmallVector<Value> rest(values.drop_front(reals.size()).drop_back(loaded.size()));
       // Units of this warp before the barrier.
       Value left = b.sub(b.sub(units, b.mul(turn, plan.warps)), warp);
       Value count = b.min(b.div(b.add(left, plan.warps - 1), plan.warps), b.i32(plan.turns));
@@ -247,8 +280,12 @@ private:
       storeScales(loaded);
       gpu::BarrierOp::create(b);
       addUp(turn, sums);
-      gpu::BarrierOp::create(b);
+      if (!plan.isOneTurn) {
+        loaded = loadScales(b.add(turn, plan.turns));
+        gpu::BarrierOp::create(b);
+      }
       llvm::append_range(sums, rest);
+      llvm::append_range(sums, loaded);
       return sums;
     });
     carried.resize(reals.size());
@@ -295,30 +332,41 @@ private:
     });
     storeDots(warp, ArrayRef(carried).take_back(getSums()), /*areReal=*/false);
     gpu::BarrierOp::create(b);
-    SmallVector<Value> totals;
-    for (int64_t i = 0; i < getElementsOfThread(); ++i) {
-      Value total;
-      for (int64_t part = 0; part < plan.warps; ++part) {
-        Value dot = b.load(kernel.types.getSumType(), getDot(b.i32(part), getOwnElement(i)), 4);
-        total = !total                    ? dot
-                : kernel.types.areBytes() ? arith::AddIOp::create(b, total, dot).getResult()
-                                          : arith::AddFOp::create(b, total, dot).getResult();
+    return whereAdding(kernel.types.getSumType(), [&] {
+      SmallVector<Value> totals;
+      for (int64_t i = 0; i < getElementsOfThread(); ++i) {
+        Value total;
+        for (int64_t part = 0; part < plan.warps; ++part) {
+          Value dot = b.load(kernel.types.getSumType(), getDot(b.i32(part), getOwnElement(i)), 4);
+          total = !total                    ? dot
+                  : kernel.types.areBytes() ? arith::AddIOp::create(b, total, dot).getResult()
+                                            : arith::AddFOp::create(b, total, dot).getResult();
+        }
+        totals.push_back(products->finish(total));
       }
-      totals.push_back(products.finish(total));
-    }
-    return totals;
+      return totals;
+    });
   }
 
-  /// The i-th element that this thread adds up, in the block's tile: rows are neighbours.
-  Value getOwnElement(int64_t i) {
-    Value index = b.add(thread, i * plan.getThreads());
-    // A thread too many adds up what another one does, and stores nothing.
-    return plan.getElements() % plan.getThreads() == 0 ? index : b.rem(index, plan.getElements());
+  /// The i-th element that this thread adds up, in the block's tile: rows are neighbours. Too large a one is none.
+  Value getOwnElement(int64_t i) { return b.add(thread, i * plan.getThreads()); }
+  bool doAllAdd() const { return plan.getElements() % plan.getThreads() == 0; }
+  Value isAdding() { return b.lessThan(thread, b.i32(plan.getElements())); }
+
+  /// What `compute` gives for each element of this thread; zeros where it has none.
+  SmallVector<Value> whereAdding(Type type, function_ref<SmallVector<Value>()> compute) {
+    if (doAllAdd())
+      return compute();
+    auto branch = scf::IfOp::create(b, type, isAdding(), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    SmallVector<Value> values = compute();
+    scf::YieldOp::create(b, values);
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, arith::ConstantOp::create(b, b.getZeroAttr(type)).getResult());
+    return SmallVector<Value>(branch.getResults());
   }
-  std::pair<Value, Value> getElement(int64_t i) {
-    Value index = getOwnElement(i);
-    return {b.rem(index, plan.rows), b.div(index, plan.rows)};
-  }
+
   Value getDot(Value dot, Value element) { return b.offset(sharedDots, b.mul(b.add(b.mul(dot, plan.getElements()), element), 4)); }
 
   /// `[dot, column, row]`
@@ -332,7 +380,7 @@ private:
             SmallVector<Value> pair(sums.slice((tile * getRowTiles() + row) * 4 + 2 * half, 2));
             for (Value &value : pair)
               if (areReal && kernel.types.areBytes())
-                value = arith::SIToFPOp::create(b, b.getF32Type(), products.finish(value));
+                value = arith::SIToFPOp::create(b, b.getF32Type(), products->finish(value));
             auto type = VectorType::get({2}, pair[0].getType());
             b.store(vector::FromElementsOp::create(b, type, pair), getDot(dot, element), 8);
           }
@@ -350,6 +398,8 @@ private:
 
   /// This thread's part of the scales of all groups until the next barrier, which come while weights are multiplied.
   SmallVector<Value> loadScales(Value turn) {
+    if (!kernel.scale)
+      return {};
     SmallVector<Value> loaded;
     Value first = b.mul(turn, plan.warps * kernel.getGroupsOfStep()), last = b.add(b.div(depth, kernel.group), -1);
     Value lastPiece = b.add(b.mul(allColumns, getScaleBytes()), -16);
@@ -374,37 +424,47 @@ private:
     }
   }
 
-  /// Adds the dots that are in shared memory, times their scales.
-  void addUp(Value turn, MutableArrayRef<Value> reals) {
+  /// Adds the dots of a turn, times their scales, in the order of groups.
+  void addUp(Value turn, SmallVector<Value> &reals) {
     constexpr int64_t together = 8; // whose loads are under way at a time
     Value first = b.mul(turn, plan.warps * kernel.getGroupsOfStep());
     Value count = b.min(b.sub(b.div(depth, kernel.group), first), b.i32(plan.getDots())), whole = b.mul(b.div(count, together), together);
-    for (auto [i, real] : llvm::enumerate(reals)) {
-      Value element = getOwnElement(static_cast<int64_t>(i)), column = b.div(element, plan.rows);
-      auto add = [&](Value group, int64_t groups, Value sum) {
-        SmallVector<Value> dots, factors;
-        for (int64_t j = 0; j < groups; ++j) {
-          Value at = b.mul(b.add(b.mul(b.add(group, j), plan.getColumns()), column), getScaleBytes());
-          factors.push_back(b.load(kernel.scale, b.offset(sharedScales, at), getScaleBytes()));
-          dots.push_back(b.load(b.getF32Type(), getDot(b.add(group, j), element), 4));
-        }
-        for (auto [dot, factor] : llvm::zip(dots, factors)) {
-          Value scale = kernel.scale.isF32() ? factor : arith::ExtFOp::create(b, b.getF32Type(), factor).getResult();
-          sum = math::FmaOp::create(b, dot, scale, sum);
-        }
-        return sum;
-      };
-      real = b.loop(b.i32(0), whole, together, real,
-                    [&](Value group, ValueRange sum) -> SmallVector<Value> { return {add(group, together, sum[0])}; })[0];
-      real = b.loop(whole, count, 1, real, [&](Value group, ValueRange sum) -> SmallVector<Value> { return {add(group, 1, sum[0])}; })[0];
-    }
+    SmallVector<Value> before = reals;
+    auto compute = [&] {
+      SmallVector<Value> after;
+      for (int64_t i = 0; i < getElementsOfThread(); ++i) {
+        Value element = getOwnElement(i), column = b.div(element, plan.rows);
+        Value factors = b.offset(sharedScales, b.mul(column, getScaleBytes()));
+        Value dots = getDot(b.i32(0), element);
+        auto add = [&](Value group, int64_t groups, Value sum) {
+          Value factor = b.offset(factors, b.mul(group, plan.getColumns() * getScaleBytes()));
+          Value dot = b.offset(dots, b.mul(group, plan.getElements() * 4));
+          SmallVector<Value> loadedFactors, loadedDots;
+          for (int64_t j = 0; j < groups; ++j) {
+            loadedFactors.push_back(b.load(kernel.scale, b.offset(factor, j * plan.getColumns() * getScaleBytes()), getScaleBytes()));
+            loadedDots.push_back(b.load(b.getF32Type(), b.offset(dot, j * plan.getElements() * 4), 4));
+          }
+          for (int64_t j = 0; j < groups; ++j) {
+            Value scale = kernel.scale.isF32() ? loadedFactors[j] : arith::ExtFOp::create(b, b.getF32Type(), loadedFactors[j]).getResult();
+            sum = math::FmaOp::create(b, loadedDots[j], scale, sum);
+          }
+          return sum;
+        };
+        Value real = b.loop(b.i32(0), whole, together, before[i],
+                            [&](Value group, ValueRange sum) -> SmallVector<Value> { return {add(group, together, sum[0])}; })[0];
+        real = b.loop(whole, count, 1, real, [&](Value group, ValueRange sum) -> SmallVector<Value> { return {add(group, 1, sum[0])}; })[0];
+        after.push_back(real);
+      }
+      return after;
+    };
+    reals = whereAdding(b.getF32Type(), compute);
   }
 
   KernelBuilder &b;
   const GroupedPlan &plan;
   const GroupedKernel &kernel;
   LaneWeights weights;
-  LaneProducts products;
+  std::optional<LaneProducts> products;
   MatmulArguments arguments; ///< Sizes, operands and results.
   Value lhs, rhs, scales, zeros, depth, units, allColumns;
   Value thread, warp, place, quad, firstRow, firstColumn;

@@ -34,7 +34,8 @@ struct GroupedKernel {
 /// after group; where there is one group only, it adds the parts of its dot.
 class GroupedPlan {
 public:
-  explicit GroupedPlan(const GroupedKernel &kernel);
+  /// multiprocessors: of the GPU it is for.
+  GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors);
 
   std::string getName() const;
   int64_t getThreads() const { return 32 * warps; }
@@ -58,8 +59,9 @@ public:
   int64_t rows;  ///< 2, 4, 8 or 16.
   int64_t tiles; ///< Of 16 columns.
   int64_t warps;
-  int64_t slots; ///< Steps of a warp that are under way.
-  int64_t turns; ///< Of groups, or of steps with some, of a warp between two barriers.
+  int64_t slots;  ///< Steps of a warp that are under way.
+  int64_t turns;  ///< Of groups, or of steps with some, of a warp between two barriers.
+  bool isOneTurn; ///< Whether there are known to be no more.
 };
 
 } // namespace mlir::lowbit

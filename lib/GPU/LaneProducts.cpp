@@ -49,7 +49,9 @@ Value LaneProducts::decodeFloats(Value word, int64_t part, Value zero) const {
   int64_t shift = part % partsInPlace * types.width, sign = types.isUnsigned ? 0 : int64_t(1) << (types.width - 1);
   Value moved = b.div(word, int64_t(1) << part / partsInPlace * partsInPlace * types.width);
   Value field = b.bitAnd(moved, repeat(((int64_t(1) << types.width) - 1) << shift, 16));
-  Value floats = toFloats(b.bitXor(field, b.i32(repeat(bits | sign << shift, 16))));
+  // The assembler makes one instruction of both only where one of the constants is in a register.
+  Value turned = b.add(nothing, b.i32(repeat(bits | sign << shift, 16)));
+  Value floats = toFloats(b.bitXor(field, turned));
   auto type = cast<VectorType>(floats.getType());
   auto splat = [&](double value) -> Value {
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getFloatAttr(types.element, value)));

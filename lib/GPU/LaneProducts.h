@@ -27,7 +27,9 @@ struct LaneTypes {
 
 class LaneProducts {
 public:
-  LaneProducts(KernelBuilder &b, const LaneTypes &types) : b(b), types(types), weights(types.getWeights()) {}
+  /// `nothing` is a zero, i32, that the assembler does not know to be one.
+  LaneProducts(KernelBuilder &b, const LaneTypes &types, Value nothing)
+      : b(b), types(types), weights(types.getWeights()), nothing(nothing) {}
 
   /// Zero sums of one product: the lane's four elements (`Accumulator16x8`, with columns of the result as rows).
   SmallVector<Value> getZeros() const;
@@ -49,6 +51,7 @@ private:
   KernelBuilder &b;
   LaneTypes types;
   LaneWeights weights;
+  Value nothing;
 };
 
 } // namespace mlir::lowbit

@@ -190,7 +190,7 @@ private:
     if (failed(kernel))
       return failure();
     kernel->startsEarly = architecture->hasBulkCopy;
-    GroupedPlan plan(*kernel);
+    GroupedPlan plan(*kernel, architecture->multiprocessors);
     gpu::GPUFuncOp function =
         kernels.get(plan.getName() + "\n" + describe(*kernel), plan.getName(), op.getLoc(), plan.getArguments(op.getContext()), {},
                     plan.getThreads(), [&](KernelBuilder &b, gpu::GPUFuncOp made) { plan.emit(b, made); });

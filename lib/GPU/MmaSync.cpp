@@ -101,9 +101,9 @@ public:
 private:
   /// What a thread copies of one side: pieces of 16 bytes of every `getRowsPerCopy`th row.
   struct Copy {
-    SmallVector<Value> sources; ///< `!llvm.ptr<1>`, at the first step of the reduction.
-    Value isInside;             ///< Whether the only row is; null where there are several, of which those outside are the last one.
-    Value target;               ///< `!llvm.ptr<3>`, of the first one in the first slot.
+    SmallVector<Value> sources;   ///< `!llvm.ptr<1>`, at the first step of the reduction.
+    SmallVector<Value> areInside; ///< Whether the rows are; empty where they are many, of which those outside are the last one.
+    Value target;                 ///< `!llvm.ptr<3>`, of the first one in the first slot.
   };
 
   int64_t numRows() const { return tile.warpRows / instruction.rows; }
@@ -117,11 +117,11 @@ private:
     copyPiece = b.mul(piece, Swizzle::pieceBytes);
     copy.target = b.offset(shared, b.add(swizzle.getOffset(b, row, piece), offset));
     Value last = b.add(rows, -1), widePitch = b.widen(pitch);
-    // Many rows outside would all read one row, in all blocks at a time, which makes a queue at the cache.
-    if (tileRows == tile.getRowsPerCopy())
-      copy.isInside = b.lessThan(b.add(firstRow, row), rows);
     for (int64_t i = 0; i < tileRows; i += tile.getRowsPerCopy()) {
-      Value clamped = b.min(b.add(b.add(firstRow, row), i), last);
+      Value own = b.add(b.add(firstRow, row), i), clamped = b.min(own, last);
+      // Many rows outside would all read one row, in all blocks at a time, which makes a queue at the cache.
+      if (tileRows <= 2 * tile.getRowsPerCopy())
+        copy.areInside.push_back(b.lessThan(own, rows));
       Value start = b.offset(side, b.mul(b.widen(clamped), widePitch));
       copy.sources.push_back(b.offset(start, copyPiece));
     }
@@ -134,10 +134,12 @@ private:
     Value bytes = b.select(inside, b.i32(Swizzle::pieceBytes), b.i32(0));
     Value wideDepth = b.widen(depth);
     for (Copy *copy : {&lhs, &rhs}) {
-      Value target = b.offset(copy->target, slot), size = copy->isInside ? b.select(copy->isInside, bytes, b.i32(0)) : bytes;
-      for (auto [i, source] : llvm::enumerate(copy->sources))
+      Value target = b.offset(copy->target, slot);
+      for (auto [i, source] : llvm::enumerate(copy->sources)) {
+        Value size = copy->areInside.empty() ? bytes : b.select(copy->areInside[i], bytes, b.i32(0));
         NVVM::CpAsyncOp::create(b, b.offset(target, i * tile.getRowsPerCopy() * tile.depth), b.offset(source, wideDepth),
                                 static_cast<uint32_t>(Swizzle::pieceBytes), NVVM::LoadCacheModifierKind::CG, size);
+      }
     }
     NVVM::CpAsyncCommitGroupOp::create(b);
   }

@@ -38,12 +38,6 @@ static LogicalResult lowerWarpBarrier(NVVM::SyncWarpOp op, Lowering &lowering) {
   return success();
 }
 
-/// One kernel runs at a time.
-static LogicalResult lowerGridControl(NVVM::GriddepcontrolOp op, Lowering &) {
-  op.erase();
-  return success();
-}
-
 static LogicalResult lowerProxyFence(NVVM::FenceProxyOp op, Lowering &lowering) {
   switch (op.getKind()) {
   case NVVM::ProxyKind::async:
@@ -64,7 +58,8 @@ void addBarrierRules(Rules &rules) {
   rules.add(lowerPlainBarrier<NVVM::Barrier0Op>);
   rules.add(lowerBarrier);
   rules.add(lowerArrive);
-  rules.add(lowerGridControl);
+  rules.ignore<NVVM::GriddepcontrolOp>(); // one kernel runs at a time
+  rules.ignore<NVVM::PrefetchOp>();       // caches are not followed
   rules.add(lowerWarpBarrier);
   rules.add(lowerProxyFence);
   rules.call<NVVM::FenceMbarrierInitOp>("lowbit_sim_fence_mbarriers");

@@ -8,7 +8,8 @@ import lowbit
 import numpy as np
 import pytest
 
-from bench.gpu.cases import KINDS, Case, cases
+from bench.gpu.cases import FEW_BITS, KINDS, Case, cases
+from bench.gpu.lanes import lane_weights
 from bench.gpu.models import BUILDERS, GROUP, STEP
 
 SIZES = ((1, 8, 128), (17, 40, 256))
@@ -17,12 +18,8 @@ SIZES = ((1, 8, 128), (17, 40, 256))
 def random_arrays(case: Case) -> dict[str, np.ndarray]:
     """Arguments by name, in order."""
     generator = np.random.default_rng(case.m + case.n)
-    if case.kind == "w4a16":
-        return {
-            "a": generator.integers(-8, 9, (case.m, case.k)).astype(np.float16),
-            "b": generator.integers(-128, 128, (case.n, case.k // 2)).astype(np.int8),
-            "scales": generator.uniform(0.01, 0.1, (case.n, case.k // GROUP)).astype(np.float16),
-        }
+    if case.kind in FEW_BITS:
+        return few_bits(case, generator)
     width = case.k // 8 if case.kind == "binary" else case.k
     a, b = (generator.integers(0, 256, (size, width)).astype(np.uint8) for size in (case.m, case.n))
     arrays = {"a": a if case.kind == "u8" else a.view(np.int8), "b": b.view(np.int8)}
@@ -39,8 +36,8 @@ def random_arrays(case: Case) -> dict[str, np.ndarray]:
 
 def reference(kind: str, x: dict[str, np.ndarray]) -> np.ndarray:
     """As the definition of the kind says."""
-    if kind == "w4a16":
-        return grouped(x)
+    if kind in FEW_BITS:
+        return x["expected"]
     if kind == "binary":
         a, b = (np.unpackbits(x[side].view(np.uint8), axis=1, bitorder="little").astype(np.int32) * 2 - 1 for side in ("a", "b"))
         return a @ b.T
@@ -52,16 +49,29 @@ def reference(kind: str, x: dict[str, np.ndarray]) -> np.ndarray:
     return sums
 
 
-def grouped(x: dict[str, np.ndarray]) -> np.ndarray:
-    """Exact dots, added group after group with one rounding each."""
-    stored = x["b"].view(np.uint8)
-    weights = np.stack((stored & 15, stored >> 4), -1).reshape(len(stored), -1).astype(np.int64) - 8
-    total = np.zeros((len(x["a"]), len(stored)), np.float32)
-    for i in range(x["scales"].shape[1]):
-        part = slice(i * GROUP, (i + 1) * GROUP)
-        dots = x["a"][:, part].astype(np.int64) @ weights[:, part].T
-        total = (dots * x["scales"][:, i].astype(np.float64) + total).astype(np.float32)
-    return total.astype(np.float16)
+def few_bits(case: Case, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Arguments, and the result: exact dots, added group after group with one rounding each."""
+    m, n, k, codes = case.m, case.n, case.k, case.kind.endswith("a8")
+    width, group, low, high = {"w4": (4, GROUP, -8, 7), "w2": (2, 64, -2, 1), "te": (2, 0, -1, 1)}[case.kind[:2]]
+    a = generator.integers(-128, 128, (m, k)).astype(np.int8) if codes else generator.integers(-8, 9, (m, k)).astype(np.float16)
+    numbers = generator.integers(low, high + 1, (n, k))
+    x = {"a": a, "b": lane_weights(numbers, width, 8 if codes else 16, group).view(np.int8)}
+    total = np.zeros((m, n), np.float32)
+    if group:
+        x["scales"] = np.zeros((k // group, -(-n // 16) * 16), np.float16)
+        x["scales"][:, :n] = generator.uniform(0.01, 0.1, (k // group, n))
+        for i, scales in enumerate(x["scales"][:, :n]):
+            part = slice(i * group, (i + 1) * group)
+            total = (a[:, part].astype(np.int64) @ numbers[:, part].T * scales.astype(np.float64) + total).astype(np.float32)
+    else:
+        total = (a.astype(np.int64) @ numbers.T).astype(np.float32)
+    if codes:
+        x["rows"] = (generator.random((m, 1)) * 1e-3).astype(np.float32)
+        total = total * x["rows"]
+    if not group:
+        x["columns"] = (generator.random((1, n)) * 1e-2).astype(np.float32)
+        total = total * x["columns"]
+    return x | {"expected": total.astype(np.float16)}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -70,8 +80,10 @@ def test_results(tmp_path: Path, kind: str, size: tuple[int, int, int]) -> None:
     case = Case(kind, *size)
     (tmp_path / "m.mlir").write_text(BUILDERS[kind](case))
     arrays = random_arrays(case)
+    expected = reference(kind, arrays)
+    arrays.pop("expected", None)
     found = lowbit.load(tmp_path / "m.mlir", entry=case.name).compile("gpu-sim")(*arrays.values())["y"]
-    np.testing.assert_array_equal(found, reference(kind, arrays))
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,14 +2,15 @@
 
 // Constant weights are copied before the kernel waits for what was launched before it; activations are read after that.
 // CHECK-LABEL: gpu.func @lanes_2x16_w4_g32
+//       CHECK:   nvvm.griddepcontrol launch_dependents
 // CHECK-COUNT-2: nvvm.cp.async.commit.group
-//       CHECK:   nvvm.griddepcontrol  wait
-//       CHECK:   nvvm.griddepcontrol  launch_dependents
+//       CHECK:   nvvm.prefetch level = L2
+//       CHECK:   nvvm.griddepcontrol wait
 //       CHECK:   nvvm.cp.async.wait.group 1
 //       CHECK:   nvvm.mma.sync {{.*}}shape = #nvvm.shape<m = 16, n = 8, k = 16>
 //       CHECK:   gpu.barrier
 //       CHECK:   math.fma
-//       CHECK:   gpu.barrier
+//   CHECK-NOT:   gpu.barrier
 //       CHECK:   llvm.store
 // CHECK-LABEL: func.func @constant
 //       CHECK:   gpu.launch_func @kernels::@lanes_2x16_w4_g32
@@ -25,9 +26,9 @@ func.func @constant(%a: memref<2x64xf16>, %w: memref<1x512xi8> {lowbit.constant}
 // -----
 
 // Others may still be written: it waits first. One dot of bytes has no scales, and is added in parts.
-// CHECK-LABEL: gpu.func @lanes_16x32_w2_g0
+// CHECK-LABEL: gpu.func @lanes_16x16_w2_g0
 //   CHECK-NOT:   nvvm.cp.async
-//       CHECK:   nvvm.griddepcontrol  wait
+//       CHECK:   nvvm.griddepcontrol wait
 //       CHECK:   nvvm.cp.async.commit.group
 //       CHECK:   nvvm.mma.sync {{.*}}multiplicandAPtxType = #nvvm.mma_type<u8>, multiplicandBPtxType = #nvvm.mma_type<s8>
 //       CHECK:   gpu.barrier

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,46 @@ def test_mutants_of_compiled_kernels(tmp_path, plan, rows, columns, depth, grid,
     missed = re.findall(r"^mutant \d+, (\S+) at .*: NOT FOUND$", outcome.stdout, re.MULTILINE)
     assert re.search(r"^\d+ mutants", outcome.stdout, re.MULTILINE), outcome.stdout + outcome.stderr
     assert {op: missed.count(op) for op in missed} == same, outcome.stdout
+
+
+HALVES = """gpu.module @kernels {
+  gpu.func @fma(%a: !llvm.ptr<1>, %b: !llvm.ptr<1>, %c: !llvm.ptr<1>, %to: !llvm.ptr<1>) kernel {
+    %thread = gpu.thread_id x
+    %lane = arith.index_cast %thread : index to i64
+    %block = gpu.block_id x
+    %number = arith.index_cast %block : index to i64
+    %size = arith.constant 32 : i64
+    %first = arith.muli %number, %size : i64
+    %place = arith.addi %first, %lane : i64
+    %pa = llvm.getelementptr %a[%place] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, vector<2xf16>
+    %pb = llvm.getelementptr %b[%place] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, vector<2xf16>
+    %pc = llvm.getelementptr %c[%place] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, vector<2xf16>
+    %pto = llvm.getelementptr %to[%place] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, vector<2xf16>
+    %x = llvm.load %pa {alignment = 4 : i64} : !llvm.ptr<1> -> vector<2xf16>
+    %y = llvm.load %pb {alignment = 4 : i64} : !llvm.ptr<1> -> vector<2xf16>
+    %z = llvm.load %pc {alignment = 4 : i64} : !llvm.ptr<1> -> vector<2xf16>
+    %r = math.fma %x, %y, %z : vector<2xf16>
+    llvm.store %r, %pto {alignment = 4 : i64} : vector<2xf16>, !llvm.ptr<1>
+    gpu.return
+  }
+}
+"""
+
+
+def test_fma_of_halves(tmp_path):
+    """One rounding, where two would be wrong: products and sums near the middle of two halves, too."""
+    generator = np.random.default_rng(0)
+    a, b = (generator.integers(0x3C00, 0x4000, 2048).astype(np.uint16).view(np.float16) for _ in range(2))
+    c = np.ldexp(generator.choice([-1.0, 1.0], 2048), generator.integers(-24, 12, 2048)).astype(np.float16)
+    expected = np.empty_like(c)
+    for i, (x, y, z) in enumerate(zip(a, b, c)):
+        exact = Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z))
+        near = np.float16(float(exact))
+        around = [near, np.nextafter(near, np.float16(np.inf)), np.nextafter(near, np.float16(-np.inf))]
+        # The nearest one; of two, the one whose last bit is zero.
+        expected[i] = min(around, key=lambda half: (abs(Fraction(float(half)) - exact), int(half.view(np.uint16)) & 1))
+    for name, array in {"a": a, "b": b, "c": c, "r": expected}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    (tmp_path / "halves.mlir").write_text(HALVES)
+    arguments = [*(f"in={tmp_path}/{name}.npy" for name in "abc"), f"result={tmp_path}/r.npy"]
+    check(simulate(tmp_path / "halves.mlir", "fma", (32, 1), 32, 0, arguments))

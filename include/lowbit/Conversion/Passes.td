@@ -316,7 +316,7 @@ def SerializeKernelsPass : Pass<"lowbit-serialize-kernels", "::mlir::ModuleOp"> 
     gpu.module @kernels [#nvvm.target<chip = "sm_90a">] { llvm.func @add(…) attributes {nvvm.kernel} { … } }
     // ==>
     llvm.mlir.global internal constant @kernels.image("…")
-    llvm.mlir.global internal @kernels.add() : !llvm.struct<(ptr, ptr, i64, ptr, ptr, ptr)> { … }
+    llvm.mlir.global internal @kernels.add() : !llvm.struct<(ptr, ptr, i64, ptr, ptr, i64, ptr)> { … }
     ```
   }];
   let options = [Option<"assemble", "assemble", "bool", "true", "Run ptxas, or the linker, where it is found; else always keep assembly.">];

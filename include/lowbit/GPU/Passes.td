@@ -14,7 +14,8 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
     fit. Both sides get the reduction as their last axis, filled with zeros to a multiple of 16; constants are turned, decoded and filled
     here, and their sums are taken here. Where the target multiplies bits, codes of one bit that are signs become bits, eight in a byte.
 
-    Constant weights of up to 16 levels whose scales change along the reduction become `lowbit.grouped_matmul` where they meet f16 or bf16.
+    Constant weights whose numbers fit two or four bits become `lowbit.grouped_matmul`, in the order of lanes, where they meet f16 or bf16,
+    where their scales change along the reduction, and, by signed bytes, where there are up to 16 rows.
 
     Left as they are, with a remark that says why: other contractions of floats, sums that may not fit 32 bits, other scales that change
     along the reduction.
@@ -54,8 +55,9 @@ def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
   let description = [{
     For each `lowbit.matmul` the cheapest schedule that the target's GPU has the instructions for writes a `gpu.func`, in the one `gpu.module`
     that all kernels share; products that differ in their sizes alone share a kernel, because sizes are arguments. The op becomes
-    `gpu.launch_func`. `schedule` names the only schedule to ask, for tests. A `lowbit.grouped_matmul` has one way: codes are decoded in
-    registers, for mma.sync.
+    `gpu.launch_func`. `schedule` names the only schedule to ask, for tests. A `lowbit.grouped_matmul` has one way: weights are decoded in
+    registers, for mma.sync. Its kernel begins before those before it have ended, where the GPU has dependent launches and its weights are
+    constants, or arguments of a function with the attribute `lowbit.constant`: nothing that is under way may write them.
 
     ```text
     lowbit.matmul lhs(%a : memref<16x64xi8>) rhs(%b : memref<32x64xi8>) outs(%c : memref<16x32xi32>) { … }

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.gpu.lanes import lane_weights
+
 BIN = Path(__file__).resolve().parents[3] / "build/bin"
 TYPES = {"float32": "f32", "float16": "f16", "int8": "i8", "uint8": "i8", "int32": "i32"}
 
@@ -41,7 +43,8 @@ class Product:
     def text(self) -> str:
         operands, result = self.epilogue.operands, self.epilogue.result
         arrays = {**self.sides, **{f"{name}_buffer": array for name, array in operands.items()}, "result": result}
-        arguments = ", ".join(f"%{name}: {buffer(array)}" for name, array in arrays.items())
+        constant = {name: " {lowbit.constant}" for name in self.sides if self.op == "lowbit.grouped_matmul" and name != "lhs"}
+        arguments = ", ".join(f"%{name}: {buffer(array)}{constant.get(name, '')}" for name, array in arrays.items())
         sides = " ".join(f"{name}(%{name} : {buffer(array)})" for name, array in self.sides.items())
         given = ""
         if operands:
@@ -141,24 +144,6 @@ def simulate(product: Product, folder: Path, *options: str, **launched: str) -> 
     kernel = re.search(r"gpu.func @(\w+)", text).group(1)
     settings = [f"--kernel={kernel}", f"--grid={grid}", f"--block={block}", f"--shared={constants[numbers.group(3)]}"]
     return subprocess.run([BIN / "gpu-sim-run", kernels, *arguments, *settings, *options], capture_output=True, text=True, check=False)
-
-
-def lane_weights(numbers: np.ndarray, width: int, element: int, group: int) -> np.ndarray:
-    """Numbers [N, K] of `width` bits as rhs of `lowbit.grouped_matmul` has them, for elements of `element` bits on the other side."""
-    piece, chunk = 256 // width, max(group or 128, 256 // width)
-    n, k = (-(-size // whole) * whole for size, whole in zip(numbers.shape, (16, chunk)))
-    filled = np.zeros((n, k), np.int64)
-    filled[: numbers.shape[0], : numbers.shape[1]] = numbers & (1 << width) - 1
-    row = 32 // element  # elements of a register
-    # [tile, half, place, piece, load, lane of four, product, part, element] of columns and the reduction
-    split = filled.reshape(n // 16, 2, 8, k // piece, piece // 32, 4, 4 // row, 2, row)
-    # A register is two parts by two halves; registers follow one another in words, fields of elements in a register.
-    ordered = split.transpose(0, 3, 2, 5, 4, 6, 7, 1, 8)  # [tile, piece, place, lane, load, product, part, half, element]
-    registers = element // width
-    fields = ordered.reshape(n // 16, k // piece, 32, 4, registers, row)
-    shifts = np.arange(registers)[:, None] * width + np.arange(row)[None, :] * element
-    words = (fields << shifts).sum((-1, -2)).astype(np.uint32)
-    return np.ascontiguousarray(words).view(np.uint8).reshape(n // 16, -1)
 
 
 def pad_columns(array: np.ndarray) -> np.ndarray:
