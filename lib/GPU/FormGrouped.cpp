@@ -204,11 +204,11 @@ struct Former {
 };
 } // namespace
 
-bool prefersGrouped(ContractOp op, const ContractAxes &axes) {
+bool prefersGrouped(ContractOp op, const ContractAxes &axes, bool hasKernel) {
   // Where rows are many, products of bytes take less time than weights of few bits, which are read and unpacked for each 16 of them.
   constexpr int64_t fewRows = 16;
   return changesAlongReductions(op, ContractOperand::Rhs) || !op.getLhsSchemeAttr() ||
-         (axes.getRows() <= fewRows && getGroupedObstacle(op, axes).empty());
+         (hasKernel && axes.getRows() <= fewRows && getGroupedObstacle(op, axes).empty());
 }
 
 void cloneEpilogue(RewriterBase &rewriter, ContractOp op, Value sum, ValueRange elements) {

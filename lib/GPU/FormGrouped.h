@@ -6,8 +6,8 @@
 
 namespace mlir::lowbit {
 
-/// Whether it is to be a `lowbit.grouped_matmul`, or nothing.
-bool prefersGrouped(ContractOp op, const ContractAxes &axes);
+/// Whether it is to be a `lowbit.grouped_matmul`, or nothing. hasKernel: whether the GPU has kernels for those.
+bool prefersGrouped(ContractOp op, const ContractAxes &axes, bool hasKernel);
 /// Why it is none; empty where it is.
 std::string getGroupedObstacle(ContractOp op, const ContractAxes &axes);
 /// Fills a product's epilogue with that of `op`, of `sum` and elements of the epilogue's operands.

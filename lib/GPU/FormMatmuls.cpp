@@ -300,7 +300,7 @@ private:
   static void form(RewriterBase &rewriter, ContractOp op, const GPUArchitecture *gpu) {
     std::string reason;
     FailureOr<ContractAxes> axes = ContractAxes::find(op, reason);
-    bool isGrouped = succeeded(axes) && prefersGrouped(op, *axes);
+    bool isGrouped = succeeded(axes) && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
     if (succeeded(axes))
       reason = isGrouped ? getGroupedObstacle(op, *axes) : getObstacle(op);
     if (reason.empty() && isGrouped && gpu && !gpu->hasAsyncCopy)
