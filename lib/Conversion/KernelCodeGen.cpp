@@ -2,6 +2,7 @@
 // Law: a kernel calls nothing that is not in its module, or an instruction of the machine.
 
 #include "KernelCodeGen.h"
+#include "SPIRVLabels.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
@@ -73,18 +74,26 @@ static InFlightDiagnostic reportUndefined(gpu::GPUModuleOp kernels, StringRef na
   return kernels.emitError() << "a kernel calls `" << name << "`, which no library for GPUs is linked for; expected code of its own";
 }
 
-/// By a machine of its own: that of SPIR-V remembers the module.
-static FailureOr<std::string> emitFile(gpu::GPUModuleOp kernels, llvm::Module &code, const KernelMachine &described,
+/// By a machine of its own, as that of SPIR-V remembers the module, and of a copy, which code generation changes.
+static FailureOr<std::string> emitFile(gpu::GPUModuleOp kernels, const llvm::Module &code, const KernelMachine &described,
                                        llvm::CodeGenFileType type) {
+  constexpr unsigned mostAttempts = 20;
   std::string message;
-  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(described, message);
-  SmallString<0> text;
-  llvm::raw_svector_ostream stream(text);
-  llvm::legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr, type))
-    return kernels.emitError() << "cannot be written for " << described.triple.str(), failure();
-  passes.run(code);
-  return std::string(text);
+  std::vector<std::unique_ptr<llvm::Module>> copies; // each one elsewhere in memory
+  for (unsigned attempt = 0; attempt < mostAttempts; ++attempt) {
+    std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(described, message);
+    SmallString<0> text;
+    llvm::raw_svector_ostream stream(text);
+    llvm::legacy::PassManager passes;
+    if (machine->addPassesToEmitFile(passes, stream, nullptr, type))
+      return kernels.emitError() << "cannot be written for " << described.triple.str(), failure();
+    passes.run(*copies.emplace_back(llvm::CloneModule(code)));
+    std::string file(text);
+    bool isText = type == llvm::CodeGenFileType::AssemblyFile;
+    if (!described.triple.isSPIRV() || (isText ? renumberTextLabels(file) : renumberLabels(file)))
+      return file;
+  }
+  return kernels.emitError() << "has a function two blocks of which LLVM gives one name, in " << mostAttempts << " attempts", failure();
 }
 
 FailureOr<KernelText> emitKernels(gpu::GPUModuleOp kernels, const KernelMachine &described) {
@@ -93,6 +102,7 @@ FailureOr<KernelText> emitKernels(gpu::GPUModuleOp kernels, const KernelMachine 
   if (!machine)
     return kernels.emitError() << "no code generator for " << described.triple.str() << ": " << message, failure();
   llvm::LLVMContext context;
+  context.setDiscardValueNames(true); // labels among them, of which SPIR-V would keep the names
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(kernels, context, kernels.getName());
   if (!code)
     return kernels.emitError("cannot be translated to LLVM IR"), failure();
@@ -104,8 +114,7 @@ FailureOr<KernelText> emitKernels(gpu::GPUModuleOp kernels, const KernelMachine 
     return reportUndefined(kernels, name), failure();
   KernelText text;
   if (!described.triple.isNVPTX()) {
-    std::unique_ptr<llvm::Module> copy = llvm::CloneModule(*code);
-    FailureOr<std::string> object = emitFile(kernels, *copy, described, llvm::CodeGenFileType::ObjectFile);
+    FailureOr<std::string> object = emitFile(kernels, *code, described, llvm::CodeGenFileType::ObjectFile);
     if (failed(object))
       return failure();
     text.object = *object;

@@ -90,6 +90,11 @@ private:
       codes = buildReshaped(rewriter, loc, codes, getShape(side, getDepth()));
       type = cast<RankedTensorType>(codes.getType());
     } else if (!side.isByte()) {
+      // Codes of a type of their own are read as what stores them, which `lowbit-lower-reference` makes of all of them.
+      if (isa<CodeType>(type.getElementType())) {
+        type = type.clone(side.getFormat().getStorageType());
+        codes = UnrealizedConversionCastOp::create(rewriter, loc, type, codes).getResult(0);
+      }
       Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
       AffineMap all = rewriter.getMultiDimIdentityMap(type.getRank());
       codes = buildGeneric(rewriter, loc, codes, empty, {all, all}, [&](OpBuilder &b, Location at, ValueRange elements) {

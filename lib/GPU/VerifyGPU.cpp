@@ -84,6 +84,9 @@ private:
       return verifyLaunch(launch);
     if (!op->getParentOfType<gpu::GPUModuleOp>())
       return success();
+    auto isBFloat16 = [](Type type) { return getElementTypeOrSelf(type).isBF16(); };
+    if (!gpu->hasBFloat16 && (llvm::any_of(op->getOperandTypes(), isBFloat16) || llvm::any_of(op->getResultTypes(), isBFloat16)))
+      return op->emitOpError() << "is of bf16, which " << gpu->chip << " does not have; expected f16 or f32";
     if (failed(verifyShared(op)) || failed(verifyAlignment(op)) || failed(verifyInstruction(op)))
       return failure();
     if (op->getDialect() && op->getDialect()->getNamespace() == "math" && getKernelIntrinsic(op).empty())

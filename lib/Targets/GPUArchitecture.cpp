@@ -68,7 +68,7 @@ static GPUArchitecture makeCDNA3() {
 static GPUArchitecture makeOpenCL() {
   GPUArchitecture gpu{"opencl", "", 32 << 10, 64 << 10, 32};
   gpu.code = KernelCode::SPIRV;
-  gpu.hasShuffle = false;
+  gpu.hasShuffle = gpu.hasBFloat16 = false;
   gpu.hasByteDot = true;
   return gpu;
 }

@@ -302,7 +302,8 @@ def VerifyGPUPass : Pass<"lowbit-verify-gpu", "::mlir::ModuleOp"> {
     - shared memory that is not dynamic, which has no alignment and is limited to 48 KiB;
     - warp-wide and asynchronous instructions that the GPU of the module's target lacks;
     - vector accesses of global or shared memory with less than their own alignment;
-    - more shared memory, or more threads, than a block can have.
+    - more shared memory, or more threads, than a block can have;
+    - instructions of another maker's machine, and bf16 where its backend does not know it.
     It changes nothing.
 
     ```text

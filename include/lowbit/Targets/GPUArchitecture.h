@@ -29,6 +29,7 @@ struct GPUArchitecture {
   KernelCode code = KernelCode::PTX;
   unsigned warpThreads = 32;       ///< Threads that share out a tile; they run in step where there is such a thing.
   bool hasShuffle = true;          ///< 32 threads in a row can read each other's registers.
+  bool hasBFloat16 = true;         ///< Its backend knows the type.
   bool hasByteDot = false;         ///< Four products of bytes and a sum, of any signs.
   bool hasByteMma = false;         ///< mma.sync m16n8k32 of 8-bit integers (before it: m8n8k16).
   bool hasSmallByteMma = false;    ///< mma.sync m8n8k16 of 8-bit integers.

@@ -8,7 +8,8 @@ import lowbit
 import numpy as np
 import pytest
 
-MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>, affine_map<(m, n, k) -> (n)>"
+THREE_MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>"
+MAPS = THREE_MAPS + ", affine_map<(m, n, k) -> (n)>"
 
 
 def codes_of_codes(m: int, n: int, k: int) -> str:
@@ -36,7 +37,7 @@ func.func @main(%a: tensor<{m}x{k}xi8> {{lowbit.name = "a"}}, %b: tensor<{n}x{k}
 """
 
 
-@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_80"])
+@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_75", "gpu-sim:sm_80"])
 @pytest.mark.parametrize("size", [(1, 8, 16), (17, 33, 65), (64, 32, 128), (70, 130, 200)])
 def test_codes_of_codes(tmp_path: Path, target: str, size: tuple[int, int, int]) -> None:
     (tmp_path / "m.mlir").write_text(codes_of_codes(*size))
@@ -48,6 +49,30 @@ def test_codes_of_codes(tmp_path: Path, target: str, size: tuple[int, int, int])
     want = np.rint((a.astype(np.int32) @ b.astype(np.int32).T).astype(np.float32) * scale).clip(-128, 127).astype(np.int8)
     for _ in range(2):
         np.testing.assert_array_equal(f(a=a, b=b, scale=scale)["y"], want)
+
+
+@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_75"])
+@pytest.mark.parametrize("number", ["binary", "ternary"])
+def test_codes_of_their_own_type(tmp_path: Path, target: str, number: str) -> None:
+    """Signs are bits where a matrix unit multiplies those; else, as ternary codes, bytes."""
+    code = f"!lowbit.code<#lowbit.{number}>"
+    (tmp_path / "m.mlir").write_text(f"""
+func.func @main(%a: tensor<5x100xf32> {{lowbit.name = "a"}}, %b: tensor<7x100xf32> {{lowbit.name = "b"}}) -> (tensor<5x7xi32> {{lowbit.name = "y"}}) {{
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %p = lowbit.quantize %a, %one <#lowbit.{number}> : (tensor<5x100xf32>, tensor<f32>) -> tensor<5x100x{code}>
+  %q = lowbit.quantize %b, %one <#lowbit.{number}> : (tensor<7x100xf32>, tensor<f32>) -> tensor<7x100x{code}>
+  %init = tensor.empty() : tensor<5x7xi32>
+  %r = lowbit.contract [{THREE_MAPS}]
+    lhs(%p <#lowbit.{number}> : tensor<5x100x{code}>) rhs(%q <#lowbit.{number}> : tensor<7x100x{code}>)
+    outs(%init : tensor<5x7xi32>) -> tensor<5x7xi32>
+  return %r : tensor<5x7xi32>
+}}
+""")
+    generator = np.random.default_rng(0)
+    a, b = (generator.normal(size=(rows, 100)).astype(np.float32) for rows in (5, 7))
+    digit = np.rint if number == "ternary" else np.sign
+    want = (digit(a).clip(-1, 1) @ digit(b).clip(-1, 1).T).astype(np.int32)
+    np.testing.assert_array_equal(lowbit.load(tmp_path / "m.mlir").compile(target)(a=a, b=b)["y"], want)
 
 
 def test_a_library_is_not_simulated(tmp_path: Path) -> None:
