@@ -24,7 +24,7 @@ struct LowerGPUToSimPass final : impl::LowerGPUToSimPassBase<LowerGPUToSimPass> 
 
 static Rules makeRules() {
   Rules rules;
-  for (auto *add : {addPlaceRules, addMemoryRules, addBarrierRules, addCopyRules, addMatrixRules, addMmaRules, addWarpRules, addScalarRules,
+  for (auto *add : {addPlaceRules, addMemoryRules, addBarrierRules, addCopyRules, addMatrixRules, addMmaRules, addMfmaRules, addWarpRules, addScalarRules,
                     addMbarrierRules, addBulkRules, addWarpgroupRules})
     add(rules);
   return rules;

@@ -127,6 +127,7 @@ void addBarrierRules(Rules &rules);
 void addCopyRules(Rules &rules);
 void addMatrixRules(Rules &rules);
 void addMmaRules(Rules &rules);
+void addMfmaRules(Rules &rules);
 void addWarpRules(Rules &rules);
 void addScalarRules(Rules &rules);
 void addMbarrierRules(Rules &rules);

@@ -72,7 +72,7 @@ def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
     Option<"tile", "tile", "std::string", /*default=*/"", "The only plan to take, by the part of its name after `matmul_`">,
   ];
   let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect", "LLVM::LLVMDialect", "memref::MemRefDialect", "NVVM::NVVMDialect",
-                           "scf::SCFDialect", "vector::VectorDialect"];
+                           "ROCDL::ROCDLDialect", "scf::SCFDialect", "vector::VectorDialect"];
 }
 
 def NarrowEarlyPass : Pass<"lowbit-narrow-early"> {

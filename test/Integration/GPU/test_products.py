@@ -23,10 +23,14 @@ TILES = [
     "16x32x128x8",
 ]
 
-# Without asynchronous copies: architecture, schedule, tiles.
+# Without asynchronous copies: target, schedule, tiles.
 STAGED = [
-    *(("sm_75", "mma_m8n8k16", tile) for tile in ("128x128x64", "64x128x64", "64x64x64", "32x64x64")),
-    *(("sm_75", "dp4a", tile) for tile in ("128x128x64", "64x64x64", "32x64x64", "16x64x128", "8x32x128")),
+    *(("nvptx:sm_75", "mma_m8n8k16", tile) for tile in ("128x128x64", "64x128x64", "64x64x64", "32x64x64")),
+    *(("nvptx:sm_75", "dp4a", tile) for tile in ("128x128x64", "64x64x64", "32x64x64", "16x64x128", "8x32x128")),
+]
+AMD = [
+    *(("amdgcn:gfx942", "mfma", tile) for tile in ("128x128x64", "64x128x64", "64x64x64", "32x64x128", "16x64x128")),
+    *(("amdgcn:gfx90a", stem, tile) for stem, tile in (("mfma", "64x64x64"), ("dp4a", "64x64x64"), ("dp4a", "8x32x128"))),
 ]
 
 
@@ -50,25 +54,33 @@ def test_tiles(tile: str, case: int, tmp_path: Path) -> None:
     assert matrices == phases, "ldmatrix has bank conflicts"
 
 
-@pytest.mark.parametrize(("chip", "stem", "tile"), STAGED)
+@pytest.mark.parametrize(("target", "stem", "tile"), STAGED + AMD)
 @pytest.mark.parametrize("case", range(4))
-def test_staged_tiles(chip: str, stem: str, tile: str, case: int, tmp_path: Path) -> None:
+def test_staged_tiles(target: str, stem: str, tile: str, case: int, tmp_path: Path) -> None:
     kind = ["reals", "codes", "sums", "codes"][(case + len(tile)) % 4]
     signs = [(True, True), (False, True), (True, False), (False, False)][case]
     product = matmul(np.random.default_rng(case), shapes(tile)[case], kind, signs=signs)
     order = ["ring", "reverse", "random", "ring"][case]
-    outcome = simulate(product, tmp_path, f"--order={order}", "--counts", plan=f"{stem}_{tile}", target=f"nvptx:{chip}")
+    outcome = simulate(product, tmp_path, f"--order={order}", "--counts", plan=f"{stem}_{tile}", target=target)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    if stem != "dp4a":
+    if stem == "mma_m8n8k16":
         matrices, phases = re.search(r"(\d+) matrices in (\d+) phases", outcome.stdout).groups()
         assert matrices == phases, "ldmatrix has bank conflicts"
 
 
-@pytest.mark.parametrize("stem", ["mma_m8n8k16", "dp4a"])
-@pytest.mark.parametrize("signs", [(True, True), (False, False), (False, True)])
-def test_staged_extremes(stem: str, signs: tuple[bool, bool], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "plan"),
+    [
+        ("nvptx:sm_75", "mma_m8n8k16_32x64x64"),
+        ("nvptx:sm_75", "dp4a_32x64x64"),
+        ("amdgcn:gfx942", "mfma_32x64x128"),
+        ("amdgcn:gfx90a", "mfma_16x64x128"),
+    ],
+)
+@pytest.mark.parametrize("signs", [(True, True), (False, False), (False, True), (True, False)])
+def test_staged_extremes(target: str, plan: str, signs: tuple[bool, bool], tmp_path: Path) -> None:
     product = matmul(np.random.default_rng(0), (20, 40, 1024), "sums", signs=signs, extreme=True)
-    outcome = simulate(product, tmp_path, plan=f"{stem}_32x64x64", target="nvptx:sm_75")
+    outcome = simulate(product, tmp_path, plan=plan, target=target)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
@@ -108,11 +120,19 @@ def test_mutants(tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-@pytest.mark.parametrize("plan", ["dp4a_16x64x128", "popc_8x32x128", "mma_m8n8k16_32x64x64"])
-def test_staged_mutants(plan: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "plan"),
+    [
+        ("nvptx:sm_75", "dp4a_16x64x128"),
+        ("nvptx:sm_75", "popc_8x32x128"),
+        ("nvptx:sm_75", "mma_m8n8k16_32x64x64"),
+        ("amdgcn:gfx942", "mfma_16x64x128"),
+    ],
+)
+def test_staged_mutants(target: str, plan: str, tmp_path: Path) -> None:
     rows, columns, depth = map(int, plan.rsplit("_", 1)[1].split("x"))
     product = matmul(np.random.default_rng(0), (9 * rows + 3, columns + 6, 4 * depth + 48), "sums", bits=plan.startswith("popc"))
-    outcome = simulate(product, tmp_path, "--mutants", plan=plan, target="nvptx:sm_75")
+    outcome = simulate(product, tmp_path, "--mutants", plan=plan, target=target)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
@@ -140,11 +160,10 @@ def test_assembles(target: str, tile: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
-@pytest.mark.parametrize(("chip", "stem", "tile"), STAGED)
-def test_staged_assembles(chip: str, stem: str, tile: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "stem", "tile"), STAGED)
+def test_staged_assembles(target: str, stem: str, tile: str, tmp_path: Path) -> None:
     for bits in [False] if stem != "dp4a" else [False, True]:
         product = matmul(np.random.default_rng(0), (64, 64, 64), "sums" if bits else "codes", bits=bits)
-        target = f"nvptx:{chip}"
         log = assemble(launch(product, tmp_path, target, f"{'popc' if bits else stem}_{tile}"), target, tmp_path)
         assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
 

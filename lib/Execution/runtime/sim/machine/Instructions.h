@@ -23,6 +23,7 @@ void addBarrierSymbols(Symbols &symbols);
 void addCopySymbols(Symbols &symbols);
 void addMatrixSymbols(Symbols &symbols);
 void addMmaSymbols(Symbols &symbols);
+void addMfmaSymbols(Symbols &symbols);
 void addWarpSymbols(Symbols &symbols);
 void addScalarSymbols(Symbols &symbols);
 void addMbarrierSymbols(Symbols &symbols);
