@@ -60,8 +60,10 @@ public:
     }
   }
 
+  static constexpr int64_t columnLanes = 8;
+
 private:
-  static constexpr int64_t columnLanes = 8, words = Swizzle::pieceBytes / 4;
+  static constexpr int64_t words = Swizzle::pieceBytes / 4;
 
   Value accumulate(KernelBuilder &b, Value left, Value right, Value sum) const {
     if (kernel.lhs.width == 1)
@@ -87,6 +89,12 @@ protected:
     return std::make_unique<LaneProduct>(kernel, tile, architecture.warpThreads);
   }
   double getProductsPerCycle() const override { return kernel.lhs.width == 1 ? 16 * 32 : 64 * 4; }
+  /// Eight lanes read a piece of 16 bytes each in a cycle, whether it is the same one or not.
+  double getReadCycles() const override {
+    double lanes = architecture.warpThreads, columns = LaneProduct::columnLanes;
+    double pieces = tile.warpRows / (lanes / columns) + tile.warpColumns / columns;
+    return tile.getWarps() * pieces * lanes / 8 * tile.depth / Swizzle::pieceBytes;
+  }
 };
 
 class Dp4aSchedule final : public MatmulSchedule {

@@ -70,6 +70,8 @@ protected:
   virtual std::unique_ptr<WarpProduct> createProduct() const = 0;
   /// Multiplications of codes of this kernel that a multiprocessor makes in a cycle.
   virtual double getProductsPerCycle() const = 0;
+  /// Cycles in which shared memory gives all warps their parts of a step. By default each warp reads each byte once, 128 in a cycle.
+  virtual double getReadCycles() const;
 
   const MatmulKernel &kernel;
   const GPUArchitecture &architecture;

@@ -24,8 +24,8 @@ struct LowerGPUToSimPass final : impl::LowerGPUToSimPassBase<LowerGPUToSimPass> 
 
 static Rules makeRules() {
   Rules rules;
-  for (auto *add : {addPlaceRules, addMemoryRules, addBarrierRules, addCopyRules, addMatrixRules, addMmaRules, addMfmaRules, addWarpRules, addScalarRules,
-                    addMbarrierRules, addBulkRules, addWarpgroupRules})
+  for (auto *add : {addPlaceRules, addMemoryRules, addBarrierRules, addCopyRules, addMatrixRules, addMmaRules, addMfmaRules, addWarpRules,
+                    addScalarRules, addMbarrierRules, addBulkRules, addWarpgroupRules})
     add(rules);
   return rules;
 }

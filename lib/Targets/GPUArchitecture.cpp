@@ -14,7 +14,7 @@ static GPUArchitecture makeTuring() {
 }
 
 static GPUArchitecture makeAmpere() {
-  GPUArchitecture gpu{"sm_80", "+ptx70", 163 << 10, 164 << 10, 108};
+  GPUArchitecture gpu{"sm_80", "+ptx71", 163 << 10, 164 << 10, 108};
   gpu.hasByteDot = gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasAsyncCopy = true;
   return gpu;
 }

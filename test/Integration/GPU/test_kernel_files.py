@@ -83,6 +83,13 @@ def export(text: str, folder: Path, target: str, suffix: str) -> bytes:
     return (folder / f"k{suffix}").read_bytes()
 
 
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("chip", ["sm_75", "sm_80", "sm_89", "sm_90a", "sm_100", "sm_100a"])
+def test_nvptx(model: str, chip: str, tmp_path: Path) -> None:
+    assert export(MODELS[model], tmp_path, f"nvptx:{chip}", ".cubin")[:4] == b"\x7fELF"
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("chip", ["gfx90a", "gfx942"])
 def test_amdgcn(model: str, chip: str, tmp_path: Path) -> None:

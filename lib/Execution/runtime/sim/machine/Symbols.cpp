@@ -5,8 +5,8 @@ namespace mlir::lowbit::sim {
 
 std::vector<std::pair<const char *, void *>> getMachineSymbols() {
   Symbols symbols;
-  for (auto *add : {addPlaceSymbols, addMemorySymbols, addBarrierSymbols, addCopySymbols, addMatrixSymbols, addMmaSymbols, addMfmaSymbols, addWarpSymbols,
-                    addScalarSymbols, addMbarrierSymbols, addBulkSymbols, addWarpgroupSymbols})
+  for (auto *add : {addPlaceSymbols, addMemorySymbols, addBarrierSymbols, addCopySymbols, addMatrixSymbols, addMmaSymbols, addMfmaSymbols,
+                    addWarpSymbols, addScalarSymbols, addMbarrierSymbols, addBulkSymbols, addWarpgroupSymbols})
     add(symbols);
   return symbols;
 }
