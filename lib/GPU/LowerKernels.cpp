@@ -25,7 +25,7 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_LOWERKERNELSPASS
 #include "lowbit/GPU/Passes.h.inc"
 
-/// What upstream's conversion of gpu ops to each machine's is, and what it leaves.
+/// Upstream's conversion of gpu ops for the machine, and of what that leaves.
 static void addConversion(OpPassManager &kernels, const GPUArchitecture &gpu) {
   if (gpu.code == KernelCode::AMDGCN) {
     ConvertGpuOpsToROCDLOpsOptions options;
