@@ -9,5 +9,7 @@ Needs torch, which Lowbit itself does not.
 from lowbit.torch.formats import Format
 from lowbit.torch.functions import fake_quantize
 from lowbit.torch.modules import FakeQuantize, QuantizedLayer, quantize_layers
+from lowbit.torch.noise import Noise
+from lowbit.torch.parametrizations import Parametrization
 
-__all__ = ["FakeQuantize", "Format", "QuantizedLayer", "fake_quantize", "quantize_layers"]
+__all__ = ["FakeQuantize", "Format", "Noise", "Parametrization", "QuantizedLayer", "fake_quantize", "quantize_layers"]

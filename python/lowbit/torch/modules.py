@@ -8,6 +8,8 @@ from torch import nn
 from lowbit.errors import Error
 from lowbit.torch.formats import Format
 from lowbit.torch.functions import fake_quantize
+from lowbit.torch.noise import Noise
+from lowbit.torch.parametrizations import Parametrization
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -15,21 +17,46 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 class FakeQuantize(nn.Module):
     """Fake quantization with scales that are trained. They start from the first tensor that comes, as `lowbit.compute_scales` has them.
 
-    axis: one scale each along it, of which there are `channels`; None: one for the tensor.
+    axis: one scale each along it, of which there are `channels`; None: one for the tensor. parametrization: what is rounded in place of weights,
+    `xnor`, `twn`, `ttq` or `dorefa`; the estimator is then `identity`. noise: rounds stochastically while training; each forward pass is a step,
+    which `step` counts, a buffer.
     """
 
-    def __init__(self, format: str = "int<8>", *, axis: int | None = None, channels: int = 1, estimator: str = "lsq") -> None:
+    def __init__(
+        self,
+        format: str = "int<8>",
+        *,
+        axis: int | None = None,
+        channels: int = 1,
+        estimator: str = "lsq",
+        parametrization: str | None = None,
+        noise: Noise | None = None,
+    ) -> None:
         super().__init__()
-        self.format, self.axis, self.estimator = Format.parse(format), axis, estimator
+        self.format, self.axis, self.noise = Format.parse(format), axis, noise
+        self.parametrization = None if parametrization is None else Parametrization.parse(parametrization)
+        self.estimator = estimator if parametrization is None else "identity"
         self.scale = nn.Parameter(torch.ones(()) if axis is None else torch.ones(channels))
+        if self.parametrization is not None:
+            self.parametrization.check(self.format)
+            self.scale.requires_grad_(self.parametrization.trains_scale)
         self.ready: torch.Tensor
         self.register_buffer("ready", torch.tensor(False))
+        self.step: torch.Tensor
+        if noise is not None:
+            self.register_buffer("step", torch.tensor(0))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Rounds x; shape and type stay."""
         if not self.ready:
             self.start(x)
-        return fake_quantize(x, self.scale, self.format, axis=self.axis, estimator=self.estimator)
+        scale = self.scale
+        if self.parametrization is not None:
+            x, scale = self.parametrization.apply(x, scale, self.format, self.axis)
+        if self.noise is not None and self.training:
+            self.step += 1
+            x = x + self.noise.draw(x, scale, self.format, self.axis, int(self.step))
+        return fake_quantize(x, scale, self.format, axis=self.axis, estimator=self.estimator)
 
     @torch.no_grad()
     def start(self, x: torch.Tensor) -> None:
@@ -48,18 +75,29 @@ class FakeQuantize(nn.Module):
 
     def extra_repr(self) -> str:
         """What print shows."""
-        return f"{self.format.name}, axis={self.axis}, estimator={self.estimator}"
+        form = "" if self.parametrization is None else f", parametrization={self.parametrization.name}"
+        return f"{self.format.name}, axis={self.axis}, estimator={self.estimator}{form}{'' if self.noise is None else ', stochastic'}"
 
 
 class QuantizedLayer(nn.Module):
     """A linear layer or convolution whose weight has a scale for each output channel, and its input one for the tensor."""
 
-    def __init__(self, layer: nn.Module, weight: str, activation: str | None, estimator: str = "lsq") -> None:
+    def __init__(
+        self,
+        layer: nn.Module,
+        weight: str,
+        activation: str | None,
+        estimator: str = "lsq",
+        parametrization: str | None = None,
+        noise: Noise | None = None,
+    ) -> None:
         super().__init__()
         if not isinstance(layer, LAYERS):
             raise Error(f"{type(layer).__name__} is no layer with a weight; expected one of {', '.join(kind.__name__ for kind in LAYERS)}")
         self.layer = layer
-        self.weight = FakeQuantize(weight, axis=0, channels=layer.weight.shape[0], estimator=estimator)
+        self.weight = FakeQuantize(
+            weight, axis=0, channels=layer.weight.shape[0], estimator=estimator, parametrization=parametrization, noise=noise
+        )
         self.weight.start(layer.weight)
         self.input = FakeQuantize(activation, estimator=estimator) if activation else nn.Identity()
 
@@ -71,8 +109,20 @@ class QuantizedLayer(nn.Module):
         return self.layer._conv_forward(x, weight, self.layer.bias)
 
 
-def quantize_layers(module: nn.Module, *, weight: str = "int<8>", activation: str | None = "int<8>", estimator: str = "lsq") -> nn.Module:
-    """Replaces linear layers and convolutions inside of `module` by QuantizedLayer, in place; a layer that is shared stays shared."""
+def quantize_layers(
+    module: nn.Module,
+    *,
+    weight: str = "int<8>",
+    activation: str | None = "int<8>",
+    estimator: str = "lsq",
+    parametrization: str | None = None,
+    stochastic: int | None = None,
+) -> nn.Module:
+    """Replaces linear layers and convolutions inside of `module` by QuantizedLayer, in place; a layer that is shared stays shared.
+
+    parametrization: what is rounded in place of weights (docs/training.md). stochastic: a seed, by which weights are rounded stochastically in training;
+    layers are numbered as they come.
+    """
     made: dict[nn.Module, QuantizedLayer] = {}
 
     def visit(parent: nn.Module) -> None:
@@ -81,7 +131,8 @@ def quantize_layers(module: nn.Module, *, weight: str = "int<8>", activation: st
                 continue
             if isinstance(child, LAYERS):
                 if child not in made:
-                    made[child] = QuantizedLayer(child, weight, activation, estimator)
+                    noise = None if stochastic is None else Noise(stochastic, len(made))
+                    made[child] = QuantizedLayer(child, weight, activation, estimator, parametrization, noise)
                 setattr(parent, name, made[child])
             else:
                 visit(child)
