@@ -48,6 +48,17 @@ std::optional<ChannelConstant> readConstant(Operation *op, Value value, AffineMa
   return constant;
 }
 
+/// What the epilogue of `op` yields, where that is a code of at most a byte.
+IntegerType getCodeStorage(ContractOp op) {
+  Type element = getElementTypeOrSelf(op.getType());
+  if (auto code = dyn_cast<CodeType>(element))
+    return cast<IntegerType>(code.getFormat().getStorageType());
+  auto integer = dyn_cast<IntegerType>(element);
+  return integer && integer.getWidth() <= 8 ? integer : IntegerType();
+}
+
+constexpr StringLiteral kTooMany = "there are too many codes to tell apart by comparisons";
+
 /// A contraction whose codes depend on the sum and on the index of one loop.
 class CodedSums {
 public:
@@ -55,17 +66,18 @@ public:
 
   /// Why codes are left as they are; empty when they can be searched for.
   StringRef prepare() {
+    storage = getCodeStorage(op);
     auto code = dyn_cast<CodeType>(getElementTypeOrSelf(op.getType()));
-    if (!code || !op.hasEpilogue() || !op.isInteger() || !op.getSumType().isF32())
+    format = code ? code.getFormat() : NumberFormatAttrInterface();
+    if (!storage || !op.hasEpilogue() || !op.isInteger() || !op.getSumType().isF32())
       return "it makes no codes of sums of codes";
-    format = code.getFormat();
-    if (op.getLhsZeros() || op.getRhsZeros())
-      return "codes have zero points";
+    width = format ? format.getWidth() : storage.getWidth();
     if (changesAlongReductions(op, ContractOperand::Lhs) || changesAlongReductions(op, ContractOperand::Rhs))
       return "scales change along the reduction";
     int64_t length = getDotLength(op);
-    std::optional<IntegerInterval> interval = getDotInterval(getShiftedInterval(op.getLhsSchemeAttr().getFormat(), {}),
-                                                             getShiftedInterval(op.getRhsSchemeAttr().getFormat(), {}), length);
+    std::optional<IntegerInterval> interval =
+        getDotInterval(getShiftedInterval(op.getLhsSchemeAttr().getFormat(), op.getLhsZeros()),
+                       getShiftedInterval(op.getRhsSchemeAttr().getFormat(), op.getRhsZeros()), length);
     if (ShapedType::isDynamic(length) || !interval || !llvm::isInt<32>(interval->smallest - 1) || !llvm::isInt<32>(interval->largest + 1))
       return "sums may need more than 32 bits";
     sums = *interval;
@@ -89,8 +101,19 @@ public:
     return scalars ? StringRef() : "an operation of its epilogue is not known";
   }
 
-  /// The same, for the search itself.
+  /// The same, for the search itself. Integers without a format of their own are in order with their signs, or without.
   StringRef search(int64_t maxCodes, int64_t &tries) {
+    most = maxCodes;
+    StringRef why = searchInOrder(tries);
+    if (why.empty() || format)
+      return why;
+    isUnsigned = true;
+    steps.clear();
+    codes.clear();
+    return searchInOrder(tries).empty() ? StringRef() : why;
+  }
+
+  StringRef searchInOrder(int64_t &tries) {
     steps.resize(numChannels);
     for (int64_t c = 0; c < numChannels; ++c) {
       if (StringRef why = searchChannel(c, tries); !why.empty())
@@ -98,10 +121,10 @@ public:
       for (const Step &step : steps[c])
         if (!llvm::is_contained(codes, step.code))
           codes.push_back(step.code);
-      if (static_cast<int64_t>(codes.size()) > maxCodes)
-        return "there are too many codes to tell apart by comparisons";
+      if (static_cast<int64_t>(codes.size()) > most)
+        return kTooMany;
     }
-    llvm::sort(codes, [&](uint64_t x, uint64_t y) { return format.decode(x) < format.decode(y); });
+    llvm::sort(codes, [&](uint64_t x, uint64_t y) { return getRank(x) < getRank(y); });
     return {};
   }
 
@@ -118,15 +141,15 @@ public:
     for (uint64_t code : ArrayRef(codes).drop_front()) {
       std::vector<int32_t> thresholds;
       for (int64_t c = 0; c < numChannels; ++c)
-        thresholds.push_back(getThreshold(c, format.decode(code)));
+        thresholds.push_back(getThreshold(c, getRank(code)));
       operands.push_back(buildOperand(rewriter, thresholds));
     }
     SmallVector<AffineMap> maps = llvm::to_vector(op.getIndexingMaps().getAsValueRange<AffineMapAttr>());
     maps.resize(3);
     maps.append(operands.size(), AffineMap::get(op.getNumLoops(), 0, rewriter.getAffineDimExpr(loop)));
-    auto built = ContractOp::create(rewriter, loc, op.getType(), op.getLhs(), Value(), Value(), op.getRhs(), Value(), Value(), op.getInit(),
-                                    operands, rewriter.getAffineMapArrayAttr(maps), withoutBlocks(op.getLhsSchemeAttr()),
-                                    withoutBlocks(op.getRhsSchemeAttr()));
+    auto built = ContractOp::create(rewriter, loc, op.getType(), op.getLhs(), Value(), op.getLhsZeros(), op.getRhs(), Value(),
+                                    op.getRhsZeros(), op.getInit(), operands, rewriter.getAffineMapArrayAttr(maps),
+                                    getScheme(op.getLhsSchemeAttr(), op.getLhsZeros()), getScheme(op.getRhsSchemeAttr(), op.getRhsZeros()));
     built->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     SmallVector<Type> types(operands.size() + 1, rewriter.getI32Type());
     Block *body = rewriter.createBlock(&built.getEpilogue(), {}, types, SmallVector<Location>(types.size(), loc));
@@ -182,7 +205,14 @@ private:
       real *= constants[i].get(channel);
     Block &body = op.getEpilogue().front();
     scalars->set(body.getArgument(0), Scalar::get(real));
-    return static_cast<uint64_t>(scalars->evaluate().integer) & llvm::maskTrailingOnes<uint64_t>(format.getWidth());
+    return static_cast<uint64_t>(scalars->evaluate().integer) & llvm::maskTrailingOnes<uint64_t>(width);
+  }
+
+  /// What codes are ordered by: the reals they stand for.
+  double getRank(uint64_t code) const {
+    if (format)
+      return format.decode(code);
+    return isUnsigned ? static_cast<double>(code) : static_cast<double>(llvm::SignExtend64(code, width));
   }
 
   StringRef searchChannel(int64_t channel, int64_t &tries) {
@@ -199,6 +229,8 @@ private:
     // f32(sum) times scales never falls, or never rises; so the epilogue's argument may stand for the sum.
     if (isFinite && scalars->getDirection(body.getArgument(0), low, scalars->getValues())) {
       bisect(channel, sums.smallest, first, sums.largest, last, found);
+      if (static_cast<int64_t>(found.size()) > most)
+        return kTooMany;
       return isMonotone(found) ? StringRef() : "its codes are not in the order of its sums";
     }
     if ((tries -= sums.largest - sums.smallest) < 0)
@@ -209,15 +241,17 @@ private:
         return "a sum has no finite value";
       if (code != found.back().code)
         found.push_back({sum, code});
-      if (found.size() > (size_t(1) << format.getWidth()))
+      if (found.size() > (size_t(1) << width))
         return "its codes rise and fall";
+      if (static_cast<int64_t>(found.size()) > most && isMonotone(found))
+        return kTooMany;
     }
     return isMonotone(found) ? StringRef() : "its codes rise and fall";
   }
 
   /// Appends the steps within (low, high], whose codes are known at both ends.
   void bisect(int64_t channel, int64_t low, uint64_t lowCode, int64_t high, uint64_t highCode, std::vector<Step> &found) {
-    if (lowCode == highCode)
+    if (lowCode == highCode || static_cast<int64_t>(found.size()) > most)
       return;
     if (high - low == 1)
       return found.push_back({high, highCode});
@@ -228,22 +262,22 @@ private:
   }
 
   bool isMonotone(ArrayRef<Step> found) const {
-    auto less = [&](const Step &x, const Step &y) { return format.decode(x.code) < format.decode(y.code); };
+    auto less = [&](const Step &x, const Step &y) { return getRank(x.code) < getRank(y.code); };
     auto greater = [&](const Step &x, const Step &y) { return less(y, x); };
     return std::is_sorted(found.begin(), found.end(), less) || std::is_sorted(found.begin(), found.end(), greater);
   }
 
-  bool falls(int64_t channel) const { return format.decode(steps[channel].front().code) > format.decode(steps[channel].back().code); }
+  bool falls(int64_t channel) const { return getRank(steps[channel].front().code) > getRank(steps[channel].back().code); }
 
-  /// The first sum, or inverted sum where codes fall, whose code stands for at least `real`.
-  int32_t getThreshold(int64_t channel, double real) const {
+  /// The first sum, or inverted sum where codes fall, whose code has at least `rank`.
+  int32_t getThreshold(int64_t channel, double rank) const {
     ArrayRef<Step> found = steps[channel];
     if (!falls(channel)) {
-      const Step *step = llvm::find_if(found, [&](const Step &each) { return format.decode(each.code) >= real; });
+      const Step *step = llvm::find_if(found, [&](const Step &each) { return getRank(each.code) >= rank; });
       return static_cast<int32_t>(step == found.end() ? sums.largest + 1 : step->first);
     }
     // Sums below `end` have such codes: -1 - sum >= -end.
-    const Step *step = llvm::find_if(found, [&](const Step &each) { return format.decode(each.code) < real; });
+    const Step *step = llvm::find_if(found, [&](const Step &each) { return getRank(each.code) < rank; });
     return static_cast<int32_t>(-(step == found.end() ? sums.largest + 1 : step->first));
   }
 
@@ -258,7 +292,6 @@ private:
   }
 
   Value buildCode(OpBuilder &builder, Location loc, Value sum, ArrayRef<BlockArgument> thresholds) {
-    auto storage = cast<IntegerType>(format.getStorageType());
     // Codes 1 and 0 are the comparison itself.
     if (codes.size() == 2 && codes[0] == 1 && codes[1] == 0) {
       Value isBelow = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, sum, thresholds[0]);
@@ -275,13 +308,20 @@ private:
     return result;
   }
 
-  static SchemeAttr withoutBlocks(SchemeAttr scheme) {
+  /// Scales are gone; zero points stay, with the blocks that share them.
+  static SchemeAttr getScheme(SchemeAttr scheme, Value zeros) {
+    if (zeros)
+      return scheme;
     return SchemeAttr::get(scheme.getContext(), scheme.getFormat(), DenseI64ArrayAttr(), scheme.getScale(), scheme.getZero(),
                            scheme.getScaling());
   }
 
   ContractOp op;
-  NumberFormatAttrInterface format;
+  NumberFormatAttrInterface format; ///< Of codes without a builtin type.
+  IntegerType storage;              ///< Of a code in the epilogue.
+  unsigned width = 0;               ///< Of a code.
+  bool isUnsigned = false;
+  int64_t most = 0; ///< Codes.
   IntegerInterval sums{0, 0};
   std::vector<ChannelConstant> constants; ///< Scales, in the order in which they multiply, then operands of the epilogue.
   unsigned numScales = 0, loop = 0;
@@ -297,7 +337,7 @@ struct FoldThresholdsPass final : impl::FoldThresholdsPassBase<FoldThresholdsPas
   void runOnOperation() override {
     SmallVector<ContractOp> ops;
     getOperation()->walk([&](ContractOp op) {
-      if (isa<CodeType>(getElementTypeOrSelf(op.getType())))
+      if (getCodeStorage(op))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());

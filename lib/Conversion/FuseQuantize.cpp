@@ -20,6 +20,15 @@ static TypedAttr getSingleElement(Value constant) {
   return cast<TypedAttr>(elements.getSplatValue<Attribute>());
 }
 
+/// Of integers narrower than a byte: ReLU leaves at most four codes of them.
+constexpr double kLargestNarrow = 3;
+
+/// Whether codes of the type are integers that a byte holds.
+static bool isInByte(Type element) {
+  auto integer = dyn_cast<IntegerType>(element);
+  return integer && integer.getWidth() <= 8;
+}
+
 /// The contraction that `op` alone reads, if one scale (and zero point), known now, serves all of its elements.
 static FailureOr<ContractOp> findContract(QuantizeOp op) {
   auto contract = op.getInput().getDefiningOp<ContractOp>();
@@ -27,8 +36,11 @@ static FailureOr<ContractOp> findContract(QuantizeOp op) {
   bool isConstant = getSingleElement(op.getScales()) && (!op.getZeros() || getSingleElement(op.getZeros()));
   if (!contract || !contract->hasOneUse() || !codes || !codes.hasStaticShape() || !isConstant)
     return failure();
-  // Narrower integers share bytes, which is a matter of packing; codes without a builtin type take a byte each.
-  if (!codes.getElementType().isInteger(8) && !isa<CodeType>(codes.getElementType()))
+  if (!isInByte(codes.getElementType()) && !isa<CodeType>(codes.getElementType()))
+    return failure();
+  // Bytes are narrowed behind the contraction, which pays where comparisons tell the codes apart (`lowbit-fold-thresholds`).
+  bool isNarrow = codes.getElementType().isInteger() && !codes.getElementType().isInteger(8);
+  if (isNarrow && op.getScheme().getFormat().getLargest() > kLargestNarrow)
     return failure();
   if (!getElementTypeOrSelf(contract.getResult().getType()).isF32())
     return failure();
@@ -110,10 +122,23 @@ static QuantizeOp moveBeforeReshape(RewriterBase &rewriter, QuantizeOp op) {
   return inner;
 }
 
+/// The codes that `bytes` hold. Narrower integers share bytes, which is a matter of packing: contractions write a byte for each.
+static Value buildNarrow(OpBuilder &builder, Location loc, Value bytes, RankedTensorType type) {
+  if (bytes.getType() == type)
+    return bytes;
+  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  AffineMap element = builder.getMultiDimIdentityMap(type.getRank());
+  return buildGeneric(builder, loc, bytes, empty, {element, element}, [&](OpBuilder &b, Location nested, ValueRange args) -> Value {
+    return arith::TruncIOp::create(b, nested, type.getElementType(), args[0]);
+  });
+}
+
 static void fuse(RewriterBase &rewriter, QuantizeOp op, ContractOp old) {
   Location loc = old.getLoc();
   rewriter.setInsertionPoint(op);
-  auto type = cast<RankedTensorType>(op.getType());
+  auto codes = cast<RankedTensorType>(op.getType());
+  bool isNarrow = isInByte(codes.getElementType()) && !codes.getElementType().isInteger(8);
+  RankedTensorType type = isNarrow ? codes.clone(rewriter.getI8Type()) : codes;
   Value destination = tensor::EmptyOp::create(rewriter, loc, type.getShape(), type.getElementType());
   auto contract = ContractOp::create(rewriter, loc, type, old.getLhs(), old.getLhsScales(), old.getLhsZeros(), old.getRhs(),
                                      old.getRhsScales(), old.getRhsZeros(), destination, old.getEpilogueOperands(), old.getIndexingMaps(),
@@ -129,8 +154,13 @@ static void fuse(RewriterBase &rewriter, QuantizeOp op, ContractOp old) {
   auto yield = cast<YieldOp>(epilogue.front().getTerminator());
   rewriter.setInsertionPoint(yield);
   Value code = buildCode(rewriter, op, yield.getValue());
+  if (isNarrow && op.getScheme().getFormat().isSigned())
+    code = arith::ExtSIOp::create(rewriter, loc, rewriter.getI8Type(), code);
+  else if (isNarrow)
+    code = arith::ExtUIOp::create(rewriter, loc, rewriter.getI8Type(), code);
   rewriter.modifyOpInPlace(yield, [&] { yield->setOperands(code); });
-  rewriter.replaceOp(op, contract.getResult());
+  rewriter.setInsertionPoint(op);
+  rewriter.replaceOp(op, buildNarrow(rewriter, loc, contract.getResult(), codes));
   rewriter.eraseOp(old);
 }
 

@@ -100,6 +100,9 @@ struct FuseElementwise final : OpInterfaceRewritePattern<linalg::LinalgOp> {
     ContractOp old = use->contract;
     if (!old.getSumType().isF32() && !old.hasEpilogue())
       return rewriter.notifyMatchFailure(op, "integer sums are left to requantization");
+    auto narrow = dyn_cast<IntegerType>(getElementTypeOrSelf(op->getResult(0).getType()));
+    if (narrow && narrow.getWidth() < 8)
+      return rewriter.notifyMatchFailure(op, "narrower integers share bytes, which a contract does not write");
     if (!old.hasEpilogue() && !getElementTypeOrSelf(old.getResult().getType()).isF32())
       return rewriter.notifyMatchFailure(op, "the contract rounds its sums to another float type");
 

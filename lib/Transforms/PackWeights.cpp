@@ -102,9 +102,10 @@ private:
     if (weights.zero == 0)
       return true;
     Value scales = op.getRhsScales();
-    if (op.getRhsZeros() || !scales)
+    if (op.getRhsZeros() || (!scales && !op.getRhsScheme()->isPerTensor()))
       return false;
-    auto type = cast<RankedTensorType>(scales.getType()).clone(builder.getI8Type());
+    auto type =
+        RankedTensorType::get(scales ? cast<RankedTensorType>(scales.getType()).getShape() : ArrayRef<int64_t>(), builder.getI8Type());
     Attribute zero = builder.getI8IntegerAttr(static_cast<int8_t>(weights.zero));
     op.getRhsZerosMutable().assign(arith::ConstantOp::create(builder, op.getLoc(), DenseElementsAttr::get(type, zero)).getResult());
     return true;

@@ -271,22 +271,78 @@ func.func @long(%x: tensor<4x20000000xi8>, %w: tensor<20000000x3x!lowbit.code<#l
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
 
-// Zero points are left.
-//      REMARK: thresholds{{.*}}Function=shifted{{.*}}Reason="codes have zero points"
+// Zero points are part of the sum, which is an integer all the same: six products of codes from -3 to 252 lie between -1512 and 1512.
 // CHECK-LABEL: func @shifted
-//       CHECK:   arith.subf
+//       CHECK:   %[[T:.*]] = arith.constant {lowbit.added} dense<[500, -20, 1513]> : tensor<3xi32>
+//       CHECK:   lowbit.contract [{{.*}}] lhs(%{{.*}} zeros %{{.*}} <#lowbit.uint<8>, zero = i8> : tensor<4x6xi8>, tensor<i8>) {{.*}} epilogue(%[[T]] : tensor<3xi32>)
+//       CHECK:   arith.cmpi slt, %{{.*}}, %{{.*}} : i32
 func.func @shifted(%x: tensor<4x6xi8>, %w: tensor<6x3x!lowbit.code<#lowbit.binary>>, %e: tensor<4x3x!lowbit.code<#lowbit.binary>>)
     -> tensor<4x3x!lowbit.code<#lowbit.binary>> {
   %zero = arith.constant 0.0 : f32
   %one = arith.constant dense<1.0> : tensor<f32>
   %z = arith.constant dense<3> : tensor<i8>
-  %r = lowbit.contract [#a, #b, #c] lhs(%x scales %one zeros %z <#lowbit.uint<8>, zero = i8> : tensor<4x6xi8>, tensor<f32>, tensor<i8>)
-      rhs(%w <#lowbit.binary> : tensor<6x3x!lowbit.code<#lowbit.binary>>) outs(%e : tensor<4x3x!lowbit.code<#lowbit.binary>>) epilogue() {
-  ^bb0(%sum: f32):
-    %0 = arith.subf %sum, %zero : f32
+  %at = arith.constant dense<[499.5, -20.0, 2000.0]> : tensor<3xf32>
+  %r = lowbit.contract [#a, #b, #c, affine_map<(m, n, k) -> (n)>] lhs(%x scales %one zeros %z <#lowbit.uint<8>, zero = i8> : tensor<4x6xi8>, tensor<f32>, tensor<i8>)
+      rhs(%w <#lowbit.binary> : tensor<6x3x!lowbit.code<#lowbit.binary>>) outs(%e : tensor<4x3x!lowbit.code<#lowbit.binary>>) epilogue(%at : tensor<3xf32>) {
+  ^bb0(%sum: f32, %t: f32):
+    %0 = arith.subf %sum, %t : f32
     %1 = arith.cmpf ult, %0, %zero : f32
     %2 = arith.extui %1 : i1 to i8
     lowbit.yield %2 : i8
   } -> tensor<4x3x!lowbit.code<#lowbit.binary>>
   return %r : tensor<4x3x!lowbit.code<#lowbit.binary>>
+}
+
+// -----
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+
+// Two bits without signs have four codes and three thresholds: a half and one and a half round to even, 2.5 to 2.
+// CHECK-LABEL: func @unsigned
+//   CHECK-DAG:   %[[ONE:.*]] = arith.constant {lowbit.added} dense<2> : tensor<3xi32>
+//   CHECK-DAG:   %[[TWO:.*]] = arith.constant {lowbit.added} dense<3> : tensor<3xi32>
+//   CHECK-DAG:   %[[THREE:.*]] = arith.constant {lowbit.added} dense<6> : tensor<3xi32>
+//       CHECK:   epilogue(%[[ONE]], %[[TWO]], %[[THREE]] : tensor<3xi32>, tensor<3xi32>, tensor<3xi32>)
+// CHECK-COUNT-3: arith.cmpi sge
+func.func @unsigned(%x: tensor<4x6xi8>, %w: tensor<6x3xi8>, %e: tensor<4x3xi8>) -> tensor<4x3xi8> {
+  %half = arith.constant dense<0.5> : tensor<f32>
+  %zero = arith.constant 0.0 : f32
+  %three = arith.constant 3.0 : f32
+  %r = lowbit.contract [#a, #b, #c] lhs(%x scales %half <#lowbit.int<8>> : tensor<4x6xi8>, tensor<f32>)
+      rhs(%w <#lowbit.int<8>> : tensor<6x3xi8>) outs(%e : tensor<4x3xi8>) epilogue() {
+  ^bb0(%sum: f32):
+    %0 = math.roundeven %sum : f32
+    %1 = arith.maximumf %0, %zero : f32
+    %2 = arith.minimumf %1, %three : f32
+    %3 = arith.fptosi %2 : f32 to i8
+    lowbit.yield %3 : i8
+  } -> tensor<4x3xi8>
+  return %r : tensor<4x3xi8>
+}
+
+// -----
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+
+// A byte has more codes than comparisons pay for.
+//      REMARK: thresholds{{.*}}Function=byte{{.*}}Reason="there are too many codes to tell apart by comparisons"
+// CHECK-LABEL: func @byte
+//       CHECK:   arith.fptosi
+func.func @byte(%x: tensor<4x6xi8>, %w: tensor<6x3xi8>, %e: tensor<4x3xi8>) -> tensor<4x3xi8> {
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %low = arith.constant -128.0 : f32
+  %high = arith.constant 127.0 : f32
+  %r = lowbit.contract [#a, #b, #c] lhs(%x scales %one <#lowbit.int<8>> : tensor<4x6xi8>, tensor<f32>)
+      rhs(%w <#lowbit.int<8>> : tensor<6x3xi8>) outs(%e : tensor<4x3xi8>) epilogue() {
+  ^bb0(%sum: f32):
+    %1 = arith.maximumf %sum, %low : f32
+    %2 = arith.minimumf %1, %high : f32
+    %3 = arith.fptosi %2 : f32 to i8
+    lowbit.yield %3 : i8
+  } -> tensor<4x3xi8>
+  return %r : tensor<4x3xi8>
 }

@@ -142,3 +142,22 @@ func.func @border(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %s: tensor<f32>, %e: t
   %c = lowbit.quantize %p, %scale, %zero <#lowbit.uint<8>, zero = i8> : (tensor<5x8xf32>, tensor<f32>, tensor<i8>) -> tensor<5x8xi8>
   return %c : tensor<5x8xi8>
 }
+
+// -----
+
+// Integers of two bits are made as bytes, which are narrowed behind: a contraction does not write parts of bytes.
+// CHECK-LABEL: func @narrow
+//       CHECK:   %[[BYTES:.*]] = lowbit.contract {{.*}} epilogue() {
+//       CHECK:     arith.extui %{{.*}} : i2 to i8
+//       CHECK:   } -> tensor<4x6xi8>
+//       CHECK:   %[[CODES:.*]] = linalg.generic {{.*}} ins(%[[BYTES]] : tensor<4x6xi8>) outs(%{{.*}} : tensor<4x6xi2>)
+//       CHECK:     arith.trunci %{{.*}} : i8 to i2
+//       CHECK:   return %[[CODES]]
+func.func @narrow(%a: tensor<4x8xi8>, %b: tensor<8x6xi8>, %s: tensor<f32>, %e: tensor<4x6xf32>) -> tensor<4x6xi2> {
+  %scale = arith.constant dense<0.25> : tensor<f32>
+  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
+    lhs(%a scales %s <#lowbit.int<8>> : tensor<4x8xi8>, tensor<f32>)
+    rhs(%b scales %s <#lowbit.int<8>> : tensor<8x6xi8>, tensor<f32>) outs(%e : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %c = lowbit.quantize %r, %scale <#lowbit.uint<2>> : (tensor<4x6xf32>, tensor<f32>) -> tensor<4x6xi2>
+  return %c : tensor<4x6xi2>
+}

@@ -32,7 +32,8 @@ def FuseQuantizePass : Pass<"lowbit-fuse-quantize"> {
   let description = [{
     `lowbit.quantize` with one scale that is known now, as the only reader of a `lowbit.contract`, becomes the end of its epilogue: the reals
     never are in memory. Its arithmetic is that of the op's document, and is not relaxed with the model's own (run it after
-    `lowbit-relax-float`). Integers narrower than a byte, and scales that differ, stay with `quantize`.
+    `lowbit-relax-float`). Integers narrower than a byte whose largest is at most 3, so that few comparisons tell them apart, are
+    written as bytes, which `arith.trunci` narrows; wider ones, and scales that differ, stay with `quantize`.
     A border of one value, known now, is put around the codes instead of the reals, and codes of one scale are reshaped instead of reals.
 
     ```text
@@ -53,7 +54,8 @@ def FoldThresholdsPass : Pass<"lowbit-fold-thresholds"> {
     it is `codes - 1` thresholds. They are searched for by the float arithmetic itself, operation by operation, so that the code of every
     sum that the formats and the number of products allow is the same. That a function is monotone is known from its operations (sums and
     products with constants, bounds, rounding, comparisons, conversions), and otherwise found by trying every sum, where there are at most
-    `tries`. Nothing of the float arithmetic is left: the scales are gone, and the epilogue compares i32.
+    `tries`. Nothing of the float arithmetic is left: the scales are gone, and the epilogue compares i32. Zero points stay, as the sum is an integer with
+    them, too; those that are not constant may be anything.
 
     ```text
     %c = lowbit.contract … lhs(%a scales %sa <#lowbit.binary> …) rhs(%b scales %sb <#lowbit.binary, block = [0, 1]> …) epilogue(%bias : tensor<32xf32>) {
