@@ -147,6 +147,32 @@ def test_resumes_to_the_same_bits(tmp_path: Path) -> None:
         assert resumed.parameters[name].tobytes() == value.tobytes(), name
 
 
+def test_parts_have_statistics_of_their_own(tmp_path: Path) -> None:
+    """Two parts of a step: gradients are the means of both, running averages of both's; frozen, they stay."""
+    model, _ = build(tmp_path, "Gemm", bias=False)
+    given = data(model, 2 * BATCH)
+    options: dict[str, Any] = {"optimizer": "sgd", "schedule": "constant", "momentum": 0.25, "progress": False, "rate": 1e-2}
+    with ThreadPoolExecutor(2) as pool:
+        trained = qat.fit(model, lambda _: [given], None, epochs=1, executor=pool, shards=2, **options)
+        frozen = qat.fit(model, lambda _: [given], None, epochs=3, executor=pool, shards=2, freeze_batch_norm=1, **options)
+    with ThreadPoolExecutor(1) as pool:
+        again = qat.fit(model, lambda _: [given], None, epochs=1, executor=pool, shards=2, **options)
+    initial, function = trained.plan.initial, gradients(trained.plan)
+    parts = []
+    for half in (slice(0, BATCH), slice(BATCH, 2 * BATCH)):
+        copies = {name: value.copy() for name, value in initial.items()}
+        parts.append({**call(function, copies, {name: rows[half] for name, rows in given.items()}, 0.0), **{n: copies[n] for n in NORMED}})
+    for name, value in trained.parameters.items():
+        assert value.tobytes() == again.parameters[name].tobytes()
+        if name in ("layer.mean", "layer.variance"):
+            expected = (parts[0][name] + parts[1][name]) / 2
+            assert np.abs(parts[0][name] - parts[1][name]).max() > 1e-3
+            assert frozen.parameters[name].tobytes() == value.tobytes()
+        else:
+            expected = initial[name] - 1e-2 * (parts[0][f"gradient.{name}"] + parts[1][f"gradient.{name}"]) / 2
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
 def test_refusals(tmp_path: Path) -> None:
     model, _ = build(tmp_path, "Gemm", bias=False)
     given = data(model, 16)
@@ -156,8 +182,6 @@ def test_refusals(tmp_path: Path) -> None:
         qat.fit(model, given, None, momentum=0, progress=False)
     with pytest.raises(Error, match="there is batch norm; freeze it from the start"):
         qat.fit(model, given, Scheme("", "MLP", "ternary", "int<8>", 0).recipe, parametrization="twn", progress=False)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(Error, match="batch norm is trained in one process, .*freeze_batch_norm=0"):
-        qat.fit(model, given, None, executor=pool, progress=False)
     with pytest.raises(Error, match="`momentum` is 2.* expected a momentum above 0 and at most 1"):
         Module(qat.prepare(model, None).forward._native, "main").transform("lowbit-train-batch-norm{momentum=2}")
 

@@ -140,8 +140,6 @@ def fit(
     form = {"parametrization": _list(parametrization), "stochastic": _list(stochastic), "range_average": range_average}
     norm = {"batch_norm": freeze_batch_norm != 0, "momentum": momentum}
     plan = prepare(module, recipe, stats, estimator=estimator, parameters=parameters, **form, **norm)
-    if plan.normalizes and executor is not None:
-        raise Error("batch norm is trained in one process, and there is an executor; give freeze_batch_norm=0, or leave the executor out")
     gradients = plan.add_gradients(loss=loss, teacher=teacher, terms=terms, labels=labels, budget=budget)
     plan = replace(plan, initial=_merge({**plan.initial, **plan.get_projections(gradients)}, start or {}))
     factors = [f"{pattern}={factor!r}" for pattern, factor in (rates or {}).items()]
@@ -151,7 +149,7 @@ def fit(
         run = Run(plan.compile_step(gradients, **step_options), plan.initial, noise, plan.normalizes)
     else:
         summed = plan.compile_step(gradients, **step_options, summed=True)
-        run = ShardedRun(summed, plan.initial, Shards(gradients, executor, shards), noise)
+        run = ShardedRun(summed, plan.initial, Shards(gradients, executor, shards), noise, plan.normalizes)
     classes = _classes(module) if loss.startswith("cross_entropy") else 0
     rows = open_data(data, run.data_ports, classes=classes)
     averages = Average({name: run.state[name] for name in plan.initial}, average) if average > 0 else None

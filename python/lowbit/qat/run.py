@@ -62,8 +62,10 @@ class Run:
 class ShardedRun(Run):
     """A training whose steps have several batches: workers compute gradients, which are applied here. `data` has the rows of all."""
 
-    def __init__(self, step: Function, initial: Mapping[str, np.ndarray], shards: Shards, noise: int | None = None) -> None:
-        super().__init__(step, initial, noise)
+    def __init__(
+        self, step: Function, initial: Mapping[str, np.ndarray], shards: Shards, noise: int | None = None, normalizes: bool = False
+    ) -> None:
+        super().__init__(step, initial, noise, normalizes)
         self._shards, self._loss = shards, 0.0
         self._gradients = {name: self._arrays[f"gradient.{name}"] for name in initial if f"gradient.{name}" in self._arrays}
         ports = [Port(port.name, tuple(port.shape), port.dtype, port.type) for port in self.data_ports]
@@ -72,7 +74,7 @@ class ShardedRun(Run):
 
     def step(self, rate: float) -> None:
         """One step on what is in `data`."""
-        parameters = {**{name: self.state[name] for name in self._parameters}, **self.noise}
+        parameters = {**{name: self.state[name] for name in self._parameters}, **self.noise, **self._frozen}
         for array in self.noise.values():
             array[1] = self.count + 1
         self._loss = self._shards.compute(parameters, self.data, self._gradients)

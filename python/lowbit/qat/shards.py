@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor, Executor
@@ -23,13 +24,16 @@ class Shards:
         self._folder = tempfile.TemporaryDirectory(prefix="lowbit-")
         self._path = os.path.join(self._folder.name, "gradients.mlir")
         module.save(self._path)
+        updated = set(re.findall(r'lowbit\.updates = "([^"]+)"', module._native.print(True)))  # results that have their arguments' places
+        self._updated = [port.name for port in module.inputs if port.name in updated]
 
     def compute(self, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray], into: Mapping[str, np.ndarray]) -> float:
-        """Writes the mean of the parts' gradients; returns that of their losses. Sums go in the order of parts, whoever is first."""
+        """Writes the mean of the parts' gradients, and into `parameters` that of what the function updates, such as running averages; returns that of
+        their losses. Sums go in the order of parts, whoever is first."""
         split = {name: np.split(array, self.count) for name, array in data.items()}
         parts = [{name: arrays[i] for name, arrays in split.items()} for i in range(self.count)]
         try:
-            futures = [self._executor.submit(_compute, self._path, dict(parameters), part) for part in parts]
+            futures = [self._executor.submit(_compute, self._path, dict(parameters), part, self._updated) for part in parts]
             results = [future.result() for future in futures]
         except BrokenExecutor as failure:
             raise Error(
@@ -40,6 +44,11 @@ class Shards:
             for result in results[1:]:
                 array += result[f"gradient.{name}"]
             array /= np.float32(self.count)
+        for name in self._updated:
+            first = results[0][name]  # what no part changed stays to the bit
+            parameters[name][...] = first + sum((result[name] - first for result in results[1:]), np.zeros_like(first)) / np.float32(
+                self.count
+            )
         return float(np.mean([float(result["loss"]) for result in results]))
 
 
@@ -48,7 +57,9 @@ def _open(path: str) -> Function:
     return load(path, entry="loss_gradients").compile()
 
 
-def _compute(path: str, parameters: dict[str, np.ndarray], data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a worker does: it compiles the function once."""
+def _compute(path: str, parameters: dict[str, np.ndarray], data: dict[str, np.ndarray], updated: list[str]) -> dict[str, np.ndarray]:
+    """What a worker does: it compiles the function once. What is updated in place is a copy: a thread has the caller's arrays."""
+    parameters.update({name: parameters[name].copy() for name in updated})
     outputs = _open(path)(**parameters, **data)
-    return {name: array for name, array in outputs.items() if name == "loss" or name.startswith("gradient.")}
+    gradients = {name: array for name, array in outputs.items() if name == "loss" or name.startswith("gradient.")}
+    return {**gradients, **{name: parameters[name] for name in updated}}
