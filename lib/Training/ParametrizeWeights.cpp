@@ -36,7 +36,9 @@ struct Rule {
 struct Rounded {
   FakeQuantOp op;
   SchemeAttr scheme;
-  BlockArgument weight, scale;
+  Value weight; ///< The parameter, or what another pass computes from it.
+  BlockArgument scale;
+  std::string name; ///< Of the parameter.
   ParametrizationAttrInterface form;
 };
 
@@ -156,7 +158,7 @@ private:
       each.op.getScalesMutable().assign(derived.scale);
       each.op.setEstimatorAttr(cast<EstimatorAttrInterface>(LowbitDialect::parsePolicy(&getContext(), kEstimator)));
       // By its operands it is not known any more.
-      each.op->setAttr(kNameAttr, builder.getStringAttr(getPortName(model, each.weight.getArgNumber())));
+      each.op->setAttr(kNameAttr, builder.getStringAttr(each.name));
       if (derived.scale != each.scale)
         model.removeArgAttr(each.scale.getArgNumber(), kParameterAttr);
     }
@@ -187,13 +189,25 @@ private:
     return parsed;
   }
 
+  /// The name of the weight that `op` rounds, as it is or as `lowbit-train-batch-norm` multiplies it; empty for anything else.
+  static std::string getWeightName(func::FuncOp model, FakeQuantOp op) {
+    auto named = op->getAttrOfType<StringAttr>(kNameAttr);
+    auto weight = dyn_cast<BlockArgument>(op.getInput());
+    for (unsigned i = 0, e = model.getNumArguments(); i != e; ++i) {
+      auto kind = model.getArgAttrOfType<StringAttr>(i, kParameterAttr);
+      bool isRounded = weight ? weight == model.getArgument(i) : named && named.getValue() == getPortName(model, i);
+      if (kind && kind.getValue() == kWeight && isRounded)
+        return getPortName(model, i);
+    }
+    return {};
+  }
+
   /// Appends `op` to `weights` if it rounds a weight that a rule is for.
   static LogicalResult choose(func::FuncOp model, FakeQuantOp op, MutableArrayRef<Rule> rules, SmallVectorImpl<Rounded> &weights) {
-    auto weight = dyn_cast<BlockArgument>(op.getInput());
-    auto kind = weight ? model.getArgAttrOfType<StringAttr>(weight.getArgNumber(), kParameterAttr) : StringAttr();
-    if (!kind || kind.getValue() != kWeight)
+    Value weight = op.getInput();
+    std::string name = getWeightName(model, op), reason;
+    if (name.empty())
       return success();
-    std::string name = getPortName(model, weight.getArgNumber()), reason;
     for (Rule &rule : rules) {
       if (rule.pattern && !rule.pattern->match(name))
         continue;
@@ -212,37 +226,66 @@ private:
                                 << "`, which, or whose scale, is read elsewhere besides; expected a weight of its own for `" << rule.text
                                 << "`";
       rule.used = true;
-      weights.push_back({op, op.getScheme(), weight, scale, rule.form});
+      weights.push_back({op, op.getScheme(), weight, scale, name, rule.form});
       return success();
     }
     return success();
   }
 
-  /// The function that gives weights and scales as they are deployed.
+  /// The function that gives weights and scales as they are deployed: a new one, or the one that gives what is rounded here, in whose
+  /// results' places the new values are put.
   LogicalResult addDerived(func::FuncOp model, ArrayRef<Rounded> weights) {
-    if (getOperation().lookupSymbol(kDerived))
-      return model.emitError() << "the module has `" << kDerived << "` already; expected that name to be free";
+    auto derived = getOperation().lookupSymbol<func::FuncOp>(kDerived);
     OpBuilder builder(model);
-    SmallVector<Type> types;
-    for (const Rounded &each : weights)
-      llvm::append_values(types, each.weight.getType(), each.scale.getType());
     Location loc = model.getLoc();
-    auto added = func::FuncOp::create(builder, loc, kDerived, builder.getFunctionType(types, types));
-    Block *block = added.addEntryBlock();
-    builder.setInsertionPointToStart(block);
-    SmallVector<Value> values;
-    for (auto [i, each] : llvm::enumerate(weights)) {
-      Derived derived = build(builder, loc, each.form, each.scheme, block->getArgument(2 * i), block->getArgument(2 * i + 1));
-      llvm::append_values(values, derived.weight, derived.scale);
-      for (unsigned k : {0, 1}) {
-        std::string port = getPortName(model, (k == 0 ? each.weight : each.scale).getArgNumber());
-        auto name = builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, builder.getStringAttr(port)));
-        added.setArgAttrs(2 * i + k, name);
-        added.setResultAttrs(2 * i + k, name);
-      }
+    if (!derived) {
+      derived = func::FuncOp::create(builder, loc, kDerived, builder.getFunctionType({}, {}));
+      builder.setInsertionPointToStart(derived.addEntryBlock());
+      func::ReturnOp::create(builder, loc);
     }
-    func::ReturnOp::create(builder, loc, values);
+    Operation *terminator = derived.getBody().front().getTerminator();
+    builder.setInsertionPoint(terminator);
+    for (const Rounded &each : weights) {
+      bool isComputed = !isa<BlockArgument>(each.weight);
+      std::optional<unsigned> result = findResult(derived, each.name);
+      if (isComputed != result.has_value())
+        return model.emitError() << "the module has `" << kDerived << "` already, which gives " << (isComputed ? "no `" : "`") << each.name
+                                 << "`; expected one from `lowbit-train-batch-norm`, or none";
+      FailureOr<Value> weight = result ? FailureOr<Value>(terminator->getOperand(*result)) : addArgument(derived, each.weight, each.name);
+      std::string scaleName = getPortName(model, each.scale.getArgNumber());
+      FailureOr<Value> scale = addArgument(derived, each.scale, scaleName);
+      if (failed(weight) || failed(scale))
+        return failure();
+      Derived values = build(builder, loc, each.form, each.scheme, *weight, *scale);
+      // What is rounded would not shrink with the ratio that batch norm multiplies by, and sums divided by it would grow without end.
+      if (isComputed && values.scale == *scale)
+        return each.op->emitOpError() << "rounds `" << each.name
+                                      << "`, which batch norm multiplies, by a scale that is trained; expected a rule "
+                                      << "whose scale follows the weight, such as `twn` or `xnor`, or batch norm that stays folded";
+      if (result)
+        terminator->setOperand(*result, values.weight);
+      else if (failed(appendResult(derived, values.weight, each.name)))
+        return failure();
+      if (failed(appendResult(derived, values.scale, scaleName)))
+        return failure();
+    }
     return success();
+  }
+
+  static std::optional<unsigned> findResult(func::FuncOp derived, StringRef name) {
+    for (unsigned i = 0, e = derived.getNumResults(); i != e; ++i)
+      if (auto found = derived.getResultAttrOfType<StringAttr>(i, kNameAttr); found && found.getValue() == name)
+        return i;
+    return std::nullopt;
+  }
+
+  static FailureOr<Value> addArgument(func::FuncOp derived, Value like, StringRef name) {
+    Builder b(derived.getContext());
+    unsigned index = derived.getNumArguments();
+    auto named = b.getDictionaryAttr(b.getNamedAttr(kNameAttr, b.getStringAttr(name)));
+    if (failed(derived.insertArgument(index, like.getType(), named, derived.getLoc())))
+      return failure();
+    return Value(derived.getArgument(index));
   }
 };
 } // namespace

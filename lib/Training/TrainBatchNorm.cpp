@@ -126,8 +126,8 @@ private:
     if (!initial)
       return model.emitError("the module has no function `initial`; expected what `lowbit-extract-parameters` makes");
     if (getOperation().lookupSymbol(kDerived))
-      return model.emitError() << "the module has `" << kDerived << "` already; expected that name to be free, and weights that no other "
-                               << "pass parametrizes where batch norm is trained";
+      return model.emitError() << "the module has `" << kDerived << "` already; expected that name to be free: "
+                               << "`lowbit-parametrize-weights` runs behind this pass";
     FailureOr<BlockArgument> frozen = addArguments(model, layers);
     if (failed(frozen))
       return failure();
@@ -206,6 +206,9 @@ private:
     Location loc = layer.op.getLoc();
     Value ratio = buildRatio(b, loc, layer.gamma, layer.runningVariance);
     layer.weightUse->set(buildProduct(b, loc, layer.weight, ratio, layer.weightAxis));
+    // What rounds the weight is known by its operand no more.
+    if (isa<FakeQuantOp>(layer.weightUse->getOwner()))
+      layer.weightUse->getOwner()->setAttr(kNameAttr, b.getStringAttr(getPortName(model, layer.weight.getArgNumber())));
     b.setInsertionPointAfter(layer.op);
     Value sums =
         buildForChannels(b, loc, layer.op->getResult(0), ratio, layer.axis, [](OpBuilder &nested, Location at, ValueRange args) -> Value {

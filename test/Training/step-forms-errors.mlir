@@ -52,10 +52,10 @@ func.func @main(%w: tensor<4x8xf32> {lowbit.name = "fc.weight", lowbit.parameter
 
 // -----
 
-// The name of the other function is taken.
-// RULE: error: the module has `derived` already; expected that name to be free
-func.func @derived() {
-  return
+// The other function gives this weight already, though nothing is computed from it.
+// RULE: error: the module has `derived` already, which gives `fc.weight`; expected one from `lowbit-train-batch-norm`, or none
+func.func @derived(%w: tensor<4x8xf32> {lowbit.name = "fc.weight"}) -> (tensor<4x8xf32> {lowbit.name = "fc.weight"}) {
+  return %w : tensor<4x8xf32>
 }
 func.func @main(%w: tensor<4x8xf32> {lowbit.name = "fc.weight", lowbit.parameter = "weight"},
                 %s: tensor<f32> {lowbit.name = "fc.weight_scale", lowbit.parameter = "scale"}) -> tensor<4x8xf32> {

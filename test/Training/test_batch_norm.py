@@ -147,6 +147,33 @@ def test_resumes_to_the_same_bits(tmp_path: Path) -> None:
         assert resumed.parameters[name].tobytes() == value.tobytes(), name
 
 
+@pytest.mark.parametrize(("rule", "weight"), [("twn", "ternary"), ("xnor", "binary")])
+def test_weights_are_parametrized_with_their_ratio(tmp_path: Path, rule: str, weight: str) -> None:
+    """The deployed model, on codes, is the frozen step: the rule is of the weight times gamma over the deviation."""
+    recipe = Scheme("", "CNN", weight, "int<8>", 0).recipe
+    model, _ = build(tmp_path, "Conv", bias=True)
+    given = data(model, 64)
+    options = {"epochs": 6, "rate": 3e-3, "freeze_batch_norm": 3, "progress": False, "parametrization": rule}
+    trained = qat.fit(model, given, recipe, valid=given, **options)
+    assert trained.history[-1].valid < trained.history[0].valid
+    plan, parameters = trained.plan, trained.parameters
+    derived = plan.derive(parameters)
+    ratio = parameters["layer.gamma"] / np.sqrt(parameters["layer.variance"])
+    folded = parameters["layer.weight"] * (ratio[:, None, None, None] if parameters["layer.weight"].ndim == 4 else ratio)
+    if rule == "xnor":
+        np.testing.assert_allclose(derived["layer.weight"], folded, rtol=1e-4, atol=1e-6)
+        scale = np.abs(folded).mean((1, 2, 3))
+        np.testing.assert_allclose(derived["layer.weight_scale"].ravel(), scale, rtol=1e-4)
+    else:
+        assert np.abs(derived["layer.weight"] - folded).max() > 1e-3
+    (name,) = (port.name for port in model.outputs)
+    first = {key: value[:BATCH] for key, value in given.items()}
+    frozen = call(plan.training.compile("reference"), {key: value.copy() for key, value in parameters.items()}, first, 1.0)[name]
+    found = trained.module.compile("reference")(x=first["x"])[name]
+    same = np.isclose(found, frozen, rtol=1e-3, atol=2e-3 * np.abs(frozen).max())
+    assert same.mean() > 0.97
+
+
 def test_parts_have_statistics_of_their_own(tmp_path: Path) -> None:
     """Two parts of a step: gradients are the means of both, running averages of both's; frozen, they stay."""
     model, _ = build(tmp_path, "Gemm", bias=False)
@@ -180,8 +207,10 @@ def test_refusals(tmp_path: Path) -> None:
         qat.fit(model, given, None, freeze_batch_norm=-1, progress=False)
     with pytest.raises(Error, match="momentum is 0; expected the share of a batch"):
         qat.fit(model, given, None, momentum=0, progress=False)
-    with pytest.raises(Error, match="there is batch norm; freeze it from the start"):
-        qat.fit(model, given, Scheme("", "MLP", "ternary", "int<8>", 0).recipe, parametrization="twn", progress=False)
+    for rule in ("ttq", "dorefa"):
+        recipe = Scheme("", "MLP", "ternary", "int<8>", 0).recipe
+        with pytest.raises(Error, match="which batch norm multiplies, by a scale that is trained; expected a rule whose scale follows"):
+            qat.fit(model, given, recipe, parametrization=rule, progress=False)
     with pytest.raises(Error, match="`momentum` is 2.* expected a momentum above 0 and at most 1"):
         Module(qat.prepare(model, None).forward._native, "main").transform("lowbit-train-batch-norm{momentum=2}")
 

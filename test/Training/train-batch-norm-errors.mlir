@@ -24,7 +24,7 @@ func.func @main(%w: tensor<3x2xf32> {lowbit.name = "fc.weight", lowbit.parameter
 // Weights that something else derives already.
 #all = affine_map<(n, c) -> (n, c)>
 #channel = affine_map<(n, c) -> (c)>
-// expected-error@+1 {{the module has `derived` already; expected that name to be free, and weights that no other pass parametrizes where batch norm is trained}}
+// expected-error@+1 {{the module has `derived` already; expected that name to be free: `lowbit-parametrize-weights` runs behind this pass}}
 func.func @main(%w: tensor<3x2xf32> {lowbit.name = "fc.weight", lowbit.parameter = "weight"}, %b: tensor<2xf32> {lowbit.name = "fc.bias", lowbit.parameter = "other"},
                 %x: tensor<4x3xf32> {lowbit.name = "x"}) -> tensor<4x2xf32> {
   %zeros = arith.constant dense<0.0> : tensor<4x2xf32>

@@ -132,7 +132,8 @@ def ParametrizeWeightsPass : Pass<"lowbit-parametrize-weights", "::mlir::ModuleO
     that is computed is an argument still, but no parameter, and read by nothing.
 
     The function `derived` takes weights and scales as they are trained, and returns, under the same names, those by which the function as it was
-    gives what it now gives: what is deployed.
+    gives what it now gives: what is deployed. Behind `lowbit-train-batch-norm`, what is parametrized is the weight times the ratio, and `derived`, which gives
+    that, gives what is rounded in its place; rules whose scales are trained (`ttq`, `dorefa`) are refused there.
 
     ```mlir
     func.func @before(%w: tensor<8x6xf32> {lowbit.name = "fc.weight", lowbit.parameter = "weight"},
@@ -239,7 +240,7 @@ def TrainBatchNormPass : Pass<"lowbit-train-batch-norm", "::mlir::ModuleOp"> {
     deployed, `weight * r` and `bias - mean * r`, under the names of those that are trained. `initial` gives values that leave the frozen function
     what it was.
 
-    Layers whose weight or bias is no parameter stay folded. A module that has `derived` already is an error.
+    Layers whose weight or bias is no parameter stay folded. A module that has `derived` already is an error: `lowbit-parametrize-weights` runs behind.
   }];
   let options = [
     Option<"function", "function", "std::string", /*default=*/"\"main\"", "The model">,

@@ -169,10 +169,6 @@ def prepare(
             forward = module.transform(f"lowbit-prepare-training{options}")
     normalizes = batch_norm and "lowbit.batch_norm" in forward._native.print(True)
     if normalizes:
-        if parametrization:
-            raise Error(
-                "parametrization is of weights that nothing else changes, and there is batch norm; freeze it from the start (0 epochs)"
-            )
         passes = [f"lowbit-train-batch-norm{_options(momentum=momentum)}", *passes]
     training = forward.transform(",".join(passes)) if passes else forward
     initial = Module(training._native, "initial").compile("reference")()
