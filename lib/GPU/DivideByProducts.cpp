@@ -97,14 +97,15 @@ struct Divide final : OpRewritePattern<arith::DivFOp> {
     Location loc = op.getLoc();
     Value x = op.getLhs(), y = op.getRhs(), negative = arith::NegFOp::create(rewriter, loc, y);
     auto fma = [&](Value a, Value b, Value c) { return math::FmaOp::create(rewriter, loc, a, b, c).getResult(); };
-    // Bits of y from a constant are 1 / y but for 5 %, of which each step leaves the square.
+    // A constant less the bits of y is 1 / y but for 5 %, of which the first step leaves the third power and the second the square of that.
     Value bits = arith::BitcastOp::create(rewriter, loc, rewriter.getI32Type(), y);
     Value magic = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0x7ef127ea));
     Value guess = arith::SubIOp::create(rewriter, loc, magic, bits);
     Value reciprocal = arith::BitcastOp::create(rewriter, loc, op.getType(), guess);
     Value one = arith::ConstantOp::create(rewriter, loc, rewriter.getF32FloatAttr(1.0f));
-    for (int step = 0; step < 3; ++step)
-      reciprocal = fma(fma(negative, reciprocal, one), reciprocal, reciprocal);
+    Value error = fma(negative, reciprocal, one);
+    reciprocal = fma(fma(error, error, error), reciprocal, reciprocal);
+    reciprocal = fma(fma(negative, reciprocal, one), reciprocal, reciprocal);
     Value quotient = arith::MulFOp::create(rewriter, loc, x, reciprocal);
     rewriter.replaceOp(op, fma(fma(negative, quotient, x), reciprocal, quotient));
     return success();

@@ -113,8 +113,7 @@ private:
 
   /// Rows of a block: as many as leave every multiprocessor one, up to where more would share nothing more.
   static int64_t getRows(const RowGroup &group, const RowLayout &layout, const GPUArchitecture &gpu) {
-    int64_t size = group.sizes.back(), outer = llvm::product_of(group.sizes) / size, most = layout.areFragments ? 8 : 4;
-    int64_t warps = most;
+    int64_t size = group.sizes.back(), outer = llvm::product_of(group.sizes) / size, warps = layout.shares > 1 ? 1 : 4;
     while (warps > 1 && outer * llvm::divideCeil(size, warps * layout.getWarpRows()) < gpu.multiprocessors)
       warps /= 2;
     return std::min(size, warps * layout.getWarpRows());

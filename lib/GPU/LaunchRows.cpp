@@ -57,7 +57,7 @@ private:
     for (Value value : kernel->values)
       values.push_back(isa<MemRefType>(value.getType()) ? getBufferPointer(host, value) : value);
     gpu::GPUFuncOp function =
-        kernels.get(getText(*kernel), kernel->sharedBytes != 0 ? "rows_products" : "rows", loop.getLoc(), ValueRange(values).getTypes(), {},
+        kernels.get(getText(*kernel), !kernel->sides.empty() ? "rows_products" : "rows", loop.getLoc(), ValueRange(values).getTypes(), {},
                     kernel->getThreads(), [&](KernelBuilder &b, gpu::GPUFuncOp made) { kernel->emit(b, made.getArguments()); });
     Value one = arith::ConstantIndexOp::create(host, 1), blocks = arith::ConstantIndexOp::create(host, kernel->getBlocks());
     buildLaunch(host, function, blocks, one, kernel->sharedBytes, values);

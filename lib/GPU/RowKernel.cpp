@@ -12,6 +12,9 @@
 
 namespace mlir::lowbit {
 
+/// Of an element that warps hand to one another.
+static constexpr int64_t partBytes = 8;
+
 FailureOr<RowKernel> RowKernel::find(scf::ForallOp loop, const GPUArchitecture &architecture) {
   RowKernel kernel;
   kernel.loop = loop;
@@ -40,6 +43,10 @@ FailureOr<RowKernel> RowKernel::find(scf::ForallOp loop, const GPUArchitecture &
       SharedSide side = layOutSide(step, kernel.sharedBytes);
       kernel.sharedBytes += side.rows * side.pitch;
       kernel.sides.insert({step.op, side});
+    } else if (kernel.layout.shares > 1 && step.isShareable()) {
+      kernel.parts.insert({step.op, kernel.sharedBytes});
+      int64_t elements = step.op.getNumDpsInits() * kernel.layout.getLaneColumns(step.getColumns());
+      kernel.sharedBytes += elements * kernel.getThreads() * partBytes;
     }
   if (kernel.sharedBytes > architecture.maxSharedBytes)
     return loop.emitOpError() << "takes " << kernel.sharedBytes << " bytes of shared memory; a block has " << architecture.maxSharedBytes;
@@ -70,6 +77,8 @@ public:
       : b(b), kernel(kernel), layout(kernel.layout), elements(b, kernel.loop, kernel.values, arguments, findInductions(b, kernel)) {
     Value thread = b.threadId(), warp = b.div(thread, 32);
     lane = b.rem(thread, 32);
+    share = b.rem(warp, layout.shares);
+    warp = b.div(warp, layout.shares);
     bool isWhole = kernel.rows % layout.getWarpRows() == 0;
     for (int64_t i = 0; i < layout.getLaneRows(); ++i) {
       Value row = layout.areFragments ? b.add(b.add(b.mul(warp, 16), b.div(lane, 4)), 8 * i) : warp;
@@ -80,7 +89,7 @@ public:
 
   void emit() {
     std::optional<RowProducts> made;
-    if (kernel.sharedBytes != 0) {
+    if (!kernel.sides.empty()) {
       products = &made.emplace(b, kernel, elements);
       products->startCopies();
     }
@@ -368,7 +377,44 @@ private:
     if (step.serial.empty())
       return finish(step, region, region.evaluate(indices, {}, {}));
     SmallVector<Tile> sums = loadInits(step, region, step.column.has_value());
-    finish(step, region, emitSerial(step, region, indices, 0, sums));
+    if (kernel.parts.contains(step.op))
+      sums = emitShared(step, region, indices, sums);
+    else
+      sums = emitSerial(step, region, indices, 0, sums);
+    finish(step, region, sums);
+  }
+
+  /// Each warp takes every n-th element of the first reduction; then all combine the parts of all, in the order of the warps.
+  SmallVector<Tile> emitShared(const RowStep &step, Region &region, LoopIndices &indices, ArrayRef<Tile> inits) {
+    linalg::LinalgOp op = step.op;
+    SmallVector<Tile> sums(inits);
+    for (auto [tile, combiner] : llvm::zip_equal(sums, step.combiners)) {
+      Value neutral = arith::ConstantOp::create(b, *arith::getNeutralElement(combiner));
+      llvm::fill(tile.values, neutral);
+    }
+    sums = emitSerial(step, region, indices, 0, sums);
+    Value start = b.offset(b.sharedMemory(), b.add(b.mul(lane, partBytes), kernel.parts.lookup(step.op)));
+    int64_t elements = 0, row = kernel.getThreads() / layout.shares * partBytes;
+    Value warp = b.div(b.div(b.threadId(), 32), layout.shares);
+    start = b.offset(start, b.mul(warp, 32 * partBytes));
+    auto forEach = [&](function_ref<void(unsigned, size_t, int64_t)> body) {
+      elements = 0;
+      for (auto [result, tile] : llvm::enumerate(sums))
+        for (size_t i = 0; i < tile.values.size(); ++i)
+          body(result, i, elements++ * layout.shares * row);
+    };
+    Value mine = b.offset(start, b.mul(share, row));
+    forEach([&](unsigned result, size_t i, int64_t offset) { b.store(sums[result].values[i], b.offset(mine, offset), partBytes); });
+    gpu::BarrierOp::create(b);
+    SmallVector<Tile> totals(inits);
+    forEach([&](unsigned result, size_t i, int64_t offset) {
+      Value &total = totals[result].values[i];
+      for (int64_t other = 0; other < layout.shares; ++other) {
+        Value part = b.load(total.getType(), b.offset(start, offset + other * row), partBytes);
+        total = combine(b, step.combiners[result], op.getRegionOutputArgs()[result], total, part);
+      }
+    });
+    return totals;
   }
 
   /// Loops over reductions from `depth` on, around the region.
@@ -387,7 +433,9 @@ private:
         }
       return tiles;
     };
-    SmallVector<Value> results = b.loop(b.i32(0), b.i32(step.sizes[step.serial[depth]]), 1, carried, [&](Value index, ValueRange values) {
+    bool isShared = depth == 0 && kernel.parts.contains(step.op);
+    Value first = isShared ? share : b.i32(0), end = b.i32(step.sizes[step.serial[depth]]);
+    SmallVector<Value> results = b.loop(first, end, isShared ? layout.shares : 1, carried, [&](Value index, ValueRange values) {
       indices[step.serial[depth]] = index;
       SmallVector<Value> next;
       for (const Tile &tile : emitSerial(step, region, indices, depth + 1, unpack(values)))
@@ -456,6 +504,8 @@ private:
             also(piece.inside);
           else
             also(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.rem(lane, layout.getLanes()), b.i32(0)));
+          if (layout.shares > 1)
+            also(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, share, b.i32(0)));
           auto store = [&, &piece = piece] { target.store(row, piece, LoopIndices(step.sizes.size()), values); };
           if (inside)
             b.when(inside, store);
@@ -469,7 +519,7 @@ private:
   const RowKernel &kernel;
   RowLayout layout;
   RowElements elements;
-  Value lane;
+  Value lane, share;                   ///< `share`: which of the warps that have the same rows.
   SmallVector<Value> rows, insideRows; ///< Of the lane; rows beyond the end are the last one.
   DenseMap<Value, Tile> tiles;         ///< Of buffers, by what the lane has of them.
   RowProducts *products = nullptr;

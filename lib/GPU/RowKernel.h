@@ -31,10 +31,11 @@ struct RowKernel {
   int64_t rows;                            ///< Of a block.
   SmallVector<Value> values;               ///< From outside of the loop, not constant; buffers among them. What the kernel takes.
   DenseMap<Operation *, SharedSide> sides; ///< Of products.
+  DenseMap<Operation *, int64_t> parts;    ///< Where in shared memory warps put their parts of what they share.
   int64_t sharedBytes = 0;
 
   static FailureOr<RowKernel> find(scf::ForallOp loop, const GPUArchitecture &architecture);
-  int64_t getThreads() const { return 32 * llvm::divideCeil(rows, layout.getWarpRows()); }
+  int64_t getThreads() const { return 32 * llvm::divideCeil(rows, layout.getWarpRows()) * layout.shares; }
   int64_t getBlocks() const;
   /// Fills the body of a kernel that takes `values`, buffers as pointers.
   void emit(KernelBuilder &b, ValueRange arguments) const;

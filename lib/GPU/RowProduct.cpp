@@ -108,9 +108,19 @@ SmallVector<Value> RowProducts::loadLeft(const RowStep &step, ArrayRef<Value> ro
   return registers;
 }
 
+/// Two halves beside one another; what was made from f32 is made so by one instruction for both.
+static Value buildPair(KernelBuilder &b, Value low, Value high) {
+  auto type = VectorType::get({2}, low.getType());
+  auto first = low.getDefiningOp<arith::TruncFOp>(), second = high.getDefiningOp<arith::TruncFOp>();
+  if (!first || !second || !first.getIn().getType().isF32() || !second.getIn().getType().isF32())
+    return vector::FromElementsOp::create(b, type, ValueRange{low, high});
+  Value wide = vector::FromElementsOp::create(b, VectorType::get({2}, b.getF32Type()), ValueRange{first.getIn(), second.getIn()});
+  return arith::TruncFOp::create(b, type, wide);
+}
+
 SmallVector<Value> RowProducts::packLeft(ArrayRef<Value> values, int64_t depth) {
   auto pack = [&](Value low, Value high) -> Value {
-    Value pair = vector::FromElementsOp::create(b, VectorType::get({2}, low.getType()), ValueRange{low, high});
+    Value pair = buildPair(b, low, high);
     if (low.getType().isF16())
       return pair;
     return vector::ExtractOp::create(b, vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), pair), 0);
@@ -128,11 +138,11 @@ SmallVector<Value> RowProducts::packLeft(ArrayRef<Value> values, int64_t depth) 
   return registers;
 }
 
-SmallVector<Value> RowProducts::loadMatrices(const SharedSide &side, Value pointer) {
-  Type i32 = b.getI32Type();
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
+SmallVector<Value> RowProducts::loadMatrices(const SharedSide &side, Value pointer, int64_t count) {
+  SmallVector<Type> words(count, b.getI32Type());
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), words);
   NVVM::MMALayout layout = side.isTransposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
-  Value loaded = NVVM::LdMatrixOp::create(b, type, pointer, 4, layout, NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+  Value loaded = NVVM::LdMatrixOp::create(b, type, pointer, count, layout, NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
                                           NVVM::LdStMatrixEltType::B16);
   return b.unpack(loaded);
 }
@@ -140,7 +150,7 @@ SmallVector<Value> RowProducts::loadMatrices(const SharedSide &side, Value point
 void RowProducts::multiply(const RowStep &step, ArrayRef<Value> left, MutableArrayRef<Value> sums) {
   const SharedSide &side = kernel.sides.find(step.op)->second;
   int64_t depth = step.sizes[step.serial[0]], columns = step.getColumns(), perRow = columns / 4;
-  // Four matrices: 16 of the reduction by 16 columns; of a last 8 columns, what is beyond them is not used.
+  // Four matrices: 16 of the reduction by 16 columns; two where only 8 columns are left.
   Value low = b.rem(lane, 8), second = b.rem(b.div(lane, 8), 2), third = b.div(lane, 16);
   Value row = side.isTransposed ? b.add(low, b.mul(second, 8)) : b.add(low, b.mul(third, 8));
   Value piece = side.isTransposed ? third : second;
@@ -158,8 +168,9 @@ void RowProducts::multiply(const RowStep &step, ArrayRef<Value> left, MutableArr
   for (int64_t column = 0; column < columns; column += 16)
     for (int64_t k = 0; k < depth; k += 16) {
       int64_t bytes = side.isTransposed ? k * side.pitch + column * halfBytes : column * side.pitch + k * halfBytes;
-      SmallVector<Value> right = loadMatrices(side, b.offset(start, bytes));
-      for (int64_t tile = 0; tile < 2 && column + 8 * tile < columns; ++tile) {
+      int64_t tiles = std::min<int64_t>(2, (columns - column) / 8);
+      SmallVector<Value> right = loadMatrices(side, b.offset(start, bytes), 2 * tiles);
+      for (int64_t tile = 0; tile < tiles; ++tile) {
         int64_t at = (column + 8 * tile) / 4;
         Value before[] = {sums[at], sums[at + 1], sums[perRow + at], sums[perRow + at + 1]};
         Value factors[] = {asRegister(right[2 * tile]), asRegister(right[2 * tile + 1])};

@@ -24,8 +24,8 @@ public:
 
 private:
   void startCopies(const RowStep &step, const SharedSide &side);
-  /// Four matrices of 8 by 8 halves from `row` of shared memory on.
-  SmallVector<Value> loadMatrices(const SharedSide &side, Value pointer);
+  /// `count` matrices of 8 by 8 halves, of which the lane gives a row.
+  SmallVector<Value> loadMatrices(const SharedSide &side, Value pointer, int64_t count);
 
   KernelBuilder &b;
   const RowKernel &kernel;

@@ -74,6 +74,26 @@ static LogicalResult findProduct(RowStep &step, unsigned depth, std::string &obs
   return success();
 }
 
+/// Finds what joins elements to each result, if that may happen in any order.
+static bool findCombiners(RowStep &step) {
+  for (unsigned i = 0; i < static_cast<unsigned>(step.op.getNumDpsInits()); ++i) {
+    SmallVector<Operation *> chain;
+    // The result is one op of what was there and of a value in which it plays no part.
+    if (!matchReduction(step.op.getRegionOutputArgs(), i, chain) || chain.size() != 1 || !isOrderFree(chain[0]) ||
+        !arith::getNeutralElement(chain[0])) {
+      step.combiners.clear();
+      return false;
+    }
+    step.combiners.push_back(chain[0]);
+  }
+  return true;
+}
+
+bool RowStep::isShareable() const {
+  constexpr int64_t shortest = 32;
+  return kind == RowStepKind::Map && !serial.empty() && !combiners.empty() && sizes[serial[0]] >= shortest;
+}
+
 FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops, std::string &obstacle) {
   RowStep step;
   step.op = op;
@@ -109,19 +129,15 @@ FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops,
   }
   if (step.column) {
     step.serial = reductions;
+    (void)findCombiners(step);
     return step;
   }
   if (reductions.size() != 1)
     return refuse("it combines more than one axis");
   step.kind = RowStepKind::Reduce;
   step.column = reductions[0];
-  for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i) {
-    SmallVector<Operation *> chain;
-    if (!matchReduction(op.getRegionOutputArgs(), i, chain) || chain.size() != 1 || !isOrderFree(chain[0]) ||
-        !arith::getNeutralElement(chain[0]))
-      return refuse("the order in which it combines elements makes a difference");
-    step.combiners.push_back(chain[0]);
-  }
+  if (!findCombiners(step))
+    return refuse("the order in which it combines elements makes a difference");
   return step;
 }
 
@@ -173,6 +189,8 @@ FailureOr<RowLayout> findRowLayout(ArrayRef<RowStep> steps, const GPUArchitectur
     if (step.column && !hasProduct)
       while (layout.vector > 1 && (step.getColumns() % layout.vector != 0 || step.getColumns() < 32 * layout.vector))
         layout.vector /= 2;
+  if (!hasProduct && llvm::any_of(steps, [](const RowStep &step) { return step.isShareable(); }))
+    layout.shares = 8;
   DenseMap<Value, Axes> written;
   for (const RowStep &step : steps) {
     if (hasProduct && step.column && step.getColumns() % 8 != 0)

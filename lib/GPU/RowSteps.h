@@ -24,9 +24,11 @@ struct RowStep {
   std::optional<unsigned> column;           ///< Along a row; of Reduce, what is combined.
   SmallVector<unsigned> serial;             ///< Reductions of a Map; the depth of a Product.
   SmallVector<int64_t> sizes;               ///< Of all loops.
-  SmallVector<Operation *> combiners;       ///< Of Reduce, one a result.
+  SmallVector<Operation *> combiners;       ///< Of Reduce, and of a Map whose reductions may be split, one a result.
   OpOperand *lhs = nullptr, *rhs = nullptr; ///< Of Product.
 
+  /// Whether warps can share what it runs through one after the other, and it is long enough for that.
+  bool isShareable() const;
   int64_t getColumns() const { return column ? sizes[*column] : 1; }
   /// Whether the operand's element depends on the loop.
   bool varies(OpOperand &operand, std::optional<unsigned> loop) const {
@@ -39,8 +41,9 @@ FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops,
 
 /// How a warp's lanes hold the rows of its tile.
 struct RowLayout {
-  bool areFragments; ///< 16 rows, as accumulators of m16n8; else one row.
-  int64_t vector;    ///< Neighbours in a row that a lane has together.
+  bool areFragments;  ///< 16 rows, as accumulators of m16n8; else one row.
+  int64_t vector;     ///< Neighbours in a row that a lane has together.
+  int64_t shares = 1; ///< Warps that have the same rows, and share what runs one after the other.
 
   /// Rows of a warp, and those that one lane has elements of.
   int64_t getWarpRows() const { return areFragments ? 16 : 1; }

@@ -257,14 +257,14 @@ def DivideByProductsPass : Pass<"lowbit-divide-by-products", "::mlir::gpu::GPUMo
   let summary = "Divisions whose operands are of ordinary size are computed by products, without a branch";
   let description = [{
     In kernels. A GPU's division of f32 takes another way for numbers of extreme size, and elements are then computed one after the other. Where
-    the ops that make its operands show them to be of ordinary size (the divisor between 2^-60 and 2^60), a division becomes a reciprocal by three steps
-    of Newton, a product, and the correction by its remainder.
+    the ops that make its operands show them to be of ordinary size (the divisor between 2^-60 and 2^60), a division becomes a reciprocal by two
+    steps, a product, and the correction by its remainder: the quotient of `arith.divf`, or next to it.
 
     ```text
     %high = arith.minimumf …, %y = math.fma %square, %c, %one, %q = arith.divf %x, %y
     // ==>
     %guess = arith.subi %magic, %bits_of_y
-    %r = … fma, three times two …
+    %r = … fma …
     %q0 = arith.mulf %x, %r
     %rest = math.fma %negative_y, %q0, %x
     %q = math.fma %rest, %r, %q0
