@@ -12,9 +12,6 @@
 
 namespace mlir::lowbit {
 
-/// Of an element that warps hand to one another.
-static constexpr int64_t partBytes = 8;
-
 FailureOr<RowKernel> RowKernel::find(scf::ForallOp loop, const GPUArchitecture &architecture) {
   RowKernel kernel;
   kernel.loop = loop;
@@ -37,6 +34,8 @@ FailureOr<RowKernel> RowKernel::find(scf::ForallOp loop, const GPUArchitecture &
   if (failed(layout))
     return loop.emitOpError() << "cannot be one kernel: " << obstacle;
   kernel.layout = *layout;
+  if (kernel.layout.shares > 1 && kernel.rows != 1)
+    return loop.emitOpError() << "has " << kernel.rows << " rows; expected one where warps share long reductions";
   kernel.values = getCapturedValues(loop->getRegions());
   for (const RowStep &step : kernel.steps)
     if (step.kind == RowStepKind::Product) {
@@ -46,10 +45,8 @@ FailureOr<RowKernel> RowKernel::find(scf::ForallOp loop, const GPUArchitecture &
     } else if (kernel.layout.shares > 1 && step.isShareable()) {
       kernel.parts.insert({step.op, kernel.sharedBytes});
       int64_t elements = step.op.getNumDpsInits() * kernel.layout.getLaneColumns(step.getColumns());
-      kernel.sharedBytes += elements * kernel.getThreads() * partBytes;
+      kernel.sharedBytes += elements * kernel.layout.shares * 32 * step.getPartBytes();
     }
-  if (kernel.sharedBytes > architecture.maxSharedBytes)
-    return loop.emitOpError() << "takes " << kernel.sharedBytes << " bytes of shared memory; a block has " << architecture.maxSharedBytes;
   return kernel;
 }
 
@@ -78,10 +75,9 @@ public:
     Value thread = b.threadId(), warp = b.div(thread, 32);
     lane = b.rem(thread, 32);
     share = b.rem(warp, layout.shares);
-    warp = b.div(warp, layout.shares);
     bool isWhole = kernel.rows % layout.getWarpRows() == 0;
     for (int64_t i = 0; i < layout.getLaneRows(); ++i) {
-      Value row = layout.areFragments ? b.add(b.add(b.mul(warp, 16), b.div(lane, 4)), 8 * i) : warp;
+      Value row = layout.areFragments ? b.add(b.add(b.mul(warp, 16), b.div(lane, 4)), 8 * i) : kernel.rows == 1 ? b.i32(0) : warp;
       insideRows.push_back(isWhole ? Value() : b.lessThan(row, b.i32(kernel.rows)));
       rows.push_back(isWhole ? row : b.min(row, b.i32(kernel.rows - 1)));
     }
@@ -393,10 +389,8 @@ private:
       llvm::fill(tile.values, neutral);
     }
     sums = emitSerial(step, region, indices, 0, sums);
-    Value start = b.offset(b.sharedMemory(), b.add(b.mul(lane, partBytes), kernel.parts.lookup(step.op)));
-    int64_t elements = 0, row = kernel.getThreads() / layout.shares * partBytes;
-    Value warp = b.div(b.div(b.threadId(), 32), layout.shares);
-    start = b.offset(start, b.mul(warp, 32 * partBytes));
+    int64_t bytes = step.getPartBytes(), row = 32 * bytes, elements = 0; // of a warp's lanes
+    Value start = b.offset(b.sharedMemory(), b.add(b.mul(lane, bytes), kernel.parts.lookup(step.op)));
     auto forEach = [&](function_ref<void(unsigned, size_t, int64_t)> body) {
       elements = 0;
       for (auto [result, tile] : llvm::enumerate(sums))
@@ -404,13 +398,13 @@ private:
           body(result, i, elements++ * layout.shares * row);
     };
     Value mine = b.offset(start, b.mul(share, row));
-    forEach([&](unsigned result, size_t i, int64_t offset) { b.store(sums[result].values[i], b.offset(mine, offset), partBytes); });
+    forEach([&](unsigned result, size_t i, int64_t offset) { b.store(sums[result].values[i], b.offset(mine, offset), bytes); });
     gpu::BarrierOp::create(b);
     SmallVector<Tile> totals(inits);
     forEach([&](unsigned result, size_t i, int64_t offset) {
       Value &total = totals[result].values[i];
       for (int64_t other = 0; other < layout.shares; ++other) {
-        Value part = b.load(total.getType(), b.offset(start, offset + other * row), partBytes);
+        Value part = b.load(total.getType(), b.offset(start, offset + other * row), bytes);
         total = combine(b, step.combiners[result], op.getRegionOutputArgs()[result], total, part);
       }
     });

@@ -2,6 +2,7 @@
 // Law: a step reads of other steps only what the same lane has computed; all else is in memory.
 
 #include "RowSteps.h"
+#include "RowProduct.h"
 #include "WarpReduce.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -92,6 +93,11 @@ static bool findCombiners(RowStep &step) {
 bool RowStep::isShareable() const {
   constexpr int64_t shortest = 32;
   return kind == RowStepKind::Map && !serial.empty() && !combiners.empty() && sizes[serial[0]] >= shortest;
+}
+
+int64_t RowStep::getPartBytes() const {
+  return llvm::any_of(op.getDpsInits(), [](Value init) { return getElementTypeOrSelf(init.getType()).getIntOrFloatBitWidth() > 32; }) ? 8
+                                                                                                                                      : 4;
 }
 
 FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops, std::string &obstacle) {
@@ -189,8 +195,21 @@ FailureOr<RowLayout> findRowLayout(ArrayRef<RowStep> steps, const GPUArchitectur
     if (step.column && !hasProduct)
       while (layout.vector > 1 && (step.getColumns() % layout.vector != 0 || step.getColumns() < 32 * layout.vector))
         layout.vector /= 2;
-  if (!hasProduct && llvm::any_of(steps, [](const RowStep &step) { return step.isShareable(); }))
-    layout.shares = 8;
+  int64_t partBytes = 0, sharedBytes = 0;
+  for (const RowStep &step : steps)
+    if (step.kind == RowStepKind::Product) {
+      SharedSide side = layOutSide(step, sharedBytes);
+      sharedBytes += side.rows * side.pitch;
+    } else if (step.isShareable()) {
+      partBytes += step.op.getNumDpsInits() * layout.getLaneColumns(step.getColumns()) * 32 * step.getPartBytes();
+    }
+  if (sharedBytes > architecture.maxSharedBytes)
+    return refuse("right sides of products take " + Twine(sharedBytes) + " bytes of shared memory, and a block has " +
+                  Twine(architecture.maxSharedBytes));
+  constexpr int64_t mostPartBytes = 32 << 10;
+  if (!hasProduct && partBytes != 0)
+    for (layout.shares = 8; layout.shares > 1 && layout.shares * partBytes > mostPartBytes;)
+      layout.shares /= 2;
   DenseMap<Value, Axes> written;
   for (const RowStep &step : steps) {
     if (hasProduct && step.column && step.getColumns() % 8 != 0)

@@ -29,6 +29,8 @@ struct RowStep {
 
   /// Whether warps can share what it runs through one after the other, and it is long enough for that.
   bool isShareable() const;
+  /// Bytes of an element that warps hand to one another then.
+  int64_t getPartBytes() const;
   int64_t getColumns() const { return column ? sizes[*column] : 1; }
   /// Whether the operand's element depends on the loop.
   bool varies(OpOperand &operand, std::optional<unsigned> loop) const {
@@ -43,7 +45,7 @@ FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops,
 struct RowLayout {
   bool areFragments;  ///< 16 rows, as accumulators of m16n8; else one row.
   int64_t vector;     ///< Neighbours in a row that a lane has together.
-  int64_t shares = 1; ///< Warps that have the same rows, and share what runs one after the other.
+  int64_t shares = 1; ///< Warps that have a block's only row, and share what runs one after the other.
 
   /// Rows of a warp, and those that one lane has elements of.
   int64_t getWarpRows() const { return areFragments ? 16 : 1; }

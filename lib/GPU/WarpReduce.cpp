@@ -10,6 +10,11 @@ namespace mlir::lowbit {
 bool isOrderFree(Operation *combiner) {
   if (auto sum = dyn_cast<arith::AddFOp>(combiner))
     return bitEnumContainsAll(sum.getFastmath(), arith::FastMathFlags::reassoc);
+  // Of two zeros these may give either, and of a NaN and a number the number.
+  if (isa<arith::MaxNumFOp, arith::MinNumFOp>(combiner)) {
+    auto flags = cast<arith::ArithFastMathInterface>(combiner).getFastMathFlagsAttr();
+    return flags && bitEnumContainsAll(flags.getValue(), arith::FastMathFlags::nsz);
+  }
   return isa<arith::AddIOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp,
              arith::MaximumFOp, arith::MinimumFOp>(combiner);
 }

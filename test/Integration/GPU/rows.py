@@ -25,8 +25,10 @@ def round_to_bf16(x: np.ndarray) -> np.ndarray:
     return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
 
 
-def attention(rng: np.random.Generator, heads: int, rows: int, keys: int, width: int, half: str) -> Model:
-    """softmax(q k^T / sqrt(width) + mask) v of halves: scores, weights and results in f32 but for the weights that meet v."""
+def attention(rng: np.random.Generator, heads: int, rows: int, keys: int, width: int, half: str, are_halves: bool = False) -> Model:
+    """softmax(q k^T / sqrt(width) + mask) v of halves: scores, weights and results in f32 but for the weights that meet v. are_halves: the
+    inputs are f16 themselves.
+    """
     narrow: Callable[[np.ndarray], np.ndarray] = round_to_bf16 if half == "bf16" else lambda x: x.astype(np.float16).astype(np.float32)
     q, k, v = (rng.normal(size=(heads, size, width)).astype(np.float32) for size in (rows, keys, keys))
     mask = np.where(rng.random(keys) < 0.8, 0, -1e4).astype(np.float32)
@@ -39,6 +41,8 @@ def attention(rng: np.random.Generator, heads: int, rows: int, keys: int, width:
     h, m, n, d = heads, rows, keys, width
 
     def matrix(name: str, size: int) -> str:
+        if are_halves:
+            return ""
         return f"""  %{name}_e = tensor.empty() : tensor<{h}x{size}x{d}x{half}>
   %{name}h = linalg.generic {{indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel", "parallel"]}}
       ins(%{name} : tensor<{h}x{size}x{d}xf32>) outs(%{name}_e : tensor<{h}x{size}x{d}x{half}>) {{
@@ -48,6 +52,7 @@ def attention(rng: np.random.Generator, heads: int, rows: int, keys: int, width:
   }} -> tensor<{h}x{size}x{d}x{half}>
 """
 
+    given = half if are_halves else "f32"
     text = f"""#all = affine_map<(h, i, j) -> (h, i, j)>
 #row = affine_map<(h, i, j) -> (h, i)>
 #column = affine_map<(h, i, j) -> (j)>
@@ -55,8 +60,8 @@ def attention(rng: np.random.Generator, heads: int, rows: int, keys: int, width:
 #k = affine_map<(h, i, j, k) -> (h, j, k)>
 #v = affine_map<(h, i, j, k) -> (h, k, j)>
 #r = affine_map<(h, i, j, k) -> (h, i, j)>
-func.func @main(%q: tensor<{h}x{m}x{d}xf32> {{lowbit.name = "q"}}, %k: tensor<{h}x{n}x{d}xf32> {{lowbit.name = "k"}},
-                %v: tensor<{h}x{n}x{d}xf32> {{lowbit.name = "v"}}, %mask: tensor<{n}xf32> {{lowbit.name = "mask"}})
+func.func @main(%q: tensor<{h}x{m}x{d}x{given}> {{lowbit.name = "q"}}, %k: tensor<{h}x{n}x{d}x{given}> {{lowbit.name = "k"}},
+                %v: tensor<{h}x{n}x{d}x{given}> {{lowbit.name = "v"}}, %mask: tensor<{n}xf32> {{lowbit.name = "mask"}})
     -> (tensor<{h}x{m}x{d}xf32> {{lowbit.name = "y"}}) {{
 {matrix("q", m)}{matrix("k", n)}{matrix("v", n)}  %zero = arith.constant 0.0 : f32
   %scale = arith.constant {scale:.9e} : f32
@@ -100,6 +105,9 @@ func.func @main(%q: tensor<{h}x{m}x{d}xf32> {{lowbit.name = "q"}}, %k: tensor<{h
   return %y : tensor<{h}x{m}x{d}xf32>
 }}
 """
+    if are_halves:
+        text = text.replace("%qh", "%q").replace("%kh", "%k").replace("%vh", "%v")
+        q, k, v = (side.astype(np.float16) for side in (q, k, v))
     return Model(text, {"q": q, "k": k, "v": v, "mask": mask}, want)
 
 

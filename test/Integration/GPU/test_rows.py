@@ -1,0 +1,118 @@
+"""Ops over the same rows are one kernel: near the exact result for all borders, without races, bank conflicts or spills."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import lowbit
+import numpy as np
+import pytest
+from products import BIN
+from rows import Model, attention, norm, pool
+
+# Rows and keys of less than a tile, of several and of what is left over; heads of 8 columns more than 16, too.
+ATTENTIONS = [
+    (2, 128, 128, 32, "f16"),
+    (1, 100, 64, 64, "bf16"),
+    (5, 7, 16, 16, "f16"),
+    (2, 17, 80, 48, "bf16"),
+    (3, 40, 24, 32, "f16"),
+    (2, 33, 256, 24, "f16"),
+]
+
+
+def load(model: Model, folder: Path) -> lowbit.Module:
+    """The model, with its text beside it."""
+    path = folder / "model.mlir"
+    path.write_text(model.text)
+    return lowbit.load(path)
+
+
+def error(found: np.ndarray, want: np.ndarray) -> float:
+    """The largest one, by the largest element."""
+    return float(np.abs(found - want).max() / np.abs(want).max())
+
+
+@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_80"])
+@pytest.mark.parametrize("shape", ATTENTIONS)
+def test_attention(shape: tuple[int, int, int, int, str], target: str, tmp_path: Path) -> None:
+    """Sums on tensor cores: weights near the middle between two halves may become either."""
+    model = attention(np.random.default_rng(sum(shape[:4])), *shape)
+    found = load(model, tmp_path).compile(target)(**model.inputs)["y"]
+    assert error(found, model.want) < (1e-3 if shape[4] == "bf16" else 2e-4)
+
+
+@pytest.mark.parametrize("shape", [(5, 384), (37, 100), (8, 33), (3, 1024), (2, 2048), (130, 64), (600, 32), (9, 4100)])
+def test_norm(shape: tuple[int, int], tmp_path: Path) -> None:
+    """Rows of whole vectors and others, and rows that are too long for one warp's registers."""
+    model = norm(np.random.default_rng(sum(shape)), *shape)
+    assert error(load(model, tmp_path).compile("gpu-sim")(**model.inputs)["y"], model.want) < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(2, 128, 384), (3, 33, 100), (5, 200, 64), (4, 20, 48)])
+def test_pool(shape: tuple[int, int, int], tmp_path: Path) -> None:
+    """Long reductions are shared by warps, short ones are not."""
+    model = pool(np.random.default_rng(sum(shape)), *shape)
+    assert error(load(model, tmp_path).compile("gpu-sim")(**model.inputs)["y"], model.want) < 1e-6
+
+
+def simulate(model: Model, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """The model's only kernel alone, compared with what the model gives."""
+    result = load(model, folder).compile("gpu-sim:sm_80")(**model.inputs)["y"]
+    passes = [
+        "--lowbit-compile=target=nvptx:sm_80",
+        "--mlir-print-ir-after=lowbit-verify-gpu",
+        "--mlir-disable-threading",
+        "-o",
+        "/dev/null",
+    ]
+    text = subprocess.run([BIN / "quant-opt", folder / "model.mlir", *passes], check=True, capture_output=True, text=True).stderr
+    assert text.count("gpu.launch_func") == 1
+    kernels, constants = folder / "kernels.mlir", dict(re.findall(r"(%\S+) = arith.constant (-?\d+) : ", text))
+    begin = text.index("  gpu.module")
+    kernels.write_text("module {\n" + text[begin : text.index("  func.func", begin)] + "}\n")
+    launch = re.search(r"@kernels::@(\w+) blocks in \((.*?),.* threads in \((.*?),.*dynamic_shared_memory_size (%\w+)", text)
+    arrays = [*model.inputs.items(), ("result", result)]
+    order = [int(number) for number in re.findall(r"extract_aligned_pointer_as_index %arg(\d+)", text[text.index("  func.func") :])]
+    arguments = []
+    for name, array in (arrays[number] for number in order):
+        np.save(folder / f"{name}.npy", array)
+        arguments.append(f"{'result' if name == 'result' else 'in'}={folder}/{name}.npy")
+    numbers = [constants.get(name, re.sub(r"\D", "", name.split("_")[0])) for name in launch.group(2, 3, 4)]
+    settings = [f"--kernel={launch.group(1)}", f"--grid={numbers[0]}", f"--block={numbers[1]}", f"--shared={numbers[2]}"]
+    return subprocess.run([BIN / "gpu-sim-run", kernels, *arguments, *settings, *options], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "model", [attention(np.random.default_rng(0), 60, 64, 48, 32, "f16", are_halves=True), pool(np.random.default_rng(0), 3, 64, 96)]
+)
+def test_alone(model: Model, tmp_path: Path) -> None:
+    """In other orders of threads the same bits, matrices without bank conflicts, and no barrier or wait too many."""
+    for order in ("ring", "reverse", "random"):
+        outcome = simulate(model, tmp_path, f"--order={order}", "--counts")
+        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    if counts := re.search(r"(\d+) matrices in (\d+) phases", outcome.stdout):
+        assert counts.group(1) == counts.group(2), "ldmatrix has bank conflicts"
+    outcome = simulate(model, tmp_path, "--mutants")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.parametrize("chip", ["sm_80", "sm_89", "sm_90a", "sm_100"])
+@pytest.mark.parametrize("shape", [(48, 256, 128, 64, "bf16"), (48, 256, 256, 128, "f16")])
+def test_assembles(shape: tuple[int, int, int, int, str], chip: str, tmp_path: Path) -> None:
+    """Everything stays in registers."""
+    for model in (
+        attention(np.random.default_rng(0), *shape),
+        norm(np.random.default_rng(0), 600, 4096),
+        pool(np.random.default_rng(0), 3, 64, 2048),
+    ):
+        load(model, tmp_path).export(tmp_path / "m.ptx", f"nvptx:{chip}")
+        command = ["ptxas", "-v", f"-arch={chip}", tmp_path / "m.ptx", "-o", tmp_path / "m.cubin"]
+        log = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+        spills = re.findall(r"(\d+) bytes spill stores", log)
+        assert "rows" in log
+        assert set(spills) == {"0"}, log
