@@ -57,4 +57,30 @@ func.func @truncated(%x: f32) -> i32 {
   %code = arith.fptosi %clamped : f32 to i32
   return %code : i32
 }
+
+// An integer added between is added to the code; a quotient by a constant takes two corrections.
+// CHECK-LABEL: @shifted
+//   CHECK-DAG:   %[[LOW:.*]] = arith.constant -6.000000e+01 : f32
+//   CHECK-DAG:   %[[BITS:.*]] = arith.constant 1262485384 : i32
+//       CHECK:   arith.maxnumf %{{.*}}, %[[LOW]]
+//       CHECK:   arith.minnumf
+//       CHECK:   arith.mulf
+// CHECK-COUNT-4: math.fma
+//   CHECK-NOT:   arith.divf
+//       CHECK:   arith.subi %{{.*}}, %[[BITS]]
+func.func @shifted(%x: f32) -> i32 {
+  %low = arith.constant 0.0 : f32
+  %high = arith.constant 255.0 : f32
+  %zero = arith.constant 120.0 : f32
+  %step = arith.constant 0.5 : f32
+  %q = arith.divf %x, %step : f32
+  %r = math.roundeven %q : f32
+  %s = arith.addf %r, %zero : f32
+  %above = arith.cmpf ogt, %s, %low : f32
+  %raised = arith.select %above, %s, %low : f32
+  %below = arith.cmpf olt, %raised, %high : f32
+  %clamped = arith.select %below, %raised, %high : f32
+  %code = arith.fptosi %clamped : f32 to i32
+  return %code : i32
+}
 }

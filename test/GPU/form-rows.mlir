@@ -1,0 +1,55 @@
+// RUN: quant-opt %s --lowbit-form-rows=target=nvptx:sm_80 --split-input-file | FileCheck %s
+// RUN: not quant-opt %s --lowbit-form-rows=target=host --split-input-file 2>&1 | FileCheck %s --check-prefix=HOST
+// HOST: error: `{{.*}}` is no GPU; expected one that kernels are made for
+
+// A sum along rows and what divides by it: few rows, so that each is a block.
+// CHECK-LABEL: @rows
+//       CHECK:   scf.forall (%[[I:.*]]) in (32)
+//       CHECK:     %[[S:.*]] = linalg.generic {{.*}}lowbit.row = 0 : i64
+//       CHECK:     linalg.generic {{.*}}%[[S]]{{.*}}lowbit.row = 0 : i64
+//       CHECK:     scf.forall.in_parallel
+//       CHECK:       tensor.parallel_insert_slice {{.*}}[%[[I]], 0] [1, 64] [1, 1]
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+func.func @rows(%x: tensor<32x64xf32>) -> tensor<32x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s_e = tensor.empty() : tensor<32xf32>
+  %s_0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%s_e : tensor<32xf32>) {
+  ^bb0(%o: f32):
+    linalg.yield %zero : f32
+  } -> tensor<32xf32>
+  %s = linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<32x64xf32>) outs(%s_0 : tensor<32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  } -> tensor<32xf32>
+  %r = linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<32x64xf32>, tensor<32xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}
+
+// -----
+
+// The order of this sum is the model's own: no lane may have a part of it.
+// CHECK-LABEL: @ordered
+//   CHECK-NOT:   scf.forall
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+func.func @ordered(%x: tensor<32x64xf32>, %s_0: tensor<32xf32>) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s = linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<32x64xf32>) outs(%s_0 : tensor<32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<32xf32>
+  %r = linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<32x64xf32>, tensor<32xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}
