@@ -116,9 +116,13 @@ bool Rematerializer::chooseWithin(int64_t budget, int64_t &kept) {
 int64_t Rematerializer::countKept() const {
   int64_t kept = 0;
   for (Operation *op : ops)
-    for (OpResult result : op->getResults())
-      if (llvm::any_of(result.getUses(), [&](OpOperand &use) { return isBackward(getOwner(use)); }))
+    for (OpResult result : op->getResults()) {
+      SmallVector<Reader> readers = getReaders(result);
+      bool isReturned = llvm::any_of(readers, [&](const Reader &reader) { return reader.op == body.getTerminator(); });
+      bool isRead = llvm::any_of(readers, [&](const Reader &reader) { return isBackward(reader.op); });
+      if (isRead && !isReturned && !isViewOp(op))
         kept += getTensorBytes(result).value_or(0);
+    }
   return kept;
 }
 
