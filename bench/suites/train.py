@@ -29,4 +29,4 @@ def run(report: Report, options: Options) -> None:
             "torch": partial(torch_training.training_step, case),
             "torch, fused Adam": partial(torch_training.training_step, case, fused=True),
         }
-        compare(report, options, {"model": case.name, "types": case.types}, case.types, makers, case.operations, "fma", 1e3, check=check)
+        compare(report, options, {"model": case.name, "scheme": case.types}, case.types, makers, case.operations, "fma", 1e3, check=check)
