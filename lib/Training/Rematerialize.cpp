@@ -4,7 +4,7 @@
 //
 // Which values are kept is a minimum cut. Each forward op is a node, each of its results another; what is on the sink's side must be there
 // in the backward pass. A result there whose op is not is kept; one whose op is, too, is computed again, and then the op's operands are on
-// that side as well. Choosing the least of all bytes by such a cut: Chen et al., 2016, arXiv:1604.06174, for the idea of computing again.
+// that side as well. (Computing again what is cheap: Chen et al., 2016, arXiv:1604.06174.)
 //
 //===----------------------------------------------------------------------===//
 
