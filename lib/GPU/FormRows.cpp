@@ -8,11 +8,14 @@
 #include "lowbit/Transforms/RowGroups.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_FORMROWSPASS
@@ -48,6 +51,14 @@ static void readThroughTransposes(RewriterBase &rewriter, linalg::GenericOp op) 
     rewriter.modifyOpInPlace(op, [&] { op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps)); });
 }
 
+/// Whether an elementwise op reads rows that a linalg op made with more axes: it then takes those, and can join it.
+static bool isBehindCollapse(OpOperand *operand) {
+  auto collapse = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  return collapse && consumer && consumer.getNumReductionLoops() == 0 && consumer->getNumResults() == 1 &&
+         isa_and_present<linalg::LinalgOp>(collapse.getSrc().getDefiningOp()) && consumer.getMatchingIndexingMap(operand).isIdentity();
+}
+
 namespace {
 struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
   using FormRowsPassBase::FormRowsPassBase;
@@ -61,6 +72,11 @@ struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
       getOperation()->emitError() << "`" << resolved->getName() << "` is no GPU; expected one that kernels are made for";
       return signalPassFailure();
     }
+    RewritePatternSet patterns(&getContext());
+    linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, isBehindCollapse);
+    tensor::populateFoldTensorEmptyPatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), GreedyRewriteConfig().enableConstantCSE(false))))
+      return signalPassFailure();
     IRRewriter rewriter(&getContext());
     SmallVector<Block *> blocks;
     getOperation()->walk([&](FunctionOpInterface function) {
