@@ -22,7 +22,7 @@ static Value skipExtension(Value value) {
   return extension ? extension.getIn() : value;
 }
 
-/// The blocks arguments that the region multiplies, if it is `out + left * right` in f32 of f16 or bf16, in an order that may be changed.
+/// The block arguments that the region multiplies, if it is `out + left * right` in f32 of f16 or bf16, in an order that may be changed.
 static std::optional<std::pair<BlockArgument, BlockArgument>> matchProduct(linalg::LinalgOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
     return std::nullopt;

@@ -56,8 +56,7 @@ struct RowLayout {
   int64_t getLaneColumns(int64_t columns) const { return llvm::divideCeil(columns, getLanes() * vector) * vector; }
 };
 
-/// The layout for all steps, or failure with why no kernel can keep between them what `steps` hand on. `values` are what steps write and
-/// others of them read.
+/// The layout for all steps, or failure with why no kernel can keep in registers what they hand on.
 FailureOr<RowLayout> findRowLayout(ArrayRef<RowStep> steps, const GPUArchitecture &architecture, std::string &obstacle);
 
 } // namespace mlir::lowbit

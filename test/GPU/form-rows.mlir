@@ -53,3 +53,30 @@ func.func @ordered(%x: tensor<32x64xf32>, %s_0: tensor<32xf32>) -> tensor<32x64x
   } -> tensor<32x64xf32>
   return %r : tensor<32x64xf32>
 }
+
+// -----
+
+// What reads the rows behind a reshape joins them.
+// CHECK-LABEL: @reshaped
+//       CHECK:   %[[R:.*]] = scf.forall
+// CHECK-COUNT-2: linalg.generic
+//       CHECK:   tensor.collapse_shape %[[R]]
+//   CHECK-NOT:   linalg.generic
+#three = affine_map<(i, j, k) -> (i, j, k)>
+#all = affine_map<(i, j) -> (i, j)>
+func.func @reshaped(%x: tensor<4x8x64xf32>) -> tensor<32x64xi8> {
+  %e = tensor.empty() : tensor<4x8x64xf32>
+  %a = linalg.generic {indexing_maps = [#three, #three], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<4x8x64xf32>) outs(%e : tensor<4x8x64xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %0 = math.sqrt %p : f32
+    linalg.yield %0 : f32
+  } -> tensor<4x8x64xf32>
+  %c = tensor.collapse_shape %a [[0, 1], [2]] : tensor<4x8x64xf32> into tensor<32x64xf32>
+  %f = tensor.empty() : tensor<32x64xi8>
+  %b = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%c : tensor<32x64xf32>) outs(%f : tensor<32x64xi8>) {
+  ^bb0(%p: f32, %o: i8):
+    %0 = arith.fptosi %p : f32 to i8
+    linalg.yield %0 : i8
+  } -> tensor<32x64xi8>
+  return %b : tensor<32x64xi8>
+}
