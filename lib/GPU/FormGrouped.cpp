@@ -146,7 +146,7 @@ struct Former {
                                          getAsIndexOpFoldResult(rewriter.getContext(), type.getShape()), strides);
   }
 
-  /// Zero points as signed bytes.
+  /// Zero points as bytes, of the sign of the codes.
   Value formZeros() {
     Value zeros = formScales(op.getRhsZeros());
     auto type = cast<RankedTensorType>(zeros.getType());

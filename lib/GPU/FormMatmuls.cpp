@@ -310,6 +310,8 @@ private:
       reason = isGrouped ? getGroupedObstacle(op, *axes) : getObstacle(op);
     if (reason.empty() && isGrouped && gpu && !gpu->hasAsyncCopy)
       reason = (gpu->chip + " has no kernel for weights in groups").str();
+    if (reason.empty() && gpu && axes->hasBatches())
+      reason = "no schedule takes batches";
     if (!reason.empty())
       return reportMissed(op, "matmul", reason);
     bool areBits = !isGrouped && gpu && gpu->prefersBits() && areSigns(op);

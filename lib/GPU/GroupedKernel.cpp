@@ -206,7 +206,8 @@ private:
         for (int64_t half = 0; half < 2; ++half) {
           Value column = b.add(b.add(b.mul(tile, LaneWeights::columns), place), 8 * half);
           Value zero = b.load(b.getI8Type(), b.offset(zeros, b.add(b.mul(b.widen(group), b.widen(allColumns)), b.widen(column))), 1);
-          loaded.push_back(arith::ExtSIOp::create(b, b.getI32Type(), zero));
+          loaded.push_back(kernel.types.isUnsigned ? arith::ExtUIOp::create(b, b.getI32Type(), zero).getResult()
+                                                   : arith::ExtSIOp::create(b, b.getI32Type(), zero).getResult());
         }
     }
     return loaded;

@@ -102,8 +102,9 @@ Value KernelBuilder::offset(Value pointer, Value bytes) {
 Value KernelBuilder::offset(Value pointer, int64_t bytes) {
   if (bytes == 0)
     return pointer;
-  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)},
-                             LLVM::GEPNoWrapFlags::inbounds);
+  // Constants within the op have few bits.
+  LLVM::GEPArg index = llvm::isInt<LLVM::kGEPConstantBitWidth>(bytes) ? LLVM::GEPArg(static_cast<int32_t>(bytes)) : LLVM::GEPArg(i64(bytes));
+  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer, ArrayRef{index}, LLVM::GEPNoWrapFlags::inbounds);
 }
 
 Value KernelBuilder::sharedMemory() {

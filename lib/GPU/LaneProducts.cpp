@@ -58,6 +58,9 @@ Value LaneProducts::decodeFloats(Value word, int64_t part, Value zero) const {
   };
   double scale = 1.0 / static_cast<double>(int64_t(1) << shift), bias = static_cast<double>(one) * scale + static_cast<double>(sign);
   if (shift == 0) {
+    // bf16 has whole numbers up to 256: a zero point of 8 bits and the bias together may be more.
+    if (zero && isBF16)
+      return arith::SubFOp::create(b, arith::SubFOp::create(b, floats, splat(bias)), zero);
     Value subtrahend = zero ? arith::AddFOp::create(b, zero, splat(bias)).getResult() : splat(bias);
     return arith::SubFOp::create(b, floats, subtrahend);
   }

@@ -63,6 +63,9 @@ FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op, bool hasShuffle) {
     (iterator == utils::IteratorType::parallel ? loops.parallel : loops.reductions).push_back(loop);
   if (hasShuffle)
     loops.findCombiners();
+  if (constexpr int64_t most = std::numeric_limits<int32_t>::max(); loops.getThreads() > most)
+    return op.emitOpError() << "takes " << loops.getThreads() << " threads; expected at most " << most
+                            << ", as they are counted in 32 bits";
   return loops;
 }
 

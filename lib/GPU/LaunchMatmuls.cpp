@@ -86,8 +86,10 @@ static bool isConstant(Value buffer) {
     return true;
   while (auto cast = buffer.getDefiningOp<memref::CastOp>())
     buffer = cast.getSource();
-  if (buffer.getDefiningOp<memref::GetGlobalOp>())
-    return true;
+  if (auto global = buffer.getDefiningOp<memref::GetGlobalOp>()) {
+    auto symbol = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(global, global.getNameAttr());
+    return symbol && symbol.getConstant();
+  }
   auto argument = dyn_cast<BlockArgument>(buffer);
   auto function = argument ? dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp()) : FunctionOpInterface();
   return function && function.getArgAttr(argument.getArgNumber(), "lowbit.constant");

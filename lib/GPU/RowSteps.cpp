@@ -190,6 +190,8 @@ FailureOr<RowLayout> findRowLayout(ArrayRef<RowStep> steps, const GPUArchitectur
   bool hasProduct = llvm::any_of(steps, [](const RowStep &step) { return step.kind == RowStepKind::Product; });
   if (hasProduct && !architecture.hasAsyncCopy)
     return refuse(architecture.chip + " has no m16n8k16 of f16 and no cp.async");
+  if (!architecture.hasShuffle && llvm::any_of(steps, [](const RowStep &step) { return step.kind == RowStepKind::Reduce; }))
+    return refuse(architecture.chip + " has no lanes that read each other's registers, as those that share a row must");
   RowLayout layout{hasProduct, hasProduct ? 2 : 4};
   for (const RowStep &step : steps)
     if (step.column && !hasProduct)

@@ -105,6 +105,11 @@ private:
       total *= matchPattern(size, m_ConstantInt(&threads)) ? threads.getZExtValue() : 1;
     if (total > GPUArchitecture::maxThreads)
       return launch.emitOpError() << "has blocks of " << total << " threads; expected at most " << GPUArchitecture::maxThreads;
+    APInt blocks;
+    for (Value size : {launch.getGridSizeY(), launch.getGridSizeZ()})
+      if (matchPattern(size, m_ConstantInt(&blocks)) && blocks.ugt(GPUArchitecture::maxBlocksAcross))
+        return launch.emitOpError() << "has " << blocks.getZExtValue() << " blocks along y or z; expected at most "
+                                    << GPUArchitecture::maxBlocksAcross << ": split its rows";
     return success();
   }
 

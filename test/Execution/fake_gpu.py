@@ -35,10 +35,10 @@ def build_driver(folder: Path) -> Path:
     return path
 
 
-def lower(folder: Path, **environment: str) -> Path:
+def lower(folder: Path, source: Path = INPUTS / "kernels.mlir", **environment: str) -> Path:
     """The kernels and the function that launches them, in the LLVM dialect."""
     path = folder / "kernels.mlir"
-    done = run(QUANT_OPT, INPUTS / "kernels.mlir", *LOWER, "-o", path, **environment)
+    done = run(QUANT_OPT, source, *LOWER, "-o", path, **environment)
     assert done.returncode == 0, done.stderr
     return path
 

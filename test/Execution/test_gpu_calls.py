@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_gpu import build_driver, lower, run
+from fake_gpu import INPUTS, build_driver, lower, run
 
 PROLOGUE = """
 import ctypes, gc, os, sys
@@ -126,6 +126,24 @@ def python(folder: Path, program: str, **environment: str) -> str:
 @pytest.mark.parametrize("program", [HOST, DEVICE, REFUSALS], ids=["host", "device", "refusals"])
 def test_calls(folder: Path, program: str) -> None:
     python(folder, PROLOGUE + program)
+
+
+EARLY = """
+for _ in range(3):
+    np.testing.assert_array_equal(f(x=x, y=y)["codes"], want)
+# The second of three kernels, in the first call and in the one that is recorded.
+assert driver["early_launches"] == 2, driver["early_launches"]
+"""
+
+
+def test_kernels_that_wait_themselves_begin_early(tmp_path: Path) -> None:
+    build_driver(tmp_path)
+    text, source = (INPUTS / "kernels.mlir").read_text(), tmp_path / "source.mlir"
+    begin = "%row = gpu.block_id x"
+    assert text.count(begin) == 1
+    source.write_text(text.replace(begin, f"nvvm.griddepcontrol wait\n      {begin}").replace("sm_80", "sm_90a"))
+    lower(tmp_path, source)
+    python(tmp_path, PROLOGUE.replace("sm_80", "sm_90a") + EARLY, FAKE_CUDA="architecture=90")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 // RUN: quant-opt %s --lowbit-form-rows=target=nvptx:sm_80 --split-input-file | FileCheck %s
 // RUN: not quant-opt %s --lowbit-form-rows=target=host --split-input-file 2>&1 | FileCheck %s --check-prefix=HOST
+// RUN: quant-opt %s --lowbit-form-rows=target=spirv:opencl --split-input-file | FileCheck %s --check-prefix=APART
 // HOST: error: `{{.*}}` is no GPU; expected one that kernels are made for
 
 // A sum along rows and what divides by it: few rows, so that each is a block.
@@ -9,6 +10,11 @@
 //       CHECK:     linalg.generic {{.*}}%[[S]]{{.*}}lowbit.row = 0 : i64
 //       CHECK:     scf.forall.in_parallel
 //       CHECK:       tensor.parallel_insert_slice {{.*}}[%[[I]], 0] [1, 64] [1, 1]
+
+// Lanes that cannot read each other's registers cannot share a row.
+// APART-LABEL: @rows
+//   APART-NOT:   scf.forall
+//       APART:   return
 #all = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (i)>
 func.func @rows(%x: tensor<32x64xf32>) -> tensor<32x64xf32> {

@@ -81,3 +81,18 @@ module attributes {gpu.container_module} {
     return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @tall() kernel {
+    gpu.return
+  }
+}
+func.func @launch() {
+  %one = arith.constant 1 : index
+  %many = arith.constant 65536 : index
+  // expected-error @+1 {{has 65536 blocks along y or z; expected at most 65535: split its rows}}
+  gpu.launch_func @kernels::@tall blocks in (%one, %many, %one) threads in (%one, %one, %one)
+  return
+}

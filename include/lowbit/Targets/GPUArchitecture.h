@@ -45,7 +45,7 @@ struct GPUArchitecture {
   /// Whether signs are multiplied faster as bits than as bytes: lanes can count bits, but not as fast as a matrix unit multiplies.
   bool prefersBits() const { return hasBinaryMma || !hasByteMatrices(); }
 
-  static constexpr unsigned maxThreads = 1024, registersPerMultiprocessor = 65536, maxRegistersPerThread = 255;
+  static constexpr unsigned maxThreads = 1024, maxBlocksAcross = 65535, registersPerMultiprocessor = 65536, maxRegistersPerThread = 255;
 };
 
 /// The triple of the machine whose code launches kernels: this one.

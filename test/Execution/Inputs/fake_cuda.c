@@ -214,12 +214,24 @@ int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
   return Success;
 }
 /* CUlaunchConfig. */
+struct Attribute {
+  int id, padding;
+  union {
+    int value;
+    char bytes[64];
+  };
+};
 struct Config {
   unsigned grid[3], block[3], shared;
-  void *stream, *attributes;
+  void *stream;
+  struct Attribute *attributes;
   unsigned count;
 };
+/* Early launches alone: PROGRAMMATIC_STREAM_SERIALIZATION is 6. */
 int cuLaunchKernelEx(const struct Config *c, void *function, void **parameters, void **extra) {
+  if (c->count != 1 || c->attributes->id != 6 || c->attributes->value != 1)
+    return InvalidValue;
+  ++*number("early_launches");
   return cuLaunchKernel(function, c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1], c->block[2], c->shared, c->stream, parameters,
                         extra);
 }

@@ -76,6 +76,24 @@ func.func @main(%a: tensor<5x100xf32> {{lowbit.name = "a"}}, %b: tensor<7x100xf3
     np.testing.assert_array_equal(lowbit.load(tmp_path / "m.mlir").compile(target)(a=a, b=b)["y"], want)
 
 
+def test_batches_of_codes(tmp_path: Path) -> None:
+    """No schedule takes them: they are loops."""
+    maps = ", ".join(f"affine_map<(b, m, n, k) -> ({axes})>" for axes in ("b, m, k", "b, n, k", "b, m, n"))
+    (tmp_path / "m.mlir").write_text(f"""
+func.func @main(%a: tensor<3x5x24xi8> {{lowbit.name = "a"}}, %b: tensor<3x7x24xi8> {{lowbit.name = "b"}}) -> (tensor<3x5x7xi32> {{lowbit.name = "y"}}) {{
+  %init = tensor.empty() : tensor<3x5x7xi32>
+  %r = lowbit.contract [{maps}]
+    lhs(%a <#lowbit.int<8>> : tensor<3x5x24xi8>) rhs(%b <#lowbit.int<8>> : tensor<3x7x24xi8>)
+    outs(%init : tensor<3x5x7xi32>) -> tensor<3x5x7xi32>
+  return %r : tensor<3x5x7xi32>
+}}
+""")
+    generator = np.random.default_rng(0)
+    a, b = (generator.integers(-128, 128, (3, rows, 24)).astype(np.int8) for rows in (5, 7))
+    want = a.astype(np.int32) @ b.astype(np.int32).transpose(0, 2, 1)
+    np.testing.assert_array_equal(lowbit.load(tmp_path / "m.mlir").compile("gpu-sim")(a=a, b=b)["y"], want)
+
+
 def test_a_library_is_not_simulated(tmp_path: Path) -> None:
     (tmp_path / "m.mlir").write_text(codes_of_codes(4, 8, 16))
     with pytest.raises(lowbit.Error, match="runs kernels inside this process only; choose a GPU's, such as `nvptx:sm_90a`"):

@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import lowbit
+import numpy as np
 import pytest
+from rows import norm
 from test_compiled import THREE_MAPS, codes_of_codes
 
 FLOATS = """
@@ -74,7 +76,13 @@ func.func @main(%a: tensor<2x64xf16>) -> tensor<2x8xf16> {{
 }}
 """
 
-MODELS = {"codes": codes_of_codes(33, 70, 65), "floats": FLOATS.replace("NARROW", "f16"), "signs": SIGNS, "groups": GROUPS}
+MODELS = {
+    "codes": codes_of_codes(33, 70, 65),
+    "floats": FLOATS.replace("NARROW", "f16"),
+    "signs": SIGNS,
+    "groups": GROUPS,
+    "norm": norm(np.random.default_rng(0), 6, 40).text,
+}
 
 
 def export(text: str, folder: Path, target: str, suffix: str) -> bytes:
@@ -95,9 +103,9 @@ def test_nvptx(model: str, chip: str, tmp_path: Path) -> None:
 def test_amdgcn(model: str, chip: str, tmp_path: Path) -> None:
     text = export(MODELS[model], tmp_path, f"amdgcn:{chip}", ".s").decode()
     assert f"amdgcn-amd-amdhsa--{chip}" in text
-    assert ".amdhsa_kernel loops" in text
+    assert f".amdhsa_kernel {'rows' if model in ('floats', 'norm') else 'loops'}" in text
     assert ("v_mfma_i32_16x16x" in text) == (model in ("codes", "signs"))
-    assert ("ds_bpermute_b32" in text) == (model == "floats")
+    assert ("ds_bpermute_b32" in text) == (model in ("floats", "norm"))
     code = export(MODELS[model], tmp_path, f"amdgcn:{chip}", ".hsaco")
     assert code[:4] == b"\x7fELF"
     assert code[16:20] == bytes([3, 0, 224, 0]), "no shared object of an AMD GPU"
