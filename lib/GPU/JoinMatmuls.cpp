@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_JOINMATMULSPASS
@@ -54,10 +55,24 @@ static std::string describeEpilogue(MatmulOp op) {
   return text;
 }
 
+/// Whether others need the rows to be next to one another: results of functions and operands of products, as they are or by other views.
+/// The parts of a joint product are views with its pitch.
+static bool needsPackedRows(Value value) {
+  return llvm::any_of(value.getUses(), [](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (user->hasTrait<OpTrait::IsTerminator>() || isa<MatmulOp, GroupedMatmulOp>(user))
+      return true;
+    if (isa<tensor::CastOp, tensor::BitcastOp, tensor::ReshapeOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp>(
+            user))
+      return use.getOperandNumber() == 0 && needsPackedRows(user->getResult(0));
+    auto writer = dyn_cast<DestinationStyleOpInterface>(user);
+    return writer && writer.isDpsInit(&use) && needsPackedRows(writer.getTiedOpResult(&use)); // may be written where it lies
+  });
+}
+
 static bool canJoin(MatmulOp op) {
   return op.getResult() && getType(op.getLhs()).getRank() == 2 && getType(op.getResult()).hasStaticShape() &&
-         op.getInit().getDefiningOp<tensor::EmptyOp>() && getRawBytes(op.getRhs()) &&
-         llvm::none_of(op.getResult().getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); });
+         op.getInit().getDefiningOp<tensor::EmptyOp>() && getRawBytes(op.getRhs()) && !needsPackedRows(op.getResult());
 }
 
 static bool canJoin(MatmulOp first, MatmulOp other) {

@@ -111,7 +111,8 @@ def JoinMatmulsPass : Pass<"lowbit-join-matmuls"> {
   let summary = "Products that share their left side become one";
   let description = [{
     `lowbit.matmul` ops that read the same left side, whose right sides and operands along columns are constants and whose epilogues are the same,
-    become one product of all columns; their results are parts of its result. Three products of a few rows take as long as one.
+    become one product of all columns; their results are parts of its result. Three products of a few rows take as long as one. Results that
+    other products read or a function returns, themselves or reshaped, stay apart: there the rows of a part would have to be next to one another.
 
     ```text
     %q = lowbit.matmul lhs(%x : tensor<128x384xi8>) rhs(%wq : tensor<384x384xi8>) …
