@@ -26,7 +26,7 @@ RowElements::RowElements(KernelBuilder &b, scf::ForallOp loop, ArrayRef<Value> v
 
 Value RowElements::evaluate(AffineExpr expr, ArrayRef<Value> dims, ArrayRef<Value> symbols) {
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return dims[dim.getPosition()] ? dims[dim.getPosition()] : b.i32(0);
+    return dims[dim.getPosition()];
   if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
     return symbols[symbol.getPosition()];
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
@@ -89,6 +89,10 @@ RowView RowElements::getView(Value buffer) {
   return view;
 }
 
+LoopIndices RowElements::startIndices(const RowStep &step) {
+  return llvm::map_to_vector(step.sizes, [&](int64_t size) { return size == 1 ? b.i32(0) : Value(); });
+}
+
 Value RowElements::getAddress(const RowView &view, AffineMap map, const LoopIndices &indices) {
   Value elements = b.i64(0);
   for (auto [expr, stride] : llvm::zip_equal(map.getResults(), view.strides))
@@ -144,8 +148,7 @@ Value RowElements::resolve(Value value, IRMapping &mapping) {
 
 void RowElements::clone(Operation &op, IRMapping &mapping, const LoopIndices &indices) {
   if (auto index = dyn_cast<linalg::IndexOp>(op)) {
-    Value place = indices[index.getDim()] ? indices[index.getDim()] : b.i32(0);
-    mapping.map(index.getResult(), arith::IndexCastUIOp::create(b, b.getIndexType(), place));
+    mapping.map(index.getResult(), arith::IndexCastUIOp::create(b, b.getIndexType(), indices[index.getDim()]));
     return;
   }
   for (Value operand : op.getOperands())

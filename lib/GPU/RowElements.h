@@ -13,7 +13,7 @@ struct ColumnPiece {
   Value inside;       ///< Whether they are columns at all; null: they are.
 };
 
-/// Indices of the loops of one op at a lane's place (i32); null where the loop has one pass.
+/// Indices of the loops of one op at a lane's place (i32); null where it is none yet.
 using LoopIndices = SmallVector<Value>;
 
 /// What bufferized linalg code of a loop over rows becomes in a kernel: views of buffers, indices, elements.
@@ -26,7 +26,9 @@ public:
   /// Whether it is made in the loop: then only registers hold it.
   static bool isLocal(Value buffer) { return buffer.getDefiningOp<memref::AllocOp>() != nullptr; }
 
-  /// Where `map` of the indices leads.
+  /// Indices of which only those of loops with one pass are set.
+  LoopIndices startIndices(const RowStep &step);
+  /// Where `map` of the indices leads; those that it reads are set.
   Value getAddress(const RowView &view, AffineMap map, const LoopIndices &indices);
   Value load(const RowView &view, Value address);
   void store(const RowView &view, Value address, Value value);
@@ -38,7 +40,7 @@ public:
   void clone(Operation &op, IRMapping &mapping, const LoopIndices &indices);
   /// A value of a region, of the kernel's arguments, or a constant.
   Value resolve(Value value, IRMapping &mapping);
-  /// An index that the loop's body computes, i32.
+  /// An index that the loop's body computes, i32; null where it is something else.
   Value getIndex(Value value);
 
 private:

@@ -18,6 +18,9 @@ FailureOr<RowKernel> RowKernel::find(scf::ForallOp loop, const GPUArchitecture &
   kernel.rows = 1;
   std::string obstacle;
   for (Operation &op : loop.getBody()->without_terminator()) {
+    auto apply = dyn_cast<affine::AffineApplyOp>(op);
+    if (apply && !canEvaluate(apply.getAffineMap()))
+      return op.emitOpError("divides by what is not known, or what may be negative; expected indices that a lane can compute");
     if (isa<memref::AllocOp, memref::DeallocOp, memref::SubViewOp, affine::AffineApplyOp, arith::ConstantOp>(op))
       continue;
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
@@ -331,7 +334,7 @@ private:
   }
 
   void emitStep(const RowStep &step) {
-    LoopIndices indices(step.sizes.size());
+    LoopIndices indices = elements.startIndices(step);
     switch (step.kind) {
     case RowStepKind::Map:
       return emitMap(step, indices);
@@ -359,7 +362,7 @@ private:
             break;
           SmallVector<Value> loaded;
           if (source)
-            loaded = source->load(row, number, piece, LoopIndices(step.sizes.size()));
+            loaded = source->load(row, number, piece, elements.startIndices(step));
           for (int64_t i = 0; i < (hasColumns ? layout.vector : 1); ++i)
             tile.values.push_back(source ? loaded[i] : getKnown(init.get(), row, static_cast<int64_t>(number) * layout.vector + i));
         }
@@ -500,7 +503,7 @@ private:
             also(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.rem(lane, layout.getLanes()), b.i32(0)));
           if (layout.shares > 1)
             also(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, share, b.i32(0)));
-          auto store = [&, &piece = piece] { target.store(row, piece, LoopIndices(step.sizes.size()), values); };
+          auto store = [&, &piece = piece] { target.store(row, piece, elements.startIndices(step), values); };
           if (inside)
             b.when(inside, store);
           else

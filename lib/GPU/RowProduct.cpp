@@ -55,7 +55,7 @@ void RowProducts::startCopies(const RowStep &step, const SharedSide &side) {
   Type half = view.element;
   auto copy = [&](Value index) {
     Value row = b.div(index, perRow), piece = b.rem(index, perRow);
-    LoopIndices indices(step.sizes.size());
+    LoopIndices indices = elements.startIndices(step);
     indices[across] = row;
     indices[along] = b.mul(piece, bytes / halfBytes);
     Value source = elements.getAddress(view, map, indices);
@@ -93,7 +93,7 @@ SmallVector<Value> RowProducts::loadLeft(const RowStep &step, ArrayRef<Value> ro
   bool isAligned = multiple % 2 == 0;
   SmallVector<Value> starts;
   for (Value row : rows) {
-    LoopIndices indices(step.sizes.size());
+    LoopIndices indices = elements.startIndices(step);
     indices[step.row] = row;
     indices[depth] = b.mul(b.rem(lane, 4), 2);
     starts.push_back(elements.getAddress(view, map, indices));

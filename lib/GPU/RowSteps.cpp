@@ -111,6 +111,8 @@ FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops,
   };
   if (!isScalarCode(op))
     return refuse("its region is no code of one lane");
+  if (failed(checkReads(op, obstacle)))
+    return failure();
   SmallVector<unsigned> reductions;
   for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
     if (llvm::is_contained(rowLoops, loop) || step.sizes[loop] == 1)
@@ -197,6 +199,8 @@ FailureOr<RowLayout> findRowLayout(ArrayRef<RowStep> steps, const GPUArchitectur
     if (step.column && !hasProduct)
       while (layout.vector > 1 && (step.getColumns() % layout.vector != 0 || step.getColumns() < 32 * layout.vector))
         layout.vector /= 2;
+  if (failed(checkReads(steps, obstacle)))
+    return failure();
   int64_t partBytes = 0, sharedBytes = 0;
   for (const RowStep &step : steps)
     if (step.kind == RowStepKind::Product) {

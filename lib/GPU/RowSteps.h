@@ -41,6 +41,13 @@ struct RowStep {
 /// What the op is, where `rowLoops` are those of its group, the last one along a tile's rows; or failure with the reason.
 FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops, std::string &obstacle);
 
+/// Whether a lane can compute what the map says: no division by an unknown, and none of what may be negative.
+bool canEvaluate(AffineMap map);
+/// Whether a lane can read all that the op does, or failure with the reason: elements of known places in memory, by indices that it knows.
+LogicalResult checkReads(linalg::LinalgOp op, std::string &obstacle);
+/// Whether nothing reads a value before it is there: not, by indices of its own, what a step writes, and no buffer that none has written.
+LogicalResult checkReads(ArrayRef<RowStep> steps, std::string &obstacle);
+
 /// How a warp's lanes hold the rows of its tile.
 struct RowLayout {
   bool areFragments;  ///< 16 rows, as accumulators of m16n8; else one row.

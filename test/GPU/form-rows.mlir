@@ -86,3 +86,171 @@ func.func @reshaped(%x: tensor<4x8x64xf32>) -> tensor<32x64xi8> {
   } -> tensor<32x64xi8>
   return %b : tensor<32x64xi8>
 }
+
+// -----
+
+// A region may read what was there before, at places that a lane can compute.
+// CHECK-LABEL: @gathered
+//       CHECK:   scf.forall
+#all = affine_map<(i, j) -> (i, j)>
+func.func @gathered(%x: tensor<32x64xf32>, %t: tensor<32x64xf32>) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.sqrt %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  %r = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %k = affine.apply affine_map<(d0) -> (31 - d0 floordiv 2)>(%i)
+    %other = tensor.extract %t[%k, %j] : tensor<32x64xf32>
+    %0 = arith.divf %a, %other : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}
+
+// -----
+
+// What the region reads belongs to another row, which another lane computes.
+// CHECK-LABEL: @captured
+//   CHECK-NOT:   scf.forall
+#all = affine_map<(i, j) -> (i, j)>
+func.func @captured(%x: tensor<32x64xf32>) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.sqrt %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  %r = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %k = affine.apply affine_map<(d0) -> (31 - d0)>(%i)
+    %other = tensor.extract %s[%k, %j] : tensor<32x64xf32>
+    %0 = arith.divf %a, %other : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}
+
+// -----
+
+// No lane divides by what is not known.
+// CHECK-LABEL: @divided
+//   CHECK-NOT:   scf.forall
+#all = affine_map<(i, j) -> (i, j)>
+func.func @divided(%x: tensor<32x64xf32>, %t: tensor<32x64xf32>, %n: index) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.sqrt %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  %r = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %k = affine.apply affine_map<(d0)[s0] -> (d0 floordiv s0)>(%i)[%n]
+    %other = tensor.extract %t[%k, %j] : tensor<32x64xf32>
+    %0 = arith.divf %a, %other : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}
+
+// -----
+
+// Nor what may be negative.
+// CHECK-LABEL: @negative
+//   CHECK-NOT:   scf.forall
+#all = affine_map<(i, j) -> (i, j)>
+func.func @negative(%x: tensor<32x64xf32>, %t: tensor<32x64xf32>) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.sqrt %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  %r = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %k = affine.apply affine_map<(d0) -> ((d0 - 3) mod 5)>(%i)
+    %other = tensor.extract %t[%k, %j] : tensor<32x64xf32>
+    %0 = arith.divf %a, %other : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}
+
+// -----
+
+// Rows whose length is not known begin at no known places.
+// CHECK-LABEL: @dynamic
+//   CHECK-NOT:   scf.forall
+#all = affine_map<(i, j) -> (i, j)>
+func.func @dynamic(%x: tensor<32x64xf32>, %t: tensor<32x?xf32>) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.sqrt %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  %r = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %other = tensor.extract %t[%i, %j] : tensor<32x?xf32>
+    %0 = arith.divf %a, %other : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}
+
+// -----
+
+// Elements are ints or floats.
+// CHECK-LABEL: @indices
+//   CHECK-NOT:   scf.forall
+#all = affine_map<(i, j) -> (i, j)>
+func.func @indices(%x: tensor<32x64xindex>) -> tensor<32x64xindex> {
+  %e = tensor.empty() : tensor<32x64xindex>
+  %s = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<32x64xindex>) outs(%e : tensor<32x64xindex>) {
+  ^bb0(%a: index, %o: index):
+    %0 = arith.addi %a, %a : index
+    linalg.yield %0 : index
+  } -> tensor<32x64xindex>
+  %r = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<32x64xindex>) outs(%e : tensor<32x64xindex>) {
+  ^bb0(%a: index, %o: index):
+    %0 = arith.muli %a, %a : index
+    linalg.yield %0 : index
+  } -> tensor<32x64xindex>
+  return %r : tensor<32x64xindex>
+}
+
+// -----
+
+// A sum that starts from nothing.
+// CHECK-LABEL: @blank
+//   CHECK-NOT:   scf.forall
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+func.func @blank(%x: tensor<32x64xf32>) -> tensor<32x64xf32> {
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s_e = tensor.empty() : tensor<32xf32>
+  %s = linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<32x64xf32>) outs(%s_e : tensor<32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  } -> tensor<32xf32>
+  %r = linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<32x64xf32>, tensor<32xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}

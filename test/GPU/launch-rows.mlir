@@ -50,3 +50,62 @@ func.func @foreign(%x: memref<32x64xf32>) {
   }
   return
 }
+
+// -----
+
+// A sum that starts from a buffer of the loop that nothing has written.
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+func.func @blank(%x: memref<32x64xf32>) {
+  // expected-error @below {{cannot be one kernel: it reads what nothing has written}}
+  scf.forall (%i) = (0) to (32) step (4) {
+    %in = memref.subview %x[%i, 0] [4, 64] [1, 1] : memref<32x64xf32> to memref<4x64xf32, strided<[64, 1], offset: ?>>
+    %s = memref.alloc() : memref<4xf32>
+    linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%in : memref<4x64xf32, strided<[64, 1], offset: ?>>) outs(%s : memref<4xf32>) attrs = {lowbit.row = 0 : i64} {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.addf %o, %a fastmath<reassoc> : f32
+      linalg.yield %0 : f32
+    }
+    memref.dealloc %s : memref<4xf32>
+  }
+  return
+}
+
+// -----
+
+// Rows that other blocks write.
+#all = affine_map<(i, j) -> (i, j)>
+func.func @captured(%x: memref<32x64xf32>, %y: memref<32x64xf32>) {
+  // expected-error @below {{cannot be one kernel: its region reads what other lanes compute}}
+  scf.forall (%i) = (0) to (32) step (4) {
+    %in = memref.subview %x[%i, 0] [4, 64] [1, 1] : memref<32x64xf32> to memref<4x64xf32, strided<[64, 1], offset: ?>>
+    %out = memref.subview %y[%i, 0] [4, 64] [1, 1] : memref<32x64xf32> to memref<4x64xf32, strided<[64, 1], offset: ?>>
+    linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
+        ins(%in : memref<4x64xf32, strided<[64, 1], offset: ?>>) outs(%out : memref<4x64xf32, strided<[64, 1], offset: ?>>) attrs = {lowbit.row = 0 : i64} {
+    ^bb0(%a: f32, %o: f32):
+      %j = linalg.index 1 : index
+      %b = memref.load %y[%j, %j] : memref<32x64xf32>
+      %0 = arith.addf %a, %b : f32
+      linalg.yield %0 : f32
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @divided(%x: memref<32x64xf32>, %n: index) {
+  %zero = arith.constant 0.0 : f32
+  scf.forall (%i) = (0) to (32) step (4) {
+    // expected-error @below {{divides by what is not known, or what may be negative; expected indices that a lane can compute}}
+    %k = affine.apply affine_map<(d0)[s0] -> (d0 floordiv s0)>(%i)[%n]
+    %in = memref.subview %x[%k, 0] [4, 64] [1, 1] : memref<32x64xf32> to memref<4x64xf32, strided<[64, 1], offset: ?>>
+    linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        outs(%in : memref<4x64xf32, strided<[64, 1], offset: ?>>) attrs = {lowbit.row = 0 : i64} {
+    ^bb0(%o: f32):
+      linalg.yield %zero : f32
+    }
+  }
+  return
+}
