@@ -95,8 +95,8 @@ func.func @left(%x: tensor<32x64xi8>) -> (tensor<32x22xi8>, tensor<32x64xi32>) {
 func.func @grouped(%x: tensor<32x64xi8>) -> (tensor<32x64xf16>, tensor<32x8xf32>) {
   %w0 = arith.constant dense<1> : tensor<64x64xi8>
   %w1 = arith.constant dense<2> : tensor<64x64xi8>
-  %packed = arith.constant dense<18> : tensor<8x32xi8>
-  %scales = arith.constant dense<0.5> : tensor<8x2xf32>
+  %packed = arith.constant dense<18> : tensor<1x512xi8>
+  %scales = arith.constant dense<0.5> : tensor<2x16xf32>
   %e = tensor.empty() : tensor<32x64xf16>
   %e2 = tensor.empty() : tensor<32x8xf32>
   %0 = lowbit.matmul lhs(%x : tensor<32x64xi8>) rhs(%w0 : tensor<64x64xi8>) outs(%e : tensor<32x64xf16>) {
@@ -109,8 +109,8 @@ func.func @grouped(%x: tensor<32x64xi8>) -> (tensor<32x64xf16>, tensor<32x8xf32>
     %t = arith.sitofp %sum : i32 to f16
     lowbit.yield %t : f16
   } -> tensor<32x64xf16>
-  %2 = lowbit.grouped_matmul lhs(%1 : tensor<32x64xf16>) rhs(%packed : tensor<8x32xi8>) scales(%scales : tensor<8x2xf32>)
-    outs(%e2 : tensor<32x8xf32>) group 32 zero 8 {
+  %2 = lowbit.grouped_matmul lhs(%1 : tensor<32x64xf16>) rhs(%packed : tensor<1x512xi8>) scales(%scales : tensor<2x16xf32>)
+    outs(%e2 : tensor<32x8xf32>) width 4 group 32 {
   ^bb0(%real: f32):
     lowbit.yield %real : f32
   } -> tensor<32x8xf32>

@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --lowbit-launch-loops=target=nvptx:sm_90a --verify-diagnostics
+// RUN: quant-opt %s --lowbit-launch-loops --verify-diagnostics
 
 // Threads are numbered in 32 bits.
 #id = affine_map<(i, j) -> (i, j)>

@@ -84,15 +84,17 @@ module attributes {gpu.container_module} {
 
 // -----
 
-gpu.module @kernels {
-  gpu.func @tall() kernel {
-    gpu.return
+module attributes {gpu.container_module} {
+  gpu.module @kernels {
+    gpu.func @tall() kernel {
+      gpu.return
+    }
   }
-}
-func.func @launch() {
-  %one = arith.constant 1 : index
-  %many = arith.constant 65536 : index
-  // expected-error @+1 {{has 65536 blocks along y or z; expected at most 65535: split its rows}}
-  gpu.launch_func @kernels::@tall blocks in (%one, %many, %one) threads in (%one, %one, %one)
-  return
+  func.func @launch() {
+    %one = arith.constant 1 : index
+    %many = arith.constant 65536 : index
+    // expected-error @+1 {{has 65536 blocks along y or z; expected at most 65535: split its rows}}
+    gpu.launch_func @kernels::@tall blocks in (%one, %many, %one) threads in (%one, %one, %one)
+    return
+  }
 }

@@ -26,7 +26,7 @@ static struct {
     {"fail_launch", 0}, {"fail_sync", 0},         {"memory_ordinal", 0}, {"fail_capture", 0},     {"allocations", 0},
     {"bytes", 0},       {"modules", 0},           {"graphs", 0},         {"executables", 0},      {"streams", 0},
     {"events", 0},      {"launches", 0},          {"replays", 0},        {"captures", 0},         {"loads", 0},
-    {"uploads", 0},     {"calls_to_allocate", 0}, {"maps", 0},
+    {"uploads", 0},     {"calls_to_allocate", 0}, {"maps", 0},           {"early_launches", 0},
 };
 
 static long *number(const char *name) {
@@ -232,8 +232,8 @@ int cuLaunchKernelEx(const struct Config *c, void *function, void **parameters, 
   if (c->count != 1 || c->attributes->id != 6 || c->attributes->value != 1)
     return InvalidValue;
   ++*number("early_launches");
-  return cuLaunchKernel(function, c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1], c->block[2], c->shared, c->stream, parameters,
-                        extra);
+  return cuLaunchKernel(function, c->grid[0], c->grid[1], c->grid[2], c->block[0], c->block[1], c->block[2], c->shared, c->stream,
+                        parameters, extra);
 }
 
 /* -- Streams ------------------------------------------------------------------ */
