@@ -109,3 +109,26 @@ func.func @divided(%x: memref<32x64xf32>, %n: index) {
   }
   return
 }
+
+// -----
+
+// A column is half a gibibyte from the next one: more than a constant of a getelementptr can be.
+// CHECK-LABEL: gpu.func @rows
+//       CHECK:   %[[FAR:.*]] = arith.constant 536870912 : i64
+//       CHECK:   llvm.getelementptr inbounds %{{.*}}[%[[FAR]]]
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+func.func @far(%x: memref<32x64xf32, strided<[1, 134217728]>>, %y: memref<32x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  scf.forall (%i) = (0) to (32) step (4) {
+    %in = memref.subview %x[%i, 0] [4, 64] [1, 1] : memref<32x64xf32, strided<[1, 134217728]>> to memref<4x64xf32, strided<[1, 134217728], offset: ?>>
+    %out = memref.subview %y[%i, 0] [4, 64] [1, 1] : memref<32x64xf32> to memref<4x64xf32, strided<[64, 1], offset: ?>>
+    linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
+        ins(%in : memref<4x64xf32, strided<[1, 134217728], offset: ?>>) outs(%out : memref<4x64xf32, strided<[64, 1], offset: ?>>) attrs = {lowbit.row = 0 : i64} {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.negf %a : f32
+      linalg.yield %0 : f32
+    }
+  }
+  return
+}
