@@ -21,11 +21,12 @@ GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) :
   constexpr int64_t usual = 4096;
   int64_t depth = kernel.shared.depth ? kernel.shared.depth : usual, columns = kernel.shared.columns ? kernel.shared.columns : usual;
   rows = std::clamp<int64_t>(llvm::PowerOf2Ceil(kernel.shared.rows ? kernel.shared.rows : 16), 2, 16);
-  // What was the fastest of some on an H200. Two tiles share what is read of lhs; blocks are high where each multiprocessor has one.
-  int64_t pairs = llvm::divideCeil(columns, 2 * LaneWeights::columns);
-  tiles = 2 * pairs > multiprocessors ? 2 : 1;
-  // Sums of several groups of 16 rows take more registers than 512 threads have.
-  warps = pairs <= multiprocessors && (rows < 16 || kernel.getGroupsOfStep() == 1) ? 16 : 8;
+  // What was the fastest of some on an H200. Tiles of a block share what is read of lhs; blocks are high where each multiprocessor has one.
+  // Sums of several groups of 16 rows take more registers than `emit` leaves to threads of three tiles, or to 512 of two.
+  bool areSumsLarge = rows == 16 && kernel.getGroupsOfStep() > 1;
+  int64_t allTiles = llvm::divideCeil(columns, LaneWeights::columns);
+  tiles = 2 * multiprocessors < allTiles && !areSumsLarge ? 3 : multiprocessors < allTiles ? 2 : 1;
+  warps = allTiles <= tiles * multiprocessors && !areSumsLarge ? 16 : 8;
   int64_t ringBytes = (warps == 16 ? 64 : 48) << 10, dotBytes = (rows == 16 ? 64 : 32) << 10;
   turns = 1;
   while (warps > 4 && kernel.scale && getDots() * getElements() * 4 > dotBytes)
@@ -76,32 +77,31 @@ public:
 
   void emit() {
     bool overtakes = kernel.startsEarly && kernel.hasConstantWeights;
-    if (overtakes)
-      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
     findPlaces();
-    if (kernel.startsEarly && !overtakes) {
-      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
-      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
-    }
+    if (kernel.startsEarly && !overtakes)
+      waitForOthers();
     for (int64_t slot = 0; slot < plan.slots; ++slot)
       fill(b.i32(slot * plan.getSlotBytes()), b.i32(slot));
     SmallVector<Value> firstScales = loadScales(b.i32(0));
     if (overtakes) {
       prefetch();
-      NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+      waitForOthers();
     }
     SmallVector<Value> carried{b.i32(0)};
     llvm::append_range(carried, loadLeft(b.i32(0)));
     SmallVector<Value> totals = kernel.scale ? addGroups(carried, firstScales) : addParts(carried);
     NVVM::CpAsyncWaitGroupOp::create(b, 0u);
-    for (auto [i, total] : llvm::enumerate(totals)) {
-      Value element = getOwnElement(static_cast<int64_t>(i));
-      Value row = b.add(firstRow, b.rem(element, plan.rows)), column = b.add(firstColumn, b.div(element, plan.rows));
-      AccumulatorTile tile{row, column, {{0, 0}}, {total}};
-      if (doAllAdd())
+    for (int64_t i = 0; i < getRunsOfThread(); ++i) {
+      int64_t perColumn = plan.rows / plan.getRun();
+      Value row = b.add(firstRow, b.mul(b.rem(getOwnRun(i), perColumn), plan.getRun()));
+      Value column = b.add(firstColumn, b.div(getOwnRun(i), perColumn));
+      AccumulatorTile tile{row, column, {}, SmallVector<Value>(ArrayRef(totals).slice(i * plan.getRun(), plan.getRun()))};
+      for (int64_t j = 0; j < plan.getRun(); ++j)
+        tile.places.push_back({j, 0});
+      if (doAllAdd(i))
         emitEpilogue(b, kernel.shared, arguments, tile);
       else
-        b.when(isAdding(), [&] { emitEpilogue(b, kernel.shared, arguments, tile); });
+        b.when(isAdding(i), [&] { emitEpilogue(b, kernel.shared, arguments, tile); });
     }
   }
 
@@ -110,7 +110,7 @@ private:
   int64_t getGroupDepth() const { return kernel.getStepDepth() * kernel.getStepsOfGroup(); }
   int64_t getProducts() const { return plan.getPieces() * weights.getProducts(); }
   int64_t getElementBytes() const { return weights.elementWidth / 8; }
-  int64_t getElementsOfThread() const { return llvm::divideCeil(plan.getElements(), plan.getThreads()); }
+  int64_t getRunsOfThread() const { return llvm::divideCeil(plan.getElements(), plan.getRun() * plan.getThreads()); }
   int64_t getSums() const { return plan.tiles * getRowTiles() * 4; }
 
   void findPlaces() {
@@ -141,6 +141,12 @@ private:
       Value row = b.min(b.add(b.add(firstRow, place), 8 * i), b.add(arguments.rows, -1));
       lhsRows.push_back(b.offset(lhs, b.mul(b.mul(b.widen(row), b.widen(depth)), getElementBytes())));
     }
+  }
+
+  /// Only then may the next kernel begin: of three at a time, some multiprocessors would get several blocks of one and others none.
+  void waitForOthers() {
+    NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+    NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
   }
 
   /// Brings what others may still write into the L2, where it is when it is read: lhs, of which each thread of the grid takes a line, and
@@ -189,17 +195,29 @@ private:
   /// What a step needs besides its weights: two words of lhs for each product, by tiles of rows, then zero points (i32) of each
   /// group and tile of columns, two each.
   SmallVector<Value> loadLeft(Value step) {
-    SmallVector<Value> loaded;
+    SmallVector<Value> loaded(getRowTiles() * 2 * getProducts());
+    Value start = getLeftStart(step);
+    for (int64_t load = 0; load < getProducts() / weights.getProductsOfLoad(); ++load)
+      loadLhs(start, load, loaded);
+    llvm::append_range(loaded, loadZeros(start));
+    return loaded;
+  }
+
+  Value getLeftStart(Value step) {
     Value start = getStart(step);
     // Beyond the last step is nothing that will be used.
-    if (kernel.hasWholeSteps())
-      start = b.min(start, b.add(depth, -kernel.getStepDepth()));
-    for (Value row : lhsRows)
-      for (int64_t load = 0; load < getProducts() / weights.getProductsOfLoad(); ++load) {
-        Value first = b.add(b.add(start, b.mul(quad, LaneWeights::laneDepth)), load * 4 * LaneWeights::laneDepth);
-        SmallVector<Value> words = loadWords(row, first);
-        llvm::append_range(loaded, words);
-      }
+    return kernel.hasWholeSteps() ? b.min(start, b.add(depth, -kernel.getStepDepth())) : start;
+  }
+
+  /// The words of a load, of all rows, in their places.
+  void loadLhs(Value start, int64_t load, MutableArrayRef<Value> loaded) {
+    Value first = b.add(b.add(start, b.mul(quad, LaneWeights::laneDepth)), load * 4 * LaneWeights::laneDepth);
+    for (auto [i, row] : llvm::enumerate(lhsRows))
+      llvm::copy(loadWords(row, first), loaded.begin() + i * 2 * getProducts() + load * weights.getLoadWords());
+  }
+
+  SmallVector<Value> loadZeros(Value start) {
+    SmallVector<Value> loaded;
     for (int64_t i = 0; kernel.hasZeros && i < kernel.getGroupsOfStep(); ++i) {
       Value group = b.min(b.add(b.div(start, kernel.group), i), b.add(b.div(depth, kernel.group), -1));
       for (Value tile : tileIndices)
@@ -231,7 +249,6 @@ private:
     SmallVector<Value> left(ArrayRef(carried).drop_front());
     // Groups of copies end in the order in which they began.
     NVVM::CpAsyncWaitGroupOp::create(b, static_cast<uint32_t>(plan.slots - 1));
-    SmallVector<Value> next = loadLeft(b.add(step, 1));
     SmallVector<SmallVector<Value>> words;
     for (int64_t i = 0; i < plan.tiles * plan.getPieces(); ++i)
       words.push_back(b.loadElements(b.getI32Type(), b.offset(b.offset(ring, slot), i * LaneWeights::pieceBytes), LaneWeights::laneWords));
@@ -242,7 +259,9 @@ private:
       Value *pair = kernel.hasZeros ? &left[getRowTiles() * perRow + 2 * i] : nullptr;
       prepared.push_back(pair ? products->prepareZeros(pair[0], pair[1]) : std::array<Value, 2>{});
     }
-    for (int64_t product = 0; product < getProducts(); ++product)
+    Value nextStart = getLeftStart(b.add(step, 1));
+    SmallVector<Value> next(getRowTiles() * perRow);
+    for (int64_t product = 0; product < getProducts(); ++product) {
       for (int64_t tile = 0; tile < plan.tiles; ++tile) {
         int64_t piece = product / weights.getProducts(), group = product / perGroup;
         SmallVector<Value> registers =
@@ -251,6 +270,11 @@ private:
           products->multiply(registers, ArrayRef(left).slice(row * perRow + 2 * product, 2),
                              MutableArrayRef(sums[group]).slice((tile * getRowTiles() + row) * 4, 4));
       }
+      // In the registers that are free now.
+      if ((product + 1) % weights.getProductsOfLoad() == 0)
+        loadLhs(nextStart, product / weights.getProductsOfLoad(), next);
+    }
+    llvm::append_range(next, loadZeros(nextStart));
     Value following = b.add(slot, plan.getSlotBytes());
     Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, following, b.i32(plan.slots * plan.getSlotBytes()));
     carried.assign({b.select(isLast, b.i32(0), following)});
@@ -266,7 +290,7 @@ private:
 
   /// With scales: the reals of this thread's elements.
   SmallVector<Value> addGroups(ArrayRef<Value> first, ArrayRef<Value> firstScales) {
-    SmallVector<Value> reals(getElementsOfThread(), arith::ConstantOp::create(b, b.getF32FloatAttr(0)));
+    SmallVector<Value> reals(getRunsOfThread() * plan.getRun(), arith::ConstantOp::create(b, b.getF32FloatAttr(0)));
     SmallVector<Value> carried(reals);
     llvm::append_range(carried, first);
     llvm::append_range(carried, firstScales);
@@ -333,51 +357,64 @@ private:
     });
     storeDots(warp, ArrayRef(carried).take_back(getSums()), /*areReal=*/false);
     gpu::BarrierOp::create(b);
-    return whereAdding(kernel.types.getSumType(), [&] {
+    return forOwnRuns(kernel.types.getSumType(), [&](int64_t i) {
       SmallVector<Value> totals;
-      for (int64_t i = 0; i < getElementsOfThread(); ++i) {
-        Value total;
-        for (int64_t part = 0; part < plan.warps; ++part) {
-          Value dot = b.load(kernel.types.getSumType(), getDot(b.i32(part), getOwnElement(i)), 4);
-          total = !total                    ? dot
-                  : kernel.types.areBytes() ? arith::AddIOp::create(b, total, dot).getResult()
-                                            : arith::AddFOp::create(b, total, dot).getResult();
+      for (int64_t part = 0; part < plan.warps; ++part)
+        for (auto [j, dot] : llvm::enumerate(loadDots(kernel.types.getSumType(), b.i32(part), i))) {
+          if (part == 0)
+            totals.push_back(dot);
+          else if (kernel.types.areBytes())
+            totals[j] = arith::AddIOp::create(b, totals[j], dot);
+          else
+            totals[j] = arith::AddFOp::create(b, totals[j], dot);
         }
-        totals.push_back(products->finish(total));
-      }
-      return totals;
+      return llvm::map_to_vector(totals, [&](Value total) { return products->finish(total); });
     });
   }
 
-  /// The i-th element that this thread adds up, in the block's tile: rows are neighbours. Too large a one is none.
-  Value getOwnElement(int64_t i) { return b.add(thread, i * plan.getThreads()); }
-  bool doAllAdd() const { return plan.getElements() % plan.getThreads() == 0; }
-  Value isAdding() { return b.lessThan(thread, b.i32(plan.getElements())); }
+  /// The i-th run that this thread adds up, of neighbouring rows of a column of the block's tile. Too large a one is none.
+  Value getOwnRun(int64_t i) { return b.add(thread, i * plan.getThreads()); }
+  int64_t getRuns() const { return plan.getElements() / plan.getRun(); }
+  bool doAllAdd(int64_t i) const { return (i + 1) * plan.getThreads() <= getRuns(); }
+  Value isAdding(int64_t i) { return b.lessThan(getOwnRun(i), b.i32(getRuns())); }
 
-  /// What `compute` gives for each element of this thread; zeros where it has none.
-  SmallVector<Value> whereAdding(Type type, function_ref<SmallVector<Value>()> compute) {
-    if (doAllAdd())
-      return compute();
-    auto branch = scf::IfOp::create(b, type, isAdding(), /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    SmallVector<Value> values = compute();
-    scf::YieldOp::create(b, values);
-    b.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(b, arith::ConstantOp::create(b, b.getZeroAttr(type)).getResult());
-    return SmallVector<Value>(branch.getResults());
+  /// What `compute` gives for each run of this thread; zeros where it has none.
+  SmallVector<Value> forOwnRuns(Type type, function_ref<SmallVector<Value>(int64_t)> compute) {
+    SmallVector<Value> values;
+    for (int64_t i = 0; i < getRunsOfThread(); ++i) {
+      if (doAllAdd(i)) {
+        llvm::append_range(values, compute(i));
+        continue;
+      }
+      SmallVector<Type> types(plan.getRun(), type);
+      auto branch = scf::IfOp::create(b, types, isAdding(i), /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      scf::YieldOp::create(b, compute(i));
+      b.setInsertionPointToStart(branch.elseBlock());
+      Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+      scf::YieldOp::create(b, SmallVector<Value>(plan.getRun(), zero));
+      llvm::append_range(values, branch.getResults());
+    }
+    return values;
   }
 
-  Value getDot(Value dot, Value element) { return b.offset(sharedDots, b.mul(b.add(b.mul(dot, plan.getElements()), element), 4)); }
+  /// Where an element's dots are: columns of 16 rows swap halves, two after two, so that what lanes store together is in different banks.
+  Value getPlace(Value element) { return plan.rows == 16 ? b.bitXor(element, b.bitAnd(b.div(element, 4), 8)) : element; }
+  Value getDot(Value dot, Value place) { return b.offset(sharedDots, b.mul(b.add(b.mul(dot, plan.getElements()), place), 4)); }
+  SmallVector<Value> loadDots(Type type, Value dot, int64_t run) {
+    return b.loadElements(type, getDot(dot, getPlace(b.mul(getOwnRun(run), plan.getRun()))), plan.getRun());
+  }
 
   /// `[dot, column, row]`
   void storeDots(Value dot, ArrayRef<Value> sums, bool areReal) {
     auto store = [&] {
+      Value first = getPlace(b.add(b.mul(place, plan.rows), b.mul(quad, 2)));
       for (int64_t tile = 0; tile < plan.tiles; ++tile)
         for (int64_t row = 0; row < getRowTiles(); ++row)
           for (int64_t half = 0; half < 2; ++half) {
-            Value column = b.add(place, LaneWeights::columns * tile + 8 * half);
-            Value element = b.add(b.mul(column, plan.rows), b.add(b.mul(quad, 2), 8 * row));
+            Value start = row == 0 ? first : b.bitXor(first, b.i32(8));
+            Value element = b.add(start, (LaneWeights::columns * tile + 8 * half) * plan.rows);
             SmallVector<Value> pair(sums.slice((tile * getRowTiles() + row) * 4 + 2 * half, 2));
             for (Value &value : pair)
               if (areReal && kernel.types.areBytes())
@@ -430,35 +467,28 @@ private:
     constexpr int64_t together = 8; // whose loads are under way at a time
     Value first = b.mul(turn, plan.warps * kernel.getGroupsOfStep());
     Value count = b.min(b.sub(b.div(depth, kernel.group), first), b.i32(plan.getDots())), whole = b.mul(b.div(count, together), together);
-    SmallVector<Value> before = reals;
-    auto compute = [&] {
-      SmallVector<Value> after;
-      for (int64_t i = 0; i < getElementsOfThread(); ++i) {
-        Value element = getOwnElement(i), column = b.div(element, plan.rows);
-        Value factors = b.offset(sharedScales, b.mul(column, getScaleBytes()));
-        Value dots = getDot(b.i32(0), element);
-        auto add = [&](Value group, int64_t groups, Value sum) {
-          Value factor = b.offset(factors, b.mul(group, plan.getColumns() * getScaleBytes()));
-          Value dot = b.offset(dots, b.mul(group, plan.getElements() * 4));
-          SmallVector<Value> loadedFactors, loadedDots;
-          for (int64_t j = 0; j < groups; ++j) {
-            loadedFactors.push_back(b.load(kernel.scale, b.offset(factor, j * plan.getColumns() * getScaleBytes()), getScaleBytes()));
-            loadedDots.push_back(b.load(b.getF32Type(), b.offset(dot, j * plan.getElements() * 4), 4));
-          }
-          for (int64_t j = 0; j < groups; ++j) {
-            Value scale = kernel.scale.isF32() ? loadedFactors[j] : arith::ExtFOp::create(b, b.getF32Type(), loadedFactors[j]).getResult();
-            sum = math::FmaOp::create(b, loadedDots[j], scale, sum);
-          }
-          return sum;
-        };
-        Value real = b.loop(b.i32(0), whole, together, before[i],
-                            [&](Value group, ValueRange sum) -> SmallVector<Value> { return {add(group, together, sum[0])}; })[0];
-        real = b.loop(whole, count, 1, real, [&](Value group, ValueRange sum) -> SmallVector<Value> { return {add(group, 1, sum[0])}; })[0];
-        after.push_back(real);
-      }
-      return after;
-    };
-    reals = whereAdding(b.getF32Type(), compute);
+    reals = forOwnRuns(b.getF32Type(), [&, before = reals](int64_t i) {
+      Value column = b.div(getOwnRun(i), plan.rows / plan.getRun());
+      Value factors = b.offset(sharedScales, b.mul(column, getScaleBytes()));
+      auto add = [&](Value group, int64_t groups, ValueRange sums) {
+        Value factor = b.offset(factors, b.mul(group, plan.getColumns() * getScaleBytes()));
+        SmallVector<Value> loadedFactors, added(sums);
+        SmallVector<SmallVector<Value>> loadedDots;
+        for (int64_t j = 0; j < groups; ++j) {
+          loadedFactors.push_back(b.load(kernel.scale, b.offset(factor, j * plan.getColumns() * getScaleBytes()), getScaleBytes()));
+          loadedDots.push_back(loadDots(b.getF32Type(), b.add(group, j), i));
+        }
+        for (int64_t j = 0; j < groups; ++j) {
+          Value scale = kernel.scale.isF32() ? loadedFactors[j] : arith::ExtFOp::create(b, b.getF32Type(), loadedFactors[j]).getResult();
+          for (auto [sum, dot] : llvm::zip(added, loadedDots[j]))
+            sum = math::FmaOp::create(b, dot, scale, sum);
+        }
+        return added;
+      };
+      SmallVector<Value> sums(ArrayRef(before).slice(i * plan.getRun(), plan.getRun()));
+      sums = b.loop(b.i32(0), whole, together, sums, [&](Value group, ValueRange inner) { return add(group, together, inner); });
+      return b.loop(whole, count, 1, sums, [&](Value group, ValueRange inner) { return add(group, 1, inner); });
+    });
   }
 
   KernelBuilder &b;
@@ -474,6 +504,10 @@ private:
 };
 } // namespace
 
-void GroupedPlan::emit(KernelBuilder &b, gpu::GPUFuncOp function) const { Emitter(b, *this, function.getArguments()).emit(); }
+void GroupedPlan::emit(KernelBuilder &b, gpu::GPUFuncOp function) const {
+  // 128 registers a thread. The assembler would save some for more blocks, which wait longer for each load.
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(static_cast<int32_t>(16 / warps)));
+  Emitter(b, *this, function.getArguments()).emit();
+}
 
 } // namespace mlir::lowbit

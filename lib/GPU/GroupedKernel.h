@@ -30,8 +30,8 @@ struct GroupedKernel {
 /// A block multiplies up to 16 rows by `16 * tiles` columns; its warps share out the reduction, step by step.
 ///
 /// Weights come by cp.async, 16 bytes that a lane reads itself: nobody waits for anybody, and `slots` steps of each warp are under way from
-/// the beginning on. Groups have an order. So warps put their dots into shared memory, and then one thread an element adds them, group
-/// after group; where there is one group only, it adds the parts of its dot.
+/// the beginning on. Groups have an order. So warps put their dots into shared memory, and then threads add those of some elements,
+/// group after group; where there is one group only, the parts of its dot.
 class GroupedPlan {
 public:
   /// multiprocessors: of the GPU it is for.
@@ -48,6 +48,10 @@ public:
 
   /// Elements of a block's part of the result; bytes of a step of a warp.
   int64_t getElements() const { return rows * getColumns(); }
+  /// Neighbouring rows of a column that a thread adds up.
+  int64_t getRun() const {
+    return std::clamp<int64_t>(llvm::PowerOf2Ceil(llvm::divideCeil(getElements(), getThreads())), 2, std::min<int64_t>(rows, 4));
+  }
   int64_t getPieces() const { return kernel.getStepDepth() / kernel.types.getWeights().getPieceDepth(); }
   int64_t getSlotBytes() const { return tiles * getPieces() * LaneWeights::pieceBytes; }
   int64_t getScalesOffset() const { return warps * slots * getSlotBytes(); }

@@ -2,10 +2,11 @@
 
 // Constant weights are copied before the kernel waits for what was launched before it; activations are read after that.
 // CHECK-LABEL: gpu.func @lanes_2x16_w4_g32
-//       CHECK:   nvvm.griddepcontrol launch_dependents
+//   CHECK-NOT:   nvvm.griddepcontrol
 // CHECK-COUNT-2: nvvm.cp.async.commit.group
 //       CHECK:   nvvm.prefetch level = L2
 //       CHECK:   nvvm.griddepcontrol wait
+//  CHECK-NEXT:   nvvm.griddepcontrol launch_dependents
 //       CHECK:   nvvm.cp.async.wait.group 1
 //       CHECK:   nvvm.mma.sync {{.*}}shape = #nvvm.shape<m = 16, n = 8, k = 16>
 //       CHECK:   gpu.barrier
