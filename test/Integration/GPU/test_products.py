@@ -205,7 +205,7 @@ def test_one_group(shape: tuple[int, int, int], width: int, tmp_path: Path) -> N
 @pytest.mark.parametrize("columns", [2115, 4330])
 @pytest.mark.parametrize("rows", [2, 4, 16])
 @pytest.mark.parametrize("kind", [(4, 128, np.float16), (2, 64, np.float16), (2, 0, np.int8)])
-def test_tiles(columns: int, rows: int, kind: tuple[int, int, type], tmp_path: Path) -> None:
+def test_tiles_of_groups(columns: int, rows: int, kind: tuple[int, int, type], tmp_path: Path) -> None:
     # Columns enough for plans of two tiles, and of three, the last of which are not there.
     width, group, lhs = kind
     product = grouped(np.random.default_rng(0), (rows, columns, 640), group, width=width, lhs=lhs)
