@@ -56,8 +56,8 @@ FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op, bool hasShuffle) {
   for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(loops.captured)))
     if (auto type = dyn_cast<MemRefType>(value.getType())) {
       auto [strides, offset] = type.getStridesAndOffset();
-      if (llvm::any_of(strides, ShapedType::isDynamic) || !type.getElementType().isIntOrIndexOrFloat())
-        return op.emitOpError() << "has an operand of type " << type << "; expected known strides, and numbers as elements";
+      if (llvm::any_of(strides, ShapedType::isDynamic) || !type.getElementType().isIntOrFloat())
+        return op.emitOpError() << "has an operand of type " << type << "; expected known strides, and integers or floats as elements";
     }
   for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
     (iterator == utils::IteratorType::parallel ? loops.parallel : loops.reductions).push_back(loop);

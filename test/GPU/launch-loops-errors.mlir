@@ -1,4 +1,4 @@
-// RUN: quant-opt %s --lowbit-launch-loops --verify-diagnostics
+// RUN: quant-opt %s --lowbit-launch-loops --split-input-file --verify-diagnostics
 
 // Threads are numbered in 32 bits.
 #id = affine_map<(i, j) -> (i, j)>
@@ -8,6 +8,20 @@ func.func @many(%x: memref<65536x65536xf16>, %y: memref<65536x65536xf16>) {
   ^bb0(%e: f16, %o: f16):
     %0 = arith.negf %e : f16
     linalg.yield %0 : f16
+  }
+  return
+}
+
+// -----
+
+// How wide an index is is for the machine to say.
+#id = affine_map<(i) -> (i)>
+func.func @index(%x: memref<8xindex>, %y: memref<8xindex>) {
+  // expected-error @+1 {{has an operand of type 'memref<8xindex>'; expected known strides, and integers or floats as elements}}
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : memref<8xindex>) outs(%y : memref<8xindex>) {
+  ^bb0(%e: index, %o: index):
+    %0 = arith.addi %e, %e : index
+    linalg.yield %0 : index
   }
   return
 }
