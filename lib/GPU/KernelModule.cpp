@@ -12,7 +12,18 @@ namespace mlir::lowbit {
 
 static constexpr StringLiteral moduleName = "kernels";
 
-KernelModule::KernelModule(ModuleOp program) : program(program), kernels(program.lookupSymbol<gpu::GPUModuleOp>(moduleName)) {}
+KernelModule::KernelModule(ModuleOp program) : program(program), kernels(program.lookupSymbol<gpu::GPUModuleOp>(moduleName)) {
+  if (kernels)
+    for (auto symbol : kernels.getOps<SymbolOpInterface>())
+      names.insert(symbol.getName());
+}
+
+std::string KernelModule::makeName(std::string name) {
+  std::string unique = name;
+  for (unsigned &copy = copies[name]; !names.insert(unique).second;)
+    unique = name + "_" + std::to_string(++copy);
+  return unique;
+}
 
 gpu::GPUFuncOp KernelModule::get(const std::string &text, const Twine &name, Location loc, TypeRange types, ArrayRef<Argument> extra,
                                  unsigned threads, function_ref<void(KernelBuilder &, gpu::GPUFuncOp)> emit) {
@@ -25,12 +36,9 @@ gpu::GPUFuncOp KernelModule::get(const std::string &text, const Twine &name, Loc
   if (function)
     return function;
   OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
-  std::string unique = name.str();
-  for (unsigned copy = 1; kernels.lookupSymbol(unique); ++copy)
-    unique = name.str() + "_" + std::to_string(copy);
   SmallVector<Type> taken(types);
   llvm::append_range(taken, llvm::make_first_range(extra));
-  function = gpu::GPUFuncOp::create(builder, loc, unique, builder.getFunctionType(taken, {}));
+  function = gpu::GPUFuncOp::create(builder, loc, makeName(name.str()), builder.getFunctionType(taken, {}));
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), builder.getUnitAttr());
   function.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
   for (auto [i, attributes] : llvm::enumerate(llvm::make_second_range(extra)))

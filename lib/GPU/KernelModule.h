@@ -3,6 +3,7 @@
 #define LOWBIT_LIB_GPU_KERNELMODULE_H
 
 #include "lowbit/GPU/KernelBuilder.h"
+#include "llvm/ADT/StringSet.h"
 #include <map>
 
 namespace mlir::lowbit {
@@ -20,9 +21,14 @@ public:
                      function_ref<void(KernelBuilder &, gpu::GPUFuncOp)> emit);
 
 private:
+  /// `name`, or the first of `name_1`, `name_2` … that is free: a search by the module's symbols would take ever longer.
+  std::string makeName(std::string name);
+
   ModuleOp program;
   gpu::GPUModuleOp kernels;
   std::map<std::string, gpu::GPUFuncOp> known;
+  llvm::StringSet<> names;
+  llvm::StringMap<unsigned> copies;
 };
 
 /// `block` as text in which values are numbered from the first, so that equal code has equal text. Constants from outside are written out,
