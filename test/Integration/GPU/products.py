@@ -182,8 +182,10 @@ def grouped(
     sides["scales"] = pad_columns(scales)
     shifts = np.zeros((n, k // group), np.int64)
     if zeros:
-        shifts = rng.integers(low - 3, low + (1 << width) + 3, (n, k // group))
-        sides["zeros"] = pad_columns(shifts.astype(np.int8))
+        # Of the sign of the weights, all that bytes can be.
+        kind = np.uint8 if unsigned else np.int8
+        shifts = rng.integers(np.iinfo(kind).min, np.iinfo(kind).max + 1, (n, k // group))
+        sides["zeros"] = pad_columns(shifts.astype(kind).view(np.int8))
     real = np.zeros((m, n), np.float32)
     for i in range(k // group):
         part = slice(i * group, (i + 1) * group)
