@@ -1,12 +1,12 @@
 //===- LaunchLoops.cpp - what is no product of integers, on the device ----===//
 // Law: an element of a result is computed by the ops of the region in the order of the host's loops, unless that order makes no difference.
 
+#include "ElementAccess.h"
 #include "KernelModule.h"
 #include "WarpReduce.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/Targets/GPUArchitecture.h"
 #include "lowbit/Targets/Resolve.h"
-#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -21,9 +21,6 @@ namespace mlir::lowbit {
 static constexpr int64_t threadsPerBlock = 256, warp = 32;
 /// Reductions shorter than that are left to one thread.
 static constexpr int64_t shortestShared = 32;
-
-static Type getStored(Type element) { return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element; }
-static int64_t getBytes(Type element) { return llvm::divideCeil(getStored(element).getIntOrFloatBitWidth(), 8); }
 
 namespace {
 /// One op with what its kernel takes: buffers, and values from around it.
@@ -73,11 +70,10 @@ void LoopOp::findCombiners() {
   if (reductions.size() != 1 || sizes[reductions[0]] < shortestShared)
     return;
   for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i) {
-    SmallVector<Operation *> chain;
-    // The result is one op of what was there and of a value in which it plays no part.
-    if (!matchReduction(op.getRegionOutputArgs(), i, chain) || chain.size() != 1 || !isOrderFree(chain[0]))
+    Operation *combiner = findCombiner(op, i);
+    if (!combiner)
       return combiners.clear();
-    combiners.push_back(chain[0]);
+    combiners.push_back(combiner);
   }
 }
 
@@ -155,59 +151,24 @@ private:
     return lowbit::combine(b, loops.combiners[result], op.getRegionOutputArgs()[result], before, element);
   }
 
-  /// Bytes from the begin of a buffer to the element at `places` (i32).
   Value getOffset(MemRefType type, ArrayRef<Value> places) {
-    auto [strides, offset] = type.getStridesAndOffset();
-    Value elements = b.i64(0);
-    for (auto [place, stride] : llvm::zip(places, strides))
-      elements = b.add(elements, b.mul(b.widen(place), stride));
-    return b.mul(elements, getBytes(type.getElementType()));
+    return getElementOffset(b, type.getElementType(), type.getStridesAndOffset().first, places);
   }
 
   Value getAddress(OpOperand &operand) {
     AffineMap map = op.getMatchingIndexingMap(&operand);
-    SmallVector<Value> places = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return evaluate(expr); });
+    SmallVector<Value> places = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return evaluate(b, expr, indices); });
     return b.offset(pointers[operand.getOperandNumber()], getOffset(cast<MemRefType>(operand.get().getType()), places));
-  }
-
-  Value evaluate(AffineExpr expr) {
-    if (auto dim = dyn_cast<AffineDimExpr>(expr))
-      return indices[dim.getPosition()];
-    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-      return b.i32(constant.getValue());
-    auto binary = cast<AffineBinaryOpExpr>(expr);
-    Value lhs = evaluate(binary.getLHS());
-    auto rhs = dyn_cast<AffineConstantExpr>(binary.getRHS());
-    switch (expr.getKind()) {
-    case AffineExprKind::Add:
-      return b.add(lhs, evaluate(binary.getRHS()));
-    case AffineExprKind::Mul:
-      return rhs ? b.mul(lhs, rhs.getValue()) : b.mul(lhs, evaluate(binary.getRHS()));
-    case AffineExprKind::FloorDiv:
-      return b.div(lhs, rhs.getValue());
-    case AffineExprKind::CeilDiv:
-      return b.ceilDiv(lhs, rhs.getValue());
-    default:
-      return b.rem(lhs, rhs.getValue());
-    }
-  }
-
-  Value loadElement(Type element, Value address) {
-    Value value = b.load(getStored(element), address, getBytes(element));
-    return element.isInteger(1) ? arith::TruncIOp::create(b, element, value).getResult() : value;
   }
 
   Value load(OpOperand &operand) {
     auto type = dyn_cast<MemRefType>(operand.get().getType());
-    return type ? loadElement(type.getElementType(), getAddress(operand)) : pointers[operand.getOperandNumber()];
+    return type ? loadElement(b, type.getElementType(), getAddress(operand)) : pointers[operand.getOperandNumber()];
   }
 
   void store(ArrayRef<Value> values) {
-    for (auto [init, value] : llvm::zip(op.getDpsInitsMutable(), values)) {
-      Type element = value.getType();
-      Value stored = element.isInteger(1) ? arith::ExtUIOp::create(b, getStored(element), value).getResult() : value;
-      b.store(stored, getAddress(init), getBytes(element));
-    }
+    for (auto [init, value] : llvm::zip(op.getDpsInitsMutable(), values))
+      storeElement(b, value, getAddress(init));
   }
 
   /// What the region yields for these values of the results.
@@ -261,7 +222,7 @@ private:
     if (auto read = dyn_cast<memref::LoadOp>(nested)) {
       SmallVector<Value> places = llvm::map_to_vector(read.getIndices(), [&](Value index) { return b.toI32(mapping.lookup(index)); });
       Value address = b.offset(buffers.lookup(read.getMemref()), getOffset(read.getMemRefType(), places));
-      mapping.map(read.getResult(), loadElement(read.getType(), address));
+      mapping.map(read.getResult(), loadElement(b, read.getType(), address));
       return;
     }
     // Constants that nested regions use from around the op.

@@ -1,7 +1,7 @@
 //===- RowElements.cpp - elements of buffers that a lane reads and writes -===//
 
 #include "RowElements.h"
-#include "mlir/Analysis/SliceAnalysis.h"
+#include "ElementAccess.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -14,38 +14,11 @@ namespace mlir::lowbit {
 /// Bytes of one load or store.
 static constexpr int64_t mostBytes = 16;
 
-static Type getStored(Type element) { return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element; }
-static int64_t getBytes(Type element) { return llvm::divideCeil(getStored(element).getIntOrFloatBitWidth(), 8); }
-
 RowElements::RowElements(KernelBuilder &b, scf::ForallOp loop, ArrayRef<Value> values, ValueRange arguments, ValueRange inductions) : b(b) {
   for (auto [value, argument] : llvm::zip_equal(values, arguments))
     known[value] = argument;
   for (auto [value, induction] : llvm::zip_equal(loop.getInductionVars(), inductions))
     known[value] = induction;
-}
-
-Value RowElements::evaluate(AffineExpr expr, ArrayRef<Value> dims, ArrayRef<Value> symbols) {
-  if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return dims[dim.getPosition()];
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
-    return symbols[symbol.getPosition()];
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return b.i32(constant.getValue());
-  auto binary = cast<AffineBinaryOpExpr>(expr);
-  Value lhs = evaluate(binary.getLHS(), dims, symbols);
-  auto rhs = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  switch (expr.getKind()) {
-  case AffineExprKind::Add:
-    return b.add(lhs, evaluate(binary.getRHS(), dims, symbols));
-  case AffineExprKind::Mul:
-    return rhs ? b.mul(lhs, rhs.getValue()) : b.mul(lhs, evaluate(binary.getRHS(), dims, symbols));
-  case AffineExprKind::FloorDiv:
-    return b.div(lhs, rhs.getValue());
-  case AffineExprKind::CeilDiv:
-    return b.ceilDiv(lhs, rhs.getValue());
-  default:
-    return b.rem(lhs, rhs.getValue());
-  }
 }
 
 Value RowElements::getIndex(Value value) {
@@ -60,7 +33,7 @@ Value RowElements::getIndex(Value value) {
   SmallVector<Value> operands = llvm::map_to_vector(apply.getMapOperands(), [&](Value operand) { return getIndex(operand); });
   AffineMap map = apply.getAffineMap();
   ArrayRef<Value> all(operands);
-  return evaluate(map.getResult(0), all.take_front(map.getNumDims()), all.drop_front(map.getNumDims()));
+  return evaluate(b, map.getResult(0), all.take_front(map.getNumDims()), all.drop_front(map.getNumDims()));
 }
 
 RowView RowElements::getView(Value buffer) {
@@ -85,7 +58,7 @@ RowView RowElements::getView(Value buffer) {
     Value place = fixed ? b.i64(number) : b.widen(getIndex(cast<Value>(start)));
     elements = b.add(elements, b.mul(place, stride));
   }
-  view.pointer = b.offset(whole.pointer, b.mul(elements, getBytes(view.element)));
+  view.pointer = b.offset(whole.pointer, b.mul(elements, getElementBytes(view.element)));
   return view;
 }
 
@@ -94,41 +67,29 @@ LoopIndices RowElements::startIndices(const RowStep &step) {
 }
 
 Value RowElements::getAddress(const RowView &view, AffineMap map, const LoopIndices &indices) {
-  Value elements = b.i64(0);
-  for (auto [expr, stride] : llvm::zip_equal(map.getResults(), view.strides))
-    elements = b.add(elements, b.mul(b.widen(evaluate(expr, indices, {})), stride));
-  return b.offset(view.pointer, b.mul(elements, getBytes(view.element)));
-}
-
-Value RowElements::load(const RowView &view, Value address) {
-  Value value = b.load(getStored(view.element), address, getBytes(view.element));
-  return view.element.isInteger(1) ? arith::TruncIOp::create(b, view.element, value).getResult() : value;
-}
-
-void RowElements::store(const RowView &view, Value address, Value value) {
-  Value stored = view.element.isInteger(1) ? arith::ExtUIOp::create(b, getStored(view.element), value).getResult() : value;
-  b.store(stored, address, getBytes(view.element));
+  SmallVector<Value> places = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return evaluate(b, expr, indices); });
+  return b.offset(view.pointer, getElementOffset(b, view.element, view.strides, places));
 }
 
 SmallVector<Value> RowElements::loadNeighbours(const RowView &view, Value address, int64_t stride, int64_t count, bool isAligned) {
-  int64_t bytes = getBytes(view.element);
+  int64_t bytes = getElementBytes(view.element);
   if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes && !view.element.isInteger(1))
     return b.loadElements(view.element, address, count);
   SmallVector<Value> values;
   for (int64_t i = 0; i < count; ++i)
-    values.push_back(stride == 0 && i > 0 ? values[0] : load(view, b.offset(address, i * stride * bytes)));
+    values.push_back(stride == 0 && i > 0 ? values[0] : loadElement(b, view.element, b.offset(address, i * stride * bytes)));
   return values;
 }
 
 void RowElements::storeNeighbours(const RowView &view, Value address, int64_t stride, ArrayRef<Value> values, bool isAligned) {
-  int64_t bytes = getBytes(view.element), count = values.size();
+  int64_t bytes = getElementBytes(view.element), count = values.size();
   if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes && !view.element.isInteger(1)) {
     auto type = VectorType::get({count}, view.element);
     b.store(vector::FromElementsOp::create(b, type, values), address, count * bytes);
     return;
   }
   for (auto [i, value] : llvm::enumerate(values))
-    store(view, b.offset(address, static_cast<int64_t>(i) * stride * bytes), value);
+    storeElement(b, value, b.offset(address, static_cast<int64_t>(i) * stride * bytes));
 }
 
 Value RowElements::resolve(Value value, IRMapping &mapping) {
@@ -159,16 +120,15 @@ void RowElements::clone(Operation &op, IRMapping &mapping, const LoopIndices &in
         llvm::map_to_vector(apply.getMapOperands(), [&](Value operand) { return b.toI32(mapping.lookup(operand)); });
     AffineMap map = apply.getAffineMap();
     ArrayRef<Value> all(operands);
-    Value place = evaluate(map.getResult(0), all.take_front(map.getNumDims()), all.drop_front(map.getNumDims()));
+    Value place = evaluate(b, map.getResult(0), all.take_front(map.getNumDims()), all.drop_front(map.getNumDims()));
     mapping.map(apply.getResult(), arith::IndexCastUIOp::create(b, b.getIndexType(), place));
     return;
   }
   if (auto read = dyn_cast<memref::LoadOp>(op)) {
     RowView view = getView(read.getMemref());
-    Value elements = b.i64(0);
-    for (auto [index, stride] : llvm::zip_equal(read.getIndices(), view.strides))
-      elements = b.add(elements, b.mul(b.widen(b.toI32(mapping.lookup(index))), stride));
-    mapping.map(read.getResult(), load(view, b.offset(view.pointer, b.mul(elements, getBytes(view.element)))));
+    SmallVector<Value> places = llvm::map_to_vector(read.getIndices(), [&](Value index) { return b.toI32(mapping.lookup(index)); });
+    Value address = b.offset(view.pointer, getElementOffset(b, view.element, view.strides, places));
+    mapping.map(read.getResult(), loadElement(b, view.element, address));
     return;
   }
   b.clone(op, mapping);

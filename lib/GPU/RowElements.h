@@ -30,8 +30,6 @@ public:
   LoopIndices startIndices(const RowStep &step);
   /// Where `map` of the indices leads; those that it reads are set.
   Value getAddress(const RowView &view, AffineMap map, const LoopIndices &indices);
-  Value load(const RowView &view, Value address);
-  void store(const RowView &view, Value address, Value value);
   /// `count` neighbours along the last `stride` axis, by one access where their address allows.
   SmallVector<Value> loadNeighbours(const RowView &view, Value address, int64_t stride, int64_t count, bool isAligned);
   void storeNeighbours(const RowView &view, Value address, int64_t stride, ArrayRef<Value> values, bool isAligned);
@@ -44,8 +42,6 @@ public:
   Value getIndex(Value value);
 
 private:
-  Value evaluate(AffineExpr expr, ArrayRef<Value> dims, ArrayRef<Value> symbols);
-
   KernelBuilder &b;
   DenseMap<Value, Value> known; ///< Arguments by what they stand for; inductions as i32.
 };

@@ -2,6 +2,7 @@
 // Law: what passes between ops stays in the registers of the lane that computed it.
 
 #include "RowKernel.h"
+#include "ElementAccess.h"
 #include "KernelModule.h"
 #include "RowProduct.h"
 #include "WarpReduce.h"
@@ -150,11 +151,11 @@ private:
 
     SmallVector<Value> load(int64_t row, unsigned piece, const ColumnPiece &place, const LoopIndices &indices) {
       if (!variesByColumn)
-        return {emitter.elements.load(view, getStart(row, Value(), indices))};
+        return {loadElement(emitter.b, view.element, getStart(row, Value(), indices))};
       if (!isPlain) {
         SmallVector<Value> values;
         for (int64_t i = 0; i < emitter.layout.vector; ++i)
-          values.push_back(emitter.elements.load(view, getStart(row, emitter.getColumn(place, i), indices)));
+          values.push_back(loadElement(emitter.b, view.element, getStart(row, emitter.getColumn(place, i), indices)));
         return values;
       }
       return emitter.elements.loadNeighbours(view, getPlace(row, place, indices), columnStride, emitter.layout.vector, isAligned);
@@ -162,7 +163,7 @@ private:
 
     void store(int64_t row, const ColumnPiece &place, const LoopIndices &indices, ArrayRef<Value> values) {
       if (!variesByColumn)
-        emitter.elements.store(view, getStart(row, Value(), indices), values[0]);
+        storeElement(emitter.b, values[0], getStart(row, Value(), indices));
       else
         emitter.elements.storeNeighbours(view, getPlace(row, place, indices), columnStride, values, isAligned);
     }

@@ -4,7 +4,6 @@
 #include "RowSteps.h"
 #include "RowProduct.h"
 #include "WarpReduce.h"
-#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -78,14 +77,12 @@ static LogicalResult findProduct(RowStep &step, unsigned depth, std::string &obs
 /// Finds what joins elements to each result, if that may happen in any order.
 static bool findCombiners(RowStep &step) {
   for (unsigned i = 0; i < static_cast<unsigned>(step.op.getNumDpsInits()); ++i) {
-    SmallVector<Operation *> chain;
-    // The result is one op of what was there and of a value in which it plays no part.
-    if (!matchReduction(step.op.getRegionOutputArgs(), i, chain) || chain.size() != 1 || !isOrderFree(chain[0]) ||
-        !arith::getNeutralElement(chain[0])) {
+    Operation *combiner = findCombiner(step.op, i);
+    if (!combiner || !arith::getNeutralElement(combiner)) {
       step.combiners.clear();
       return false;
     }
-    step.combiners.push_back(chain[0]);
+    step.combiners.push_back(combiner);
   }
   return true;
 }

@@ -1,6 +1,7 @@
 //===- WarpReduce.cpp - what lanes of a warp combine ----------------------===//
 
 #include "WarpReduce.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/IRMapping.h"
@@ -17,6 +18,13 @@ bool isOrderFree(Operation *combiner) {
   }
   return isa<arith::AddIOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp,
              arith::MaximumFOp, arith::MinimumFOp>(combiner);
+}
+
+Operation *findCombiner(linalg::LinalgOp op, unsigned result) {
+  SmallVector<Operation *> chain;
+  // The result is one op of what was there and of a value in which it plays no part.
+  bool isOne = matchReduction(op.getRegionOutputArgs(), result, chain) && chain.size() == 1;
+  return isOne && isOrderFree(chain[0]) ? chain[0] : nullptr;
 }
 
 Value combine(KernelBuilder &b, Operation *combiner, Value accumulator, Value before, Value element) {
