@@ -9,6 +9,7 @@
 
 #include "lowbit/Execution/BoundCall.h"
 #include "lowbit/Execution/Device.h"
+#include "lowbit/Execution/DeviceBinding.h"
 #include "lowbit/Execution/Signature.h"
 #include <mutex>
 
@@ -22,17 +23,20 @@ public:
   DeviceCalls(const DeviceCalls &) = delete;
   DeviceCalls &operator=(const DeviceCalls &) = delete;
 
-  llvm::Error run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) { return run(inputs, outputs, nullptr, 0); }
+  llvm::Error run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs);
+
+  /// A call with these arrays; it must not outlive this.
+  llvm::Expected<std::unique_ptr<DeviceBinding>> bind(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs);
 
   /// Runs it once, and then `repeat` times; gives the seconds from the start of each until the device is done, without copies.
   llvm::Expected<std::vector<double>> time(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat);
 
 private:
+  class Binding;
   struct Arena {
     char *memory = nullptr;
     size_t bytes = 0;
   };
-  llvm::Error run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, std::vector<double> *seconds, unsigned repeat);
   Arena take(size_t bytes);
   void call(const BoundCall &body, ArrayRef<uint64_t> words);
 

@@ -45,10 +45,13 @@ llvm::Expected<BoundCall> Executable::bind(const Entry &entry, ArrayRef<Buffer> 
 
 llvm::Expected<BoundCall> Executable::bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {
   if (device)
-    return llvm::createStringError("function `" + entry.name +
-                                   "` runs on a device, to which arrays are copied at every call; run it without "
-                                   "binding");
+    return llvm::createStringError("function `" + entry.name + "` runs on a device; expected one of the host, bind it by `bindDevice`");
   return bind(entry, inputs, outputs, BoundCall::Narrow::Refuse);
+}
+
+llvm::Expected<std::unique_ptr<DeviceBinding>> Executable::bindDevice(const Entry &entry, ArrayRef<Buffer> inputs,
+                                                                      ArrayRef<Buffer> outputs) const {
+  return deviceCalls[&entry - entries.data()]->bind(inputs, outputs);
 }
 
 llvm::Error Executable::run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {

@@ -36,7 +36,7 @@ static std::vector<Port> readPorts(ArrayAttr list, StringRef kind, std::string &
     SmallVector<int64_t, 4> shape;
     if (shaped)
       shape.assign(shaped.getShape().begin(), shaped.getShape().end());
-    ports.push_back({name.str(), std::move(shape), *element, /*isScalar=*/!shaped});
+    ports.push_back({name.str(), std::move(shape), *element, /*isScalar=*/!shaped, fields.contains("updated")});
   }
   return ports;
 }

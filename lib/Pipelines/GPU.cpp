@@ -23,6 +23,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
+  pm.addNestedPass<func::FuncOp>(createScalarsToTensorsPass());
   pm.addPass(createRelaxFloatPass());
   pm.addPass(createFuseQuantizePass());
   cleanUp(pm);

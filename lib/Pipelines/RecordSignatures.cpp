@@ -24,12 +24,16 @@ static Type refine(Type type, DictionaryAttr attributes) {
   return refined.getValue();
 }
 
-static Attribute describePort(Builder &builder, StringRef fallback, unsigned index, Type type, DictionaryAttr attributes) {
+static Attribute describePort(Builder &builder, StringRef fallback, unsigned index, Type type, DictionaryAttr attributes,
+                              const DenseSet<Attribute> &updated = {}) {
   auto name = attributes ? attributes.getAs<StringAttr>(kNameAttr) : StringAttr();
   if (!name)
     name = builder.getStringAttr(fallback + Twine(index));
-  return builder.getDictionaryAttr(
-      {builder.getNamedAttr("name", name), builder.getNamedAttr("type", TypeAttr::get(refine(type, attributes)))});
+  SmallVector<NamedAttribute> fields = {builder.getNamedAttr("name", name),
+                                        builder.getNamedAttr("type", TypeAttr::get(refine(type, attributes)))};
+  if (updated.contains(name))
+    fields.push_back(builder.getNamedAttr("updated", builder.getUnitAttr()));
+  return builder.getDictionaryAttr(fields);
 }
 
 void recordSignatures(ModuleOp module) {
@@ -38,8 +42,12 @@ void recordSignatures(ModuleOp module) {
     if (!function.isPublic() || function.isExternal() || function->hasAttr(signatureAttrName))
       continue;
     SmallVector<Attribute> inputs, outputs;
+    DenseSet<Attribute> updated;
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (Attribute name = function.getResultAttr(i, kUpdatesAttr))
+        updated.insert(name);
     for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
-      inputs.push_back(describePort(builder, "arg", index, type, function.getArgAttrDict(index)));
+      inputs.push_back(describePort(builder, "arg", index, type, function.getArgAttrDict(index), updated));
     for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
       if (!function.getResultAttr(index, kUpdatesAttr)) // the caller finds it in the argument that it updates
         outputs.push_back(describePort(builder, "result", index, type, function.getResultAttrDict(index)));

@@ -179,7 +179,20 @@ Program::Program(std::shared_ptr<const Executable> shared, const Entry &called)
 
 llvm::Error Program::run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const { return executable->run(*entry, inputs, outputs); }
 
+llvm::Error BoundProgram::run() const {
+  if (binding)
+    return binding->run();
+  (*call)();
+  return llvm::Error::success();
+}
+
 llvm::Expected<BoundProgram> Program::bind(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {
+  if (executable->isOnDevice()) {
+    auto binding = executable->bindDevice(*entry, inputs, outputs);
+    if (!binding)
+      return binding.takeError();
+    return BoundProgram(executable, std::move(*binding));
+  }
   llvm::Expected<BoundCall> call = executable->bind(*entry, inputs, outputs);
   if (!call)
     return call.takeError();

@@ -3,6 +3,7 @@
 // results and operands below the smallest normal number count as zero and as that number. No value takes a branch: a vector costs the same
 // whatever is in it. Sine and cosine stay the library's: upstream's lose large angles.
 
+#include "ApproximatePower.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -115,6 +116,8 @@ struct ApproximateMathPass final : impl::ApproximateMathPassBase<ApproximateMath
     RewritePatternSet patterns(&getContext());
     patterns.add<Approximate<math::ErfOp>>(&getContext(), approximateErf);
     patterns.add<Approximate<math::ExpOp>>(&getContext(), approximateExp);
+    populateApproximatePowerPatterns(patterns);
+    math::populateExpansionPatterns(patterns, {"rsqrt"}); // one over the square root, as the library has it
     auto isUpstream = [](StringRef name) {
       return llvm::is_contained({math::TanhOp::getOperationName(), math::LogOp::getOperationName(), math::Log1pOp::getOperationName(),
                                  math::ExpM1Op::getOperationName()},

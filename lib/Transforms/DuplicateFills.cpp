@@ -9,9 +9,26 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_DUPLICATEFILLSPASS
 #include "lowbit/Transforms/Passes.h.inc"
 
+/// Whether nothing is in the tensor yet, whatever shape it was given.
+static bool isEmpty(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  while (isa_and_present<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op) &&
+         cast<RankedTensorType>(op->getResult(0).getType()).hasStaticShape())
+    op = op->getOperand(0).getDefiningOp();
+  return isa_and_present<tensor::EmptyOp>(op);
+}
+
+/// Another one like it.
+static Value makeEmpty(OpBuilder &builder, Value empty) {
+  if (auto op = empty.getDefiningOp<tensor::EmptyOp>())
+    return builder.clone(*op)->getResult(0);
+  auto type = cast<RankedTensorType>(empty.getType());
+  return tensor::EmptyOp::create(builder, empty.getLoc(), type.getShape(), type.getElementType());
+}
+
 /// Whether the op sets every element to one scalar.
 static bool isFill(linalg::LinalgOp op) {
-  return op->getNumResults() == 1 && op.getNumReductionLoops() == 0 && op.getDpsInitOperand(0)->get().getDefiningOp<tensor::EmptyOp>() &&
+  return op->getNumResults() == 1 && op.getNumReductionLoops() == 0 && isEmpty(op.getDpsInitOperand(0)->get()) &&
          llvm::none_of(op.getDpsInputs(), [](Value input) { return isa<ShapedType>(input.getType()); }) &&
          op.getBlock()->getOperations().size() == 1;
 }
@@ -28,9 +45,9 @@ struct DuplicateFillsPass final : impl::DuplicateFillsPassBase<DuplicateFillsPas
     for (linalg::LinalgOp fill : fills)
       for (OpOperand &use : llvm::make_early_inc_range(fill->getUses())) {
         OpBuilder builder(use.getOwner());
-        Operation *empty = builder.clone(*fill.getDpsInitOperand(0)->get().getDefiningOp());
+        Value init = fill.getDpsInitOperand(0)->get();
         IRMapping mapping;
-        mapping.map(fill.getDpsInitOperand(0)->get(), empty->getResult(0));
+        mapping.map(init, makeEmpty(builder, init));
         use.set(builder.clone(*fill, mapping)->getResult(0));
       }
     for (linalg::LinalgOp fill : fills)

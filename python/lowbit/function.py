@@ -30,7 +30,11 @@ def _writable(name: str, value: Any) -> Any:
 
 
 class BoundFunction:
-    """A function with its arrays: what is in `inputs` now is read, and `outputs` are written over, at every call. One call at a time."""
+    """A function with its arrays: what is in `inputs` now is read, and `outputs` are written over, at every call. One call at a time.
+
+    On a GPU, inputs that the function updates are copied there once and stay: `pull` brings them back as they are now, `push` takes there what was
+    changed here. On the host both do nothing.
+    """
 
     def __init__(self, program: _native.BoundProgram, inputs: dict[str, np.ndarray], outputs: dict[str, np.ndarray]) -> None:
         self._program, self.inputs, self.outputs = program, inputs, outputs
@@ -39,6 +43,14 @@ class BoundFunction:
         """Calls it; returns `outputs`."""
         self._program.run()
         return self.outputs
+
+    def push(self) -> None:
+        """Takes what is in the inputs that calls update to the GPU."""
+        self._program.push()
+
+    def pull(self) -> None:
+        """Brings the inputs that calls update back from the GPU."""
+        self._program.pull()
 
     @property
     def function(self) -> int:

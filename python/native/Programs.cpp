@@ -114,22 +114,27 @@ static void bindPorts(nb::module_ &module) {
       .def_ro("outputs", &EntryInfo::outputs);
 }
 
+static const BoundCall &getHostCall(const BoundProgram &program) {
+  if (!program.getCall())
+    check(llvm::createStringError("the function runs on a device; expected one of the host, whose calls are calls of C"));
+  return *program.getCall();
+}
+
 static void bindBoundPrograms(nb::module_ &module) {
   nb::class_<BoundProgram>(module, "BoundProgram", "A compiled function with its buffers.")
       .def(
-          "run",
-          [](const BoundProgram &program) {
-            withoutLock([&] {
-              program.getCall()();
-              return 0;
-            });
-          },
-          "Calls it. One thread at a time.")
+          "run", [](const BoundProgram &program) { check(withoutLock([&] { return program.run(); })); }, "Calls it. One thread at a time.")
+      .def(
+          "push", [](const BoundProgram &program) { check(withoutLock([&] { return program.push(); })); },
+          "Takes arrays that calls update to the device.")
+      .def(
+          "pull", [](const BoundProgram &program) { check(withoutLock([&] { return program.pull(); })); },
+          "Brings arrays that calls update back from the device.")
       .def_prop_ro(
-          "function", [](const BoundProgram &program) { return reinterpret_cast<uintptr_t>(program.getCall().getFunction()); },
+          "function", [](const BoundProgram &program) { return reinterpret_cast<uintptr_t>(getHostCall(program).getFunction()); },
           "Address of a C function `void (*)(void **)`, for loops in other libraries.")
       .def_prop_ro(
-          "context", [](const BoundProgram &program) { return reinterpret_cast<uintptr_t>(program.getCall().getContext()); },
+          "context", [](const BoundProgram &program) { return reinterpret_cast<uintptr_t>(getHostCall(program).getContext()); },
           "Address of what that function is handed.");
 }
 

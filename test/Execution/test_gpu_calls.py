@@ -79,8 +79,33 @@ driver["memory_ordinal"] = 0
 assert "has elements of >f4" in refusal(lambda: f(x=OnDevice(x.astype(">f4")), y=y))
 """
 
+BOUND = """
+bound = f.bind(x=x, y=y)
+np.testing.assert_array_equal(bound()["codes"], want)
+assert bound() is bound.outputs
+x[...], y[...] = 0, 0  # read again at each call
+assert not bound()["codes"].any()
+allocations = driver["calls_to_allocate"]
+for _ in range(100):
+    bound()
+assert driver["calls_to_allocate"] == allocations and driver["captures"] == 1 and driver["replays"] > 100
+bound.pull(), bound.push()  # nothing that it updates
+assert "expected one of the host" in refusal(lambda: bound.function)
+driver["fail_launch"] = 719
+other = f.bind(x=x + 1, y=y)
+assert "launch of kernel `add`" in refusal(other)
+driver["fail_launch"] = 0
+np.testing.assert_array_equal(other()["codes"], f(x=x + 1, y=y)["codes"])
+assert "`x` has shape [" in refusal(lambda: f.bind(x=x.T.copy(), y=y))
+del f
+gc.collect()
+assert not bound()["codes"].any()
+del bound, other
+gc.collect()
+assert [driver[what] for what in ("allocations", "modules", "executables", "graphs", "streams")] == [0] * 5
+"""
+
 REFUSALS = """
-assert "arrays are copied at every call; run it without binding" in refusal(lambda: f.bind(x=x, y=y))
 assert "`x` has shape [" in (message := refusal(lambda: f(x=x.T.copy(), y=y))), message
 for setting, value, words in (
     ("free_bytes", 0, "function `main`: out of device memory"),
@@ -123,7 +148,7 @@ def python(folder: Path, program: str, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("program", [HOST, DEVICE, REFUSALS], ids=["host", "device", "refusals"])
+@pytest.mark.parametrize("program", [HOST, DEVICE, BOUND, REFUSALS], ids=["host", "device", "bound", "refusals"])
 def test_calls(folder: Path, program: str) -> None:
     python(folder, PROLOGUE + program)
 

@@ -28,3 +28,18 @@ func.func @reshaped() -> tensor<2x3x4xf32> {
   %r = tensor.expand_shape %z [[0, 1], [2]] output_shape [2, 3, 4] : tensor<6x4xf32> into tensor<2x3x4xf32>
   return %r : tensor<2x3x4xf32>
 }
+
+// So does a fill of what has another shape, and nothing in it.
+// CHECK-LABEL: func @of_a_reshape
+//       CHECK:   linalg.fill
+//       CHECK:   %[[E:.*]] = tensor.empty() : tensor<2x3xf32>
+//       CHECK:   linalg.fill {{.*}} outs(%[[E]] : tensor<2x3xf32>)
+func.func @of_a_reshape(%x: tensor<2x3x4xf32>, %y: tensor<2x3x4xf32>) -> (tensor<2x3xf32>, tensor<2x3xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<6xf32>
+  %r = tensor.expand_shape %e [[0, 1]] output_shape [2, 3] : tensor<6xf32> into tensor<2x3xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%r : tensor<2x3xf32>) -> tensor<2x3xf32>
+  %a = linalg.reduce { arith.addf } ins(%x : tensor<2x3x4xf32>) outs(%z : tensor<2x3xf32>) dimensions = [2]
+  %b = linalg.reduce { arith.addf } ins(%y : tensor<2x3x4xf32>) outs(%z : tensor<2x3xf32>) dimensions = [2]
+  return %a, %b : tensor<2x3xf32>, tensor<2x3xf32>
+}

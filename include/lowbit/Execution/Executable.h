@@ -7,6 +7,7 @@
 #define LOWBIT_EXECUTION_EXECUTABLE_H
 
 #include "lowbit/Execution/BoundCall.h"
+#include "lowbit/Execution/DeviceBinding.h"
 #include "lowbit/Execution/Signature.h"
 #include "lowbit/Execution/WorkspacePool.h"
 #include "lowbit/Pipelines/Pipelines.h"
@@ -48,8 +49,12 @@ public:
   /// Calls `entry`. Buffers come in the order of its ports and must not overlap where one is an output.
   llvm::Error run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
 
+  /// Whether it runs on a device, where `bindDevice` takes the place of `bind`.
+  bool isOnDevice() const { return device != nullptr; }
+
   /// A call of `entry` with these buffers, checked now and never again.
   llvm::Expected<BoundCall> bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
+  llvm::Expected<std::unique_ptr<DeviceBinding>> bindDevice(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
 
   /// Calls it `repeat` times after one call to warm up; the time is the compiled code's alone.
   llvm::Expected<Timing> benchmark(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat) const;

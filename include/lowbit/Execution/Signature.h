@@ -17,6 +17,7 @@ struct Port {
   SmallVector<int64_t, 4> shape;
   ElementType type;
   bool isScalar = false;
+  bool isUpdated = false; ///< An input that calls write into.
 
   /// Says what is wrong with `buffer` for this port, if anything.
   llvm::Error check(const Buffer &buffer) const;

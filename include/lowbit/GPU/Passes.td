@@ -107,6 +107,48 @@ def NarrowEarlyPass : Pass<"lowbit-narrow-early"> {
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def ScalarsToTensorsPass : Pass<"lowbit-scalars-to-tensors", "::mlir::func::FuncOp"> {
+  let summary = "Scalars that are computed from elements of tensors become tensors of rank 0";
+  let description = [{
+    A host that launches kernels cannot read the device's memory, nor does it need to: what is computed from elements of tensors, such as
+    a step's learning rate and its corrections, is one op of rank 0 for each scalar that loops take. They take it as an operand. What
+    decides what is executed (conditions and bounds) stays, and is an error later.
+
+    ```mlir
+    func.func @before(%rate: tensor<f32>, %x: tensor<8xf32>) -> tensor<8xf32> {
+      %half = arith.constant 0.5 : f32
+      %0 = tensor.extract %rate[] : tensor<f32>
+      %1 = arith.mulf %0, %half : f32
+      %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%x : tensor<8xf32>) {
+      ^bb0(%a: f32):
+        %2 = arith.mulf %a, %1 : f32
+        linalg.yield %2 : f32
+      } -> tensor<8xf32>
+      return %r : tensor<8xf32>
+    }
+    // ==>
+    func.func @after(%rate: tensor<f32>, %x: tensor<8xf32>) -> tensor<8xf32> {
+      %half = arith.constant 0.5 : f32
+      %e = tensor.empty() : tensor<f32>
+      %0 = linalg.generic {indexing_maps = [affine_map<() -> ()>, affine_map<() -> ()>], iterator_types = []}
+          ins(%rate : tensor<f32>) outs(%e : tensor<f32>) {
+      ^bb0(%a: f32, %o: f32):
+        %1 = arith.mulf %a, %half : f32
+        linalg.yield %1 : f32
+      } -> tensor<f32>
+      %r = linalg.generic {indexing_maps = [affine_map<(i) -> ()>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+          ins(%0 : tensor<f32>) outs(%x : tensor<8xf32>) {
+      ^bb0(%f: f32, %a: f32):
+        %1 = arith.mulf %a, %f : f32
+        linalg.yield %1 : f32
+      } -> tensor<8xf32>
+      return %r : tensor<8xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def JoinMatmulsPass : Pass<"lowbit-join-matmuls"> {
   let summary = "Products that share their left side become one";
   let description = [{

@@ -8,6 +8,7 @@
 #define LOWBIT_SESSION_MODEL_H
 
 #include "lowbit/Execution/BoundCall.h"
+#include "lowbit/Execution/DeviceBinding.h"
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,11 +49,20 @@ struct EntryInfo {
 class BoundProgram {
 public:
   BoundProgram(std::shared_ptr<const Executable> executable, BoundCall call) : executable(std::move(executable)), call(std::move(call)) {}
-  const BoundCall &getCall() const { return call; }
+  BoundProgram(std::shared_ptr<const Executable> executable, std::unique_ptr<DeviceBinding> binding)
+      : executable(std::move(executable)), binding(std::move(binding)) {}
+
+  /// The call where it is one of the host's; null where it is a device's.
+  const BoundCall *getCall() const { return call ? &*call : nullptr; }
+  llvm::Error run() const;
+  /// DeviceBinding's; on the host there is nothing to do.
+  llvm::Error push() const { return binding ? binding->push() : llvm::Error::success(); }
+  llvm::Error pull() const { return binding ? binding->pull() : llvm::Error::success(); }
 
 private:
   std::shared_ptr<const Executable> executable;
-  BoundCall call;
+  std::optional<BoundCall> call;
+  std::unique_ptr<DeviceBinding> binding;
 };
 
 /// A compiled function.

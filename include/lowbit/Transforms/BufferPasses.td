@@ -161,7 +161,8 @@ def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
   let summary = "Compute exp, erf, tanh and their like by polynomials, in vector registers";
   let description = [{
     The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are at most 6 units in the last place (exp, erf,
-    tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Other functions are left to the library.
+    tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Powers are computed in f64 and rounded once, as C has them. Other functions are
+    left to the library.
 
     ```text
     %y = math.exp %x : vector<16xf32>

@@ -58,6 +58,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--report", metavar="r.html", help="write a report, .html or .json")
     train.add_argument("--text", action="store_true", help="write text, not bytecode")
     train.add_argument("--threads", type=positive, default=1, help="threads that share a step; any number gives the same bits")
+    train.add_argument("--target", default="host", help="what steps are compiled for: host, or a target's name, such as nvptx:sm_90a")
     train.add_argument(
         "--budget",
         type=count,
@@ -165,6 +166,7 @@ def _train(options: argparse.Namespace) -> None:
             resume=options.resume,
             report=_reporter(options.epochs),
             threads=options.threads,
+            target=options.target,
             budget=options.budget,
             executor=executor,
             shards=shards,

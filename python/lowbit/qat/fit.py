@@ -79,6 +79,7 @@ def fit(
     resume: bool = False,
     report: Callable[[Epoch], None] | None = None,
     threads: int = 1,
+    target: str = "host",
     budget: int = 0,
     executor: Executor | None = None,
     shards: int = 1,
@@ -110,7 +111,8 @@ def fit(
 
     valid: as `data`, for the loss after each epoch. patience: epochs without a lower one, after which training stops with the parameters of the
     lowest; 0: never. checkpoint: an .npz that is written after each epoch and every `every` steps; with `resume` training goes on from there, to
-    the same bits. report: is told of each epoch. threads: any number gives the same bits. budget: the most bytes of a step's forward pass that are
+    the same bits. report: is told of each epoch. threads: any number gives the same bits. target: what steps and validation are
+    compiled for, such as "nvptx:sm_90a"; a GPU keeps parameters and the optimizer's state. budget: the most bytes of a step's forward pass that are
     kept for its backward pass, which computes the rest again (docs/training.md); 0: as many as is fastest.
 
     executor, shards: a step has `shards` batches, whose gradients an executor's workers compute (docs/training.md); by default one, here.
@@ -143,19 +145,19 @@ def fit(
     gradients = plan.add_gradients(loss=loss, teacher=teacher, terms=terms, labels=labels, budget=budget)
     plan = replace(plan, initial=_merge({**plan.initial, **plan.get_projections(gradients)}, start or {}))
     factors = [f"{pattern}={factor!r}" for pattern, factor in (rates or {}).items()]
-    step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "rates": factors, "clip": clip, "threads": threads}
+    step_options = {"optimizer": optimizer, "scale_rate": scale_rate, "rates": factors, "clip": clip, "threads": threads, "target": target}
     noise = seed if form["stochastic"] else None
     if executor is None:
         run = Run(plan.compile_step(gradients, **step_options), plan.initial, noise, plan.normalizes)
     else:
         summed = plan.compile_step(gradients, **step_options, summed=True)
-        run = ShardedRun(summed, plan.initial, Shards(gradients, executor, shards), noise, plan.normalizes)
+        run = ShardedRun(summed, plan.initial, Shards(gradients, executor, shards, target), noise, plan.normalizes)
     classes = _classes(module) if loss.startswith("cross_entropy") else 0
     rows = open_data(data, run.data_ports, classes=classes)
     averages = Average({name: run.state[name] for name in plan.initial}, average) if average > 0 else None
     validation = None
     if valid is not None:
-        validation = Validation(plan.compile_loss(loss=loss, threads=threads), plan.initial, valid, plan.derive, classes)
+        validation = Validation(plan.compile_loss(loss=loss, threads=threads, target=target), plan.initial, valid, plan.derive, classes)
     keeper.state = {**run.state, **(averages.state if averages else {})}
     if checkpoint is not None:
         said = {
@@ -187,6 +189,7 @@ def fit(
             run.freeze(run.count >= freeze_batch_norm * rows.steps)
         run.step(get_rate(schedule, rate, run.count, total, warmup))
         if averages:
+            run.pull()
             averages.update(run.count)
 
     def result() -> dict[str, np.ndarray]:

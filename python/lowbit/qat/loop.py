@@ -69,6 +69,7 @@ class Keeper:
             return None
         place, self.best = load_checkpoint(self.path, self.state, self.identity, self.course, steps)
         run.count = place.step
+        run.push()
         return place
 
     def save(self, place: Place) -> None:
@@ -133,8 +134,10 @@ def _take_steps(run: Run, rows: Rows | Batches, step: Callable[[], None], keeper
         if not math.isfinite(place.losses[-1]):
             _fail(keeper, place, f"the loss is no number at step {place.step}")
         if keeper.every and len(place.losses) % keeper.every == 0 and len(place.losses) < rows.steps:
+            run.pull()
             _check_state(keeper, place)
             keeper.save(place)
+    run.pull()
     _check_state(keeper, place)
     _check_course(keeper, place)
     place.order = dict(order.bit_generator.state)

@@ -17,7 +17,7 @@ def _is_data(name: str, state: Container[str]) -> bool:
 
 
 class Run:
-    """The state of a training: arrays that each step changes in place. noise: the seed of what rounds stochastically, if anything does.
+    """The state of a training: arrays that each step changes in place, on a GPU those that it has there. noise: the seed of what rounds stochastically, if anything does.
     normalizes: whether layers are normalized by their batch, until `freeze`."""
 
     def __init__(self, step: Function, initial: Mapping[str, np.ndarray], noise: int | None = None, normalizes: bool = False) -> None:
@@ -34,6 +34,14 @@ class Run:
         self.data = {port.name: arrays[port.name] for port in self.data_ports}
         self._rate, self._number, self.count = arrays["rate"], arrays["step"], 0
         self._parameters = list(initial)
+
+    def pull(self) -> None:
+        """Lets `state` be what it is now, where steps change it on a GPU."""
+        self._call.pull()
+
+    def push(self) -> None:
+        """Lets steps go on from what `state` was changed to."""
+        self._call.push()
 
     def freeze(self, frozen: bool) -> None:
         """Whether layers are normalized by running averages, which stay, in place of their batch."""
@@ -56,6 +64,7 @@ class Run:
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters as they are now."""
+        self.pull()
         return {name: self.state[name].copy() for name in self._parameters}
 
 
@@ -74,10 +83,12 @@ class ShardedRun(Run):
 
     def step(self, rate: float) -> None:
         """One step on what is in `data`."""
+        self.pull()
         parameters = {**{name: self.state[name] for name in self._parameters}, **self.noise, **self._frozen}
         for array in self.noise.values():
             array[1] = self.count + 1
         self._loss = self._shards.compute(parameters, self.data, self._gradients)
+        self.push()
         super().step(rate)
 
     @property

@@ -19,8 +19,8 @@ from lowbit.module import Module, load
 class Shards:
     """`count` equal parts of a step's rows, in order. Workers read the function from this machine's temporary folder, which they must see."""
 
-    def __init__(self, module: Module, executor: Executor, count: int) -> None:
-        self.count, self._executor = count, executor
+    def __init__(self, module: Module, executor: Executor, count: int, target: str = "host") -> None:
+        self.count, self._executor, self._target = count, executor, target
         self._folder = tempfile.TemporaryDirectory(prefix="lowbit-")
         self._path = os.path.join(self._folder.name, "gradients.mlir")
         module.save(self._path)
@@ -33,7 +33,7 @@ class Shards:
         split = {name: np.split(array, self.count) for name, array in data.items()}
         parts = [{name: arrays[i] for name, arrays in split.items()} for i in range(self.count)]
         try:
-            futures = [self._executor.submit(_compute, self._path, dict(parameters), part, self._updated) for part in parts]
+            futures = [self._executor.submit(_compute, self._path, self._target, dict(parameters), part, self._updated) for part in parts]
             results = [future.result() for future in futures]
         except BrokenExecutor as failure:
             raise Error(
@@ -53,13 +53,15 @@ class Shards:
 
 
 @lru_cache(maxsize=1)
-def _open(path: str) -> Function:
-    return load(path, entry="loss_gradients").compile()
+def _open(path: str, target: str) -> Function:
+    return load(path, entry="loss_gradients").compile(target)
 
 
-def _compute(path: str, parameters: dict[str, np.ndarray], data: dict[str, np.ndarray], updated: list[str]) -> dict[str, np.ndarray]:
+def _compute(
+    path: str, target: str, parameters: dict[str, np.ndarray], data: dict[str, np.ndarray], updated: list[str]
+) -> dict[str, np.ndarray]:
     """What a worker does: it compiles the function once. What is updated in place is a copy: a thread has the caller's arrays."""
     parameters.update({name: parameters[name].copy() for name in updated})
-    outputs = _open(path)(**parameters, **data)
+    outputs = _open(path, target)(**parameters, **data)
     gradients = {name: array for name, array in outputs.items() if name == "loss" or name.startswith("gradient.")}
     return {**gradients, **{name: parameters[name] for name in updated}}
