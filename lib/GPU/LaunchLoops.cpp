@@ -38,11 +38,19 @@ struct LoopOp {
       elements *= sizes[loop];
     return elements;
   }
+  int64_t getReduced() const {
+    int64_t elements = 1;
+    for (unsigned loop : reductions)
+      elements *= sizes[loop];
+    return elements;
+  }
   bool isShared() const { return !combiners.empty(); }
   int64_t getThreads() const { return isShared() ? getElements() * warp : getElements(); }
 
 private:
   void findCombiners();
+  int64_t getStride(OpOperand &operand, unsigned loop) const;
+  bool readsAcross() const;
 };
 } // namespace
 
@@ -66,8 +74,35 @@ FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op, bool hasShuffle) {
   return loops;
 }
 
+/// How many elements further the operand is read when the loop goes on; 0 where it is no buffer.
+int64_t LoopOp::getStride(OpOperand &operand, unsigned loop) const {
+  auto type = dyn_cast<MemRefType>(operand.get().getType());
+  if (!type)
+    return 0;
+  Builder builder(op->getContext());
+  SmallVector<Attribute> first(sizes.size(), builder.getIndexAttr(0)), next(first), from, to;
+  next[loop] = builder.getIndexAttr(1);
+  AffineMap map = linalg::LinalgOp(op).getMatchingIndexingMap(&operand);
+  if (failed(map.constantFold(first, from)) || failed(map.constantFold(next, to)))
+    return 0;
+  int64_t distance = 0;
+  for (auto [a, b, stride] : llvm::zip(from, to, type.getStridesAndOffset().first))
+    distance += (cast<IntegerAttr>(b).getInt() - cast<IntegerAttr>(a).getInt()) * stride;
+  return distance;
+}
+
+/// Whether neighbouring results read neighbouring elements, and the elements of one result are further apart: then a thread for each result
+/// reads memory in larger pieces than a warp for each would. That takes results enough for a warp.
+bool LoopOp::readsAcross() const {
+  if (parallel.empty() || sizes[parallel.back()] < warp || getElements() * warp < getReduced())
+    return false;
+  return llvm::any_of(linalg::LinalgOp(op).getDpsInputOperands(), [&](OpOperand *input) {
+    return getStride(*input, parallel.back()) == 1 && getStride(*input, reductions.back()) > 1;
+  });
+}
+
 void LoopOp::findCombiners() {
-  if (reductions.size() != 1 || sizes[reductions[0]] < shortestShared)
+  if (reductions.empty() || getReduced() < shortestShared || readsAcross())
     return;
   for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i) {
     Operation *combiner = findCombiner(op, i);
@@ -125,15 +160,23 @@ private:
     });
   }
 
+  /// Element `place` of a reduction, the axes of which are one behind the other.
+  void enter(Value place) {
+    for (unsigned loop : llvm::reverse(loops.reductions)) {
+      bool isOutermost = loop == loops.reductions.front();
+      indices[loop] = isOutermost ? place : b.rem(place, loops.sizes[loop]);
+      if (!isOutermost)
+        place = b.div(place, loops.sizes[loop]);
+    }
+  }
+
   /// Each lane combines every 32nd element; then lanes combine what they have, half of them with the other half.
   void emitShared(Value lane) {
-    unsigned loop = loops.reductions[0];
-    int64_t size = loops.sizes[loop];
     // The first element of each lane starts its sum: there is no neutral element to ask for.
-    indices[loop] = lane;
+    enter(lane);
     SmallVector<Value> sums = emitElements();
-    sums = b.loop(b.add(lane, warp), b.i32(size), warp, sums, [&](Value index, ValueRange carried) {
-      indices[loop] = index;
+    sums = b.loop(b.add(lane, warp), b.i32(loops.getReduced()), warp, sums, [&](Value index, ValueRange carried) {
+      enter(index);
       SmallVector<Value> elements = emitElements();
       return llvm::map_to_vector(llvm::seq<size_t>(0, elements.size()), [&](size_t i) { return combine(i, carried[i], elements[i]); });
     });

@@ -37,6 +37,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   cleanUp(pm);
   pm.addPass(createFuseElementwisePass());
   cleanUp(pm);
+  pm.addPass(createSplitSumsPass());
   pm.addPass(createDuplicateFillsPass());
   pm.addPass(createFormRowsPass());
   pm.addPass(createCanonicalizerPass());

@@ -149,6 +149,34 @@ def ScalarsToTensorsPass : Pass<"lowbit-scalars-to-tensors", "::mlir::func::Func
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def SplitSumsPass : Pass<"lowbit-split-sums"> {
+  let summary = "Long reductions to few elements take two steps";
+  let description = [{
+    The derivative by a scale is one number for a whole tensor, and that by a bias one for each column: too few threads for a GPU. Where
+    the order of a reduction makes no difference (`fastmath<reassoc>`, integers), its outer axes are kept first and are reduced in
+    a second op; a single axis becomes two. Reductions of fewer than 1024 elements, or to 4096 and more, stay, and so do products.
+
+    ```mlir
+    func.func @before(%x: tensor<1024x384xf32>, %init: tensor<f32>) -> tensor<f32> {
+      %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> ()>], iterator_types = ["reduction", "reduction"]}
+          ins(%x : tensor<1024x384xf32>) outs(%init : tensor<f32>) {
+      ^bb0(%a: f32, %s: f32):
+        %0 = arith.addf %s, %a fastmath<reassoc> : f32
+        linalg.yield %0 : f32
+      } -> tensor<f32>
+      return %r : tensor<f32>
+    }
+    ```
+    ```text
+    // ==>
+    %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<1024xf32>) -> tensor<1024xf32>
+    %parts = linalg.generic … ["parallel", "reduction"] ins(%x : tensor<1024x384xf32>) outs(%zeros : tensor<1024xf32>)
+    %r = linalg.generic … ["reduction"] ins(%parts : tensor<1024xf32>) outs(%init : tensor<f32>)
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def JoinMatmulsPass : Pass<"lowbit-join-matmuls"> {
   let summary = "Products that share their left side become one";
   let description = [{

@@ -1,0 +1,62 @@
+"""Reductions on a GPU's simulator: by one thread, by a warp, in two steps, along one axis and several. Numbers are whole, so that sums are exact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lowbit
+import numpy as np
+import pytest
+
+# Sizes, and the axes that are reduced.
+CASES = [
+    ((40, 3, 70), (0, 1, 2)),
+    ((33, 17, 5), (0, 1, 2)),
+    ((16, 64, 40), (0, 1)),
+    ((16, 64, 7), (0, 1)),
+    ((4096,), (0,)),
+    ((4099,), (0,)),
+    ((3, 2048), (1,)),
+    ((2, 33, 7), (1, 2)),
+    ((5, 4, 9, 6), (1, 3)),
+    ((64, 3), (0,)),
+    ((3, 31), (1,)),
+]
+KINDS = {
+    "sum": ("f32", "arith.addf %o, %a : f32", "0.0", np.sum),
+    "largest": ("f32", "arith.maximumf %o, %a : f32", "0xFF800000", np.max),
+    "integers": ("i32", "arith.addi %o, %a : i32", "0", np.sum),
+}
+
+
+def write(path: Path, kind: str) -> Path:
+    element, combine, neutral, _ = KINDS[kind]
+    lines, arguments, results = [f"%z = arith.constant {neutral} : {element}"], [], []
+    for i, (shape, axes) in enumerate(CASES):
+        rest = [size for axis, size in enumerate(shape) if axis not in axes]
+        source, result = (f"tensor<{''.join(f'{size}x' for size in sizes)}{element}>" for sizes in (shape, rest))
+        dims = [f"d{axis}" for axis in range(len(shape))]
+        kept = [dim for axis, dim in enumerate(dims) if axis not in axes]
+        iterators = ", ".join('"reduction"' if axis in axes else '"parallel"' for axis in range(len(shape)))
+        maps = f"affine_map<({', '.join(dims)}) -> ({', '.join(dims)})>, affine_map<({', '.join(dims)}) -> ({', '.join(kept)})>"
+        lines += [
+            f"%e{i} = tensor.empty() : {result}",
+            f"%f{i} = linalg.fill ins(%z : {element}) outs(%e{i} : {result}) -> {result}",
+            f"%r{i} = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{iterators}]}} ins(%x{i} : {source}) outs(%f{i} : {result}) {{",
+            f"^bb0(%a: {element}, %o: {element}):\n%v = {combine}\nlinalg.yield %v : {element}\n}} -> {result}",
+        ]
+        arguments.append(f'%x{i}: {source} {{lowbit.name = "x{i}"}}')
+        results.append((f"%r{i}", f'{result} {{lowbit.name = "r{i}"}}', result))
+    values, named, types = (", ".join(parts) for parts in zip(*results, strict=True))
+    body = "\n".join(lines)
+    path.write_text(f"func.func @main({', '.join(arguments)}) -> ({named}) {{\n{body}\nreturn {values} : {types}\n}}")
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reductions(tmp_path: Path, kind: str) -> None:
+    random, dtype = np.random.default_rng(3), np.int32 if kind == "integers" else np.float32
+    inputs = {f"x{i}": random.integers(-40, 40, shape).astype(dtype) for i, (shape, _) in enumerate(CASES)}
+    found = lowbit.load(write(tmp_path / "m.mlir", kind)).compile("gpu-sim")(**inputs)
+    for i, (_, axes) in enumerate(CASES):
+        np.testing.assert_array_equal(found[f"r{i}"], KINDS[kind][3](inputs[f"x{i}"], axis=axes), err_msg=str(CASES[i]))
