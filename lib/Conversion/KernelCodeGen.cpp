@@ -12,6 +12,7 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
@@ -37,6 +38,9 @@ static std::unique_ptr<llvm::TargetMachine> createTargetMachine(const KernelMach
     llvm::InitializeAllTargets();
     llvm::InitializeAllTargetMCs();
     llvm::InitializeAllAsmPrinters();
+    // Part of SPIR-V from 1.6 on, which few drivers take.
+    if (llvm::cl::Option *extensions = llvm::cl::getRegisteredOptions().lookup("spirv-ext"))
+      extensions->addOccurrence(0, "spirv-ext", "+SPV_KHR_integer_dot_product");
   });
   const llvm::Target *backend = llvm::TargetRegistry::lookupTarget(machine.triple, message);
   if (!backend)

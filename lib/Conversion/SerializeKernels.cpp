@@ -24,7 +24,7 @@ namespace mlir::lowbit {
 static void defineKernel(OpBuilder &builder, Location loc, StringRef symbol, ArrayRef<LLVM::GlobalOp> pieces, int64_t bytes,
                          bool startsEarly) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext()), i64 = builder.getI64Type();
-  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), {pointer, pointer, i64, pointer, pointer, i64, pointer});
+  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), {pointer, pointer, i64, pointer, pointer, pointer, i64, pointer});
   auto global = LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/false, LLVM::Linkage::Internal, symbol, Attribute());
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&global.getInitializerRegion());
@@ -35,7 +35,8 @@ static void defineKernel(OpBuilder &builder, Location loc, StringRef symbol, Arr
   insert(LLVM::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(bytes)), 2);
   insert(LLVM::AddressOfOp::create(builder, loc, pieces[1]), 3);
   insert(LLVM::AddressOfOp::create(builder, loc, pieces[2]), 4);
-  insert(LLVM::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(startsEarly)), 5);
+  insert(LLVM::AddressOfOp::create(builder, loc, pieces[3]), 5);
+  insert(LLVM::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(startsEarly)), 6);
   LLVM::ReturnOp::create(builder, loc, value);
 }
 
@@ -48,6 +49,16 @@ static LLVM::GlobalOp createBytes(OpBuilder &builder, Location loc, const Twine 
 /// A text with the zero that C ends it with.
 static LLVM::GlobalOp createText(OpBuilder &builder, Location loc, const Twine &name, StringRef text) {
   return createBytes(builder, loc, name, StringRef(text.str().c_str(), text.size() + 1), /*alignment=*/1);
+}
+
+/// What its arguments are, as DeviceKernel says it.
+static std::string describeParameters(LLVM::LLVMFuncOp kernel) {
+  std::string text;
+  for (auto [index, type] : llvm::enumerate(kernel.getArgumentTypes()))
+    text += kernel.getArgAttr(index, LLVM::LLVMDialect::getByValAttrName()) ? 'm'
+            : isa<LLVM::LLVMPointerType>(type) ? 'p'
+                                               : static_cast<char>('0' + llvm::divideCeil(type.getIntOrFloatBitWidth(), 8));
+  return text;
 }
 
 /// Whether a kernel waits itself for those before it.
@@ -74,7 +85,8 @@ static void embed(gpu::GPUModuleOp kernels, StringRef chipName, StringRef image,
       continue;
     declared.erase();
     LLVM::GlobalOp label = createText(builder, loc, symbol + ".name", function.getName());
-    defineKernel(builder, loc, symbol, {bytes, chip, label}, static_cast<int64_t>(image.size()), waitsForOthers(function));
+    LLVM::GlobalOp parameters = createText(builder, loc, symbol + ".parameters", describeParameters(function));
+    defineKernel(builder, loc, symbol, {bytes, chip, label, parameters}, static_cast<int64_t>(image.size()), waitsForOthers(function));
   }
   kernels.erase();
 }

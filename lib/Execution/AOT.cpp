@@ -49,9 +49,9 @@ static llvm::Error checkPlaces(const ObjectOptions &options, const GPUArchitectu
   std::string expected = "`.o` or `.so`";
   if (gpu) {
     KernelFiles files = getKernelFiles(gpu->code);
-    hasFunctions &= files.canRun;
+    hasFunctions &= files.hasLibraries;
     expected = ("`" + files.text + "` or `" + files.binary + "`").str();
-    expected = files.canRun ? "`.so`, " + expected : expected + " (kernels alone: there is no run time for this machine)";
+    expected = files.hasLibraries ? "`.so`, " + expected : expected + " (kernels alone: libraries have no run time for this machine)";
   }
   if (llvm::Error error = checkPlace(output, expected, hasFunctions || isKernels))
     return error;
@@ -214,7 +214,7 @@ static FailureOr<std::string> getKernels(ModuleOp module, const GPUArchitecture 
     return bytes.str();
   InFlightDiagnostic diagnostic = emitError(module.getLoc())
                                   << "no `" << files.tool << "` is there to make a `" << files.binary << "` of kernels; ";
-  if (files.canRun)
+  if (files.hasLibraries)
     diagnostic << "install CUDA's, name one with LOWBIT_PTXAS, or ";
   else
     diagnostic << "install LLVM's, or ";

@@ -3,22 +3,33 @@
 
 #include "Devices.h"
 #include "lowbit/Execution/CudaDevice.h"
+#include "lowbit/Execution/OpenCLDevice.h"
 #include "lowbit/Execution/SimDevice.h"
 #include "lowbit/Targets/GPUArchitecture.h"
 
 namespace mlir::lowbit {
+
+/// The device of this process that runs such kernels.
+static Device *openDevice(KernelCode code, std::string &error) {
+  switch (code) {
+  case KernelCode::PTX:
+    return getCudaDevice(error);
+  case KernelCode::SPIRV:
+    return getOpenCLDevice(error);
+  case KernelCode::AMDGCN:
+    error = "there is no run time for it; `lowbit compile` writes its kernels";
+    return nullptr;
+  }
+  llvm_unreachable("all cases are above");
+}
 
 llvm::Expected<std::shared_ptr<Device>> openDevice(QuantTargetAttrInterface target) {
   if (!target || !target.getGPU())
     return nullptr;
   if (target.isSimulated())
     return std::make_shared<SimDevice>();
-  if (!getKernelFiles(target.getGPU()->code).canRun)
-    return llvm::createStringError("target `" + target.getName() +
-                                   "` cannot run: there is no run time for it; `lowbit compile` writes its "
-                                   "kernels");
   std::string error;
-  if (Device *device = getCudaDevice(error))
+  if (Device *device = openDevice(target.getGPU()->code, error))
     return std::shared_ptr<Device>(device, [](Device *) {}); // lives as long as the process
   return llvm::createStringError("target `" + target.getName() + "` cannot run here: " + error);
 }

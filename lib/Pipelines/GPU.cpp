@@ -50,6 +50,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   pm.addPass(createLaunchRowsPass());
   pm.addPass(createLaunchLoopsPass());
   cleanUp(pm);
+  pm.addPass(createEmulateBFloat16Pass());
   pm.addNestedPass<gpu::GPUModuleOp>(createSettleFloatsPass());
   pm.addNestedPass<gpu::GPUModuleOp>(createRoundByAdditionPass());
   pm.addNestedPass<gpu::GPUModuleOp>(createDivideByProductsPass());

@@ -64,7 +64,7 @@ static GPUArchitecture makeCDNA3() {
   return gpu;
 }
 
-/// Any device that takes SPIR-V 1.6 kernels: what every one has. The number of multiprocessors is a guess.
+/// Any device that takes SPIR-V 1.4 kernels: what every one has. The number of multiprocessors is a guess.
 static GPUArchitecture makeOpenCL() {
   GPUArchitecture gpu{"opencl", "", 32 << 10, 64 << 10, 32};
   gpu.code = KernelCode::SPIRV;
@@ -76,11 +76,11 @@ static GPUArchitecture makeOpenCL() {
 KernelFiles getKernelFiles(KernelCode code) {
   switch (code) {
   case KernelCode::PTX:
-    return {".ptx", ".cubin", "ptxas", /*canRun=*/true};
+    return {".ptx", ".cubin", "ptxas", /*hasLibraries=*/true};
   case KernelCode::AMDGCN:
-    return {".s", ".hsaco", "ld.lld", /*canRun=*/false};
+    return {".s", ".hsaco", "ld.lld", /*hasLibraries=*/false};
   case KernelCode::SPIRV:
-    return {".spvasm", ".spv", "", /*canRun=*/false};
+    return {".spvasm", ".spv", "", /*hasLibraries=*/false};
   }
   llvm_unreachable("all cases are above");
 }

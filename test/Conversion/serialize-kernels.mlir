@@ -6,16 +6,17 @@
 //  CHECK-SAME:   lowbit.assembly = "
 //       CHECK: llvm.mlir.global internal constant @kernels.chip("sm_90\00")
 //       CHECK: llvm.mlir.global internal constant @kernels.f.name("f\00")
-//       CHECK: llvm.mlir.global internal @kernels.f() {{.*}}: !llvm.struct<(ptr, ptr, i64, ptr, ptr, i64, ptr)>
+//       CHECK: llvm.mlir.global internal constant @kernels.f.parameters("p\00")
+//       CHECK: llvm.mlir.global internal @kernels.f() {{.*}}: !llvm.struct<(ptr, ptr, i64, ptr, ptr, ptr, i64, ptr)>
 //       CHECK:   %[[PROGRAM:.*]] = llvm.mlir.addressof @lowbit.program
 //       CHECK:   llvm.insertvalue %[[PROGRAM]], %{{.*}}[0]
 //       CHECK:   %[[IMAGE:.*]] = llvm.mlir.addressof @kernels.image
 //       CHECK:   llvm.insertvalue %[[IMAGE]], %{{.*}}[1]
 //       CHECK:   %[[EARLY:.*]] = llvm.mlir.constant(0 : i64)
-//       CHECK:   llvm.insertvalue %[[EARLY]], %{{.*}}[5]
+//       CHECK:   llvm.insertvalue %[[EARLY]], %{{.*}}[6]
 //       CHECK: llvm.mlir.global internal @kernels.early()
 //       CHECK:   %[[EARLY:.*]] = llvm.mlir.constant(1 : i64)
-//       CHECK:   llvm.insertvalue %[[EARLY]], %{{.*}}[5]
+//       CHECK:   llvm.insertvalue %[[EARLY]], %{{.*}}[6]
 //   CHECK-NOT: gpu.module
 //   CHECK-NOT: @kernels.unused
 module {

@@ -15,7 +15,7 @@ inline constexpr llvm::StringLiteral programSymbol = "lowbit.program";
 inline constexpr llvm::StringLiteral kernelTextAttrName = "lowbit.assembly";
 
 /// The triple of kernels in SPIR-V: with integer dot products, for OpenCL.
-inline constexpr llvm::StringLiteral spirvTriple = "spirv64v1.6-unknown-unknown";
+inline constexpr llvm::StringLiteral spirvTriple = "spirv64v1.4-unknown-unknown";
 
 /// The global whose address `lowbit_gpu_launch` takes for `kernel` of the gpu.module `module`. `lowbit-lower-launches` declares it; who
 /// compiles the kernel defines it.

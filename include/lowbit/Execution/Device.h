@@ -48,6 +48,7 @@ struct DeviceKernel {
   const void *image; ///< A cubin, or PTX with a zero at its end.
   uint64_t imageBytes;
   const char *architecture, *name;
+  const char *parameters; ///< For each, `p` if it is an address, the number of its bytes, or `m` if it is a tensor map.
   uint64_t startsEarly; ///< Not 0: it waits itself for what was launched before it, and may begin earlier.
   void *cache;
 };

@@ -149,6 +149,28 @@ def ScalarsToTensorsPass : Pass<"lowbit-scalars-to-tensors", "::mlir::func::Func
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def EmulateBFloat16Pass : Pass<"lowbit-emulate-bfloat16", "::mlir::ModuleOp"> {
+  let summary = "Numbers of bf16 are 16 bits and floats of 32 in kernels for machines without the type";
+  let description = [{
+    Kernels for SPIR-V have no bf16. Loads, stores and choices take its bits; widening is a shift, narrowing rounds to nearest, ties to even;
+    arithmetic is done in f32 and narrowed after each op, which gives the bits that bf16 has. Other machines' kernels stay as they are.
+
+    ```text
+    %x = llvm.load %p : !llvm.ptr<1> -> bf16
+    %y = arith.extf %x : bf16 to f32
+    // ==>
+    %b = llvm.load %p : !llvm.ptr<1> -> i16
+    %w = arith.extui %b : i16 to i32
+    %s = arith.shli %w, %c16 : i32
+    %y = arith.bitcast %s : i32 to f32
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
+  ];
+  let dependentDialects = ["arith::ArithDialect", "LLVM::LLVMDialect"];
+}
+
 def SplitSumsPass : Pass<"lowbit-split-sums"> {
   let summary = "Long reductions to few elements take two steps";
   let description = [{

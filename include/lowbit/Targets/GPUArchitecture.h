@@ -10,11 +10,11 @@ namespace mlir::lowbit {
 /// What kernels are written as.
 enum class KernelCode { PTX, AMDGCN, SPIRV };
 
-/// Files that hold kernels alone, and whether there is a run time for them.
+/// Files that hold kernels alone, and whether there is a run time for libraries that bring it with them.
 struct KernelFiles {
   llvm::StringLiteral text, binary; ///< Suffixes.
   llvm::StringLiteral tool;         ///< The program that makes the binary; empty where none is needed.
-  bool canRun;
+  bool hasLibraries;
 };
 
 KernelFiles getKernelFiles(KernelCode code);

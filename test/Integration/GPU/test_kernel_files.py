@@ -117,23 +117,22 @@ def test_spirv(model: str, tmp_path: Path) -> None:
     assert ("PackedVectorFormat4x8Bit" in text) == (model == "codes")
     assert ("OpBitCount" in text) == (model == "signs")
     code = export(MODELS[model], tmp_path, "spirv:opencl", ".spv")
-    assert code[:8] == bytes([3, 2, 0x23, 7, 0, 6, 1, 0]), "no module of SPIR-V 1.6"
+    assert code[:8] == bytes([3, 2, 0x23, 7, 0, 4, 1, 0]), "no module of SPIR-V 1.4"
     if validator := shutil.which("spirv-val"):
-        subprocess.run([validator, "--target-env", "spv1.6", tmp_path / "k.spv"], check=True)
+        subprocess.run([validator, "--target-env", "spv1.4", tmp_path / "k.spv"], check=True)
 
 
 def test_bfloat16(tmp_path: Path) -> None:
     text = FLOATS.replace("NARROW", "bf16")
     assert b"amdhsa_kernel" in export(text, tmp_path, "amdgcn:gfx942", ".s")
-    with pytest.raises(lowbit.Error, match=r"m.mlir:\d+:\d+: .* is of bf16, which opencl does not have; expected f16 or f32"):
-        export(text, tmp_path, "spirv:opencl", ".spv")
+    assert "BFloat16" not in export(text, tmp_path, "spirv:opencl", ".spvasm").decode()  # bits, and f32
 
 
 def test_kernels_alone(tmp_path: Path) -> None:
     (tmp_path / "m.mlir").write_text(codes_of_codes(4, 8, 16))
     for target, suffix in [("amdgcn:gfx942", "`.s` or `.hsaco`"), ("spirv:opencl", "`.spvasm` or `.spv`")]:
         model = lowbit.load(tmp_path / "m.mlir")
-        with pytest.raises(lowbit.Error, match=f"expected {suffix} .kernels alone: there is no run time for this machine"):
+        with pytest.raises(lowbit.Error, match=f"expected {suffix} .kernels alone: libraries have no run time for this machine"):
             model.export(tmp_path / "m.so", target)
-        with pytest.raises(lowbit.Error, match=f"target `{target}` cannot run: there is no run time for it"):
-            model.compile(target)
+    with pytest.raises(lowbit.Error, match="target `amdgcn:gfx942` cannot run here: there is no run time for it"):
+        lowbit.load(tmp_path / "m.mlir").compile("amdgcn:gfx942")

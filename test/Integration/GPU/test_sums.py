@@ -53,10 +53,15 @@ def write(path: Path, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_reductions(tmp_path: Path, kind: str) -> None:
+def check(folder: Path, kind: str, target: str) -> None:
+    """All cases on `target`, to the bit."""
     random, dtype = np.random.default_rng(3), np.int32 if kind == "integers" else np.float32
     inputs = {f"x{i}": random.integers(-40, 40, shape).astype(dtype) for i, (shape, _) in enumerate(CASES)}
-    found = lowbit.load(write(tmp_path / "m.mlir", kind)).compile("gpu-sim")(**inputs)
+    found = lowbit.load(write(folder / "m.mlir", kind)).compile(target)(**inputs)
     for i, (_, axes) in enumerate(CASES):
         np.testing.assert_array_equal(found[f"r{i}"], KINDS[kind][3](inputs[f"x{i}"], axis=axes), err_msg=str(CASES[i]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reductions(tmp_path: Path, kind: str) -> None:
+    check(tmp_path, kind, "gpu-sim")
