@@ -1,0 +1,48 @@
+//===- GroupedPlan.cpp - tiles of products with weights of few bits -------===//
+
+#include "GroupedKernel.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace mlir::lowbit {
+
+int64_t GroupedKernel::getStepDepth() const {
+  int64_t usual = LaneWeights::usualDepth;
+  return std::max(types.getWeights().getPieceDepth(), scale ? std::min(group, usual) : usual);
+}
+int64_t GroupedKernel::getStepsOfGroup() const { return scale ? std::max<int64_t>(1, group / getStepDepth()) : 1; }
+int64_t GroupedKernel::getGroupsOfStep() const { return scale ? std::max<int64_t>(1, getStepDepth() / group) : 1; }
+
+GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) : kernel(kernel) {
+  constexpr int64_t usual = 4096;
+  int64_t depth = kernel.shared.depth ? kernel.shared.depth : usual, columns = kernel.shared.columns ? kernel.shared.columns : usual;
+  rows = std::clamp<int64_t>(llvm::PowerOf2Ceil(kernel.shared.rows ? kernel.shared.rows : 16), 2, 16);
+  // What was the fastest of some on an H200. Tiles of a block share what is read of lhs; blocks are high where each multiprocessor has one.
+  // Sums of several groups of 16 rows take more registers than `emit` leaves to threads of three tiles, or to 512 of two.
+  bool areSumsLarge = rows == 16 && kernel.getGroupsOfStep() > 1;
+  int64_t allTiles = llvm::divideCeil(columns, LaneWeights::columns);
+  tiles = 2 * multiprocessors < allTiles && !areSumsLarge ? 3 : multiprocessors < allTiles ? 2 : 1;
+  warps = allTiles <= tiles * multiprocessors && !areSumsLarge ? 16 : 8;
+  int64_t ringBytes = (warps == 16 ? 64 : 48) << 10, dotBytes = (rows == 16 ? 64 : 32) << 10;
+  turns = 1;
+  while (warps > 4 && kernel.scale && getDots() * getElements() * 4 > dotBytes)
+    warps /= 2;
+  int64_t perGroup = kernel.getStepsOfGroup(), all = llvm::divideCeil(depth, kernel.getStepDepth() * perGroup * warps);
+  slots = std::clamp<int64_t>(ringBytes / (warps * getSlotBytes()), 2, std::max<int64_t>(2, all * perGroup));
+  if (kernel.scale)
+    turns = std::clamp<int64_t>(dotBytes / (getDots() * getElements() * 4), 1, all);
+  isOneTurn = !kernel.scale || (kernel.shared.depth != 0 && turns == all);
+}
+
+std::string GroupedPlan::getName() const {
+  return llvm::formatv("lanes_{0}x{1}_w{2}_g{3}_{4}x{5}x{6}{7}", rows, getColumns(), kernel.types.width, kernel.group, warps, slots, turns,
+                       isOneTurn ? "" : "x");
+}
+
+SmallVector<Type> GroupedPlan::getArguments(MLIRContext *context) const {
+  size_t pointers = 2 + (kernel.scale ? 1 : 0) + kernel.hasZeros + kernel.shared.operands.size() + kernel.shared.results.size();
+  SmallVector<Type> types(pointers, LLVM::LLVMPointerType::get(context, 1));
+  types.append(3, IntegerType::get(context, 32));
+  return types;
+}
+
+} // namespace mlir::lowbit
