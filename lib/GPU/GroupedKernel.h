@@ -23,6 +23,8 @@ struct GroupedKernel {
   /// Steps of a group, and groups of a step: one of them is 1. Without scales a group is what a step is.
   int64_t getStepsOfGroup() const;
   int64_t getGroupsOfStep() const;
+  /// What scales are in shared memory: those of 8 bits become f32 on their way there, once for all rows.
+  FloatType getSharedScale() const;
   /// Whether the reduction is known to be whole steps.
   bool hasWholeSteps() const { return shared.depth != 0 && shared.depth % getStepDepth() == 0; }
 };
@@ -55,7 +57,9 @@ public:
   int64_t getPieces() const { return kernel.getStepDepth() / kernel.types.getWeights().getPieceDepth(); }
   int64_t getSlotBytes() const { return tiles * getPieces() * LaneWeights::pieceBytes; }
   int64_t getScalesOffset() const { return warps * slots * getSlotBytes(); }
-  int64_t getScalesBytes() const { return kernel.scale ? getDots() * getColumns() * kernel.scale.getIntOrFloatBitWidth() / 8 : 0; }
+  int64_t getScalesBytes() const {
+    return kernel.scale ? getDots() * getColumns() * kernel.getSharedScale().getIntOrFloatBitWidth() / 8 : 0;
+  }
   /// Dots of an element in shared memory: of groups between two barriers, or of warps.
   int64_t getDots() const { return kernel.scale ? warps * turns * kernel.getGroupsOfStep() : warps; }
 

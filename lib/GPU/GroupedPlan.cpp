@@ -11,6 +11,9 @@ int64_t GroupedKernel::getStepDepth() const {
 }
 int64_t GroupedKernel::getStepsOfGroup() const { return scale ? std::max<int64_t>(1, group / getStepDepth()) : 1; }
 int64_t GroupedKernel::getGroupsOfStep() const { return scale ? std::max<int64_t>(1, getStepDepth() / group) : 1; }
+FloatType GroupedKernel::getSharedScale() const {
+  return scale.getIntOrFloatBitWidth() == 8 ? FloatType(Float32Type::get(scale.getContext())) : scale;
+}
 
 GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) : kernel(kernel) {
   constexpr int64_t usual = 4096;
@@ -21,8 +24,13 @@ GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) :
   bool areSumsLarge = rows == 16 && kernel.getGroupsOfStep() > 1;
   int64_t allTiles = llvm::divideCeil(columns, LaneWeights::columns);
   tiles = 2 * multiprocessors < allTiles && !areSumsLarge ? 3 : multiprocessors < allTiles ? 2 : 1;
+  // Eight warps put the dots of a step into shared memory, and each keeps them until then.
+  constexpr int64_t mostSums = 48, fewWarps = 8;
+  int64_t dotBytes = (rows == 16 ? 64 : 32) << 10, tileDots = kernel.getGroupsOfStep() * rows * LaneWeights::columns;
+  while (tiles > 1 && kernel.scale && (tiles * tileDots > mostSums * 32 || fewWarps * tiles * tileDots * 4 > dotBytes))
+    --tiles;
   warps = allTiles <= tiles * multiprocessors && !areSumsLarge ? 16 : 8;
-  int64_t ringBytes = (warps == 16 ? 64 : 48) << 10, dotBytes = (rows == 16 ? 64 : 32) << 10;
+  int64_t ringBytes = (warps == 16 ? 64 : 48) << 10;
   turns = 1;
   while (warps > 4 && kernel.scale && getDots() * getElements() * 4 > dotBytes)
     warps /= 2;

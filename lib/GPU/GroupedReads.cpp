@@ -62,7 +62,7 @@ Value GroupedReads::getLeftStart(Value step) {
 }
 
 void GroupedReads::loadLhs(Value start, int64_t load, MutableArrayRef<Value> loaded) {
-  Value first = b.add(b.add(start, b.mul(quad, LaneWeights::laneDepth)), load * 4 * LaneWeights::laneDepth);
+  Value first = b.add(b.add(start, b.mul(quad, weights.laneDepth)), load * 4 * weights.laneDepth);
   for (auto [i, row] : llvm::enumerate(lhsRows))
     llvm::copy(loadWords(row, first), loaded.begin() + i * 2 * getProducts() + load * weights.getLoadWords());
 }
@@ -83,7 +83,7 @@ SmallVector<Value> GroupedReads::loadZeros(Value start) {
 }
 
 SmallVector<Value> GroupedReads::loadWords(Value row, Value first) {
-  Value inside = kernel.hasWholeSteps() ? first : b.min(first, b.add(depth, -LaneWeights::laneDepth));
+  Value inside = kernel.hasWholeSteps() ? first : b.min(first, b.add(depth, -weights.laneDepth));
   SmallVector<Value> words =
       b.loadElements(b.getI32Type(), b.offset(row, b.mul(b.widen(inside), getElementBytes())), weights.getLoadWords());
   if (kernel.hasWholeSteps() || kernel.scale)

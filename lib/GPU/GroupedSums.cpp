@@ -2,6 +2,7 @@
 // Law: dots are added in the order of groups, by one fused multiply-add each.
 
 #include "GroupedSums.h"
+#include "lowbit/Formats/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -31,6 +32,10 @@ SmallVector<Value> GroupedSums::loadDots(Type type, Value dot, int64_t run) {
   return b.loadElements(type, getDot(dot, getPlace(b.mul(getOwnRun(run), plan.getRun()))), plan.getRun());
 }
 
+Value GroupedSums::toReal(Value dot) {
+  return dot.getType().isInteger() ? arith::SIToFPOp::create(b, b.getF32Type(), dot).getResult() : dot;
+}
+
 void GroupedSums::storeDots(Value dot, ArrayRef<Value> sums, bool areReal) {
   auto store = [&] {
     Value first = getPlace(b.add(b.mul(place, plan.rows), b.mul(quad, 2)));
@@ -41,8 +46,8 @@ void GroupedSums::storeDots(Value dot, ArrayRef<Value> sums, bool areReal) {
           Value element = b.add(start, (LaneWeights::columns * tile + 8 * half) * plan.rows);
           SmallVector<Value> pair(sums.slice((tile * getRowTiles() + row) * 4 + 2 * half, 2));
           for (Value &value : pair)
-            if (areReal && kernel.types.areBytes())
-              value = arith::SIToFPOp::create(b, b.getF32Type(), products->finish(value));
+            if (areReal)
+              value = toReal(products->finish(value));
           auto type = VectorType::get({2}, pair[0].getType());
           b.store(vector::FromElementsOp::create(b, type, pair), getDot(dot, element), 8);
         }
@@ -58,21 +63,34 @@ SmallVector<Value> GroupedSums::loadScales(Value turn) {
     return {};
   SmallVector<Value> loaded;
   Value first = b.mul(turn, plan.warps * kernel.getGroupsOfStep()), last = b.add(b.div(depth, kernel.group), -1);
-  Value lastPiece = b.add(b.mul(allColumns, getScaleBytes()), -16);
+  int64_t bytes = kernel.scale.getIntOrFloatBitWidth() / 8, pieceBytes = 16 * bytes / getScaleBytes();
+  Type type = pieceBytes == 16 ? Type(VectorType::get({4}, b.getI32Type())) : b.getI32Type();
+  Value lastPiece = b.add(b.mul(allColumns, bytes), -pieceBytes);
   for (int64_t i = 0; i < getAllScalePieces(); i += plan.getThreads()) {
     Value index = b.add(thread, i);
     Value group = b.min(b.add(first, b.div(index, getScalePieces())), last);
-    Value piece = b.min(b.add(b.mul(firstColumn, getScaleBytes()), b.mul(b.rem(index, getScalePieces()), 16)), lastPiece);
-    Value row = b.mul(b.widen(group), b.mul(b.widen(allColumns), getScaleBytes()));
-    loaded.push_back(b.load(VectorType::get({4}, b.getI32Type()), b.offset(scales, b.add(row, b.widen(piece))), 16));
+    Value piece = b.min(b.add(b.mul(firstColumn, bytes), b.mul(b.rem(index, getScalePieces()), pieceBytes)), lastPiece);
+    Value row = b.mul(b.widen(group), b.mul(b.widen(allColumns), bytes));
+    loaded.push_back(b.load(type, b.offset(scales, b.add(row, b.widen(piece))), pieceBytes));
   }
   return loaded;
+}
+
+Value GroupedSums::widenScales(Value loaded) {
+  if (kernel.getSharedScale() == kernel.scale)
+    return loaded;
+  SmallVector<Value> reals;
+  for (int64_t i = 0; i < 4; ++i) {
+    Value byte = arith::TruncIOp::create(b, b.getI8Type(), b.div(loaded, int64_t(1) << 8 * i));
+    reals.push_back(buildAsF32(b, b.getLoc(), arith::BitcastOp::create(b, kernel.scale, byte)));
+  }
+  return vector::FromElementsOp::create(b, VectorType::get({4}, b.getF32Type()), reals);
 }
 
 void GroupedSums::storeScales(ArrayRef<Value> loaded) {
   for (int64_t i = 0, size = loaded.size(); i < size; ++i) {
     Value index = b.add(thread, i * plan.getThreads());
-    auto store = [&] { b.store(loaded[i], b.offset(sharedScales, b.mul(index, 16)), 16); };
+    auto store = [&] { b.store(widenScales(loaded[i]), b.offset(sharedScales, b.mul(index, 16)), 16); };
     if ((i + 1) * plan.getThreads() <= getAllScalePieces())
       store();
     else
@@ -92,11 +110,12 @@ void GroupedSums::addUp(Value turn, SmallVector<Value> &reals) {
       SmallVector<Value> loadedFactors, added(sums);
       SmallVector<SmallVector<Value>> loadedDots;
       for (int64_t j = 0; j < groups; ++j) {
-        loadedFactors.push_back(b.load(kernel.scale, b.offset(factor, j * plan.getColumns() * getScaleBytes()), getScaleBytes()));
+        loadedFactors.push_back(
+            b.load(kernel.getSharedScale(), b.offset(factor, j * plan.getColumns() * getScaleBytes()), getScaleBytes()));
         loadedDots.push_back(loadDots(b.getF32Type(), b.add(group, j), i));
       }
       for (int64_t j = 0; j < groups; ++j) {
-        Value scale = kernel.scale.isF32() ? loadedFactors[j] : arith::ExtFOp::create(b, b.getF32Type(), loadedFactors[j]).getResult();
+        Value scale = buildAsF32(b, b.getLoc(), loadedFactors[j]);
         for (auto [sum, dot] : llvm::zip(added, loadedDots[j]))
           sum = math::FmaOp::create(b, dot, scale, sum);
       }

@@ -29,12 +29,15 @@ struct GroupedSums : GroupedLane {
   void addUp(Value turn, SmallVector<Value> &reals);
 
 private:
+  Value toReal(Value dot);
   int64_t getRuns() const { return plan.getElements() / plan.getRun(); }
   /// Where an element's dots are: columns of 16 rows swap halves, two after two, so that what lanes store together is in different banks.
   Value getPlace(Value element) { return plan.rows == 16 ? b.bitXor(element, b.bitAnd(b.div(element, 4), 8)) : element; }
   Value getDot(Value dot, Value place) { return b.offset(sharedDots, b.mul(b.add(b.mul(dot, plan.getElements()), place), 4)); }
-  int64_t getScaleBytes() const { return kernel.scale.getIntOrFloatBitWidth() / 8; }
-  /// Loads of 16 bytes of scales, of a group and between two barriers.
+  int64_t getScaleBytes() const { return kernel.getSharedScale().getIntOrFloatBitWidth() / 8; }
+  /// What a load brought, as it is in shared memory.
+  Value widenScales(Value loaded);
+  /// Pieces of 16 bytes of scales in shared memory, of a group and between two barriers.
   int64_t getScalePieces() const { return plan.getColumns() * getScaleBytes() / 16; }
   int64_t getAllScalePieces() const { return getScalePieces() * plan.getDots(); }
 };

@@ -13,17 +13,23 @@ Type LaneTypes::getSumType() const {
   return areBytes() ? Type(IntegerType::get(element.getContext(), 32)) : Float32Type::get(element.getContext());
 }
 
+LaneWeights LaneTypes::getWeights() const {
+  return {width, element.getIntOrFloatBitWidth(), laneDepth, levels.empty() ? LaneFields::Numbers : getFieldsOfLevels(levels),
+          element.isBF16() ? 7 : 10};
+}
+
+LaneProducts::LaneProducts(KernelBuilder &b, const LaneTypes &types, Value nothing)
+    : b(b), types(types), weights(types.getWeights()), nothing(nothing) {
+  if (!types.levels.empty())
+    levels = LaneLevels::find(types.levels, types.element);
+}
+
 /// `bits` in each of the elements of a word.
 static int64_t repeat(int64_t bits, int64_t elementWidth) { return elementWidth == 16 ? bits * 0x00010001 : bits * 0x01010101; }
 
 SmallVector<Value> LaneProducts::getZeros() const {
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(types.getSumType()));
   return SmallVector<Value>(4, zero);
-}
-
-Value LaneProducts::toFloats(Value word) const {
-  Value flat = vector::FromElementsOp::create(b, VectorType::get({1}, b.getI32Type()), word);
-  return vector::BitCastOp::create(b, VectorType::get({2}, types.element), flat);
 }
 
 Value LaneProducts::toWord(Value floats) const {
@@ -51,7 +57,7 @@ Value LaneProducts::decodeFloats(Value word, int64_t part, Value zero) const {
   Value field = b.bitAnd(moved, repeat(((int64_t(1) << types.width) - 1) << shift, 16));
   // The assembler makes one instruction of both only where one of the constants is in a register.
   Value turned = b.add(nothing, b.i32(repeat(bits | sign << shift, 16)));
-  Value floats = toFloats(b.bitXor(field, turned));
+  Value floats = toFloats(b, b.bitXor(field, turned), types.element);
   auto type = cast<VectorType>(floats.getType());
   auto splat = [&](double value) -> Value {
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getFloatAttr(types.element, value)));
@@ -77,6 +83,8 @@ Value LaneProducts::decodeBytes(Value word, int64_t part) const {
 }
 
 SmallVector<Value> LaneProducts::decode(ArrayRef<Value> words, int64_t product, const std::array<Value, 2> &zeros) const {
+  if (levels)
+    return levels->decode(b, words[product], weights);
   SmallVector<Value> registers;
   for (int64_t i = 0; i < 4; ++i) {
     int64_t index = 4 * product + i, part = index % weights.getRegisters();
@@ -99,15 +107,19 @@ void LaneProducts::multiply(ArrayRef<Value> registers, ArrayRef<Value> others, M
     first = second = NVVM::MMATypes::bf16; // which come as words
     left = llvm::map_to_vector(registers, [&](Value value) { return toWord(value); });
   } else {
-    right = llvm::map_to_vector(others, [&](Value value) { return toFloats(value); });
+    right = llvm::map_to_vector(others, [&](Value value) { return toFloats(b, value, types.element); });
   }
   SmallVector<int64_t> shape{16, 8, weights.getProductDepth()};
-  Value result = NVVM::MmaOp::create(b, type, left, right, ValueRange(ArrayRef<Value>(sums)), shape, std::nullopt, overflow,
-                                     std::array{first, second}, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-  llvm::copy(b.unpack(result), sums.begin());
+  for (size_t i = 0; i < left.size(); i += 4) {
+    Value result = NVVM::MmaOp::create(b, type, ArrayRef(left).slice(i, 4), right, ValueRange(ArrayRef<Value>(sums)), shape, std::nullopt,
+                                       overflow, std::array{first, second}, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+    llvm::copy(b.unpack(result), sums.begin());
+  }
 }
 
 Value LaneProducts::finish(Value sum) const {
+  if (levels && levels->getExponent() != 0)
+    return arith::MulFOp::create(b, sum, arith::ConstantOp::create(b, b.getF32FloatAttr(std::ldexp(1.0F, levels->getExponent()))));
   if (!types.areBytes() || types.isUnsigned)
     return sum;
   return arith::ShRSIOp::create(b, sum, b.i32(8 - types.width));

@@ -107,10 +107,13 @@ static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
   if (op.getZeros() && lhs.getElementType().isInteger())
     return op.emitOpError("has zeros and lhs of i8; expected none");
   GroupedKernel kernel{{},
-                       {lhs.getElementType(), static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned()},
+                       {lhs.getElementType(), static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned(),
+                        op.getLevels().value_or(ArrayRef<float>()), LaneWeights::getLaneDepth(static_cast<int64_t>(op.getGroup()))},
                        op.getScales() ? cast<FloatType>(getElementTypeOrSelf(op.getScales().getType())) : FloatType(),
                        static_cast<int64_t>(op.getGroup()),
                        static_cast<bool>(op.getZeros())};
+  if (op.getLevels() && !LaneLevels::find(*op.getLevels(), lhs.getElementType()))
+    return op.emitOpError() << "has levels that are no sums of three numbers of " << lhs.getElementType();
   if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel.shared)))
     return failure();
   kernel.shared.depth = getKnown(lhs.getDimSize(1));
@@ -134,6 +137,8 @@ static std::string describe(const GroupedKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << kernel.types.element << kernel.types.width << kernel.types.isUnsigned;
+  for (float level : kernel.types.levels)
+    stream << "," << llvm::bit_cast<uint32_t>(level);
   if (kernel.scale)
     stream << kernel.scale << kernel.group << kernel.hasZeros;
   stream << kernel.hasWholeSteps() << kernel.startsEarly << kernel.hasConstantWeights << describe(kernel.shared);

@@ -12,20 +12,32 @@ Type GroupedMatmulOp::getSumType() {
   return isExact ? Type(IntegerType::get(getContext(), 32)) : Float32Type::get(getContext());
 }
 
-/// (C5), (C6)
+/// (C5)
 static LogicalResult verifyGroups(GroupedMatmulOp op) {
-  auto group = static_cast<int64_t>(op.getGroup());
-  if (op.getWidth() != 2 && op.getWidth() != 4)
-    return op.emitOpError() << "(C6) weights have " << op.getWidth() << " bits; expected 2 or 4";
+  int64_t group = op.getGroup(), smallest = getElementTypeOrSelf(op.getLhs().getType()).isInteger() ? 32 : 16;
   if (!op.getScales() && (group != 0 || op.getZeros()))
     return op.emitOpError("(C5) has groups or zeros, but no scales");
-  if (op.getScales() && (group < 32 || group > 1024 || !llvm::isPowerOf2_64(group)))
-    return op.emitOpError() << "(C5) groups have " << group << " weights; expected a power of two from 32 to 1024";
+  if (op.getScales() && (group < smallest || group > 1024 || !llvm::isPowerOf2_64(group)))
+    return op.emitOpError() << "(C5) groups have " << group << " weights; expected a power of two from " << smallest << " to 1024";
+  return success();
+}
+
+/// (C6), (C7)
+static LogicalResult verifyWeights(GroupedMatmulOp op) {
+  std::optional<ArrayRef<float>> levels = op.getLevels();
+  if (op.getWidth() != 4 && (op.getWidth() != 2 || levels))
+    return op.emitOpError() << "(C6) weights have " << op.getWidth() << " bits; expected " << (levels ? "4" : "2 or 4");
+  if (!levels)
+    return success();
+  if (levels->size() != 16 || llvm::any_of(*levels, [](float level) { return !std::isfinite(level); }))
+    return op.emitOpError() << "(C7) has " << levels->size() << " levels; expected 16 finite reals";
+  if (getElementTypeOrSelf(op.getLhs().getType()).isInteger() || op.getZeros() || op.getRhsUnsigned())
+    return op.emitOpError("(C7) has levels, and lhs of codes, zeros or `unsigned`; expected lhs of floats alone");
   return success();
 }
 
 LogicalResult GroupedMatmulOp::verify() {
-  if (failed(verifyGroups(*this)))
+  if (failed(verifyGroups(*this)) || failed(verifyWeights(*this)))
     return failure();
   auto getShape = [](Value value) { return cast<ShapedType>(value.getType()).getShape(); };
   ArrayRef<int64_t> lhs = getShape(getLhs()), rhs = getShape(getRhs()), init = getShape(getInit());
@@ -54,8 +66,8 @@ LogicalResult GroupedMatmulOp::verify() {
     return diagnostic;
   }
   if (Type scale = getScales() ? getElementTypeOrSelf(getScales().getType()) : Type();
-      scale && !scale.isF16() && !scale.isBF16() && !scale.isF32())
-    return emitOpError() << "(C1) scales are of " << scale << "; expected f16, bf16 or f32";
+      scale && !(isa<FloatType>(scale) && (scale.isF16() || scale.isBF16() || scale.isF32() || scale.getIntOrFloatBitWidth() == 8)))
+    return emitOpError() << "(C5) scales are of " << scale << "; expected f16, bf16, f32 or a float of 8 bits";
   return verifyProduct(*this, getInit(), getEpilogueOperands());
 }
 

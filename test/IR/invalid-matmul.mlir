@@ -45,10 +45,10 @@ func.func @c4_mixed(%a: memref<4x16xi8>, %b: tensor<6x16xi8>, %init: tensor<4x6x
 
 // -----
 
-func.func @c5_group(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %s: tensor<4x16xf32>, %init: tensor<2x8xf32>) {
-  // expected-error @+1 {{(C5) groups have 16 weights; expected a power of two from 32 to 1024}}
-  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<4x16xf32>) outs(%init : tensor<2x8xf32>)
-    width 4 group 16 {
+func.func @c5_group(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %s: tensor<8x16xf32>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C5) groups have 8 weights; expected a power of two from 16 to 1024}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<8x16xf32>) outs(%init : tensor<2x8xf32>)
+    width 4 group 8 {
   ^bb0(%real: f32):
     lowbit.yield %real : f32
   } -> tensor<2x8xf32>
@@ -72,6 +72,68 @@ func.func @c6(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %init: tensor<2x8xf32>
   // expected-error @+1 {{(C6) weights have 3 bits; expected 2 or 4}}
   %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) outs(%init : tensor<2x8xf32>) width 3 {
   ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+// Bytes are multiplied 32 at a time.
+func.func @c5_group_of_bytes(%a: tensor<2x64xi8>, %w: tensor<1x512xi8>, %s: tensor<4x16xf32>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C5) groups have 16 weights; expected a power of two from 32 to 1024}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xi8>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<4x16xf32>) outs(%init : tensor<2x8xf32>)
+    width 4 group 16 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @c5_scales(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %s: tensor<2x16xf4E2M1FN>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C5) scales are of 'f4E2M1FN'; expected f16, bf16, f32 or a float of 8 bits}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<2x16xf4E2M1FN>)
+    outs(%init : tensor<2x8xf32>) width 4 group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @c6_levels(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C6) weights have 2 bits; expected 4}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) outs(%init : tensor<2x8xf32>)
+    width 2 levels [-1.0, -0.25, 0.25, 1.0] {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @c7_count(%a: tensor<2x64xf16>, %w: tensor<1x1024xi8>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C7) has 4 levels; expected 16 finite reals}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x1024xi8>) outs(%init : tensor<2x8xf32>)
+    width 4 levels [-1.0, -0.25, 0.25, 1.0] {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @c7_bytes(%a: tensor<2x64xi8>, %w: tensor<1x1024xi8>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{(C7) has levels, and lhs of codes, zeros or `unsigned`; expected lhs of floats alone}}
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xi8>) rhs(%w : tensor<1x1024xi8>) outs(%init : tensor<2x8xf32>)
+    width 4 levels [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0] {
+  ^bb0(%sum: i32):
+    %real = arith.sitofp %sum : i32 to f32
     lowbit.yield %real : f32
   } -> tensor<2x8xf32>
   return

@@ -22,9 +22,9 @@ def Lowbit_GroupedMatmulOp : Lowbit_Op<"grouped_matmul", [
     Without, there is one group, of the whole reduction, and the epilogue takes the dot itself. With lhs of i8, which is signed, dots are exact in
     i32; with floats they are in f32, in any order. Zeros are bytes, signed if and only if the weights are; or there are none.
 
-    Weights are numbers of `width` bits, in two's complement or `unsigned`, in the order in which the lanes of a warp take them: a row of rhs is
-    16 columns of the result, 512 bytes of it are 256 / width neighbours of the reduction, of which each lane takes 16 bytes (`LaneWeights`).
-    Columns and the reduction are filled up with zeros.
+    Weights are numbers of `width` bits, in two's complement or `unsigned`, or codes of four bits for 16 `levels`, reals. They are in the order in
+    which the lanes of a warp take them: a row of rhs is 16 columns of the result, 512 bytes of it are 256 / width neighbours of the reduction, of
+    which each lane takes 16 bytes (`LaneWeights`). Columns and the reduction are filled up with zeros.
 
     Constraints:
     - (C1) lhs is `[M, K]`, rhs `[ceil(N / 16), K' * width * 2]`, K' being K filled up to whole groups and whole pieces of 512 bytes; scales and
@@ -32,8 +32,10 @@ def Lowbit_GroupedMatmulOp : Lowbit_Op<"grouped_matmul", [
     - (C2) an operand has rank 2; an axis of size one is shared by all elements along it.
     - (C3) the epilogue takes the real, f32 (or the dot, i32 where lhs is of i8), and one scalar an operand, and yields an element of the result.
     - (C4) all of them are tensors, and there is a result of the type of init; or all are buffers, and there is none.
-    - (C5) with scales, `group` is a power of two from 32 to 1024 that divides K; without, it is zero, and there are no zeros.
-    - (C6) `width` is 2 or 4.
+    - (C5) with scales, `group` is a power of two from 32 (16, where lhs is of floats) to 1024 that divides K; without, it is zero, and there are no
+      zeros. Scales are f32, f16, bf16 or floats of 8 bits.
+    - (C6) `width` is 2 or 4; with `levels` it is 4.
+    - (C7) `levels` are 16 finite reals, lhs is then of floats, and there are no zeros.
 
     Example:
     ```mlir
@@ -50,14 +52,14 @@ def Lowbit_GroupedMatmulOp : Lowbit_Op<"grouped_matmul", [
   let arguments = (ins Lowbit_TensorOrBuffer:$lhs, Lowbit_IntegerMatrix:$rhs, Optional<Lowbit_TensorOrBuffer>:$scales,
                        Optional<Lowbit_IntegerMatrix>:$zeros, Lowbit_TensorOrBuffer:$init,
                        Variadic<Lowbit_TensorOrBuffer>:$epilogue_operands, I64Attr:$width, DefaultValuedAttr<I64Attr, "0">:$group,
-                       UnitAttr:$rhs_unsigned);
+                       UnitAttr:$rhs_unsigned, OptionalAttr<DenseF32ArrayAttr>:$levels);
   let regions = (region SizedRegion<1>:$epilogue);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
     `lhs` `(` $lhs `:` type($lhs) `)` `rhs` `(` $rhs `:` type($rhs) `)` (`scales` `(` $scales^ `:` type($scales) `)`)?
     (`zeros` `(` $zeros^ `:` type($zeros) `)`)? `outs` `(` $init `:` type($init) `)`
-    (`operands` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)? `width` $width (`unsigned` $rhs_unsigned^)? (`group` $group^)?
-    $epilogue attr-dict (`->` type($result)^)?
+    (`operands` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)? `width` $width (`unsigned` $rhs_unsigned^)? (`levels` $levels^)?
+    (`group` $group^)? $epilogue attr-dict (`->` type($result)^)?
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

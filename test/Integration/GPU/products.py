@@ -15,8 +15,8 @@ BIN = Path(__file__).resolve().parents[3] / "build/bin"
 TYPES = {"float32": "f32", "float16": "f16", "int8": "i8", "uint8": "i8", "int32": "i32"}
 
 
-def buffer(array: np.ndarray) -> str:
-    return "memref<" + "".join(f"{size}x" for size in array.shape) + TYPES[str(array.dtype)] + ">"
+def buffer(array: np.ndarray, element: str | None = None) -> str:
+    return "memref<" + "".join(f"{size}x" for size in array.shape) + (element or TYPES[str(array.dtype)]) + ">"
 
 
 @dataclass
@@ -39,13 +39,14 @@ class Product:
     first: str = "i32"
     attributes: str = ""
     clauses: dict[str, str] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)  # of sides, where numpy has none
 
     def text(self) -> str:
         operands, result = self.epilogue.operands, self.epilogue.result
         arrays = {**self.sides, **{f"{name}_buffer": array for name, array in operands.items()}, "result": result}
         constant = {name: " {lowbit.constant}" for name in self.sides if self.op == "lowbit.grouped_matmul" and name != "lhs"}
-        arguments = ", ".join(f"%{name}: {buffer(array)}{constant.get(name, '')}" for name, array in arrays.items())
-        sides = " ".join(f"{name}(%{name} : {buffer(array)})" for name, array in self.sides.items())
+        arguments = ", ".join(f"%{name}: {buffer(array, self.types.get(name))}{constant.get(name, '')}" for name, array in arrays.items())
+        sides = " ".join(f"{name}(%{name} : {buffer(array, self.types.get(name))})" for name, array in self.sides.items())
         given = ""
         if operands:
             names = ", ".join(f"%{name}_buffer" for name in operands)
