@@ -117,12 +117,13 @@ namespace {
 class Emitter {
 public:
   Emitter(KernelBuilder &b, const LoopOp &loops, ValueRange arguments) : b(b), loops(loops), op(loops.op) {
-    pointers.append(arguments.begin(), arguments.begin() + op->getNumOperands());
+    for (auto [value, argument] : llvm::zip(op->getOperands(), arguments))
+      pointers.push_back(fromArgument(value, argument));
     for (auto [value, argument] : llvm::zip(loops.captured, arguments.drop_front(op->getNumOperands()))) {
       if (isa<MemRefType>(value.getType()))
         buffers[value] = argument;
       else
-        outer.map(value, argument);
+        outer.map(value, fromArgument(value, argument));
     }
   }
 
@@ -140,7 +141,19 @@ public:
     });
   }
 
+  /// A scalar as launches take it: no argument is a float of 8 bits or fewer, but what its bits are.
+  static Value toArgument(KernelBuilder &b, Value scalar) {
+    if (!isa<FloatType>(scalar.getType()) || scalar.getType().getIntOrFloatBitWidth() > 8)
+      return scalar;
+    return arith::BitcastOp::create(b, b.getIntegerType(scalar.getType().getIntOrFloatBitWidth()), scalar);
+  }
+
 private:
+  Value fromArgument(Value value, Value argument) {
+    bool isSame = isa<MemRefType>(value.getType()) || value.getType() == argument.getType();
+    return isSame ? argument : arith::BitcastOp::create(b, value.getType(), argument).getResult();
+  }
+
   void emitAlone() {
     SmallVector<Value> sums;
     for (OpOperand &init : op.getDpsInitsMutable())
@@ -316,7 +329,7 @@ private:
     KernelBuilder host(op.getLoc(), op);
     SmallVector<Value> values;
     for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(loops->captured)))
-      values.push_back(isa<MemRefType>(value.getType()) ? getBufferPointer(host, value) : value);
+      values.push_back(isa<MemRefType>(value.getType()) ? getBufferPointer(host, value) : Emitter::toArgument(host, value));
     gpu::GPUFuncOp function =
         kernels.get(getText(*loops), "loops", op.getLoc(), ValueRange(values).getTypes(), {}, threadsPerBlock,
                     [&](KernelBuilder &b, gpu::GPUFuncOp kernel) { Emitter(b, *loops, kernel.getArguments()).emit(); });

@@ -116,6 +116,11 @@ static std::optional<std::vector<char>> readConstantCodes(ElementsAttr constant)
     llvm::copy(blob->getData(), codes.begin());
     return codes;
   }
+  if (auto floats = dyn_cast<DenseFPElementsAttr>(constant); floats && floats.getElementType().getIntOrFloatBitWidth() <= 8) {
+    for (auto [code, value] : llvm::zip_equal(codes, floats.getValues<APFloat>()))
+      code = static_cast<char>(value.bitcastToAPInt().getZExtValue());
+    return codes;
+  }
   auto dense = dyn_cast<DenseIntElementsAttr>(constant);
   if (!dense || dense.getElementType().getIntOrFloatBitWidth() > 8)
     return std::nullopt;

@@ -53,7 +53,9 @@ def multiply_add(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
         part = total - product
         error = (product - (total - part)) + (addend - part)
         is_even = total.view(np.int64) % 2 == 0
-        return np.where((error != 0) & np.isfinite(total) & is_even, np.nextafter(total, np.copysign(np.inf, error)), total).astype(np.float32)
+        return np.where((error != 0) & np.isfinite(total) & is_even, np.nextafter(total, np.copysign(np.inf, error)), total).astype(
+            np.float32
+        )
 
 
 def sparse(rng: np.random.Generator, shape: tuple[int, int], group: int) -> np.ndarray:
