@@ -8,7 +8,12 @@ from dataclasses import dataclass
 # Widths of linear layers: a sentence encoder's, and those of a language model of 7 billion weights.
 LAYERS = ((384, 384), (1536, 384), (384, 1536), (4096, 4096), (11008, 4096), (4096, 11008))
 TAILS = ((1, 8, 16), (3, 5, 7), (17, 33, 65), (100, 200, 300), (129, 257, 513), (130, 1000, 48))
-FEW_BITS = ("w4a16", "w2a16", "w4a8", "ternary", "ternary_a8")
+FEW_BITS = ("w4a16", "w2a16", "w4a8", "ternary", "ternary_a8", "nf4", "mxfp4", "nvfp4")
+# What codes of four bits stand for: the quantiles of QLoRA's appendix E; floats of two bits of exponent and one of fraction.
+NF4 = (-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334)
+NF4 += (-0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224)
+NF4 += (0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0)
+E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
 RANDOM = 100  # sizes that are compared only, by kind, where nothing else is asked for
 
 
@@ -44,7 +49,17 @@ def cases(kind: str, random_sizes: int = RANDOM) -> list[Case]:
         **{few: [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 2, 4, 8, 16)] for few in FEW_BITS},
     }[kind]
     # Groups, and what is loaded together, are whole.
-    whole = {"binary": 128, "w4a16": 128, "w4a8": 128, "w2a16": 64, "ternary": 32, "ternary_a8": 32}.get(kind, 1)
+    whole = {
+        "binary": 128,
+        "w4a16": 128,
+        "w4a8": 128,
+        "w2a16": 64,
+        "ternary": 32,
+        "ternary_a8": 32,
+        "nf4": 64,
+        "mxfp4": 32,
+        "nvfp4": 16,
+    }.get(kind, 1)
     generator = random.Random(kind)
     tails = list(TAILS) + [tuple(round(10 ** generator.uniform(0, 2.7)) for _ in range(3)) for _ in range(random_sizes)]
     checked = dict.fromkeys((m, n, -(-k // whole) * whole) for m, n, k in tails)

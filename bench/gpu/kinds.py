@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from bench.gpu.cases import Case
+from bench.gpu.cases import E2M1, NF4, Case
+from bench.gpu.lanes import LANE_ORDER, bit_places, lane_shape, padded
 
 Arrays = dict[str, Any]
 STEP, GROUP = 0.05, 128  # as in models.py
@@ -146,11 +147,12 @@ class Grouped(Kind):
     result = torch.float16
     width, group, codes = 4, GROUP, False  # bits; weights that share a scale, 0: a column; whether activations are bytes
     smallest, largest = -8, 7
+    levels: tuple[float, ...] | None = None  # what codes stand for
 
     def __init__(self) -> None:
         # The product of PyTorch that reads four bits takes no f16; the one of halves reads four times as much.
         self.peers = {"torch fp16": lambda x: torch.matmul(self.left(x), self.halves(x).t())}
-        if self.width == 4 and not self.codes:
+        if self.width == 4 and not self.codes and not self.levels:
             self.peers["torch int4 bf16"] = lambda x: torch._weight_int4pack_mm(*self.packed(x))
 
     def inputs(self, case: Case, whole: bool = False) -> Arrays:
@@ -176,15 +178,13 @@ class Grouped(Kind):
     def pack(cls, numbers: Any) -> Any:
         """Rows of 16 columns, 512 bytes for each 256 / width neighbours: see `LaneWeights` in include/lowbit/IR."""
         element = 8 if cls.codes else 16
-        piece, chunk = 256 // cls.width, max(cls.group or 128, 256 // cls.width)
-        n, k = (-(-size // whole) * whole for size, whole in zip(numbers.shape, (16, chunk)))
+        n, k = padded(*numbers.shape, cls.width, cls.group)
         filled = torch.zeros((n, k), dtype=torch.int64, device="cuda")
         filled[: numbers.shape[0], : numbers.shape[1]] = numbers.long() & (1 << cls.width) - 1
-        row = 32 // element
-        split = filled.view(n // 16, 2, 8, k // piece, piece // 32, 4, 4 // row, 2, row).permute(0, 3, 2, 5, 4, 6, 7, 1, 8)
-        fields = split.reshape(n // 16, k // piece, 32, 4, element // cls.width, row)
-        places = torch.arange(element // cls.width, device="cuda")[:, None] * cls.width + torch.arange(row, device="cuda") * element
-        words = (fields << places).sum((-1, -2))
+        ordered = filled.view(lane_shape(n, k, cls.width, element, cls.group)).permute(LANE_ORDER)
+        fields = ordered.reshape(n // 16, -1, element // cls.width, 32 // element)
+        places = torch.tensor(bit_places(cls.width, element, cls.levels), device="cuda")
+        words = sum(((fields >> bit & 1) << places[bit]).sum((-1, -2)) for bit in range(cls.width))
         return torch.stack([(words >> shift & 255).to(torch.uint8) for shift in (0, 8, 16, 24)], -1).view(n // 16, -1).view(torch.int8)
 
     def scales(self, x: Arrays) -> Any:
@@ -272,6 +272,70 @@ class TernaryA8(Ternary):
     codes = True
 
 
+class NF4A16(Grouped):
+    """Codes of the levels of NF4, groups of 64. Whole activations are one power of two a group, whose dots are levels."""
+
+    group, smallest, largest, levels = 64, 0, 15, NF4
+
+    def inputs(self, case: Case, whole: bool = False) -> Arrays:
+        x = super().inputs(case, whole)
+        if whole:
+            groups = x["a"].view(case.m, -1, self.group)
+            groups.zero_()
+            places = torch.randint(0, self.group, (*groups.shape[:2], 1), device="cuda")
+            groups.scatter_(2, places, torch.ldexp(torch.ones_like(groups[..., :1]), torch.randint_like(places, -3, 4)).half())
+        numbers = torch.tensor(self.levels, device="cuda")[x["b"].numbers.long()]
+        x["b"].numbers = numbers
+        return x
+
+
+class MXFP4(NF4A16):
+    """Floats of four bits, groups of 32, scales that are powers of two, as bytes. Whole activations are small whole numbers."""
+
+    group, levels = 32, E2M1
+
+    def inputs(self, case: Case, whole: bool = False) -> Arrays:
+        x = super().inputs(case)
+        if whole:
+            x["a"].copy_(random_codes(tuple(x["a"].shape), -8, 8, torch.float16))
+            x["a"].whole = True
+        x["scales"] = self.random_scales(x["scales"].shape)
+        return x
+
+    def random_scales(self, shape: tuple[int, ...]) -> Any:
+        """From 2^-7 to 2^3."""
+        return random_codes(shape, 120, 130, torch.uint8)
+
+    def decode(self, stored: Any) -> Any:
+        """In f64."""
+        return torch.ldexp(torch.ones_like(stored, dtype=torch.float64), stored.long() - 127)
+
+    def scales(self, x: Arrays) -> Any:
+        return self.decode(x["scales"][:, : x["b"].numbers.shape[0]]).t()
+
+
+class NVFP4(MXFP4):
+    """Groups of 16, scales of f8E4M3FN, as bytes, and one of the tensor."""
+
+    group = 16
+
+    def inputs(self, case: Case, whole: bool = False) -> Arrays:
+        return super().inputs(case, whole) | {"tensor": torch.full((1, 1), 2.0**-5, device="cuda")}
+
+    def random_scales(self, shape: tuple[int, ...]) -> Any:
+        """All but NaN and those below zero."""
+        return random_codes(shape, 0, 126, torch.uint8)
+
+    def decode(self, stored: Any) -> Any:
+        return stored.view(torch.float8_e4m3fn).double()
+
+    def reals(self, x: Arrays) -> Any:
+        return super().reals(x) * x["tensor"].double()
+
+    def finish(self, total: Any, x: Arrays) -> Any:
+        return super().finish(total, x) * x["tensor"]
+
+
 KINDS: dict[str, Callable[[], Kind]] = {
     "binary": Binary,
     "s8": Kind,
@@ -283,4 +347,7 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "w4a8": W4A8,
     "ternary": Ternary,
     "ternary_a8": TernaryA8,
+    "nf4": NF4A16,
+    "mxfp4": MXFP4,
+    "nvfp4": NVFP4,
 }

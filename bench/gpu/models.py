@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.gpu.cases import Case
+from bench.gpu.cases import E2M1, NF4, Case
 
 MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>"
 BY_COLUMN = "affine_map<(m, n, k) -> (n)>"
@@ -99,16 +99,25 @@ def binary(case: Case) -> str:
     return _function(case, arguments, result, body)
 
 
-def _few_bits(case: Case, width: int, group: int, lhs: str, body: str, scales: tuple[str, ...] = ()) -> str:
+def _few_bits(
+    case: Case,
+    width: int,
+    group: int,
+    lhs: str,
+    body: str,
+    scales: tuple[str, ...] = (),
+    levels: tuple[float, ...] = (),
+    group_scale: str = "f16",
+) -> str:
     """Weights of few bits in the order of lanes; `scales` are operands of the epilogue, `body` makes `%real` of `%sum` and them, where it is not the same."""
     m, n, k = case.m, case.n, case.k
     tiles, chunk = -(-n // 16), max(group or 128, 256 // width)
     a, b, result = f"tensor<{m}x{k}x{lhs}>", f"tensor<{tiles}x{-(-k // chunk) * chunk * width * 2}xi8>", f"tensor<{m}x{n}xf16>"
-    shapes = {"rows": f"tensor<{m}x1xf32>", "columns": f"tensor<1x{n}xf32>"}
+    shapes = {"rows": f"tensor<{m}x1xf32>", "columns": f"tensor<1x{n}xf32>", "tensor": "tensor<1x1xf32>"}
     arguments = [f'%a: {a} {{lowbit.name = "a"}}', f'%b: {b} {{lowbit.constant, lowbit.name = "b"}}']
-    grouped, after = "", f"width {width}"
+    grouped, after = "", f"width {width}" + (f" levels [{', '.join(f'{level:.17e}' for level in levels)}]" if levels else "")
     if group:
-        kind = f"tensor<{k // group}x{tiles * 16}xf16>"
+        kind = f"tensor<{k // group}x{tiles * 16}x{group_scale}>"
         arguments.append(f'%scales: {kind} {{lowbit.constant, lowbit.name = "scales"}}')
         grouped, after = f"scales(%scales : {kind})", f"{after} group {group}"
     arguments += [f'%{name}: {shapes[name]} {{lowbit.name = "{name}"}}' for name in scales]
@@ -156,6 +165,22 @@ def ternary_a8(case: Case) -> str:
     return _few_bits(case, 2, 0, "i8", BY_BOTH_SCALES, ("rows", "columns"))
 
 
+def nf4(case: Case) -> str:
+    """y = f16(sum over groups of 64, in order, of dot * scale): halves by the levels of NF4."""
+    return _few_bits(case, 4, 64, "f16", "", levels=NF4)
+
+
+def mxfp4(case: Case) -> str:
+    """The same by floats of four bits, in groups of 32 whose scales are powers of two."""
+    return _few_bits(case, 4, 32, "f16", "", levels=E2M1, group_scale="f8E8M0FNU")
+
+
+def nvfp4(case: Case) -> str:
+    """The same in groups of 16 whose scales are floats of eight bits, and a scale of the tensor."""
+    body = "    %real = arith.mulf %sum, %tensor_element : f32\n"
+    return _few_bits(case, 4, 16, "f16", body, ("tensor",), E2M1, "f8E4M3FN")
+
+
 BUILDERS = {
     "binary": binary,
     "s8": s8,
@@ -167,4 +192,7 @@ BUILDERS = {
     "w4a8": w4a8,
     "ternary": ternary,
     "ternary_a8": ternary_a8,
+    "nf4": nf4,
+    "mxfp4": mxfp4,
+    "nvfp4": nvfp4,
 }

@@ -5,16 +5,10 @@ from __future__ import annotations
 import numpy as np
 from products import Epilogue, Product, pad_columns
 
+from bench.gpu import cases
 from bench.gpu.lanes import lane_weights
 
-E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32)
-# QLoRA's appendix E: 24 digits each.
-NF4 = np.array(
-    [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495]
-    + [0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941]
-    + [0.7229568362236023, 1.0],
-    np.float32,
-)
+E2M1, NF4 = (np.array(levels, np.float32) for levels in (cases.E2M1, cases.NF4))
 # Of any kind: few digits, so that dots of whole numbers are exact; and so many that each is the sum of two floats of 16 bits.
 COARSE = np.array([-97, -40, -20, -11, -5, -2, -1, 0, 1, 3, 4, 9, 17, 33, 64, 100], np.float32)
 TWO = (np.arange(-8, 8) * (1 + 2**-12)).astype(np.float32)
