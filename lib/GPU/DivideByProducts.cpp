@@ -1,5 +1,6 @@
 //===- DivideByProducts.cpp - divisions of bounded numbers without branches ===//
-// Law: where the divisor is between 2^-60 and 2^60 and the dividend no larger than 2^60, the quotient is that of arith.divf, or next to it.
+// Law: where a division may be by the reciprocal, the divisor is between 2^-60 and 2^60 and the dividend no larger than 2^60, the quotient
+// is that of arith.divf, or, for about one pair of numbers in 10^8, next to it. Other divisions stay what they are, to the last bit.
 //
 // A division of f32 takes a branch for numbers of extreme size, which keeps a compiler from computing elements beside one another. What the
 // ops around it say of its operands is enough to know that there are none.
@@ -88,8 +89,10 @@ struct Divide final : OpRewritePattern<arith::DivFOp> {
 
   LogicalResult matchAndRewrite(arith::DivFOp op, PatternRewriter &rewriter) const override {
     constexpr double most = 0x1p60;
-    if (!op.getType().isF32())
-      return rewriter.notifyMatchFailure(op, "not of f32");
+    if (!op.getType().isF32() || !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::arcp))
+      return rewriter.notifyMatchFailure(op, "not of f32, or may not be by the reciprocal");
+    if (matchPattern(op.getRhs(), m_Constant()))
+      return rewriter.notifyMatchFailure(op, "a product with a constant is shorter");
     Range divisor = getRange(op.getRhs()), dividend = getRange(op.getLhs());
     // Ranges are of exact arithmetic; roundings move them by less than the factor that is left.
     if (!(divisor.low >= 2 / most && divisor.high <= most / 2 && dividend.low >= -most / 2 && dividend.high <= most / 2))

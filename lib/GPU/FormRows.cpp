@@ -12,6 +12,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -59,6 +60,35 @@ static bool isBehindCollapse(OpOperand *operand) {
          isa_and_present<linalg::LinalgOp>(collapse.getSrc().getDefiningOp()) && consumer.getMatchingIndexingMap(operand).isIdentity();
 }
 
+/// A division by what is the same along a row, where it may be, becomes a product with the reciprocal, which a lane computes once.
+static void takeReciprocals(const RowStep &step) {
+  if (!step.column || !step.serial.empty())
+    return;
+  linalg::LinalgOp op = step.op;
+  DenseSet<Value> varying;
+  for (OpOperand &operand : op->getOpOperands())
+    if (step.varies(operand, step.column) || op.isDpsInit(&operand))
+      varying.insert(op.getMatchingBlockArgument(&operand));
+  IRRewriter rewriter(op.getContext());
+  for (Operation &nested : llvm::make_early_inc_range(op.getBlock()->without_terminator())) {
+    auto index = dyn_cast<linalg::IndexOp>(nested);
+    if (!(index && index.getDim() == *step.column) &&
+        llvm::none_of(nested.getOperands(), [&](Value value) { return varying.contains(value); }))
+      continue;
+    auto division = dyn_cast<arith::DivFOp>(nested);
+    if (!division || varying.contains(division.getRhs()) || !bitEnumContainsAll(division.getFastmath(), arith::FastMathFlags::arcp) ||
+        matchPattern(division.getRhs(), m_Constant())) {
+      varying.insert(nested.result_begin(), nested.result_end());
+      continue;
+    }
+    rewriter.setInsertionPoint(division);
+    Value one = arith::ConstantOp::create(rewriter, division.getLoc(), rewriter.getFloatAttr(division.getType(), 1.0));
+    Value reciprocal = arith::DivFOp::create(rewriter, division.getLoc(), one, division.getRhs());
+    auto product = rewriter.replaceOpWithNewOp<arith::MulFOp>(division, division.getLhs(), reciprocal, division.getFastmathAttr());
+    varying.insert(product.getResult());
+  }
+}
+
 namespace {
 struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
   using FormRowsPassBase::FormRowsPassBase;
@@ -102,7 +132,7 @@ private:
         op.erase();
   }
 
-  static LogicalResult form(const RowGroup &group, const GPUArchitecture &gpu) {
+  LogicalResult form(const RowGroup &group, const GPUArchitecture &gpu) {
     SmallVector<RowStep> steps;
     std::string obstacle;
     FailureOr<RowLayout> layout = failure();
@@ -121,10 +151,13 @@ private:
       return success();
     }
     int64_t rows = getRows(group, *layout, gpu);
-    for (const RowOp &member : group.ops)
-      member.op->setAttr(rowAttrName, IntegerAttr::get(IntegerType::get(member.op->getContext(), 64), member.rowLoops.back()));
+    for (const RowStep &step : steps) {
+      step.op->setAttr(rowAttrName, IntegerAttr::get(IntegerType::get(step.op->getContext(), 64), step.row));
+      setSumOrder(step.op, findSumOrder(step, *layout));
+      takeReciprocals(step);
+    }
     remark::passed(group.ops.back().op.getLoc(), options) << remark::metric("ops", group.ops.size()) << remark::metric("rows", rows);
-    return buildRowLoops(group, {rows, /*areParallel=*/true});
+    return loops ? buildRowLoops(group, {rows, /*areParallel=*/true}) : success();
   }
 
   /// Rows of a block: as many as leave every multiprocessor one, up to where more would share nothing more.

@@ -3,6 +3,7 @@
 
 #include "ElementAccess.h"
 #include "KernelModule.h"
+#include "LoopOrder.h"
 #include "WarpReduce.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/Targets/GPUArchitecture.h"
@@ -19,8 +20,6 @@ namespace mlir::lowbit {
 #include "lowbit/GPU/Passes.h.inc"
 
 static constexpr int64_t threadsPerBlock = 256, warp = 32;
-/// Reductions shorter than that are left to one thread.
-static constexpr int64_t shortestShared = 32;
 
 namespace {
 /// One op with what its kernel takes: buffers, and values from around it.
@@ -46,11 +45,6 @@ struct LoopOp {
   }
   bool isShared() const { return !combiners.empty(); }
   int64_t getThreads() const { return isShared() ? getElements() * warp : getElements(); }
-
-private:
-  void findCombiners();
-  int64_t getStride(OpOperand &operand, unsigned loop) const;
-  bool readsAcross() const;
 };
 } // namespace
 
@@ -66,50 +60,16 @@ FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op, bool hasShuffle) {
     }
   for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
     (iterator == utils::IteratorType::parallel ? loops.parallel : loops.reductions).push_back(loop);
-  if (hasShuffle)
-    loops.findCombiners();
+  SumOrder order = hasShuffle ? findLoopOrder(op) : SumOrder();
+  if (failed(verifySumOrder(op, order)))
+    return failure();
+  if (!order.isPlain())
+    for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i)
+      loops.combiners.push_back(findCombiner(op, i));
   if (constexpr int64_t most = std::numeric_limits<int32_t>::max(); loops.getThreads() > most)
     return op.emitOpError() << "takes " << loops.getThreads() << " threads; expected at most " << most
                             << ", as they are counted in 32 bits";
   return loops;
-}
-
-/// How many elements further the operand is read when the loop goes on; 0 where it is no buffer.
-int64_t LoopOp::getStride(OpOperand &operand, unsigned loop) const {
-  auto type = dyn_cast<MemRefType>(operand.get().getType());
-  if (!type)
-    return 0;
-  Builder builder(op->getContext());
-  SmallVector<Attribute> first(sizes.size(), builder.getIndexAttr(0)), next(first), from, to;
-  next[loop] = builder.getIndexAttr(1);
-  AffineMap map = linalg::LinalgOp(op).getMatchingIndexingMap(&operand);
-  if (failed(map.constantFold(first, from)) || failed(map.constantFold(next, to)))
-    return 0;
-  int64_t distance = 0;
-  for (auto [a, b, stride] : llvm::zip(from, to, type.getStridesAndOffset().first))
-    distance += (cast<IntegerAttr>(b).getInt() - cast<IntegerAttr>(a).getInt()) * stride;
-  return distance;
-}
-
-/// Whether neighbouring results read neighbouring elements, and the elements of one result are further apart: then a thread for each result
-/// reads memory in larger pieces than a warp for each would. That takes results enough for a warp.
-bool LoopOp::readsAcross() const {
-  if (parallel.empty() || sizes[parallel.back()] < warp || getElements() * warp < getReduced())
-    return false;
-  return llvm::any_of(linalg::LinalgOp(op).getDpsInputOperands(), [&](OpOperand *input) {
-    return getStride(*input, parallel.back()) == 1 && getStride(*input, reductions.back()) > 1;
-  });
-}
-
-void LoopOp::findCombiners() {
-  if (reductions.empty() || getReduced() < shortestShared || readsAcross())
-    return;
-  for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i) {
-    Operation *combiner = findCombiner(op, i);
-    if (!combiner)
-      return combiners.clear();
-    combiners.push_back(combiner);
-  }
 }
 
 namespace {
@@ -185,13 +145,12 @@ private:
 
   /// Each lane combines every 32nd element; then lanes combine what they have, half of them with the other half.
   void emitShared(Value lane) {
-    // The first element of each lane starts its sum: there is no neutral element to ask for.
+    // The first element of each lane starts its sum.
     enter(lane);
-    SmallVector<Value> sums = emitElements();
+    SmallVector<Value> sums = joinElements({});
     sums = b.loop(b.add(lane, warp), b.i32(loops.getReduced()), warp, sums, [&](Value index, ValueRange carried) {
       enter(index);
-      SmallVector<Value> elements = emitElements();
-      return llvm::map_to_vector(llvm::seq<size_t>(0, elements.size()), [&](size_t i) { return combine(i, carried[i], elements[i]); });
+      return joinElements(llvm::to_vector(carried));
     });
     for (int64_t distance = warp / 2; distance > 0; distance /= 2)
       for (size_t i = 0; i < sums.size(); ++i)
@@ -204,7 +163,7 @@ private:
   }
 
   Value combine(size_t result, Value before, Value element) {
-    return lowbit::combine(b, loops.combiners[result], op.getRegionOutputArgs()[result], before, element);
+    return buildCombined(b, loops.combiners[result], op.getRegionOutputArgs()[result], before, element);
   }
 
   Value getOffset(MemRefType type, ArrayRef<Value> places) {
@@ -233,15 +192,14 @@ private:
     return llvm::map_to_vector(op.getBlock()->getTerminator()->getOperands(), [&](Value value) { return resolve(value, mapping); });
   }
 
-  /// What the combiners would join to the results.
-  SmallVector<Value> emitElements() {
+  /// What the combiners make of the next elements and of `sums`, if there are any.
+  SmallVector<Value> joinElements(ArrayRef<Value> sums) {
     IRMapping mapping = cloneBody({}, loops.combiners);
-    SmallVector<Value> elements;
-    for (auto [i, combiner] : llvm::enumerate(loops.combiners)) {
-      bool isFirst = combiner->getOperand(0) == op.getRegionOutputArgs()[i];
-      elements.push_back(resolve(combiner->getOperand(isFirst ? 1 : 0), mapping));
-    }
-    return elements;
+    SmallVector<Value> joined;
+    for (auto [i, combiner] : llvm::enumerate(loops.combiners))
+      joined.push_back(join(b, combiner, op.getRegionOutputArgs()[i], sums.empty() ? Value() : sums[i],
+                            [&](Value value) { return resolve(value, mapping); }));
+    return joined;
   }
 
   /// A value of the region, or a constant from around it.

@@ -38,6 +38,9 @@ FailureOr<RowKernel> RowKernel::find(scf::ForallOp loop, const GPUArchitecture &
   if (failed(layout))
     return loop.emitOpError() << "cannot be one kernel: " << obstacle;
   kernel.layout = *layout;
+  for (const RowStep &step : kernel.steps)
+    if (failed(verifySumOrder(step.op, findSumOrder(step, kernel.layout))))
+      return failure();
   if (kernel.layout.shares > 1 && kernel.rows != 1)
     return loop.emitOpError() << "has " << kernel.rows << " rows; expected one where warps share long reductions";
   kernel.values = getCapturedValues(loop->getRegions());
@@ -211,15 +214,15 @@ private:
       findVarying();
     }
 
-    /// What the terminator yields (or `left` would join) for every row and column: results, then rows, then columns.
-    SmallVector<Tile> evaluate(const LoopIndices &indices, ArrayRef<Operation *> left, ArrayRef<Tile> sums) {
+    /// What the terminator yields for every row and column: results, then rows, then columns. With `combiners` one value a row instead:
+    /// what these make of the lane's columns.
+    SmallVector<Tile> evaluate(const LoopIndices &indices, ArrayRef<Operation *> combiners, ArrayRef<Tile> sums) {
       linalg::LinalgOp op = step.op;
-      bool hasColumns = step.column.has_value();
-      int64_t perRow = hasColumns ? static_cast<int64_t>(pieces.size()) * emitter.layout.vector : 1;
+      bool hasColumns = step.column.has_value(), areMany = hasColumns && combiners.empty();
       SmallVector<Tile> results(op->getNumOperands() - op.getNumDpsInputs());
       for (Tile &result : results) {
-        result.perRow = perRow;
-        result.hasColumns = hasColumns;
+        result.perRow = areMany ? static_cast<int64_t>(pieces.size()) * emitter.layout.vector : 1;
+        result.hasColumns = areMany;
       }
       DenseMap<std::pair<OpOperand *, unsigned>, SmallVector<Value>> loadedColumns;
       for (int64_t row = 0; row < emitter.layout.getLaneRows(); ++row) {
@@ -232,9 +235,9 @@ private:
           return emitter.getKnown(operand.get(), row, 0);
         });
         for (Operation &nested : op.getBlock()->without_terminator())
-          if (!varying.contains(&nested) && !llvm::is_contained(left, &nested))
+          if (!varying.contains(&nested) && !llvm::is_contained(combiners, &nested))
             emitter.elements.clone(nested, uniform, places);
-        DenseMap<Value, Value> reciprocals;
+        SmallVector<Value> joined(combiners.size());
         for (auto [number, piece] : llvm::enumerate(pieces)) {
           DenseMap<OpOperand *, SmallVector<Value>> loaded;
           for (auto &[operand, source] : memory)
@@ -257,16 +260,18 @@ private:
             for (auto [argument, sum] : llvm::zip(op.getRegionOutputArgs(), sums))
               mapping.map(argument, sum.get(row, column));
             for (Operation &nested : op.getBlock()->without_terminator())
-              if (varying.contains(&nested) && !llvm::is_contained(left, &nested))
-                cloneVarying(nested, mapping, uniform, reciprocals, places);
-            for (auto [result, tile] : llvm::enumerate(results)) {
-              Value value = op.getBlock()->getTerminator()->getOperand(result);
-              if (!left.empty())
-                value = left[result]->getOperand(left[result]->getOperand(0) == op.getRegionOutputArgs()[result] ? 1 : 0);
-              tile.values.push_back(emitter.elements.resolve(value, mapping));
+              if (varying.contains(&nested) && !llvm::is_contained(combiners, &nested))
+                emitter.elements.clone(nested, mapping, places);
+            if (!combiners.empty()) {
+              joinElements(combiners, mapping, piece.inside, joined);
+              continue;
             }
+            for (auto [result, tile] : llvm::enumerate(results))
+              tile.values.push_back(emitter.elements.resolve(op.getBlock()->getTerminator()->getOperand(result), mapping));
           }
         }
+        for (auto [tile, value] : llvm::zip(results, joined))
+          tile.values.push_back(value);
       }
       return results;
     }
@@ -306,20 +311,18 @@ private:
       }
     }
 
-    /// A division by what is the same for the row, where it may be, becomes a product with the reciprocal.
-    void cloneVarying(Operation &nested, IRMapping &mapping, IRMapping &uniform, DenseMap<Value, Value> &reciprocals,
-                      const LoopIndices &places) {
-      auto division = dyn_cast<arith::DivFOp>(nested);
-      Value divisor = division ? uniform.lookupOrNull(division.getRhs()) : Value();
-      if (!divisor || !bitEnumContainsAll(division.getFastmath(), arith::FastMathFlags::arcp) || !step.column)
-        return emitter.elements.clone(nested, mapping, places);
+    /// The elements of one place join what there is of the row; those beyond its end do not.
+    void joinElements(ArrayRef<Operation *> combiners, IRMapping &mapping, Value inside, MutableArrayRef<Value> joined) {
+      linalg::LinalgOp op = step.op;
       KernelBuilder &b = emitter.b;
-      Value &reciprocal = reciprocals[divisor];
-      if (!reciprocal)
-        reciprocal = arith::DivFOp::create(b, arith::ConstantOp::create(b, b.getFloatAttr(divisor.getType(), 1.0)), divisor);
-      auto product = arith::MulFOp::create(b, mapping.lookup(division.getLhs()), reciprocal);
-      product.setFastmath(division.getFastmath());
-      mapping.map(division.getResult(), product.getResult());
+      auto get = [&](Value value) { return emitter.elements.resolve(value, mapping); };
+      for (auto [result, combiner] : llvm::enumerate(combiners)) {
+        Value &before = joined[result];
+        Value after = join(b, combiner, op.getRegionOutputArgs()[result], before, get);
+        if (inside)
+          after = b.select(inside, after, before ? before : arith::ConstantOp::create(b, getNeutral(combiner)).getResult());
+        before = after;
+      }
     }
 
     Emitter &emitter;
@@ -389,7 +392,7 @@ private:
     linalg::LinalgOp op = step.op;
     SmallVector<Tile> sums(inits);
     for (auto [tile, combiner] : llvm::zip_equal(sums, step.combiners)) {
-      Value neutral = arith::ConstantOp::create(b, *arith::getNeutralElement(combiner));
+      Value neutral = arith::ConstantOp::create(b, getNeutral(combiner));
       llvm::fill(tile.values, neutral);
     }
     sums = emitSerial(step, region, indices, 0, sums);
@@ -409,7 +412,7 @@ private:
       Value &total = totals[result].values[i];
       for (int64_t other = 0; other < layout.shares; ++other) {
         Value part = b.load(total.getType(), b.offset(start, offset + other * row), bytes);
-        total = combine(b, step.combiners[result], op.getRegionOutputArgs()[result], total, part);
+        total = buildCombined(b, step.combiners[result], op.getRegionOutputArgs()[result], total, part);
       }
     });
     return totals;
@@ -450,19 +453,12 @@ private:
     SmallVector<Tile> parts = region.evaluate(indices, step.combiners, {}), inits = loadInits(step, region, /*hasColumns=*/false);
     for (auto [result, combiner] : llvm::enumerate(step.combiners)) {
       Value accumulator = op.getRegionOutputArgs()[result];
-      Value neutral = arith::ConstantOp::create(b, *arith::getNeutralElement(combiner));
       for (int64_t row = 0; row < layout.getLaneRows(); ++row) {
-        Value sum;
-        for (int64_t column = 0; column < parts[result].perRow; ++column) {
-          Value element = parts[result].get(row, column), inside = region.getPieces()[column / layout.vector].inside;
-          if (inside)
-            element = b.select(inside, element, neutral);
-          sum = sum ? combine(b, combiner, accumulator, sum, element) : element;
-        }
+        Value sum = parts[result].get(row, 0);
         for (int64_t distance = layout.getLanes() / 2; distance > 0; distance /= 2)
-          sum = combine(b, combiner, accumulator, sum, exchangeLanes(b, sum, distance));
+          sum = buildCombined(b, combiner, accumulator, sum, exchangeLanes(b, sum, distance));
         Value &total = inits[result].values[row];
-        total = combine(b, combiner, accumulator, total, sum);
+        total = buildCombined(b, combiner, accumulator, total, sum);
       }
     }
     finish(step, region, inits);

@@ -78,7 +78,7 @@ static LogicalResult findProduct(RowStep &step, unsigned depth, std::string &obs
 static bool findCombiners(RowStep &step) {
   for (unsigned i = 0; i < static_cast<unsigned>(step.op.getNumDpsInits()); ++i) {
     Operation *combiner = findCombiner(step.op, i);
-    if (!combiner || !arith::getNeutralElement(combiner)) {
+    if (!combiner || !getNeutral(combiner)) {
       step.combiners.clear();
       return false;
     }
@@ -144,6 +144,19 @@ FailureOr<RowStep> findRowStep(linalg::LinalgOp op, ArrayRef<unsigned> rowLoops,
   if (!findCombiners(step))
     return refuse("the order in which it combines elements makes a difference");
   return step;
+}
+
+SumOrder findSumOrder(const RowStep &step, const RowLayout &layout) {
+  SumOrder order;
+  if (step.kind == RowStepKind::Reduce) {
+    order.lanes = layout.getLanes();
+    order.neighbours = layout.vector;
+  } else if (step.kind == RowStepKind::Product) {
+    order.matrix = 16;
+  } else if (layout.shares > 1 && step.isShareable()) {
+    order.parts = layout.shares;
+  }
+  return order;
 }
 
 //===----------------------------------------------------------------------===//

@@ -3,7 +3,7 @@
 #define LOWBIT_LIB_GPU_ROWSTEPS_H
 
 #include "lowbit/Targets/GPUArchitecture.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "lowbit/Transforms/SumOrder.h"
 
 namespace mlir::lowbit {
 
@@ -62,6 +62,9 @@ struct RowLayout {
   /// Elements of a row of `columns` that a lane has, those beyond the end among them.
   int64_t getLaneColumns(int64_t columns) const { return llvm::divideCeil(columns, getLanes() * vector) * vector; }
 };
+
+/// The order in which the lanes of a kernel combine elements of the step.
+SumOrder findSumOrder(const RowStep &step, const RowLayout &layout);
 
 /// The layout for all steps, or failure with why no kernel can keep in registers what they hand on.
 FailureOr<RowLayout> findRowLayout(ArrayRef<RowStep> steps, const GPUArchitecture &architecture, std::string &obstacle);

@@ -1,9 +1,9 @@
-//===- SettleFloats.cpp - kernels say how their floats are computed -------===//
-// Law: no flag is left by which two compilers could compute two things.
+//===- SettleFloats.cpp - how floats are computed, said in operations -----===//
+// Law: no flag is left by which two compilers could compute two things; but for those that `lowbit.order` answers.
 
 #include "lowbit/GPU/Passes.h"
+#include "lowbit/Transforms/SumOrder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
@@ -16,6 +16,13 @@ namespace mlir::lowbit {
 static bool hasFlag(arith::ArithFastMathInterface op, arith::FastMathFlags flag) {
   auto flags = op.getFastMathFlagsAttr();
   return flags && bitEnumContainsAll(flags.getValue(), flag);
+}
+
+/// Whether the op is in the region of a sum whose order says what becomes of its products.
+static bool isOnMatrixUnit(Operation *op) {
+  auto sum = dyn_cast<linalg::LinalgOp>(op->getParentOp());
+  auto order = sum ? sum->getAttrOfType<DictionaryAttr>(sumOrderAttrName) : DictionaryAttr();
+  return order && order.contains("matrix");
 }
 
 /// The product that `value` is, if only one op reads it and it may become part of that one.
@@ -32,15 +39,17 @@ struct Contract final : RewritePattern {
     bool isDifference = isa<arith::SubFOp>(op);
     if (!isDifference && !isa<arith::AddFOp>(op))
       return failure();
-    if (!hasFlag(cast<arith::ArithFastMathInterface>(op), arith::FastMathFlags::contract) || !op->getResult(0).getType().isF32())
+    auto fast = cast<arith::ArithFastMathInterface>(op);
+    if (!hasFlag(fast, arith::FastMathFlags::contract) || !op->getResult(0).getType().isF32() || isOnMatrixUnit(op))
       return rewriter.notifyMatchFailure(op, "may not be contracted");
+    arith::FastMathFlags flags = fast.getFastMathFlagsAttr().getValue();
     auto negate = [&](Value value) -> Value {
       return isDifference ? arith::NegFOp::create(rewriter, op->getLoc(), value).getResult() : value;
     };
     if (arith::MulFOp product = getContracted(op->getOperand(0)))
-      rewriter.replaceOpWithNewOp<math::FmaOp>(op, product.getLhs(), product.getRhs(), negate(op->getOperand(1)));
+      rewriter.replaceOpWithNewOp<math::FmaOp>(op, product.getLhs(), product.getRhs(), negate(op->getOperand(1)), flags);
     else if (arith::MulFOp product = getContracted(op->getOperand(1)))
-      rewriter.replaceOpWithNewOp<math::FmaOp>(op, negate(product.getLhs()), product.getRhs(), op->getOperand(0));
+      rewriter.replaceOpWithNewOp<math::FmaOp>(op, negate(product.getLhs()), product.getRhs(), op->getOperand(0), flags);
     else
       return rewriter.notifyMatchFailure(op, "has no product of its own");
     return success();
@@ -69,9 +78,19 @@ struct SettleFloatsPass final : impl::SettleFloatsPassBase<SettleFloatsPass> {
     patterns.add<Contract, MultiplyByReciprocal>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
-    getOperation()->walk([](arith::ArithFastMathInterface op) {
-      if (op.getFastMathFlagsAttr())
-        op->setAttr(op.getFastMathAttrName(), arith::FastMathFlagsAttr::get(op->getContext(), arith::FastMathFlags::none));
+    DenseSet<Operation *> combiners;
+    getOperation()->walk([&](linalg::LinalgOp op) {
+      if (op->hasAttr(sumOrderAttrName) && !op.getBlock()->empty())
+        for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i)
+          combiners.insert(findCombiner(op, i));
+    });
+    getOperation()->walk([&](arith::ArithFastMathInterface op) {
+      arith::FastMathFlagsAttr found = op.getFastMathFlagsAttr();
+      if (!found)
+        return;
+      bool isCombiner = combiners.contains(op);
+      auto kept = isCombiner ? arith::FastMathFlags::reassoc | arith::FastMathFlags::nsz : arith::FastMathFlags::none;
+      op->setAttr(op.getFastMathAttrName(), arith::FastMathFlagsAttr::get(op->getContext(), found.getValue() & kept));
     });
   }
 };

@@ -1,37 +1,22 @@
 //===- WarpReduce.cpp - what lanes of a warp combine ----------------------===//
 
 #include "WarpReduce.h"
-#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace mlir::lowbit {
 
-bool isOrderFree(Operation *combiner) {
-  if (auto sum = dyn_cast<arith::AddFOp>(combiner))
-    return bitEnumContainsAll(sum.getFastmath(), arith::FastMathFlags::reassoc);
-  // Of two zeros these may give either, and of a NaN and a number the number.
-  if (isa<arith::MaxNumFOp, arith::MinNumFOp>(combiner)) {
-    auto flags = cast<arith::ArithFastMathInterface>(combiner).getFastMathFlagsAttr();
-    return flags && bitEnumContainsAll(flags.getValue(), arith::FastMathFlags::nsz);
-  }
-  return isa<arith::AddIOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp,
-             arith::MaximumFOp, arith::MinimumFOp>(combiner);
-}
-
-Operation *findCombiner(linalg::LinalgOp op, unsigned result) {
-  SmallVector<Operation *> chain;
-  // The result is one op of what was there and of a value in which it plays no part.
-  bool isOne = matchReduction(op.getRegionOutputArgs(), result, chain) && chain.size() == 1;
-  return isOne && isOrderFree(chain[0]) ? chain[0] : nullptr;
-}
-
-Value combine(KernelBuilder &b, Operation *combiner, Value accumulator, Value before, Value element) {
+Value join(KernelBuilder &b, Operation *combiner, Value accumulator, Value before, function_ref<Value(Value)> get) {
+  auto fma = dyn_cast<math::FmaOp>(combiner);
+  if (!before && fma)
+    return arith::MulFOp::create(b, get(fma.getA()), get(fma.getB()));
+  if (!before)
+    return get(combiner->getOperand(combiner->getOperand(0) == accumulator ? 1 : 0));
   IRMapping mapping;
-  bool isFirst = combiner->getOperand(0) == accumulator;
-  mapping.map(combiner->getOperand(0), isFirst ? before : element);
-  mapping.map(combiner->getOperand(1), isFirst ? element : before);
+  for (Value operand : combiner->getOperands())
+    mapping.map(operand, operand == accumulator ? before : get(operand));
   return b.clone(*combiner, mapping)->getResult(0);
 }
 

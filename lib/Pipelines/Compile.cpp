@@ -101,6 +101,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     buildReferencePipeline(pm);
     buildTargetPipeline(pm, /*threads=*/2);
     buildLaunchPipeline(pm);
+    buildFollowingPipeline(pm, "");
     buildDevicePipeline(pm);
     buildGPUSimPipeline(pm);
     pm.getDependentDialects(registry);
@@ -122,7 +123,9 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     if (resolved->getGPU()) {
       buildLaunchPipeline(pm);
       resolved->isSimulated() ? buildGPUSimPipeline(pm) : buildDevicePipeline(pm);
-    } else if (resolved->getVectorBits() == 0)
+    } else if (StringRef followed = resolved->getFollowedTarget(); !followed.empty())
+      buildFollowingPipeline(pm, followed.str());
+    else if (resolved->getVectorBits() == 0)
       buildReferencePipeline(pm);
     else
       buildTargetPipeline(pm, threads);

@@ -19,7 +19,9 @@ static void cleanUp(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-void buildLaunchPipeline(OpPassManager &pm) {
+/// What the kernels of `target` will compute, on tensors, down to each operation on floats. Ops in rows become loops only with `rows`. An
+/// empty name is that of the module's target.
+static void buildKernelOpsPipeline(OpPassManager &pm, const std::string &target, bool rows) {
   pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
@@ -29,7 +31,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   cleanUp(pm);
   pm.addPass(createNarrowEarlyPass());
   cleanUp(pm);
-  pm.addPass(createFormMatmulsPass());
+  pm.addPass(createFormMatmulsPass({target}));
   pm.addPass(createJoinMatmulsPass());
   pm.addPass(createLowerReferencePass());
   cleanUp(pm);
@@ -39,10 +41,34 @@ void buildLaunchPipeline(OpPassManager &pm) {
   cleanUp(pm);
   pm.addPass(createSplitSumsPass());
   pm.addPass(createDuplicateFillsPass());
-  pm.addPass(createFormRowsPass());
+  FormRowsPassOptions rowOptions;
+  rowOptions.target = target;
+  rowOptions.loops = rows;
+  pm.addPass(createFormRowsPass(rowOptions));
   pm.addPass(createCanonicalizerPass());
+  // From here on nothing chooses how floats are computed.
+  pm.addPass(createOrderSumsPass({target}));
+  ApproximateMathPassOptions approximate;
+  approximate.reciprocals = true;
+  pm.addPass(createApproximateMathPass(approximate));
+  pm.addPass(createDivideByProductsPass());
+  pm.addPass(createSettleFloatsPass());
+}
+
+void buildFollowingPipeline(OpPassManager &pm, const std::string &followed) {
+  buildKernelOpsPipeline(pm, followed, /*rows=*/false);
+  pm.addPass(createLowerMatmulsPass());
+  cleanUp(pm);
+  pm.addPass(createDuplicateFillsPass());
   buildBufferizePipeline(pm);
-  pm.addPass(createApproximateMathPass());
+  pm.addPass(createExpandOrdersPass());
+  pm.addPass(createPlanWorkspacePass());
+  buildLowerToLLVMPipeline(pm);
+}
+
+void buildLaunchPipeline(OpPassManager &pm) {
+  buildKernelOpsPipeline(pm, /*target=*/"", /*rows=*/true);
+  buildBufferizePipeline(pm);
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   cleanUp(pm);
   pm.addPass(createPlanWorkspacePass());
@@ -53,7 +79,6 @@ void buildLaunchPipeline(OpPassManager &pm) {
   pm.addPass(createEmulateBFloat16Pass());
   pm.addNestedPass<gpu::GPUModuleOp>(createSettleFloatsPass());
   pm.addNestedPass<gpu::GPUModuleOp>(createRoundByAdditionPass());
-  pm.addNestedPass<gpu::GPUModuleOp>(createDivideByProductsPass());
   pm.addPass(createVerifyGPUPass());
 }
 

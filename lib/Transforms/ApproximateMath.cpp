@@ -20,14 +20,16 @@ namespace {
 /// f32 arithmetic on values of one type, a scalar or a vector.
 class FloatBuilder {
 public:
-  FloatBuilder(PatternRewriter &b, Location loc, Type type) : b(b), loc(loc), type(type) {}
+  /// `divisions` are the flags of quotients.
+  FloatBuilder(PatternRewriter &b, Location loc, Type type, arith::FastMathFlags divisions)
+      : b(b), loc(loc), type(type), divisions(divisions) {}
 
   Value constant(float value) { return splat(type, b.getF32FloatAttr(value)); }
   Value fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
   Value add(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
   Value sub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
   Value mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
-  Value div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
+  Value div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y, divisions); }
   /// `yes` where the comparison holds; it does not for NaN.
   Value select(arith::CmpFPredicate predicate, Value x, Value y, Value yes, Value no) {
     return arith::SelectOp::create(b, loc, arith::CmpFOp::create(b, loc, predicate, x, y), yes, no);
@@ -59,6 +61,7 @@ private:
   PatternRewriter &b;
   Location loc;
   Type type;
+  arith::FastMathFlags divisions;
 };
 } // namespace
 
@@ -91,7 +94,8 @@ namespace {
 /// Replaces a function of an f32, or of a narrower float through f32.
 template <typename OpTy> struct Approximate final : OpRewritePattern<OpTy> {
   using Function = Value (*)(FloatBuilder &, Value);
-  Approximate(MLIRContext *context, Function function) : OpRewritePattern<OpTy>(context), function(function) {}
+  Approximate(MLIRContext *context, Function function, bool reciprocals)
+      : OpRewritePattern<OpTy>(context), function(function), reciprocals(reciprocals) {}
 
   LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
     Type type = op.getType(), element = getElementTypeOrSelf(type);
@@ -101,7 +105,8 @@ template <typename OpTy> struct Approximate final : OpRewritePattern<OpTy> {
     if (!vector && isa<ShapedType>(type))
       return rewriter.notifyMatchFailure(op, "neither a scalar nor a vector");
     Type f32 = vector ? Type(vector.clone(rewriter.getF32Type())) : Type(rewriter.getF32Type());
-    FloatBuilder builder(rewriter, op.getLoc(), f32);
+    FloatBuilder builder(rewriter, op.getLoc(), f32,
+                         reciprocals ? op.getFastmath() & arith::FastMathFlags::arcp : arith::FastMathFlags::none);
     Value x = element.isF32() ? op.getOperand() : arith::ExtFOp::create(rewriter, op.getLoc(), f32, op.getOperand()).getResult();
     Value y = function(builder, x);
     rewriter.replaceOp(op, element.isF32() ? y : arith::TruncFOp::create(rewriter, op.getLoc(), type, y).getResult());
@@ -109,13 +114,16 @@ template <typename OpTy> struct Approximate final : OpRewritePattern<OpTy> {
   }
 
   Function function;
+  bool reciprocals;
 };
 
 struct ApproximateMathPass final : impl::ApproximateMathPassBase<ApproximateMathPass> {
+  using ApproximateMathPassBase::ApproximateMathPassBase;
+
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<Approximate<math::ErfOp>>(&getContext(), approximateErf);
-    patterns.add<Approximate<math::ExpOp>>(&getContext(), approximateExp);
+    patterns.add<Approximate<math::ErfOp>>(&getContext(), approximateErf, reciprocals);
+    patterns.add<Approximate<math::ExpOp>>(&getContext(), approximateExp, reciprocals);
     populateApproximatePowerPatterns(patterns);
     math::populateExpansionPatterns(patterns, {"rsqrt"}); // one over the square root, as the library has it
     auto isUpstream = [](StringRef name) {

@@ -287,6 +287,53 @@ def LowerKernelMathPass : Pass<"lowbit-lower-kernel-math", "::mlir::gpu::GPUModu
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def LowerMatmulsPass : Pass<"lowbit-lower-matmuls"> {
+  let summary = "Products that kernels would compute become loops over elements";
+  let description = [{
+    `lowbit.matmul` on tensors as its document says: a sum of products in i32 that wraps, then its epilogue, each a `linalg.generic`. For
+    targets that follow kernels without having any; `lowbit.grouped_matmul` is refused.
+
+    ```mlir
+    func.func @before(%a: tensor<16x64xi8>, %b: tensor<32x64xi8>, %s: tensor<1x32xf32>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {
+      %r = lowbit.matmul lhs(%a : tensor<16x64xi8>) rhs(%b : tensor<32x64xi8>) outs(%init : tensor<16x32xf32>) operands(%s : tensor<1x32xf32>) {
+      ^bb0(%sum: i32, %scale: f32):
+        %0 = arith.sitofp %sum : i32 to f32
+        %1 = arith.mulf %0, %scale : f32
+        lowbit.yield %1 : f32
+      } -> tensor<16x32xf32>
+      return %r : tensor<16x32xf32>
+    }
+    ```
+    ```text
+    // ==>
+    %sums = linalg.generic … ins(%a, %b) outs(%zeros : tensor<16x32xi32>) { … arith.muli … arith.addi }
+    %r = linalg.generic … ins(%sums, %s) outs(%init : tensor<16x32xf32>) { … arith.mulf }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
+}
+
+def ExpandOrdersPass : Pass<"lowbit-expand-orders"> {
+  let summary = "Reductions become loops that combine elements in the order that they say";
+  let description = [{
+    On buffers: what `lowbit.order` (lowbit/Transforms/SumOrder.h) means, as plain loops. The lanes of a warp, or the warps that share a reduction,
+    are elements of a small buffer. A sum of halves on a matrix unit becomes what tensor cores were measured to compute, in operations
+    that are exact. Ops that say no order stay; no `fastmath` flag does.
+
+    ```text
+    linalg.generic … ins(%x : memref<8x384xf32>) outs(%y : memref<8xf32>) attrs = {lowbit.order = {lanes = 32, neighbours = 4}} { … arith.addf … }
+    // ==>
+    %lanes = memref.alloca() : memref<32xf32>
+    scf.for %row … {
+      scf.for %lane = %c0 to %c32 step %c1 { … scf.for %column … { … arith.addf … } }
+      scf.for %lane = %c0 to %c16 step %c1 { … arith.addf … }
+      …
+    }
+    ```
+  }];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "math::MathDialect", "memref::MemRefDialect", "scf::SCFDialect"];
+}
+
 def LowerLaunchesPass : Pass<"lowbit-lower-launches", "::mlir::ModuleOp"> {
   let summary = "Launches of kernels become calls of the device";
   let description = [{

@@ -224,7 +224,10 @@ def FormRowsPass : Pass<"lowbit-form-rows"> {
     The groups of `lowbit-fuse-rows`, such as a layer norm with the quantization of its result, or the scores of attention, their softmax and
     its product with the values, as loops that run at once. A group is formed only if `lowbit-launch-rows` can keep all that passes between its
     members in registers; others stay as they are. Before it, contractions take transposes of what they read, in any order: a kernel reads rows
-    or columns alike. `lowbit.row` is the loop of a member that runs along the rows.
+    or columns alike. `lowbit.row` is the loop of a member that runs along the rows, `lowbit.order` the order in which the kernel will combine
+    elements of it. Where a division by what is the same along a row may be by the reciprocal, that is computed once a row.
+
+    Without `loops`, members get these attributes and stay where they are: what is computed, without how it is shared out.
 
     ```text
     %s = linalg.generic … ins(%x) outs(%zeros) { … arith.addf … } -> tensor<32xf32>
@@ -242,6 +245,7 @@ def FormRowsPass : Pass<"lowbit-form-rows"> {
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
+    Option<"loops", "loops", "bool", /*default=*/"true", "Whether loops are made">,
   ];
   let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "scf::SCFDialect", "tensor::TensorDialect"];
 }
@@ -267,12 +271,32 @@ def LaunchRowsPass : Pass<"lowbit-launch-rows", "::mlir::ModuleOp"> {
                            "NVVM::NVVMDialect", "scf::SCFDialect", "vector::VectorDialect"];
 }
 
-def SettleFloatsPass : Pass<"lowbit-settle-floats", "::mlir::gpu::GPUModuleOp"> {
-  let summary = "Kernels say how their floats are computed, and nothing after them chooses";
+def OrderSumsPass : Pass<"lowbit-order-sums"> {
+  let summary = "Reductions that a warp will share say in which order";
   let description = [{
-    In kernels. Where arithmetic may be contracted, a product and the sum that alone reads it become `math.fma`; where a division may be by the
-    reciprocal and its divisor is a constant, it becomes a product. Then every `fastmath` flag goes. So the simulator and every GPU compute the
-    same bits: what follows has no choice left.
+    Where a reduction may be combined in any order (integers, largest and smallest, sums of floats that may be reordered), it is the only one of its
+    op, and has 32 elements or more, `lowbit-launch-loops` gives it to a warp: lane l takes the elements l, l + 32, …, one after the other; then
+    lanes combine what they have with those 16, 8, 4, 2 and 1 further on. The attribute `lowbit.order` says so before there are kernels, so that
+    whoever computes the same ops otherwise gets the same bits (`lowbit-expand-orders`). Ops in rows have their order from `lowbit-form-rows`.
+
+    ```text
+    linalg.generic … ins(%x : tensor<40x64xf32>) outs(%y : tensor<40xf32>) { … arith.addf … fastmath<reassoc> }
+    // ==>
+    linalg.generic … ins(%x : tensor<40x64xf32>) outs(%y : tensor<40xf32>) attrs = {lowbit.order = {lanes = 32 : i64, neighbours = 1 : i64}} …
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
+  ];
+}
+
+def SettleFloatsPass : Pass<"lowbit-settle-floats"> {
+  let summary = "How floats are computed is said in operations, and nothing after them chooses";
+  let description = [{
+    In regions of linalg ops, in epilogues of products, in kernels. Where arithmetic may be contracted, a product and the sum that alone reads it
+    become `math.fma`; where a division may be by the reciprocal and its divisor is a constant, it becomes a product. Then every `fastmath` flag
+    goes, but for those by which a reduction with `lowbit.order` may have this order. So all that is compiled from the same module computes the
+    same bits: what follows has no choice left. A sum on a matrix unit, whose order says what becomes of its products, stays as it is.
 
     ```mlir
     func.func @before(%x: f32, %y: f32, %z: f32) -> f32 {
@@ -346,15 +370,16 @@ def RoundByAdditionPass : Pass<"lowbit-round-by-addition", "::mlir::gpu::GPUModu
   let dependentDialects = ["arith::ArithDialect", "math::MathDialect"];
 }
 
-def DivideByProductsPass : Pass<"lowbit-divide-by-products", "::mlir::gpu::GPUModuleOp"> {
+def DivideByProductsPass : Pass<"lowbit-divide-by-products"> {
   let summary = "Divisions whose operands are of ordinary size are computed by products, without a branch";
   let description = [{
-    In kernels. A GPU's division of f32 takes another way for numbers of extreme size, and elements are then computed one after the other. Where
-    the ops that make its operands show them to be of ordinary size (the divisor between 2^-60 and 2^60), a division becomes a reciprocal by two
-    steps, a product, and the correction by its remainder: the quotient of `arith.divf`, or next to it.
+    A GPU's division of f32 takes another way for numbers of extreme size, and elements are then computed one after the other. Where a division
+    may be by the reciprocal (`fastmath<arcp>`), and the ops that make its operands show them to be of ordinary size (the divisor between 2^-60
+    and 2^60), it becomes a reciprocal by two steps, a product, and the correction by its remainder: the quotient of `arith.divf`, or, for about
+    one pair of numbers in 10^8, next to it. Runs on tensors, so that all that is compiled from the module divides alike.
 
     ```text
-    %high = arith.minimumf …, %y = math.fma %square, %c, %one, %q = arith.divf %x, %y
+    %high = arith.minimumf …, %y = math.fma %square, %c, %one, %q = arith.divf %x, %y fastmath<arcp>
     // ==>
     %guess = arith.subi %magic, %bits_of_y
     %r = … fma …

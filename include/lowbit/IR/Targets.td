@@ -20,6 +20,32 @@ def Lowbit_ReferenceTargetAttr : Lowbit_Target<"ReferenceTarget", "reference"> {
   }];
 }
 
+/// The same, with floats as the kernels for a GPU compute them: the meaning of these kernels.
+class Lowbit_FollowingTarget<string name, string mnemonicText, string targetName, string followed>
+    : Lowbit_Target<name, mnemonicText, ["getFollowedTarget"]> {
+  let summary = "Plain loops that compute what kernels of `" # followed # "` do, on the host";
+  let description = [{
+    Products of integers and elementwise ops are those of `reference`. Sums along rows, functions, fused operations and sums on tensor cores
+    are in the order and of the precision that docs/gpu-kernels.md defines, so that results are those of the GPU to the last bit.
+  }];
+  let extraClassDefinition = [{
+    ::llvm::StringRef $cppClass::getName() const { return "}] # targetName # [{"; }
+    ::llvm::StringRef $cppClass::getTriple() const { return ::mlir::lowbit::getHostTriple(); }
+    ::llvm::StringRef $cppClass::getProcessor() const { return ""; }
+    ::llvm::StringRef $cppClass::getFeatures() const { return ""; }
+    ::llvm::StringRef $cppClass::getHostFeatures() const { return ""; }
+    int $cppClass::getPreference() const { return -1; }
+    unsigned $cppClass::getVectorBits() const { return 0; }
+    unsigned $cppClass::getNumVectorRegisters() const { return 0; }
+    std::pair<int64_t, int64_t> $cppClass::getCacheBytes() const { return {32 << 10, 512 << 10}; }
+    ::llvm::StringRef $cppClass::getFollowedTarget() const { return "}] # followed # [{"; }
+  }];
+}
+
+def Lowbit_Reference75TargetAttr : Lowbit_FollowingTarget<"Reference75Target", "reference_sm_75", "reference:sm_75", "nvptx:sm_75">;
+def Lowbit_Reference80TargetAttr : Lowbit_FollowingTarget<"Reference80Target", "reference_sm_80", "reference:sm_80", "nvptx:sm_80">;
+def Lowbit_Reference90aTargetAttr : Lowbit_FollowingTarget<"Reference90aTarget", "reference_sm_90a", "reference:sm_90a", "nvptx:sm_90a">;
+
 def Lowbit_X86AVX2TargetAttr : Lowbit_Target<"X86AVX2Target", "x86_64_avx2", ["getDotProduct", "populateDotProductPatterns"]> {
   let summary = "x86-64 with AVX2 and FMA";
   let description = [{

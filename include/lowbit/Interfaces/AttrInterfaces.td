@@ -252,6 +252,10 @@ def QuantTargetAttrInterface : AttrInterface<"QuantTargetAttrInterface"> {
     InterfaceMethod<"Whether kernels run on the host instead, by models of the GPU's instructions.", "bool", "isSimulated", (ins), [{}], [{
       return false;
     }]>,
+    InterfaceMethod<[{
+      The target of whose kernels plain loops on the host compute the floats: in their order, rounded where they round. Its name; empty
+      where loops compute as the documents of the ops say.
+    }], "::llvm::StringRef", "getFollowedTarget", (ins), [{}], [{ return ""; }]>,
   ];
 }
 

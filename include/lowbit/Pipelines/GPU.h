@@ -2,6 +2,8 @@
 #ifndef LOWBIT_PIPELINES_GPU_H
 #define LOWBIT_PIPELINES_GPU_H
 
+#include <string>
+
 namespace mlir {
 class OpPassManager;
 } // namespace mlir
@@ -12,7 +14,10 @@ namespace mlir::lowbit {
 /// are then in the device's memory; the caller's, too.
 void buildLaunchPipeline(OpPassManager &pm);
 
-/// From there to the LLVM dialect, with machine code of the kernels in it.
+/// From tensors to the LLVM dialect, as plain loops on the host that compute what the kernels of the target `followed` do, to the last bit.
+void buildFollowingPipeline(OpPassManager &pm, const std::string &followed);
+
+/// From launches to the LLVM dialect, with machine code of the kernels in it.
 void buildDevicePipeline(OpPassManager &pm);
 
 /// The same, with kernels as functions that the simulator runs on the host.

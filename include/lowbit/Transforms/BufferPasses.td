@@ -161,8 +161,9 @@ def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
   let summary = "Compute exp, erf, tanh and their like by polynomials, in vector registers";
   let description = [{
     The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are at most 6 units in the last place (exp, erf,
-    tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Powers are computed in f64 and rounded once, as C has them. Other functions are
-    left to the library.
+    tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Powers are computed in f64 and
+    rounded once, as C has them. Other functions are left to the library. The operations
+    of a polynomial are to be computed as they are; with `reciprocals` the quotient of erf may be a product with the reciprocal, where erf may.
 
     ```text
     %y = math.exp %x : vector<16xf32>
@@ -170,6 +171,9 @@ def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
     %y = arith.mulf %polynomial, %power_of_two : vector<16xf32>
     ```
   }];
+  let options = [
+    Option<"reciprocals", "reciprocals", "bool", /*default=*/"false", "Whether divisions keep the `arcp` of the function">,
+  ];
   let dependentDialects = ["arith::ArithDialect", "math::MathDialect", "vector::VectorDialect"];
 }
 

@@ -1,0 +1,61 @@
+//===- SumOrder.h - in which order a kernel combines elements -------------===//
+//
+// Floats have no sum without an order. Where a module allows any (`fastmath<reassoc>`), the one that a kernel takes is written on the op
+// before there is a kernel, as `lowbit.order`, and is then part of what the op means. A dictionary of one of these forms:
+//
+//   {lanes = L, neighbours = V}   Of the reductions longer than one, counted as one, the last the fastest: element c belongs to lane
+//                                 (c / V) mod L. A lane combines its
+//                                 elements one after the other. Then, for d = L / 2, L / 4, …, 1, lane l < d combines what it has with
+//                                 what lane l + d has. What the result held before is combined with that.
+//   {parts = P}                   Of the first reduction longer than one: element k belongs to part k mod P. A part goes through its
+//                                 elements, and through all other reductions within, one after the other. What the result held before is
+//                                 combined with part 0, then with part 1, and so on.
+//   {matrix = S}                  Products of f16 or bf16, summed in f32 as a tensor core does, S at a time: `buildMatrixStep`
+//                                 (lowbit/Conversion/MatrixStep.h).
+//
+// Lanes and parts begin with the neutral element of the combination, so that an fma is the product alone at first. An op without the
+// attribute goes through its loops one after the other.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LOWBIT_TRANSFORMS_SUMORDER_H
+#define LOWBIT_TRANSFORMS_SUMORDER_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace mlir::lowbit {
+
+inline constexpr llvm::StringLiteral sumOrderAttrName = "lowbit.order";
+
+/// Zeros where a form has no such number.
+struct SumOrder {
+  int64_t lanes = 0, neighbours = 0, parts = 0, matrix = 0;
+
+  bool operator==(const SumOrder &) const = default;
+  /// Whether the op's own loops are the order.
+  bool isPlain() const { return *this == SumOrder(); }
+  DictionaryAttr toAttr(MLIRContext *context) const;
+};
+
+/// The order that `op` says; plain where it says none. Failure after an error on `op` for an attribute that is none of the forms above.
+FailureOr<SumOrder> getSumOrder(Operation *op);
+/// Writes the order on `op`, unless it is plain.
+void setSumOrder(Operation *op, const SumOrder &order);
+/// Success if `op` says just this order, or none and so leaves it open; else failure, after an error that names both.
+LogicalResult verifySumOrder(Operation *op, const SumOrder &taken);
+
+/// Whether the order in which `combiner` joins elements makes no difference to the bits of the result, or need not make one.
+bool isOrderFree(Operation *combiner);
+
+/// The op that joins elements to result `result` of a reduction, where that is one op whose order makes no difference; else null. It has
+/// two operands, of which one is what was there before, or is a fused multiply-add to that.
+Operation *findCombiner(linalg::LinalgOp op, unsigned result);
+
+/// The value with which the combiner changes nothing.
+TypedAttr getNeutral(Operation *combiner);
+
+/// `combiner` of two things that were combined before; `before` takes the place that `accumulator`, an operand of it, has.
+Value buildCombined(OpBuilder &b, Operation *combiner, Value accumulator, Value before, Value after);
+
+} // namespace mlir::lowbit
+
+#endif // LOWBIT_TRANSFORMS_SUMORDER_H
