@@ -8,6 +8,7 @@
 #include "lowbit/Transforms/RowGroups.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -122,10 +123,21 @@ struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
         if (failed(form(group, *gpu)))
           return signalPassFailure();
       eraseUnused(*block);
+      for (auto loop : block->getOps<scf::ForallOp>())
+        mapToBlocks(loop);
     }
   }
 
 private:
+  /// What has a place on the device is a kernel even where it is a single block: folders leave it alone.
+  static void mapToBlocks(scf::ForallOp loop) {
+    MLIRContext *context = loop.getContext();
+    SmallVector<Attribute> places = llvm::map_to_vector(llvm::seq<int64_t>(0, loop.getRank()), [&](int64_t i) -> Attribute {
+      return gpu::GPUBlockMappingAttr::get(context, static_cast<gpu::MappingId>(static_cast<int64_t>(gpu::MappingId::LinearDim0) + i));
+    });
+    loop.setMappingAttr(ArrayAttr::get(context, places));
+  }
+
   static void eraseUnused(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
       if (isa<linalg::LinalgOp>(op) && isOpTriviallyDead(&op))

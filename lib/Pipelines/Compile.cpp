@@ -17,17 +17,20 @@
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_COMPILEPASS
+#define GEN_PASS_DEF_FORMKERNELOPSPASS
 #include "lowbit/Pipelines/Passes.h.inc"
 
-/// Every lowbit op as its document says, one element after the other.
+/// Every lowbit op as its document says, one element after the other; reductions in their own order, or in the one that they say.
 static void buildReferencePipeline(OpPassManager &pm) {
   pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createLowerReferencePass());
+  pm.addPass(createLowerMatmulsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createDuplicateFillsPass()); // one that two results share would be placed where one of them lies
   buildBufferizePipeline(pm);
+  pm.addPass(createExpandOrdersPass());
   pm.addPass(createPlanWorkspacePass());
   buildLowerToLLVMPipeline(pm);
 }
@@ -101,7 +104,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     buildReferencePipeline(pm);
     buildTargetPipeline(pm, /*threads=*/2);
     buildLaunchPipeline(pm);
-    buildFollowingPipeline(pm, "");
+    buildKernelOpsPipeline(pm, /*target=*/"", /*floats=*/true);
     buildDevicePipeline(pm);
     buildGPUSimPipeline(pm);
     pm.getDependentDialects(registry);
@@ -123,13 +126,30 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     if (resolved->getGPU()) {
       buildLaunchPipeline(pm);
       resolved->isSimulated() ? buildGPUSimPipeline(pm) : buildDevicePipeline(pm);
-    } else if (StringRef followed = resolved->getFollowedTarget(); !followed.empty())
-      buildFollowingPipeline(pm, followed.str());
-    else if (resolved->getVectorBits() == 0)
+    } else if (resolved->getVectorBits() == 0) {
+      if (StringRef followed = resolved->getFollowedTarget(); !followed.empty())
+        buildKernelOpsPipeline(pm, followed.str(), /*floats=*/true);
       buildReferencePipeline(pm);
-    else
+    } else
       buildTargetPipeline(pm, threads);
     if (failed(runPipeline(pm, module)))
+      signalPassFailure();
+  }
+};
+
+struct FormKernelOpsPass final : impl::FormKernelOpsPassBase<FormKernelOpsPass> {
+  using FormKernelOpsPassBase::FormKernelOpsPassBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    OpPassManager pm(ModuleOp::getOperationName());
+    buildKernelOpsPipeline(pm, /*target=*/"", /*floats=*/true);
+    pm.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    OpPassManager pm(ModuleOp::getOperationName());
+    buildKernelOpsPipeline(pm, target, floats);
+    if (failed(runPipeline(pm, getOperation())))
       signalPassFailure();
   }
 };

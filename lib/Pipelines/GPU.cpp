@@ -19,9 +19,9 @@ static void cleanUp(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-/// What the kernels of `target` will compute, on tensors, down to each operation on floats. Ops in rows become loops only with `rows`. An
-/// empty name is that of the module's target.
-static void buildKernelOpsPipeline(OpPassManager &pm, const std::string &target, bool rows) {
+/// What kernels compute, as ops on tensors; moves and joins, but changes no bit of any result. An empty name is that of the module's
+/// target.
+static void buildFormOpsPipeline(OpPassManager &pm, const std::string &target) {
   pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
@@ -41,12 +41,15 @@ static void buildKernelOpsPipeline(OpPassManager &pm, const std::string &target,
   cleanUp(pm);
   pm.addPass(createSplitSumsPass());
   pm.addPass(createDuplicateFillsPass());
+}
+
+/// How they compute floats, down to each operation. Ops in rows become loops only with `rows`.
+static void buildDefineFloatsPipeline(OpPassManager &pm, const std::string &target, bool rows) {
   FormRowsPassOptions rowOptions;
   rowOptions.target = target;
   rowOptions.loops = rows;
   pm.addPass(createFormRowsPass(rowOptions));
   pm.addPass(createCanonicalizerPass());
-  // From here on nothing chooses how floats are computed.
   pm.addPass(createOrderSumsPass({target}));
   ApproximateMathPassOptions approximate;
   approximate.reciprocals = true;
@@ -55,19 +58,15 @@ static void buildKernelOpsPipeline(OpPassManager &pm, const std::string &target,
   pm.addPass(createSettleFloatsPass());
 }
 
-void buildFollowingPipeline(OpPassManager &pm, const std::string &followed) {
-  buildKernelOpsPipeline(pm, followed, /*rows=*/false);
-  pm.addPass(createLowerMatmulsPass());
-  cleanUp(pm);
-  pm.addPass(createDuplicateFillsPass());
-  buildBufferizePipeline(pm);
-  pm.addPass(createExpandOrdersPass());
-  pm.addPass(createPlanWorkspacePass());
-  buildLowerToLLVMPipeline(pm);
+void buildKernelOpsPipeline(OpPassManager &pm, const std::string &target, bool floats) {
+  buildFormOpsPipeline(pm, target);
+  if (floats)
+    buildDefineFloatsPipeline(pm, target, /*rows=*/false);
 }
 
 void buildLaunchPipeline(OpPassManager &pm) {
-  buildKernelOpsPipeline(pm, /*target=*/"", /*rows=*/true);
+  buildFormOpsPipeline(pm, /*target=*/"");
+  buildDefineFloatsPipeline(pm, /*target=*/"", /*rows=*/true);
   buildBufferizePipeline(pm);
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   cleanUp(pm);

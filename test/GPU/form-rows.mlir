@@ -1,15 +1,23 @@
 // RUN: quant-opt %s --lowbit-form-rows=target=nvptx:sm_80 --split-input-file | FileCheck %s
 // RUN: not quant-opt %s --lowbit-form-rows=target=host --split-input-file 2>&1 | FileCheck %s --check-prefix=HOST
+// RUN: quant-opt %s --lowbit-form-rows="target=nvptx:sm_80 loops=0" --split-input-file | FileCheck %s --check-prefix=FLAT
 // RUN: quant-opt %s --lowbit-form-rows=target=spirv:opencl --split-input-file | FileCheck %s --check-prefix=APART
 // HOST: error: `{{.*}}` is no GPU; expected one that kernels are made for
 
 // A sum along rows and what divides by it: few rows, so that each is a block.
 // CHECK-LABEL: @rows
 //       CHECK:   scf.forall (%[[I:.*]]) in (32)
-//       CHECK:     %[[S:.*]] = linalg.generic {{.*}}lowbit.row = 0 : i64
+//       CHECK:     %[[S:.*]] = linalg.generic {{.*}}lowbit.order = {lanes = 32 : i64, neighbours = 2 : i64}, lowbit.row = 0 : i64
 //       CHECK:     linalg.generic {{.*}}%[[S]]{{.*}}lowbit.row = 0 : i64
 //       CHECK:     scf.forall.in_parallel
 //       CHECK:       tensor.parallel_insert_slice {{.*}}[%[[I]], 0] [1, 64] [1, 1]
+
+// Without loops the ops stay where they are, and say in which order the kernel adds up.
+// FLAT-LABEL: @rows
+//   FLAT-NOT:   scf.forall
+//       FLAT:   linalg.generic {{.*}}lowbit.order = {lanes = 32 : i64, neighbours = 2 : i64}, lowbit.row = 0 : i64
+//       FLAT:   linalg.generic {{.*}}lowbit.row = 0 : i64
+//       FLAT:   arith.divf %{{.*}}, %{{.*}} : f32
 
 // Lanes that cannot read each other's registers cannot share a row.
 // APART-LABEL: @rows
@@ -251,6 +259,40 @@ func.func @blank(%x: tensor<32x64xf32>) -> tensor<32x64xf32> {
   ^bb0(%a: f32, %b: f32, %o: f32):
     %0 = arith.divf %a, %b : f32
     linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  return %r : tensor<32x64xf32>
+}
+
+// -----
+
+// The reciprocal of what divides a whole row is computed once, where it may be; not of what differs from column to column.
+// CHECK-LABEL: @reciprocal
+//       CHECK:   ^bb0(%[[X:.*]]: f32, %[[SUM:.*]]: f32, %[[Y:.*]]: f32, %{{.*}}: f32):
+//       CHECK:   %[[INVERSE:.*]] = arith.divf %{{.*}}, %[[SUM]] : f32
+//       CHECK:   %[[SHARE:.*]] = arith.mulf %[[X]], %[[INVERSE]] fastmath<arcp> : f32
+//       CHECK:   arith.divf %[[SHARE]], %[[Y]] fastmath<arcp> : f32
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+#column = affine_map<(i, j) -> (j)>
+func.func @reciprocal(%x: tensor<32x64xf32>, %y: tensor<64xf32>) -> tensor<32x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<32x64xf32>
+  %s_e = tensor.empty() : tensor<32xf32>
+  %s_0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%s_e : tensor<32xf32>) {
+  ^bb0(%o: f32):
+    linalg.yield %zero : f32
+  } -> tensor<32xf32>
+  %s = linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<32x64xf32>) outs(%s_0 : tensor<32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  } -> tensor<32xf32>
+  %r = linalg.generic {indexing_maps = [#all, #row, #column, #all], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %s, %y : tensor<32x64xf32>, tensor<32xf32>, tensor<64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32, %o: f32):
+    %0 = arith.divf %a, %b fastmath<arcp> : f32
+    %1 = arith.divf %0, %c fastmath<arcp> : f32
+    linalg.yield %1 : f32
   } -> tensor<32x64xf32>
   return %r : tensor<32x64xf32>
 }

@@ -25,3 +25,19 @@ func.func @index(%x: memref<8xindex>, %y: memref<8xindex>) {
   }
   return
 }
+
+// -----
+
+// A warp adds up in one order, and the op says another.
+#in = affine_map<(i, k) -> (i, k)>
+#out = affine_map<(i, k) -> (i)>
+func.func @order(%x: memref<3x32xf32>, %y: memref<3xf32>) {
+  // expected-error @+1 {{would be combined in the order {lanes = 32 : i64, neighbours = 1 : i64}; expected that of its `lowbit.order`, {lanes = 32 : i64, neighbours = 4 : i64}}}
+  linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction"]} ins(%x : memref<3x32xf32>) outs(%y : memref<3xf32>)
+      attrs = {lowbit.order = {lanes = 32 : i64, neighbours = 4 : i64}} {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %o, %a fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  }
+  return
+}

@@ -1,6 +1,5 @@
-// RUN: quant-opt %s --pass-pipeline="builtin.module(gpu.module(lowbit-settle-floats))" | FileCheck %s
+// RUN: quant-opt %s --lowbit-settle-floats | FileCheck %s
 
-gpu.module @kernels {
 // CHECK-LABEL: @contracted
 //  CHECK-SAME:   %[[X:.*]]: f32, %[[Y:.*]]: f32, %[[Z:.*]]: f32
 //       CHECK:   %[[SUM:.*]] = math.fma %[[X]], %[[Y]], %[[Z]] : f32
@@ -36,4 +35,39 @@ func.func @quotients(%x: f32) -> (f32, f32) {
   %1 = arith.divf %x, %four : f32
   return %0, %1 : f32, f32
 }
+#in = affine_map<(i, k) -> (i, k)>
+#right = affine_map<(i, k) -> (k)>
+#out = affine_map<(i, k) -> (i)>
+
+// A reduction whose order is said keeps the right to it, and nothing else. What a matrix unit adds up stays a product and a sum.
+// CHECK-LABEL: @ordered
+//       CHECK:   math.fma %{{.*}}, %{{.*}}, %{{.*}} fastmath<reassoc,nsz> : f32
+//       CHECK:   lowbit.order = {matrix = 16 : i64}
+//       CHECK:   arith.mulf %{{.*}}, %{{.*}} : f32
+//       CHECK:   arith.addf %{{.*}}, %{{.*}} fastmath<reassoc,nsz> : f32
+//       CHECK:   math.fma %{{.*}}, %{{.*}}, %{{.*}} : f32
+func.func @ordered(%x: tensor<3x32xf32>, %h: tensor<3x32xf16>, %g: tensor<32xf16>, %y: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+  %r = linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<3x32xf32>) outs(%y : tensor<3xf32>)
+      attrs = {lowbit.order = {lanes = 32 : i64, neighbours = 1 : i64}} {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.mulf %a, %a fastmath<reassoc,nsz,arcp,contract> : f32
+    %1 = arith.addf %o, %0 fastmath<reassoc,nsz,arcp,contract> : f32
+    linalg.yield %1 : f32
+  } -> tensor<3xf32>
+  %s = linalg.generic {indexing_maps = [#in, #right, #out], iterator_types = ["parallel", "reduction"]} ins(%h, %g : tensor<3x32xf16>, tensor<32xf16>) outs(%y : tensor<3xf32>)
+      attrs = {lowbit.order = {matrix = 16 : i64}} {
+  ^bb0(%a: f16, %b: f16, %o: f32):
+    %0 = arith.extf %a : f16 to f32
+    %1 = arith.extf %b : f16 to f32
+    %2 = arith.mulf %0, %1 fastmath<reassoc,nsz,arcp,contract> : f32
+    %3 = arith.addf %o, %2 fastmath<reassoc,nsz,arcp,contract> : f32
+    linalg.yield %3 : f32
+  } -> tensor<3xf32>
+  %t = linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<3x32xf32>) outs(%y : tensor<3xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.mulf %a, %a fastmath<reassoc,contract> : f32
+    %1 = arith.addf %o, %0 fastmath<reassoc,contract> : f32
+    linalg.yield %1 : f32
+  } -> tensor<3xf32>
+  return %r, %s, %t : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
 }

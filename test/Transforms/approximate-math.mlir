@@ -1,4 +1,5 @@
 // RUN: quant-opt %s --lowbit-approximate-math | FileCheck %s
+// RUN: quant-opt %s --lowbit-approximate-math=reciprocals | FileCheck %s --check-prefix=RECIPROCAL
 
 // No function is left for the C library, which would take one lane after the other.
 // CHECK-LABEL: func @functions
@@ -38,4 +39,17 @@ func.func @exp_of_others(%x: bf16, %y: f64) -> (bf16, f64) {
   %0 = math.exp %x : bf16
   %1 = math.exp %y : f64
   return %0, %1 : bf16, f64
+}
+
+// Where the function may be computed by a reciprocal, its quotient may be, if that is asked for.
+// CHECK-LABEL: func @by_reciprocal
+//       CHECK:   arith.divf %{{.*}}, %{{.*}} : f32
+//       CHECK:   arith.divf %{{.*}}, %{{.*}} : f32
+// RECIPROCAL-LABEL: func @by_reciprocal
+//       RECIPROCAL:   arith.divf %{{.*}}, %{{.*}} fastmath<arcp> : f32
+//       RECIPROCAL:   arith.divf %{{.*}}, %{{.*}} : f32
+func.func @by_reciprocal(%x: f32) -> (f32, f32) {
+  %0 = math.erf %x fastmath<reassoc,arcp> : f32
+  %1 = math.erf %x : f32
+  return %0, %1 : f32, f32
 }

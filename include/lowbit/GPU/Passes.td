@@ -240,14 +240,15 @@ def FormRowsPass : Pass<"lowbit-form-rows"> {
       scf.forall.in_parallel {
         tensor.parallel_insert_slice %d into %out[%i, 0] [4, 64] [1, 1]
       }
-    }
+    } {mapping = [#gpu.block<linear_dim_0>]}
     ```
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
     Option<"loops", "loops", "bool", /*default=*/"true", "Whether loops are made">,
   ];
-  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "scf::SCFDialect", "tensor::TensorDialect"];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "gpu::GPUDialect", "linalg::LinalgDialect", "scf::SCFDialect",
+                           "tensor::TensorDialect"];
 }
 
 def LaunchRowsPass : Pass<"lowbit-launch-rows", "::mlir::ModuleOp"> {

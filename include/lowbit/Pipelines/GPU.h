@@ -14,8 +14,9 @@ namespace mlir::lowbit {
 /// are then in the device's memory; the caller's, too.
 void buildLaunchPipeline(OpPassManager &pm);
 
-/// From tensors to the LLVM dialect, as plain loops on the host that compute what the kernels of the target `followed` do, to the last bit.
-void buildFollowingPipeline(OpPassManager &pm, const std::string &followed);
+/// From linalg and lowbit ops on tensors to those that kernels of `target` compute, still on tensors; with `floats` every operation on floats is
+/// decided, so that plain loops over the result compute what the kernels do, to the last bit. Without, no bit of any result changes.
+void buildKernelOpsPipeline(OpPassManager &pm, const std::string &target, bool floats);
 
 /// From launches to the LLVM dialect, with machine code of the kernels in it.
 void buildDevicePipeline(OpPassManager &pm);

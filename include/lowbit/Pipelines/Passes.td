@@ -13,7 +13,8 @@ def CompilePass : Pass<"lowbit-compile", "::mlir::ModuleOp"> {
     `lowbit-verify-lowered` comes last.
 
     With `target=reference` every lowbit op means what `lowbit-lower-reference` says and everything runs as plain loops
-    with the C library's mathematics: slow, and what the other targets are compared with.
+    with the C library's mathematics: slow, and what the other targets are compared with. `reference:sm_90a` and its like compute floats as
+    the kernels of that GPU do, by the same loops (`lowbit-form-kernel-ops`).
 
     ```text
     func.func @f(%x: tensor<4xf32>) -> tensor<4xf32>
@@ -24,6 +25,27 @@ def CompilePass : Pass<"lowbit-compile", "::mlir::ModuleOp"> {
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"host\"", "The machine to compile for: host, reference, or a target's name">,
     Option<"threads", "threads", "unsigned", /*default=*/"1", "Threads that share the loops over rows; with one no parallel region is made">,
+  ];
+}
+
+def FormKernelOpsPass : Pass<"lowbit-form-kernel-ops", "::mlir::ModuleOp"> {
+  let summary = "What the kernels of a GPU compute, as ops on tensors";
+  let description = [{
+    The first part of the way to a GPU: `lowbit-fuse-quantize`, `lowbit-narrow-early`, `lowbit-form-matmuls`, `lowbit-join-matmuls`,
+    `lowbit-lower-reference` and `lowbit-fuse-elementwise`, which change no bit of any result. Then, with `floats`, everything that is decided about
+    floats: the order of sums (`lowbit-form-rows`, `lowbit-order-sums`), functions as polynomials (`lowbit-approximate-math`), divisions
+    (`lowbit-divide-by-products`), fused operations (`lowbit-settle-floats`). The result is the definition of what the kernels compute; target
+    `reference` runs it.
+
+    ```text
+    linalg.generic … { arith.mulf … arith.addf … }
+    // ==>
+    linalg.generic … attrs = {lowbit.order = {lanes = 32 : i64, neighbours = 4 : i64}} { math.fma … fastmath<reassoc> }
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The GPU; by default the module's `lowbit.target`">,
+    Option<"floats", "floats", "bool", /*default=*/"true", "Whether how floats are computed is decided">,
   ];
 }
 
