@@ -39,23 +39,30 @@ FailureOr<ContractAxes> ContractAxes::find(ContractOp op, std::string &reason) {
   }
   if (numReductions != 1 || !lhs.isFunctionOfDim(axes.depth) || !rhs.isFunctionOfDim(axes.depth))
     return refuse("there is not one reduction along both sides");
-  std::optional<unsigned> column;
-  for (AffineExpr expr : op.getResultMap().getResults()) {
+  unsigned numShared = 0; // batches of the right side alone
+  ArrayRef<AffineExpr> results = op.getResultMap().getResults();
+  for (AffineExpr expr : results) {
     auto dim = dyn_cast<AffineDimExpr>(expr);
     if (!dim)
       return refuse("an axis of the result is not a loop");
     unsigned loop = dim.getPosition();
     bool inLhs = lhs.isFunctionOfDim(loop), inRhs = rhs.isFunctionOfDim(loop);
-    if (column || (inLhs && inRhs && !axes.rows.empty()))
-      return refuse("axes of the result are not in the order of batches, rows, columns");
-    if (inLhs)
-      (inRhs ? axes.batches : axes.rows).push_back(loop);
-    else
-      column = loop;
+    if (expr == results.back() && !axes.rows.empty() && !inLhs) {
+      axes.column = loop;
+    } else if (inLhs && !inRhs) {
+      axes.rows.push_back(loop);
+    } else {
+      if (!axes.rows.empty())
+        return refuse("axes of the result are not in the order of batches, rows, columns");
+      axes.batches.push_back(loop);
+      numShared += !inLhs;
+    }
   }
-  if (!column || axes.rows.empty())
+  if (axes.rows.empty() || axes.rows.size() + axes.batches.size() == results.size())
     return refuse("the result has no rows or no columns");
-  axes.column = *column;
+  if (numShared != 0 && numShared != axes.batches.size())
+    return refuse("some but not all batches are of the right side alone");
+  axes.isLhsShared = numShared != 0;
   return axes;
 }
 
@@ -66,16 +73,18 @@ int64_t ContractAxes::getSize(ArrayRef<unsigned> loops) const {
   return size;
 }
 
-SmallVector<int64_t> ContractAxes::getShape(ArrayRef<int64_t> last) const {
+SmallVector<int64_t> ContractAxes::getShape(int64_t first, ArrayRef<int64_t> last) const {
   SmallVector<int64_t> shape;
   if (hasBatches())
-    shape.push_back(getBatches());
+    shape.push_back(first);
   llvm::append_range(shape, last);
   return shape;
 }
 
 SmallVector<unsigned> ContractAxes::getSideLoops(bool isLhs) const {
-  SmallVector<unsigned> loops(batches);
+  SmallVector<unsigned> loops;
+  if (!isLhs || !isLhsShared)
+    loops = batches;
   if (isLhs)
     llvm::append_range(loops, rows);
   else

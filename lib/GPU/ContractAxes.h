@@ -7,9 +7,9 @@
 
 namespace mlir::lowbit {
 
-/// The loops of a contraction as those of a product: batches (of both sides), rows (of the left side), one column, one reduction. Axes of
-/// one kind are neighbours in the result, in this order, and become one axis each: `[batches, rows, columns]`, without the first where
-/// there are none.
+/// The loops of a contraction as those of a product: batches (of both sides, or all of the right side alone), rows (of the left side), one
+/// column, one reduction. Axes of one kind are neighbours in the result, in this order, and become one axis each:
+/// `[batches, rows, columns]`, without the first where there are none, or one; it is 1 on a left side that has none.
 class ContractAxes {
 public:
   /// Failure, with the reason, where the contraction has no such form.
@@ -20,11 +20,11 @@ public:
   int64_t getColumns() const { return sizes[column]; }
   int64_t getDepth() const { return sizes[depth]; }
   unsigned getDepthLoop() const { return depth; }
-  bool hasBatches() const { return !batches.empty(); }
+  bool hasBatches() const { return getBatches() != 1; }
   /// The shapes of the sides, with a reduction of `depth`, and of the result.
-  SmallVector<int64_t> getLhsShape(int64_t depth) const { return getShape({getRows(), depth}); }
-  SmallVector<int64_t> getRhsShape(int64_t depth) const { return getShape({getColumns(), depth}); }
-  SmallVector<int64_t> getResultShape() const { return getShape({getRows(), getColumns()}); }
+  SmallVector<int64_t> getLhsShape(int64_t depth) const { return getShape(isLhsShared ? 1 : getBatches(), {getRows(), depth}); }
+  SmallVector<int64_t> getRhsShape(int64_t depth) const { return getShape(getBatches(), {getColumns(), depth}); }
+  SmallVector<int64_t> getResultShape() const { return getShape(getBatches(), {getRows(), getColumns()}); }
 
   /// Codes of a side with batches, rows (or the column) and the reduction as their axes.
   Value formSide(OpBuilder &builder, Location loc, Value codes, AffineMap map, bool isLhs) const;
@@ -35,12 +35,13 @@ public:
 
 private:
   int64_t getSize(ArrayRef<unsigned> loops) const;
-  SmallVector<int64_t> getShape(ArrayRef<int64_t> last) const;
+  SmallVector<int64_t> getShape(int64_t first, ArrayRef<int64_t> last) const;
   /// Loops of a side in the order of its form.
   SmallVector<unsigned> getSideLoops(bool isLhs) const;
 
   SmallVector<unsigned> batches, rows;
   unsigned column = 0, depth = 0;
+  bool isLhsShared = false;   ///< By all batches.
   SmallVector<int64_t> sizes; ///< Of all loops.
 };
 

@@ -305,13 +305,11 @@ private:
   static void form(RewriterBase &rewriter, ContractOp op, const GPUArchitecture *gpu) {
     std::string reason;
     FailureOr<ContractAxes> axes = ContractAxes::find(op, reason);
-    bool isGrouped = succeeded(axes) && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
+    bool isGrouped = succeeded(axes) && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
     if (succeeded(axes))
       reason = isGrouped ? getGroupedObstacle(op, *axes) : getObstacle(op);
     if (reason.empty() && isGrouped && gpu && !gpu->hasAsyncCopy)
       reason = (gpu->chip + " has no kernel for weights in groups").str();
-    if (reason.empty() && gpu && axes->hasBatches())
-      reason = "no schedule takes batches";
     if (!reason.empty())
       return reportMissed(op, "matmul", reason);
     bool areBits = !isGrouped && gpu && gpu->prefersBits() && areSigns(op);

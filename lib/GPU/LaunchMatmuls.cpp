@@ -26,9 +26,23 @@ static unsigned getAlignment(int64_t value, unsigned most) {
 
 static int64_t getKnown(int64_t size) { return ShapedType::isDynamic(size) ? 0 : size; }
 
-static OperandKind getKind(ArrayRef<int64_t> shape) {
-  bool isRow = shape[0] != 1, isColumn = shape[1] != 1;
+static OperandKind getKind(ArrayRef<int64_t> matrix) {
+  bool isRow = matrix[0] != 1, isColumn = matrix[1] != 1;
   return isRow ? (isColumn ? OperandKind::Full : OperandKind::Row) : isColumn ? OperandKind::Column : OperandKind::Scalar;
+}
+
+/// Whether elements lie next to one another, in the order of their indices.
+static bool isPacked(MemRefType type) {
+  if (type.getLayout().isIdentity())
+    return true;
+  auto [strides, offset] = type.getStridesAndOffset();
+  int64_t expected = 1;
+  for (auto [size, stride] : llvm::reverse(llvm::zip(type.getShape(), strides))) {
+    if (size != 1 && (stride != expected || ShapedType::isDynamic(stride)))
+      return false;
+    expected = ShapedType::isDynamic(size) ? size : expected * size;
+  }
+  return true;
 }
 
 /// Fills in results, operands, epilogue, and what is known of columns; failure after an error.
@@ -36,23 +50,26 @@ static LogicalResult matchEpilogue(Operation *op, Value init, ValueRange operand
   if (!getCapturedValues(op->getRegions()).empty())
     return op->emitOpError("has an epilogue that uses values from around it; expected operands, or constants");
   ArrayRef<int64_t> shape = cast<MemRefType>(init.getType()).getShape();
-  kernel.rows = getKnown(shape[0]);
-  kernel.columns = getKnown(shape[1]);
-  kernel.columnAlignment = getAlignment(shape[1], 16);
+  if (shape.size() > 3)
+    return op->emitOpError() << "has " << shape.size() - 2 << " axes of batches; expected one at most: make them one axis";
+  kernel.hasBatches = shape.size() == 3;
+  kernel.batches = kernel.hasBatches ? getKnown(shape[0]) : 0;
+  kernel.rows = getKnown(shape[shape.size() - 2]);
+  kernel.columns = getKnown(shape.back());
+  kernel.columnAlignment = getAlignment(shape.back(), 16);
   auto add = [&](Value operand, bool isResult) -> LogicalResult {
     auto type = cast<MemRefType>(operand.getType());
     Type element = type.getElementType();
     if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8 != 0)
       return op->emitOpError() << "has an operand of " << element << "; expected elements of whole bytes";
-    auto [strides, offset] = type.getStridesAndOffset();
-    bool isPacked = strides[0] == type.getDimSize(1) && !ShapedType::isDynamic(strides[0]);
-    if (!type.getLayout().isIdentity() && !isPacked && type.getDimSize(0) != 1)
+    if (!isPacked(type))
       return op->emitOpError() << "has an operand of type " << type << ", whose rows are not next to one another; copy it first";
+    int64_t offset = type.getStridesAndOffset().second;
     kernel.columnAlignment = std::min(kernel.columnAlignment, getAlignment(offset, 16));
     if (isResult)
       kernel.results.push_back(element);
     else
-      kernel.operands.push_back({element, getKind(type.getShape())});
+      kernel.operands.push_back({element, getKind(type.getShape().take_back(2)), !kernel.hasBatches || type.getDimSize(0) == 1});
     return success();
   };
   kernel.epilogue = &epilogue;
@@ -61,22 +78,31 @@ static LogicalResult matchEpilogue(Operation *op, Value init, ValueRange operand
   return success(llvm::all_of(operands, [&](Value operand) { return succeeded(add(operand, /*isResult=*/false)); }));
 }
 
+static int64_t getElementBytes(MemRefType type) { return llvm::divideCeil(type.getElementTypeBitWidth(), 8); }
+
 /// What is to be computed, or failure after an error.
 static FailureOr<MatmulKernel> match(MatmulOp op) {
   auto lhs = cast<MemRefType>(op.getLhs().getType()), rhs = cast<MemRefType>(op.getRhs().getType());
-  if (lhs.getRank() != 2)
-    return op.emitOpError("has batches; expected `lowbit-launch-matmuls` to see one product of matrices");
   MatmulKernel kernel;
-  kernel.lhs = {op.getBits() ? 1u : 8u, !op.getLhsUnsigned()};
-  kernel.rhs = {op.getBits() ? 1u : 8u, !op.getRhsUnsigned()};
-  kernel.depth = getKnown(lhs.getDimSize(1));
-  for (MemRefType side : {lhs, rhs}) {
-    auto [strides, offset] = side.getStridesAndOffset();
-    kernel.depthAlignment =
-        std::min({kernel.depthAlignment, getAlignment(strides[0], 16), getAlignment(offset, 16), getAlignment(side.getDimSize(1), 16)});
-  }
   if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel)))
     return failure();
+  bool areFloats = op.getSumType().isF32();
+  unsigned width = areFloats ? 32 : op.getBits() ? 1 : 8;
+  kernel.lhs = {width, !op.getLhsUnsigned(), areFloats, op.getLhsTransposed()};
+  kernel.rhs = {width, !op.getRhsUnsigned(), areFloats, op.getRhsTransposed()};
+  int64_t depth = getKnown(lhs.getShape().take_back(2)[op.getLhsTransposed() ? 0 : 1]);
+  kernel.depth = depth * getElementBytes(lhs);
+  for (auto [type, side] : {std::pair(lhs, &kernel.lhs), std::pair(rhs, &kernel.rhs)}) {
+    side->isShared = kernel.hasBatches && type.getDimSize(0) == 1;
+    auto [strides, offset] = type.getStridesAndOffset();
+    SmallVector<int64_t> places(ArrayRef(strides).drop_back());
+    if (side->isShared)
+      places.erase(places.begin());
+    places.append({offset, type.getShape().back()});
+    for (int64_t place : places)
+      kernel.depthAlignment =
+          std::min(kernel.depthAlignment, getAlignment(ShapedType::isDynamic(place) ? place : place * getElementBytes(type), 16));
+  }
   return kernel;
 }
 
@@ -125,10 +151,11 @@ static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
 static std::string describe(const MatmulKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  stream << kernel.lhs.width << kernel.lhs.isSigned << kernel.rhs.width << kernel.rhs.isSigned << "," << kernel.depthAlignment << ","
-         << kernel.columnAlignment;
+  for (const MatmulSide &side : {kernel.lhs, kernel.rhs})
+    stream << side.width << side.isSigned << side.isFloat << side.isTransposed << side.isShared << ",";
+  stream << kernel.hasBatches << kernel.depthAlignment << "," << kernel.columnAlignment;
   for (const EpilogueOperand &operand : kernel.operands)
-    stream << "," << static_cast<int>(operand.kind);
+    stream << "," << static_cast<int>(operand.kind) << operand.isShared;
   describe(kernel.epilogue->front(), stream);
   return text;
 }
@@ -249,22 +276,30 @@ private:
   static void launchPlan(MatmulOp op, const MatmulPlan &plan, gpu::GPUFuncOp function) {
     KernelBuilder b(op.getLoc(), op);
     MatmulArguments arguments;
-    auto getSide = [&](Value buffer, Value &pitch) {
-      auto [strides, offset] = cast<MemRefType>(buffer.getType()).getStridesAndOffset();
-      if (ShapedType::isDynamic(strides[0]))
-        pitch = b.toI32(memref::ExtractStridedMetadataOp::create(b, buffer).getStrides()[0]);
-      else
-        pitch = b.i32(strides[0]);
-      return getBufferPointer(b, buffer);
+    bool hasBatches = cast<MemRefType>(op.getInit().getType()).getRank() == 3;
+    auto getPitch = [&](Value buffer, unsigned axis) {
+      auto type = cast<MemRefType>(buffer.getType());
+      int64_t stride = type.getStridesAndOffset().first[axis];
+      if (ShapedType::isDynamic(stride))
+        return b.mul(b.toI32(memref::ExtractStridedMetadataOp::create(b, buffer).getStrides()[axis]), getElementBytes(type));
+      return b.i32(stride * getElementBytes(type));
     };
-    arguments.lhs = getSide(op.getLhs(), arguments.lhsPitch);
-    arguments.rhs = getSide(op.getRhs(), arguments.rhsPitch);
+    arguments.lhs = getBufferPointer(b, op.getLhs());
+    arguments.rhs = getBufferPointer(b, op.getRhs());
+    arguments.lhsPitch = getPitch(op.getLhs(), hasBatches);
+    arguments.rhsPitch = getPitch(op.getRhs(), hasBatches);
+    if (hasBatches) {
+      arguments.batches = getSize(b, op.getInit(), 0);
+      arguments.lhsBatchPitch = getPitch(op.getLhs(), 0);
+      arguments.rhsBatchPitch = getPitch(op.getRhs(), 0);
+    }
     for (Value operand : op.getEpilogueOperands())
       arguments.operands.push_back(getBufferPointer(b, operand));
     arguments.results.push_back(getBufferPointer(b, op.getInit()));
-    arguments.rows = getSize(b, op.getInit(), 0);
-    arguments.columns = getSize(b, op.getInit(), 1);
-    arguments.depth = getSize(b, op.getLhs(), 1);
+    arguments.rows = getSize(b, op.getInit(), hasBatches);
+    arguments.columns = getSize(b, op.getInit(), hasBatches + 1);
+    Value depth = getSize(b, op.getLhs(), hasBatches + (op.getLhsTransposed() ? 0 : 1));
+    arguments.depth = b.mul(depth, getElementBytes(cast<MemRefType>(op.getLhs().getType())));
     MatmulPlan::Launch launch = plan.buildLaunch(b, arguments);
     SmallVector<Value> values = arguments.toValues();
     llvm::append_range(values, launch.extra);

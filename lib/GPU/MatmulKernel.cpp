@@ -9,9 +9,14 @@ std::array<int64_t, 3> MatmulKernel::guessSizes() const {
   return {rows ? rows : usual, columns ? columns : usual, depth ? depth : usual};
 }
 
+int64_t MatmulKernel::guessBatches() const {
+  constexpr int64_t usual = 8;
+  return hasBatches ? (batches ? batches : usual) : 1;
+}
+
 SmallVector<Type> MatmulArguments::getTypes(MLIRContext *context, const MatmulKernel &kernel) {
   SmallVector<Type> types(2 + kernel.operands.size() + kernel.results.size(), LLVM::LLVMPointerType::get(context, 1));
-  types.append(5, IntegerType::get(context, 32));
+  types.append(kernel.hasBatches ? 8 : 5, IntegerType::get(context, 32));
   return types;
 }
 
@@ -30,6 +35,9 @@ MatmulArguments MatmulArguments::get(ValueRange values, const MatmulKernel &kern
     arguments.results.push_back(take());
   for (Value *value : {&arguments.rows, &arguments.columns, &arguments.depth, &arguments.lhsPitch, &arguments.rhsPitch})
     *value = take();
+  if (kernel.hasBatches)
+    for (Value *value : {&arguments.batches, &arguments.lhsBatchPitch, &arguments.rhsBatchPitch})
+      *value = take();
   return arguments;
 }
 
@@ -38,7 +46,33 @@ SmallVector<Value> MatmulArguments::toValues() const {
   llvm::append_range(values, operands);
   llvm::append_range(values, results);
   values.append({rows, columns, depth, lhsPitch, rhsPitch});
+  if (batches)
+    values.append({batches, lhsBatchPitch, rhsBatchPitch});
   return values;
+}
+
+MatmulArguments MatmulArguments::atBatch(KernelBuilder &b, const MatmulKernel &kernel, Value batch) const {
+  MatmulArguments moved = *this;
+  Value index = b.widen(batch);
+  auto move = [&](Value &pointer, Value bytes) { pointer = b.offset(pointer, b.mul(index, bytes)); };
+  if (!kernel.lhs.isShared)
+    move(moved.lhs, b.widen(lhsBatchPitch));
+  if (!kernel.rhs.isShared)
+    move(moved.rhs, b.widen(rhsBatchPitch));
+  auto getBytes = [&](OperandKind kind, Type type) {
+    Value elements = b.i64(llvm::divideCeil(type.getIntOrFloatBitWidth(), 8));
+    if (kind == OperandKind::Row || kind == OperandKind::Full)
+      elements = b.mul(b.widen(rows), elements);
+    if (kind == OperandKind::Column || kind == OperandKind::Full)
+      elements = b.mul(b.widen(columns), elements);
+    return elements;
+  };
+  for (auto [pointer, operand] : llvm::zip(moved.operands, kernel.operands))
+    if (!operand.isShared)
+      move(pointer, getBytes(operand.kind, operand.type));
+  for (auto [pointer, type] : llvm::zip(moved.results, kernel.results))
+    move(pointer, getBytes(OperandKind::Full, type));
+  return moved;
 }
 
 } // namespace mlir::lowbit

@@ -78,8 +78,11 @@ public:
   void emit() {
     thread = b.threadId();
     lane = b.rem(thread, 32);
-    TileOrder order(b, arguments.rows, arguments.columns, tile.rows, tile.columns);
-    std::tie(blockRow, blockColumn) = order.getOrigin(b, b.blockId());
+    TileOrder order(b, arguments, tile.rows, tile.columns);
+    Value block = b.blockId();
+    std::tie(blockRow, blockColumn) = order.getOrigin(b, block);
+    if (kernel.hasBatches)
+      arguments = arguments.atBatch(b, kernel, order.getBatch(b, block));
     Value shared = b.sharedMemory();
     lhs = makeCopy(shared, arguments.lhs, blockRow, arguments.rows, arguments.lhsPitch, tile.rows, 0);
     rhs = makeCopy(shared, arguments.rhs, blockColumn, arguments.columns, arguments.rhsPitch, tile.columns, tile.rows * tile.depth);
@@ -239,7 +242,7 @@ private:
   KernelBuilder &b;
   const MatmulKernel &kernel;
   const Tile &tile;
-  const MatmulArguments &arguments;
+  MatmulArguments arguments;
   Instruction instruction;
   Swizzle swizzle;
   Value thread, lane, blockRow, blockColumn, warpRow, warpColumn, copyPiece;
@@ -274,7 +277,7 @@ public:
     double products = tile.rows * tile.columns * tile.depth / productsPerCycle;
     double fragments = warps * (tile.warpRows + tile.warpColumns) * tile.depth / sharedBytesPerCycle;
     double copies = tile.getSlotBytes() / cacheBytesPerCycle;
-    double numTiles = llvm::divideCeil(rows, tile.rows) * llvm::divideCeil(columns, tile.columns);
+    double numTiles = kernel.guessBatches() * llvm::divideCeil(rows, tile.rows) * llvm::divideCeil(columns, tile.columns);
     double perMultiprocessor = std::ceil(numTiles / architecture.multiprocessors);
     double together = std::min<double>(perMultiprocessor, getResidents());
     double step = std::max({products, fragments, copies, latency / (tile.stages - 1) / together});
@@ -290,7 +293,7 @@ public:
   }
 
   Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const override {
-    return {TileOrder(b, arguments.rows, arguments.columns, tile.rows, tile.columns).getCount(b), {}};
+    return {TileOrder(b, arguments, tile.rows, tile.columns).getCount(b), {}};
   }
 
 private:

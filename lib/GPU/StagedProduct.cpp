@@ -33,8 +33,11 @@ public:
   void emit() {
     thread = b.threadId();
     lane = b.rem(thread, lanes);
-    TileOrder order(b, arguments.rows, arguments.columns, tile.rows, tile.columns);
-    auto [blockRow, blockColumn] = order.getOrigin(b, b.blockId());
+    TileOrder order(b, arguments, tile.rows, tile.columns);
+    Value block = b.blockId();
+    auto [blockRow, blockColumn] = order.getOrigin(b, block);
+    if (kernel.hasBatches)
+      arguments = arguments.atBatch(b, kernel, order.getBatch(b, block));
     Value shared = b.sharedMemory(), warp = b.div(thread, lanes);
     int64_t across = tile.columns / tile.warpColumns;
     Value warpRow = tile.rows == tile.warpRows ? b.i32(0) : b.mul(b.div(warp, across), tile.warpRows);
@@ -140,7 +143,7 @@ private:
   const MatmulKernel &kernel;
   const StagedTile &tile;
   int64_t lanes;
-  const MatmulArguments &arguments;
+  MatmulArguments arguments;
   const WarpProduct &product;
   Swizzle swizzle;
   Value thread, lane;
@@ -162,7 +165,7 @@ double StagedPlan::estimate() const {
   auto [rows, columns, depth] = kernel.guessSizes();
   double products = tile.rows * tile.columns * tile.depth * (8.0 / kernel.lhs.width) / getProductsPerCycle();
   double copies = tile.getSlotBytes() / cacheBytesPerCycle;
-  double numTiles = llvm::divideCeil(rows, tile.rows) * llvm::divideCeil(columns, tile.columns);
+  double numTiles = kernel.guessBatches() * llvm::divideCeil(rows, tile.rows) * llvm::divideCeil(columns, tile.columns);
   double perMultiprocessor = std::ceil(numTiles / architecture.multiprocessors);
   double residents = std::max<double>(1, architecture.sharedBytesPerMultiprocessor / getSharedBytes());
   double together = std::min(perMultiprocessor, std::min(residents, 1024.0 / getThreads()));
@@ -178,7 +181,7 @@ void StagedPlan::emit(KernelBuilder &b, gpu::GPUFuncOp function) const {
 }
 
 MatmulPlan::Launch StagedPlan::buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const {
-  return {TileOrder(b, arguments.rows, arguments.columns, tile.rows, tile.columns).getCount(b), {}};
+  return {TileOrder(b, arguments, tile.rows, tile.columns).getCount(b), {}};
 }
 
 } // namespace mlir::lowbit

@@ -18,7 +18,16 @@ std::pair<Type, DictionaryAttr> TensorMap::getArgument(MLIRContext *context) {
 Value TensorMap::build(KernelBuilder &b) const {
   constexpr llvm::StringLiteral name = "lowbit_gpu_tensor_map";
   Value wide[] = {LLVM::PtrToIntOp::create(b, b.getI64Type(), address), b.widen(rows), b.widen(columns), b.widen(pitch)};
-  Value operands[] = {wide[0], b.i32(1), wide[1], wide[2], wide[3], b.i32(boxRows), b.i32(boxColumns), b.i32(128)};
+  Value operands[] = {wide[0],
+                      b.i32(1),
+                      wide[1],
+                      wide[2],
+                      wide[3],
+                      b.i32(boxRows),
+                      b.i32(boxColumns),
+                      b.i32(128),
+                      batches ? b.widen(batches) : b.i64(0),
+                      batches ? b.widen(batchPitch) : b.i64(0)};
   auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
   if (!module.lookupSymbol(name)) {
     OpBuilder::InsertionGuard guard(b);
@@ -29,10 +38,13 @@ Value TensorMap::build(KernelBuilder &b) const {
   return func::CallOp::create(b, name, LLVM::LLVMPointerType::get(b.getContext()), operands).getResult(0);
 }
 
-void copyBox(KernelBuilder &b, Value map, Value target, Value barrier, Value row, Value column) {
+void copyBox(KernelBuilder &b, Value map, Value target, Value barrier, Value row, Value column, Value batch) {
+  SmallVector<Value> coordinates{column, row};
+  if (batch)
+    coordinates.push_back(batch);
   // Shared memory of the cluster: an address of the block's own is one of it.
   target = LLVM::AddrSpaceCastOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 7), target);
-  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(b, target, map, ValueRange{column, row}, barrier, /*im2colOffsets=*/ValueRange(),
+  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(b, target, map, coordinates, barrier, /*im2colOffsets=*/ValueRange(),
                                                          /*multicastMask=*/Value(), /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE,
                                                          /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), /*predicate=*/Value());
 }

@@ -36,11 +36,12 @@ public:
     constexpr double memoryBytes = 3.3e6, cacheBytes = 65e6; // a microsecond
     auto [rows, columns, depth] = kernel.guessSizes();
     int64_t steps = llvm::divideCeil(depth, WarpgroupMma::rowBytes);
-    double numTiles = llvm::divideCeil(rows, tile.rows) * llvm::divideCeil(columns, tile.columns);
+    int64_t batches = kernel.guessBatches();
+    double numTiles = batches * llvm::divideCeil(rows, tile.rows) * llvm::divideCeil(columns, tile.columns);
     double step = tile.consumers * WarpgroupMma::rows * tile.columns * WarpgroupMma::rowBytes / productsPerCycle + wait;
     double ops = 9 + llvm::range_size(kernel.epilogue->front());
     double cycles = std::ceil(numTiles / architecture.multiprocessors) * (steps * step + tile.rows * tile.columns * ops / opsPerCycle);
-    double memory = (rows + columns) * depth / memoryBytes + numTiles * steps * tile.getCopiedBytes() / cacheBytes;
+    double memory = batches * (rows + columns) * depth / memoryBytes + numTiles * steps * tile.getCopiedBytes() / cacheBytes;
     return start / cyclesPerMicrosecond + std::max(cycles / cyclesPerMicrosecond, memory);
   }
 
@@ -51,9 +52,13 @@ public:
   void emit(KernelBuilder &b, gpu::GPUFuncOp function) const override { emitWarpgroupKernel(b, kernel, tile, function); }
 
   Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const override {
-    Value numTiles = TileOrder(b, arguments.rows, arguments.columns, tile.rows, tile.columns).getCount(b);
+    Value numTiles = TileOrder(b, arguments, tile.rows, tile.columns).getCount(b);
     TensorMap lhs{arguments.lhs, arguments.rows, arguments.depth, arguments.lhsPitch, tile.rows, WarpgroupMma::rowBytes};
     TensorMap rhs{arguments.rhs, arguments.columns, arguments.depth, arguments.rhsPitch, tile.columns, WarpgroupMma::rowBytes};
+    if (kernel.hasBatches && !kernel.lhs.isShared)
+      std::tie(lhs.batches, lhs.batchPitch) = std::pair(arguments.batches, arguments.lhsBatchPitch);
+    if (kernel.hasBatches && !kernel.rhs.isShared)
+      std::tie(rhs.batches, rhs.batchPitch) = std::pair(arguments.batches, arguments.rhsBatchPitch);
     return {b.min(numTiles, b.i32(architecture.multiprocessors)), {lhs.build(b), rhs.build(b)}};
   }
 

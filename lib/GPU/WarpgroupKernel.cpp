@@ -22,7 +22,7 @@ public:
     thread = b.threadId();
     lane = b.rem(thread, 32);
     ring = tile.getRing(b.sharedMemory());
-    order.emplace(b, arguments.rows, arguments.columns, tile.rows, tile.columns);
+    order.emplace(b, arguments, tile.rows, tile.columns);
     b.when(isEqual(thread, 0), [&] { ring.initialize(b); });
     gpu::BarrierOp::create(b);
     block = b.blockId();
@@ -44,23 +44,27 @@ public:
 private:
   Value isEqual(Value value, int64_t constant) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value, b.i32(constant)); }
 
-  /// First row and column of the block's `index`th tile.
-  std::pair<Value, Value> getOrigin(Value index) { return order->getOrigin(b, b.add(block, b.mul(index, blocks))); }
+  /// The number of the block's `index`th tile.
+  Value getTile(Value index) { return b.add(block, b.mul(index, blocks)); }
+
+  /// The batch of a tile on a side; null where the side has none.
+  Value getBatch(const MatmulSide &side, Value number) { return side.isShared ? Value() : order->getBatch(b, number); }
 
   void produce() {
     NVVM::SetMaxRegisterOp::create(b, producerRegisters, NVVM::SetMaxRegisterAction::decrease);
     b.when(isEqual(thread, tile.consumers * WarpgroupMma::threads), [&] {
       RingPlace start = ring.getWriterStart(b);
       b.loop(b.i32(0), numTiles, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
-        auto [row, column] = getOrigin(index);
+        Value number = getTile(index), lhsBatch = getBatch(kernel.lhs, number), rhsBatch = getBatch(kernel.rhs, number);
+        auto [row, column] = order->getOrigin(b, number);
         return b.loop(b.i32(0), numSteps, 1, places, [&, row = row, column = column](Value step, ValueRange carried) {
           RingPlace place{carried[0], carried[1]};
           ring.waitUntilEmpty(b, place);
           ring.expect(b, place.stage, tile.getCopiedBytes());
           Value depth = b.mul(step, WarpgroupMma::rowBytes), full = ring.getFullBarrier(b, place.stage);
           Value buffer = ring.getBuffer(b, place.stage);
-          copyBox(b, lhsMap, buffer, full, row, depth);
-          copyBox(b, rhsMap, b.offset(buffer, tile.getLhsBytes()), full, column, depth);
+          copyBox(b, lhsMap, buffer, full, row, depth, lhsBatch);
+          copyBox(b, rhsMap, b.offset(buffer, tile.getLhsBytes()), full, column, depth, rhsBatch);
           RingPlace next = ring.advance(b, place);
           return SmallVector<Value>{next.stage, next.parity};
         });
@@ -76,14 +80,16 @@ private:
     rhsDescriptor = WarpgroupMma::getDescriptor(b, b.add(address, tile.getLhsBytes()));
     int64_t staged = tile.getStagedBytes(kernel);
     Value memory = staged ? b.offset(b.offset(ring.memory, ring.getBytes()), b.mul(warp, staged)) : Value();
-    StagedEpilogue epilogue(b, kernel, arguments, memory, lane);
     // Warp w of all consumers has 16 rows from 16 w on.
     Value warpRow = b.mul(warp, 16);
     RingPlace start = ring.getReaderStart(b);
     b.loop(b.i32(0), numTiles, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
       RingPlace place{places[0], places[1]};
       SmallVector<Value> sums = multiplyTile(place);
-      auto [row, column] = getOrigin(index);
+      Value number = getTile(index);
+      auto [row, column] = order->getOrigin(b, number);
+      MatmulArguments own = kernel.hasBatches ? arguments.atBatch(b, kernel, order->getBatch(b, number)) : arguments;
+      StagedEpilogue epilogue(b, kernel, own, memory, lane);
       Value first = b.add(row, warpRow), end = b.min(arguments.rows, b.add(row, tile.rows));
       b.when(b.lessThan(first, end), [&, column = column] { epilogue.emit({first, column, end, sums}); });
       return SmallVector<Value>{place.stage, place.parity};

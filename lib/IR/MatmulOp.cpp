@@ -62,25 +62,45 @@ void addBufferEffects(DestinationStyleOpInterface op, MemoryEffectList &effects)
   }
 }
 
+/// Whether a side with the axes `[…, first, depth]` has those of init before them, or 1.
+static bool hasBatchesOf(ArrayRef<int64_t> side, ArrayRef<int64_t> init) {
+  return llvm::all_of(llvm::zip(side.drop_back(2), init.drop_back(2)),
+                      [](auto sizes) { return std::get<0>(sizes) == 1 || agree(std::get<0>(sizes), std::get<1>(sizes)); });
+}
+
+Type MatmulOp::getSumType() {
+  Type element = getElementTypeOrSelf(getLhs().getType());
+  return element.isF32() ? element : IntegerType::get(getContext(), 32);
+}
+
 LogicalResult MatmulOp::verify() {
   auto lhs = cast<ShapedType>(getLhs().getType()), rhs = cast<ShapedType>(getRhs().getType()), init = cast<ShapedType>(getInit().getType());
+  if (lhs.getElementType() != rhs.getElementType())
+    return emitOpError() << "(C5) lhs has " << lhs.getElementType() << " and rhs " << rhs.getElementType() << "; expected the same";
+  bool areFloats = lhs.getElementType().isF32();
+  if (areFloats ? getLhsUnsigned() || getRhsUnsigned() || getBits() : getLhsTransposed() || getRhsTransposed())
+    return emitOpError() << "(C5) " << (areFloats ? "floats are neither unsigned nor bits" : "bytes are not transposed");
   if (lhs.getRank() < 2 || rhs.getRank() != lhs.getRank() || init.getRank() != lhs.getRank())
     return emitOpError() << "(C1) lhs, rhs and init have ranks " << lhs.getRank() << ", " << rhs.getRank() << " and " << init.getRank()
                          << "; expected the same, at least 2";
-  ArrayRef<int64_t> left = lhs.getShape(), right = rhs.getShape();
-  SmallVector<int64_t> expected(left.drop_back());
-  expected.push_back(right.drop_back().back());
-  if (!agree(left.back(), right.back()) || !agree(left.drop_back(2), right.drop_back(2)) || !agree(init.getShape(), expected)) {
+  auto turn = [](ArrayRef<int64_t> shape, bool isTransposed) {
+    SmallVector<int64_t> sizes(shape);
+    if (isTransposed)
+      std::swap(sizes[sizes.size() - 1], sizes[sizes.size() - 2]);
+    return sizes;
+  };
+  SmallVector<int64_t> left = turn(lhs.getShape(), getLhsTransposed()), right = turn(rhs.getShape(), getRhsTransposed());
+  ArrayRef<int64_t> shape = init.getShape();
+  if (!agree(left.back(), right.back()) || !hasBatchesOf(left, shape) || !hasBatchesOf(right, shape) ||
+      !agree(shape.take_back(2), {left[left.size() - 2], right[right.size() - 2]})) {
     InFlightDiagnostic diagnostic = emitOpError() << "(C1) shapes of " << lhs << ", " << rhs << " and " << init << " do not agree";
-    diagnostic.attachNote() << "expected […, M, K], […, N, K] and […, M, N]";
+    diagnostic.attachNote() << "expected […, M, K], […, N, K] and […, M, N]" << (areFloats ? ", but for what is transposed" : "");
     return diagnostic;
   }
   return verifyProduct(*this, getInit(), getEpilogueOperands());
 }
 
-LogicalResult MatmulOp::verifyRegions() {
-  return verifyEpilogue(*this, getEpilogue(), IntegerType::get(getContext(), 32), getEpilogueOperands(), getInit());
-}
+LogicalResult MatmulOp::verifyRegions() { return verifyEpilogue(*this, getEpilogue(), getSumType(), getEpilogueOperands(), getInit()); }
 
 void MatmulOp::getEffects(MemoryEffectList &effects) { addBufferEffects(*this, effects); }
 

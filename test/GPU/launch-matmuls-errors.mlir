@@ -35,9 +35,9 @@ func.func @pitched(%a: memref<4x16xi8>, %b: memref<6x16xi8>, %r: memref<4x6xi32,
 
 // -----
 
-func.func @batches(%a: memref<2x4x16xi8>, %b: memref<2x6x16xi8>, %r: memref<2x4x6xi32>) {
-  // expected-error @+1 {{has batches}}
-  lowbit.matmul lhs(%a : memref<2x4x16xi8>) rhs(%b : memref<2x6x16xi8>) outs(%r : memref<2x4x6xi32>) {
+func.func @batches(%a: memref<3x2x4x16xi8>, %b: memref<3x2x6x16xi8>, %r: memref<3x2x4x6xi32>) {
+  // expected-error @+1 {{has 2 axes of batches; expected one at most: make them one axis}}
+  lowbit.matmul lhs(%a : memref<3x2x4x16xi8>) rhs(%b : memref<3x2x6x16xi8>) outs(%r : memref<3x2x4x6xi32>) {
   ^bb0(%sum: i32):
     lowbit.yield %sum : i32
   }

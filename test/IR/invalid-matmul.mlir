@@ -12,6 +12,64 @@ func.func @c1_shapes(%a: tensor<4x16xi8>, %b: tensor<6x32xi8>, %init: tensor<4x6
 
 // -----
 
+// A side that batches share has 1 of them.
+func.func @c1_batches(%a: tensor<2x4x16xi8>, %b: tensor<3x6x16xi8>, %init: tensor<3x4x6xi32>) {
+  // expected-error @+2 {{(C1) shapes of 'tensor<2x4x16xi8>', 'tensor<3x6x16xi8>' and 'tensor<3x4x6xi32>' do not agree}}
+  // expected-note @+1 {{expected […, M, K], […, N, K] and […, M, N]}}
+  %r = lowbit.matmul lhs(%a : tensor<2x4x16xi8>) rhs(%b : tensor<3x6x16xi8>) outs(%init : tensor<3x4x6xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } -> tensor<3x4x6xi32>
+  return
+}
+
+// -----
+
+func.func @c1_transposed(%a: tensor<16x4xf32>, %b: tensor<6x16xf32>, %init: tensor<4x6xf32>) {
+  // expected-error @+2 {{(C1) shapes of 'tensor<16x4xf32>', 'tensor<6x16xf32>' and 'tensor<4x6xf32>' do not agree}}
+  // expected-note @+1 {{expected […, M, K], […, N, K] and […, M, N], but for what is transposed}}
+  %r = lowbit.matmul lhs(%a : tensor<16x4xf32>) rhs(%b : tensor<6x16xf32>) outs(%init : tensor<4x6xf32>) {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  } {rhs_transposed} -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @c5_types(%a: tensor<4x16xf32>, %b: tensor<6x16xi8>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{(C5) lhs has 'f32' and rhs 'i8'; expected the same}}
+  %r = lowbit.matmul lhs(%a : tensor<4x16xf32>) rhs(%b : tensor<6x16xi8>) outs(%init : tensor<4x6xf32>) {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  } -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @c5_transposed_bytes(%a: tensor<16x4xi8>, %b: tensor<6x16xi8>, %init: tensor<4x6xi32>) {
+  // expected-error @+1 {{(C5) bytes are not transposed}}
+  %r = lowbit.matmul lhs(%a : tensor<16x4xi8>) rhs(%b : tensor<6x16xi8>) outs(%init : tensor<4x6xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } {lhs_transposed} -> tensor<4x6xi32>
+  return
+}
+
+// -----
+
+func.func @c5_bits_of_floats(%a: tensor<4x16xf32>, %b: tensor<6x16xf32>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{(C5) floats are neither unsigned nor bits}}
+  %r = lowbit.matmul lhs(%a : tensor<4x16xf32>) rhs(%b : tensor<6x16xf32>) outs(%init : tensor<4x6xf32>) {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  } {bits} -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
 func.func @c2_operand(%a: tensor<4x16xi8>, %b: tensor<6x16xi8>, %s: tensor<6xf32>, %init: tensor<4x6xf32>) {
   // expected-error @+1 {{(C2) operand 0 has type 'tensor<6xf32>'; expected the shape of 'tensor<4x6xf32>', or 1 along axes that share its elements}}
   %r = lowbit.matmul lhs(%a : tensor<4x16xi8>) rhs(%b : tensor<6x16xi8>) outs(%init : tensor<4x6xf32>) operands(%s : tensor<6xf32>) {

@@ -22,12 +22,13 @@ struct LaunchShape {
   uint32_t grid[3], block[3], sharedBytes;
 };
 
-/// A row-major matrix in device memory, and the box of it that one copy takes. Elements outside read as zero.
+/// A row-major matrix in device memory, or several of them, and the box of one that one copy takes. Elements outside read as zero.
 struct TensorMapShape {
   uint64_t address;
   uint32_t elementBytes;
   uint64_t rows, columns, rowBytes;
   uint32_t boxRows, boxColumns, swizzleBytes;
+  uint64_t batches, batchBytes; ///< batches 0: one matrix, and copies have no coordinate for it.
 };
 
 /// 128 bytes that a device fills.
@@ -148,7 +149,7 @@ int32_t lowbit_gpu_launch(const void *kernel, int32_t gridX, int32_t gridY, int3
                           int32_t sharedBytes, void **parameters, int32_t count);
 /// Device::encodeTensorMap.
 void *lowbit_gpu_tensor_map(int64_t address, int32_t elementBytes, int64_t rows, int64_t columns, int64_t rowBytes, int32_t boxRows,
-                            int32_t boxColumns, int32_t swizzleBytes);
+                            int32_t boxColumns, int32_t swizzleBytes, int64_t batches, int64_t batchBytes);
 /// Device::getConstant.
 void *lowbit_gpu_constant(mlir::lowbit::DeviceConstant *constant, const void *bytes, int64_t size);
 }

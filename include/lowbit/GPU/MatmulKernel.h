@@ -2,7 +2,8 @@
 //
 //   result[m, n] = epilogue(sum over k of lhs[m, k] * rhs[n, k], operands at m, n)
 //
-// The reduction is contiguous on both sides. Sums are in i32 and wrap; that they do not overflow is proved before a kernel is asked for.
+// once, or for each of many batches. Sums of codes are in i32 and wrap; that they do not overflow is proved before a kernel is asked for.
+// Sums of floats begin at zero, and each product is added by one fused multiply-add, in the order of k.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWBIT_GPU_MATMULKERNEL_H
@@ -12,10 +13,13 @@
 
 namespace mlir::lowbit {
 
-/// Codes of one side as integers.
+/// Codes of one side as integers, or floats.
 struct MatmulSide {
-  unsigned width = 8; ///< Bits of a code: 8, or 1 (packed along the reduction).
+  unsigned width = 8; ///< Bits of a code: 8, or 1 (packed along the reduction); of a float 32.
   bool isSigned = true;
+  bool isFloat = false;
+  bool isTransposed = false; ///< Whether the rows in memory are those of the reduction, so that it is not contiguous. Of floats alone.
+  bool isShared = false;     ///< Whether all batches have the same.
 };
 
 /// What an operand of the epilogue varies along.
@@ -24,37 +28,45 @@ enum class OperandKind { Scalar, Row, Column, Full };
 struct EpilogueOperand {
   Type type; ///< Of an element.
   OperandKind kind;
+  bool isShared = true; ///< By all batches.
 };
 
 /// What was matched. Everything a kernel's code depends on is here: kernels that are equal in all of it are one.
 struct MatmulKernel {
   MatmulSide lhs, rhs;
   SmallVector<EpilogueOperand> operands;
-  Region *epilogue = nullptr; ///< Takes the sum (i32) and an element of each operand; yields one of each result. Constants may come from
-                              ///< around it.
-  SmallVector<Type> results;  ///< Elements of [M, N].
-  /// Rows of lhs and rhs begin at multiples of so many bytes (a power of two, up to 16), and elements of results and full operands that
-  /// many columns apart are aligned together.
+  bool hasBatches = false;
+  Region *epilogue = nullptr; ///< Takes the sum (i32, or f32 of floats) and an element of each operand; yields one of each result.
+                              ///< Constants may come from around it.
+  SmallVector<Type> results; ///< Elements of [M, N].
+  /// Rows of lhs and rhs begin at multiples of so many bytes (a power of two, up to 16) and are as long, and elements of results and full
+  /// operands that many columns apart are aligned together.
   unsigned depthAlignment = 16;
   unsigned columnAlignment = 1;
   /// What is known of the problem, to choose a tile by; 0: nothing. The code does not depend on it.
-  int64_t rows = 0, columns = 0, depth = 0;
+  int64_t rows = 0, columns = 0, depth = 0, batches = 0;
 
   /// Rows, columns and depth to estimate by.
   std::array<int64_t, 3> guessSizes() const;
+  /// Batches to estimate by.
+  int64_t guessBatches() const;
 };
 
 /// Arguments of the kernel, in the order in which they are passed: lhs, rhs (`!llvm.ptr<1>`), each operand (pointer; also of a scalar),
-/// each result (pointer), then rows, columns, depth and the bytes between rows of lhs and of rhs (i32). A schedule may put arguments of its
-/// own after them. On the host the same struct holds the values that are passed.
+/// each result (pointer), then rows, columns, depth (in bytes) and the bytes between rows of lhs and of rhs (i32); where there are batches,
+/// their number and the bytes between those of lhs and of rhs (i32). A schedule may put arguments of its own after them. On the host the
+/// same struct holds the values that are passed.
 struct MatmulArguments {
   Value lhs, rhs;
   SmallVector<Value> operands, results;
   Value rows, columns, depth, lhsPitch, rhsPitch;
+  Value batches, lhsBatchPitch, rhsBatchPitch; ///< Null where there are no batches.
 
   static SmallVector<Type> getTypes(MLIRContext *context, const MatmulKernel &kernel);
   static MatmulArguments get(ValueRange values, const MatmulKernel &kernel);
   SmallVector<Value> toValues() const;
+  /// The same with the pointers at that batch (i32). What all batches share stays where it is.
+  MatmulArguments atBatch(KernelBuilder &b, const MatmulKernel &kernel, Value batch) const;
 };
 
 } // namespace mlir::lowbit

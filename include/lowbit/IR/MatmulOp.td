@@ -1,4 +1,4 @@
-//===- MatmulOp.td - a product of integers as a GPU kernel takes it -------===//
+//===- MatmulOp.td - a product as a GPU kernel takes it --------------------===//
 
 #ifndef LOWBIT_IR_MATMULOP_TD
 #define LOWBIT_IR_MATMULOP_TD
@@ -7,28 +7,33 @@ include "lowbit/IR/LowbitOpBase.td"
 include "lowbit/IR/ContractOp.td"
 
 def Lowbit_IntegerMatrix : AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>;
+def Lowbit_Matrix : AnyTypeOf<[RankedTensorOf<[I8, F32]>, MemRefOf<[I8, F32]>]>;
 def Lowbit_TensorOrBuffer : AnyTypeOf<[AnyRankedTensor, AnyMemRef]>;
 
 def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
     DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
     SingleBlockImplicitTerminator<"::mlir::lowbit::YieldOp">]> {
-  let summary = "Products of integers, summed, with an elementwise epilogue: what one kernel computes";
+  let summary = "Products, summed, with an elementwise epilogue: what one kernel computes";
   let description = [{
-    `lowbit.contract` in the form that matrix units take: integers in bytes, the reduction last on both sides, scales and zero points in the
+    `lowbit.contract` in the form that kernels take: integers in bytes, or f32, the reduction last on both sides, scales and zero points in the
     epilogue. On tensors it makes a result; on buffers it writes `init`, whose old contents are not read.
 
     ```text
-    result[m, n] = epilogue(sum over k of lhs[m, k] * rhs[n, k], element of each operand at m, n)
+    result[…, m, n] = epilogue(sum over k of lhs[…, m, k] * rhs[…, n, k], element of each operand at …, m, n)
     ```
 
-    The sum is an i32 that wraps. Bytes are signed, or unsigned with `lhs_unsigned` or `rhs_unsigned`. With `bits`, a byte holds eight bits of
-    the reduction, and the sum counts those that are set on both sides.
+    Of bytes the sum is an i32 that wraps. They are signed, or unsigned with `lhs_unsigned` or `rhs_unsigned`. With `bits`, a byte holds eight bits
+    of the reduction, and the sum counts those that are set on both sides. Of f32 the sum is an f32: from zero, in the order of k, each product is
+    added by one fused multiply-add.
 
     Constraints:
-    - (C1) lhs is `[…, M, K]`, rhs `[…, N, K]`, init `[…, M, N]`, with the same axes before; the last axis of buffers is contiguous.
+    - (C1) lhs is `[…, M, K]` (`[…, K, M]` with `lhs_transposed`), rhs `[…, N, K]` (`[…, K, N]` with `rhs_transposed`), init `[…, M, N]`. An axis
+      before is that of init, or 1 where it is shared; the last axis of buffers is contiguous.
     - (C2) an operand has the rank of init; an axis of size one is shared by all elements along it.
-    - (C3) the epilogue takes the sum, i32, and one scalar an operand, and yields an element of the result.
+    - (C3) the epilogue takes the sum and one scalar an operand, and yields an element of the result.
     - (C4) all of them are tensors, and there is a result of the type of init; or all are buffers, and there is none.
+    - (C5) lhs and rhs are both of i8 or both of f32; of f32 neither `lhs_unsigned`, `rhs_unsigned` nor `bits` is there, of i8 neither
+      `lhs_transposed` nor `rhs_transposed`.
 
     Example:
     ```mlir
@@ -44,9 +49,10 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
     }
     ```
   }];
-  let arguments = (ins Lowbit_IntegerMatrix:$lhs, Lowbit_IntegerMatrix:$rhs, Lowbit_TensorOrBuffer:$init,
+  let arguments = (ins Lowbit_Matrix:$lhs, Lowbit_Matrix:$rhs, Lowbit_TensorOrBuffer:$init,
                        Variadic<Lowbit_TensorOrBuffer>:$epilogue_operands,
-                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned, UnitAttr:$bits);
+                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned, UnitAttr:$bits,
+                       UnitAttr:$lhs_transposed, UnitAttr:$rhs_transposed);
   let regions = (region SizedRegion<1>:$epilogue);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
@@ -58,6 +64,8 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
     bool hasPureBufferSemantics() { return ::llvm::isa<::mlir::MemRefType>(getInit().getType()); }
+    /// What the epilogue takes first.
+    ::mlir::Type getSumType();
   }];
 }
 

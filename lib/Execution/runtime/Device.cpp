@@ -77,14 +77,14 @@ int32_t lowbit_gpu_launch(const void *kernel, int32_t gridX, int32_t gridY, int3
 }
 
 void *lowbit_gpu_tensor_map(int64_t address, int32_t elementBytes, int64_t rows, int64_t columns, int64_t rowBytes, int32_t boxRows,
-                            int32_t boxColumns, int32_t swizzleBytes) {
+                            int32_t boxColumns, int32_t swizzleBytes, int64_t batches, int64_t batchBytes) {
   CallScope *scope = getWorking();
   if (!scope)
     return nullptr;
   auto word = [](int64_t value) { return static_cast<uint64_t>(value); };
   auto half = [](int32_t value) { return static_cast<uint32_t>(value); };
-  return scope->getDevice().encodeTensorMap(
-      {word(address), half(elementBytes), word(rows), word(columns), word(rowBytes), half(boxRows), half(boxColumns), half(swizzleBytes)});
+  return scope->getDevice().encodeTensorMap({word(address), half(elementBytes), word(rows), word(columns), word(rowBytes), half(boxRows),
+                                             half(boxColumns), half(swizzleBytes), word(batches), word(batchBytes)});
 }
 
 void *lowbit_gpu_constant(DeviceConstant *constant, const void *bytes, int64_t size) {

@@ -76,22 +76,37 @@ func.func @main(%a: tensor<5x100xf32> {{lowbit.name = "a"}}, %b: tensor<7x100xf3
     np.testing.assert_array_equal(lowbit.load(tmp_path / "m.mlir").compile(target)(a=a, b=b)["y"], want)
 
 
-def test_batches_of_codes(tmp_path: Path) -> None:
-    """No schedule takes them: they are loops."""
-    maps = ", ".join(f"affine_map<(b, m, n, k) -> ({axes})>" for axes in ("b, m, k", "b, n, k", "b, m, n"))
+@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_75", "gpu-sim:sm_80"])
+@pytest.mark.parametrize("heads", [1, 3, 12])
+def test_attention_of_codes(tmp_path: Path, target: str, heads: int) -> None:
+    """Scores of queries and keys, and values by unsigned codes, of heads as tokens have them: sums to the bit."""
+    tokens, depth = 21, 24
+    axes = "(h, m, n, k)"
+    scores = ", ".join(f"affine_map<{axes} -> ({each})>" for each in ("m, h, k", "n, h, k", "h, m, n"))
+    values = ", ".join(f"affine_map<{axes} -> ({each})>" for each in ("h, m, k", "k, h, n", "h, m, n"))
+    by_token, square, by_head = f"{tokens}x{heads}x{depth}", f"{heads}x{tokens}x{tokens}", f"{heads}x{tokens}x{depth}"
     (tmp_path / "m.mlir").write_text(f"""
-func.func @main(%a: tensor<3x5x24xi8> {{lowbit.name = "a"}}, %b: tensor<3x7x24xi8> {{lowbit.name = "b"}}) -> (tensor<3x5x7xi32> {{lowbit.name = "y"}}) {{
-  %init = tensor.empty() : tensor<3x5x7xi32>
-  %r = lowbit.contract [{maps}]
-    lhs(%a <#lowbit.int<8>> : tensor<3x5x24xi8>) rhs(%b <#lowbit.int<8>> : tensor<3x7x24xi8>)
-    outs(%init : tensor<3x5x7xi32>) -> tensor<3x5x7xi32>
-  return %r : tensor<3x5x7xi32>
+func.func @main(%q: tensor<{by_token}xi8> {{lowbit.name = "q"}}, %k: tensor<{by_token}xi8> {{lowbit.name = "k"}},
+                %p: tensor<{square}xi8> {{lowbit.name = "p"}}, %v: tensor<{by_token}xi8> {{lowbit.name = "v"}})
+    -> (tensor<{square}xi32> {{lowbit.name = "scores"}}, tensor<{by_head}xi32> {{lowbit.name = "y"}}) {{
+  %0 = tensor.empty() : tensor<{square}xi32>
+  %s = lowbit.contract [{scores}]
+    lhs(%q <#lowbit.int<8>> : tensor<{by_token}xi8>) rhs(%k <#lowbit.int<8>> : tensor<{by_token}xi8>)
+    outs(%0 : tensor<{square}xi32>) -> tensor<{square}xi32>
+  %1 = tensor.empty() : tensor<{by_head}xi32>
+  %r = lowbit.contract [{values}]
+    lhs(%p <#lowbit.uint<8>> : tensor<{square}xi8>) rhs(%v <#lowbit.int<8>> : tensor<{by_token}xi8>)
+    outs(%1 : tensor<{by_head}xi32>) -> tensor<{by_head}xi32>
+  return %s, %r : tensor<{square}xi32>, tensor<{by_head}xi32>
 }}
 """)
-    generator = np.random.default_rng(0)
-    a, b = (generator.integers(-128, 128, (3, rows, 24)).astype(np.int8) for rows in (5, 7))
-    want = a.astype(np.int32) @ b.astype(np.int32).transpose(0, 2, 1)
-    np.testing.assert_array_equal(lowbit.load(tmp_path / "m.mlir").compile("gpu-sim")(a=a, b=b)["y"], want)
+    generator = np.random.default_rng(heads)
+    q, k, v = (generator.integers(-128, 128, (tokens, heads, depth)).astype(np.int8) for _ in range(3))
+    p = generator.integers(0, 256, (heads, tokens, tokens)).astype(np.uint8)
+    got = lowbit.load(tmp_path / "m.mlir").compile(target)(q=q, k=k, p=p.view(np.int8), v=v)
+    wide = [each.astype(np.int32) for each in (q, k, p, v)]
+    np.testing.assert_array_equal(got["scores"], np.einsum("mhk,nhk->hmn", wide[0], wide[1]))
+    np.testing.assert_array_equal(got["y"], np.einsum("hmk,khn->hmn", wide[2], wide[3]))
 
 
 def test_a_library_is_not_simulated(tmp_path: Path) -> None:

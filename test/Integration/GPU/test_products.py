@@ -113,6 +113,45 @@ def test_bits(tile: str, tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
+BATCHES = [
+    ("nvptx:sm_80", "mma_sync_16x32x128x8"),
+    ("nvptx:sm_80", "mma_sync_64x64x64x5"),
+    ("nvptx:sm_75", "mma_m8n8k16_32x64x64"),
+    ("nvptx:sm_75", "dp4a_8x32x128"),
+    ("amdgcn:gfx942", "mfma_16x64x128"),
+    ("nvptx:sm_90a", "wgmma_16x32x128x16"),
+    ("nvptx:sm_90a", "wgmma_128x128x128x6"),
+]
+
+
+@pytest.mark.parametrize(("target", "plan"), BATCHES)
+@pytest.mark.parametrize("case", range(3))
+def test_batches(target: str, plan: str, case: int, tmp_path: Path) -> None:
+    # Tiles within a batch and borders of each, more batches than tiles, a side that all share, the largest sums.
+    shape, kind, shared, signs = [
+        ((3, 17, 33, 80), "reals", "", (True, True)),
+        ((12, 5, 9, 48), "codes", "lhs", (False, True)),
+        ((2, 64, 70, 1040), "sums", "rhs", (True, False)),
+    ][case]
+    product = matmul(np.random.default_rng(case), shape, kind, signs=signs, shared=shared, extreme=case == 2)
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][case]}", target=target, plan=plan)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("plan", ["mma_sync_16x32x128x8", "popc_8x32x128"])
+def test_batches_of_bits(plan: str, tmp_path: Path) -> None:
+    product = matmul(np.random.default_rng(0), (3, 21, 35, 48), "sums", bits=True)
+    outcome = simulate(product, tmp_path, target="nvptx:sm_80", plan=plan)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_mutants_of_batches(tmp_path: Path) -> None:
+    # Operands that batches share, and others that they do not.
+    product = matmul(np.random.default_rng(0), (2, 9 * 8 + 3, 38, 128 * 3 + 48), "reals")
+    outcome = simulate(product, tmp_path, "--mutants", target="nvptx:sm_75", plan="dp4a_8x32x128")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
 def test_mutants(tmp_path: Path) -> None:
     # Tiles enough that they come in groups, and a reduction that uses every buffer again.
     product = matmul(np.random.default_rng(0), (150, 70, 128 * 10 + 48), "sums")

@@ -26,18 +26,18 @@ void Arguments::addMemory(std::vector<uint8_t> initial, std::vector<uint8_t> exp
 llvm::Error Arguments::addMap(StringRef text) {
   llvm::SmallVector<StringRef> pieces;
   text.split(pieces, ',');
-  uint64_t values[8] = {};
-  if (pieces.size() != 8)
-    return llvm::createStringError("map=" + text + ": expected 8 numbers");
-  for (auto [piece, value] : llvm::zip_equal(pieces, values))
+  uint64_t values[10] = {};
+  if (pieces.size() != 8 && pieces.size() != 10)
+    return llvm::createStringError("map=" + text + ": expected 8 numbers, or 10");
+  for (auto [piece, value] : llvm::zip(pieces, values))
     if (piece.getAsInteger(10, value))
       return llvm::createStringError("map=" + text + ": `" + piece + "` is no number");
-  auto [argument, element, rows, columns, rowBytes, boxRows, boxColumns, swizzle] = values;
+  auto [argument, element, rows, columns, rowBytes, boxRows, boxColumns, swizzle, batches, batchBytes] = values;
   if (argument >= byArgument.size() || !byArgument[argument])
     return llvm::createStringError("map=" + text + ": argument " + llvm::Twine(argument) + " is no memory");
   sim::TensorMap &map = maps.emplace_back().map;
   map.global = byArgument[argument]->begin;
-  map.rank = 2;
+  map.rank = batches ? 3 : 2;
   map.elementBytes = static_cast<uint32_t>(element);
   map.sizes[0] = columns;
   map.sizes[1] = rows;
@@ -45,6 +45,9 @@ llvm::Error Arguments::addMap(StringRef text) {
   map.pitches[1] = rowBytes;
   map.box[0] = static_cast<uint32_t>(boxColumns);
   map.box[1] = static_cast<uint32_t>(boxRows);
+  map.sizes[2] = batches;
+  map.pitches[2] = batchBytes;
+  map.box[2] = 1;
   map.swizzle = swizzle == 128  ? sim::Swizzle::Span128
                 : swizzle == 64 ? sim::Swizzle::Span64
                 : swizzle == 32 ? sim::Swizzle::Span32

@@ -15,7 +15,8 @@ namespace mlir::lowbit::unittest {
 ///   in=a.npy                  an array
 ///   array=a.npy               an array that is not passed, for maps
 ///   result=b.npy              an array to compute, which is compared with the file's
-///   map=I,ELEMENT,ROWS,COLUMNS,ROW_BYTES,BOX_ROWS,BOX_COLUMNS,SWIZZLE   a tensor map of what the Ith of these is, from 0
+///   map=I,ELEMENT,ROWS,COLUMNS,ROW_BYTES,BOX_ROWS,BOX_COLUMNS,SWIZZLE   a tensor map of what the Ith of these is, from 0;
+///                             two more numbers where it is of several matrices: how many, and the bytes from one to the next
 class Arguments {
 public:
   static llvm::Expected<Arguments> parse(ArrayRef<std::string> texts);

@@ -142,12 +142,12 @@ TensorMap *GPU::encodeTensorMap(const TensorMapShape &shape) {
     return nullptr;
   TensorMap *map = scope->allocateMap();
   auto atLeastOne = [](uint64_t size) { return size ? size : 1; };
-  uint64_t sizes[] = {atLeastOne(shape.columns), atLeastOne(shape.rows)}, strides[] = {shape.rowBytes};
-  uint32_t box[] = {shape.boxColumns, shape.boxRows}, steps[] = {1, 1};
+  uint64_t sizes[] = {atLeastOne(shape.columns), atLeastOne(shape.rows), shape.batches}, strides[] = {shape.rowBytes, shape.batchBytes};
+  uint32_t box[] = {shape.boxColumns, shape.boxRows, 1}, steps[] = {1, 1, 1}, rank = shape.batches ? 3 : 2;
   // Of CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion: 256 bytes at once.
   int type = shape.elementBytes == 1 ? 0 : shape.elementBytes == 2 ? 1 : shape.elementBytes == 4 ? 2 : 4;
   int swizzle = shape.swizzleBytes == 32 ? 1 : shape.swizzleBytes == 64 ? 2 : shape.swizzleBytes == 128 ? 3 : 0;
-  int status = driver.cuTensorMapEncodeTiled(map, type, 2, reinterpret_cast<void *>(shape.address), sizes, strides, box, steps,
+  int status = driver.cuTensorMapEncodeTiled(map, type, rank, reinterpret_cast<void *>(shape.address), sizes, strides, box, steps,
                                              /*interleave=*/0, swizzle, /*promotion=*/3, /*fill=*/0);
   bool fits = check(status, [&] {
     return "tensor map of " + std::to_string(shape.rows) + " rows of " + std::to_string(shape.rowBytes) + " bytes in boxes of " +

@@ -45,7 +45,7 @@ TensorMap *SimDevice::encodeTensorMap(const TensorMapShape &shape) {
   sim::TensorMap map = {};
   static_assert(sizeof(sim::TensorMap) <= sizeof(TensorMap::bytes));
   map.global = reinterpret_cast<uint8_t *>(shape.address);
-  map.rank = 2;
+  map.rank = shape.batches ? 3 : 2;
   map.elementBytes = shape.elementBytes;
   map.sizes[0] = shape.columns;
   map.sizes[1] = shape.rows;
@@ -53,6 +53,9 @@ TensorMap *SimDevice::encodeTensorMap(const TensorMapShape &shape) {
   map.pitches[1] = shape.rowBytes;
   map.box[0] = shape.boxColumns;
   map.box[1] = shape.boxRows;
+  map.sizes[2] = shape.batches;
+  map.pitches[2] = shape.batchBytes;
+  map.box[2] = 1;
   switch (shape.swizzleBytes) {
   case 0:
     map.swizzle = sim::Swizzle::None;
