@@ -3,6 +3,7 @@
 
 #include "GroupedKernel.h"
 #include "KernelModule.h"
+#include "MatchMatmul.h"
 #include "lowbit/GPU/MatmulSchedule.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
@@ -19,93 +20,6 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_LAUNCHMATMULSPASS
 #include "lowbit/GPU/Passes.h.inc"
 
-/// The largest power of two, up to `most`, that divides `value`; 1 where it is not known.
-static unsigned getAlignment(int64_t value, unsigned most) {
-  return ShapedType::isDynamic(value) ? 1 : value == 0 ? most : std::min<int64_t>(most, value & -value);
-}
-
-static int64_t getKnown(int64_t size) { return ShapedType::isDynamic(size) ? 0 : size; }
-
-static OperandKind getKind(ArrayRef<int64_t> matrix) {
-  bool isRow = matrix[0] != 1, isColumn = matrix[1] != 1;
-  return isRow ? (isColumn ? OperandKind::Full : OperandKind::Row) : isColumn ? OperandKind::Column : OperandKind::Scalar;
-}
-
-/// Whether elements lie next to one another, in the order of their indices.
-static bool isPacked(MemRefType type) {
-  if (type.getLayout().isIdentity())
-    return true;
-  auto [strides, offset] = type.getStridesAndOffset();
-  int64_t expected = 1;
-  for (auto [size, stride] : llvm::reverse(llvm::zip(type.getShape(), strides))) {
-    if (size != 1 && (stride != expected || ShapedType::isDynamic(stride)))
-      return false;
-    expected = ShapedType::isDynamic(size) ? size : expected * size;
-  }
-  return true;
-}
-
-/// Fills in results, operands, epilogue, and what is known of columns; failure after an error.
-static LogicalResult matchEpilogue(Operation *op, Value init, ValueRange operands, Region &epilogue, MatmulKernel &kernel) {
-  if (!getCapturedValues(op->getRegions()).empty())
-    return op->emitOpError("has an epilogue that uses values from around it; expected operands, or constants");
-  ArrayRef<int64_t> shape = cast<MemRefType>(init.getType()).getShape();
-  if (shape.size() > 3)
-    return op->emitOpError() << "has " << shape.size() - 2 << " axes of batches; expected one at most: make them one axis";
-  kernel.hasBatches = shape.size() == 3;
-  kernel.batches = kernel.hasBatches ? getKnown(shape[0]) : 0;
-  kernel.rows = getKnown(shape[shape.size() - 2]);
-  kernel.columns = getKnown(shape.back());
-  kernel.columnAlignment = getAlignment(shape.back(), 16);
-  auto add = [&](Value operand, bool isResult) -> LogicalResult {
-    auto type = cast<MemRefType>(operand.getType());
-    Type element = type.getElementType();
-    if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8 != 0)
-      return op->emitOpError() << "has an operand of " << element << "; expected elements of whole bytes";
-    if (!isPacked(type))
-      return op->emitOpError() << "has an operand of type " << type << ", whose rows are not next to one another; copy it first";
-    int64_t offset = type.getStridesAndOffset().second;
-    kernel.columnAlignment = std::min(kernel.columnAlignment, getAlignment(offset, 16));
-    if (isResult)
-      kernel.results.push_back(element);
-    else
-      kernel.operands.push_back({element, getKind(type.getShape().take_back(2)), !kernel.hasBatches || type.getDimSize(0) == 1});
-    return success();
-  };
-  kernel.epilogue = &epilogue;
-  if (failed(add(init, /*isResult=*/true)))
-    return failure();
-  return success(llvm::all_of(operands, [&](Value operand) { return succeeded(add(operand, /*isResult=*/false)); }));
-}
-
-static int64_t getElementBytes(MemRefType type) { return llvm::divideCeil(type.getElementTypeBitWidth(), 8); }
-
-/// What is to be computed, or failure after an error.
-static FailureOr<MatmulKernel> match(MatmulOp op) {
-  auto lhs = cast<MemRefType>(op.getLhs().getType()), rhs = cast<MemRefType>(op.getRhs().getType());
-  MatmulKernel kernel;
-  if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel)))
-    return failure();
-  bool areFloats = op.getSumType().isF32();
-  unsigned width = areFloats ? 32 : op.getBits() ? 1 : 8;
-  kernel.lhs = {width, !op.getLhsUnsigned(), areFloats, op.getLhsTransposed()};
-  kernel.rhs = {width, !op.getRhsUnsigned(), areFloats, op.getRhsTransposed()};
-  int64_t depth = getKnown(lhs.getShape().take_back(2)[op.getLhsTransposed() ? 0 : 1]);
-  kernel.depth = depth * getElementBytes(lhs);
-  for (auto [type, side] : {std::pair(lhs, &kernel.lhs), std::pair(rhs, &kernel.rhs)}) {
-    side->isShared = kernel.hasBatches && type.getDimSize(0) == 1;
-    auto [strides, offset] = type.getStridesAndOffset();
-    SmallVector<int64_t> places(ArrayRef(strides).drop_back());
-    if (side->isShared)
-      places.erase(places.begin());
-    places.append({offset, type.getShape().back()});
-    for (int64_t place : places)
-      kernel.depthAlignment =
-          std::min(kernel.depthAlignment, getAlignment(ShapedType::isDynamic(place) ? place : place * getElementBytes(type), 16));
-  }
-  return kernel;
-}
-
 /// Whether no kernel that is under way writes a buffer: a constant, or an argument that is said to be one.
 static bool isConstant(Value buffer) {
   if (!buffer)
@@ -121,7 +35,7 @@ static bool isConstant(Value buffer) {
   return function && function.getArgAttr(argument.getArgNumber(), "lowbit.constant");
 }
 
-/// The same for weights of few bits.
+/// What is to be computed with weights of few bits, or failure after an error.
 static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
   for (Value operand : op->getOperands())
     if (auto type = cast<MemRefType>(operand.getType()); !type.getLayout().isIdentity())
@@ -202,7 +116,7 @@ struct LaunchMatmulsPass final : impl::LaunchMatmulsPassBase<LaunchMatmulsPass> 
 
 private:
   LogicalResult launch(MatmulOp op, KernelModule &kernels) {
-    FailureOr<MatmulKernel> kernel = match(op);
+    FailureOr<MatmulKernel> kernel = matchMatmul(op);
     if (failed(kernel))
       return failure();
     std::string obstacles;
@@ -211,7 +125,7 @@ private:
       return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
     gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);
     launchPlan(op, *plan, function);
-    if (!plan->usesMatrixUnit())
+    if (!plan->usesMatrixUnit() && !kernel->lhs.isFloat)
       reportNextBest(op, obstacles);
     report(op, function, plan->getThreads(), plan->getSharedBytes());
     op.erase();

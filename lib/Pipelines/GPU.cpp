@@ -70,6 +70,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   buildBufferizePipeline(pm);
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   cleanUp(pm);
+  pm.addPass(createSplitMatmulsPass()); // what it adds is part of the workspace
   pm.addPass(createPlanWorkspacePass());
   pm.addPass(createLaunchMatmulsPass());
   pm.addPass(createLaunchRowsPass());

@@ -75,6 +75,34 @@ def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
                            "ROCDL::ROCDLDialect", "scf::SCFDialect", "vector::VectorDialect"];
 }
 
+def SplitMatmulsPass : Pass<"lowbit-split-matmuls", "::mlir::ModuleOp"> {
+  let summary = "Products of few tiles and a long reduction are split along it";
+  let description = [{
+    A `lowbit.matmul` of codes on buffers becomes one of batches, each a part of the reduction, read where it lies, and an elementwise op that adds
+    up their sums and computes the epilogue. Sums are i32 that wrap, so that any order gives the same. It is done where the plans that
+    `lowbit-launch-matmuls` would take say that it is faster: the result has too few tiles for all multiprocessors. Kernels share no memory
+    that one of them must find as another call left it, and none waits for another block.
+
+    Parts are 2 to 32, all of the same length, a multiple of 16 bytes. Left as they are: products whose sizes are not known, with batches, or
+    inside of a loop. The sums take `parts * M * N` i32, which become part of the workspace.
+
+    ```text
+    lowbit.matmul lhs(%a : memref<16x4096xi8>) rhs(%b : memref<64x4096xi8>) outs(%c : memref<16x64xf32>) { ^bb0(%sum: i32): … }
+    // ==>
+    %sums = memref.alloc() : memref<8x16x64xi32>
+    %l = memref.reinterpret_cast %a to … : memref<16x4096xi8> to memref<8x16x512xi8, strided<[512, 4096, 1]>>
+    %r = memref.reinterpret_cast %b to … : memref<64x4096xi8> to memref<8x64x512xi8, strided<[512, 4096, 1]>>
+    lowbit.matmul lhs(%l : …) rhs(%r : …) outs(%sums : memref<8x16x64xi32>) { ^bb0(%sum: i32): lowbit.yield %sum : i32 }
+    linalg.generic … ins(%part0, …, %part7 : …) outs(%c : memref<16x64xf32>) { arith.addi …; … }
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"", "The machine to launch on; by default the module's `lowbit.target`">,
+    Option<"parts", "parts", "int64_t", /*default=*/"0", "So many parts wherever that is possible, for tests; 0: as many as pay">,
+  ];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "memref::MemRefDialect"];
+}
+
 def NarrowEarlyPass : Pass<"lowbit-narrow-early"> {
   let summary = "Conversions to narrower numbers go before transposes and reshapes";
   let description = [{

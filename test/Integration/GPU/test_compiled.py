@@ -52,6 +52,22 @@ def test_codes_of_codes(tmp_path: Path, target: str, size: tuple[int, int, int])
         np.testing.assert_array_equal(f(a=a, b=b, scale=scale)["y"], want)
 
 
+@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_75", "gpu-sim:sm_80"])
+@pytest.mark.parametrize("size", [(1, 24, 8192), (20, 40, 4096), (100, 8, 4608)])
+def test_split_reductions(tmp_path: Path, target: str, size: tuple[int, int, int]) -> None:
+    """Few tiles and a long reduction, with the largest sums: parts are added up in scratch memory, whatever a call finds there."""
+    m, n, k = size
+    (tmp_path / "m.mlir").write_text(codes_of_codes(*size))
+    generator = np.random.default_rng(sum(size))
+    a, b = (generator.choice([-128, 127, 0], (rows, k)).astype(np.int8) for rows in (m, n))
+    a[0], b[0] = -128, -128
+    scale = generator.uniform(1e-6, 2e-5, n).astype(np.float32)
+    f = lowbit.load(tmp_path / "m.mlir").compile(target)
+    want = np.rint((a.astype(np.int32) @ b.astype(np.int32).T).astype(np.float32) * scale).clip(-128, 127).astype(np.int8)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(a=a, b=b, scale=scale)["y"], want)
+
+
 @pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_75"])
 @pytest.mark.parametrize("number", ["binary", "ternary"])
 def test_codes_of_their_own_type(tmp_path: Path, target: str, number: str) -> None:
