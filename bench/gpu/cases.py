@@ -46,6 +46,7 @@ def cases(kind: str, random_sizes: int = RANDOM) -> list[Case]:
         "dequantize": [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 16, 128, 2048)],
         "u8": [(4096, 4096, 4096)],
         "binary": [(4096, 4096, 4096), (8192, 8192, 8192)],
+        "float8": [(m, m, m) for m in (4096, 8192)] + [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (16, 128, 512, 2048)],
         **{few: [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 2, 4, 8, 16)] for few in FEW_BITS},
     }[kind]
     # Groups, and what is loaded together, are whole.
@@ -66,4 +67,4 @@ def cases(kind: str, random_sizes: int = RANDOM) -> list[Case]:
     return [Case(kind, *size) for size in large] + [Case(kind, *size, timed=False) for size in checked]
 
 
-KINDS = ("s8", "requantize", "dequantize", "u8", "binary", *FEW_BITS)
+KINDS = ("s8", "requantize", "dequantize", "u8", "binary", "float8", *FEW_BITS)

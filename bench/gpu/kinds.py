@@ -136,6 +136,56 @@ class Binary(Kind):
         return torch.matmul(a.float(), b.float().t()).to(torch.int32)  # sums below 2^24, of products that are exact even as tf32
 
 
+class Float8(Kind):
+    """Floats of 8 bits (e4m3), scales of row and column, to bf16.
+
+    Whole numbers, whose sums are exact, are compared to the bit. Of others a part of 128 is cut 13 bits below the largest power of two among
+    its products, in four steps of 33 terms and a result; parts are rounded to f32, and the result to bf16.
+    """
+
+    result = torch.bfloat16
+
+    def __init__(self) -> None:
+        self.peers = {"torch": self.peer, "torch fast": lambda x: self.peer(x, fast=True)}
+
+    @staticmethod
+    def peer(x: Arrays, fast: bool = False) -> Any:
+        """PyTorch's product; `fast` adds up in the tensor core alone."""
+        scales = {"scale_a": x["rows"], "scale_b": x["columns"].t()}
+        return torch._scaled_mm(x["a"], x["b"].t(), **scales, out_dtype=torch.bfloat16, use_fast_accum=fast)
+
+    def inputs(self, case: Case, whole: bool = False) -> Arrays:
+        def side(rows: int) -> Any:
+            number = random_codes((rows, case.k), -3, 3, torch.float32) if whole else torch.randn((rows, case.k), device="cuda")
+            return number.to(torch.float8_e4m3fn)
+
+        rows, columns = (torch.rand((size, 1), device="cuda") * 1e-2 + 1e-4 for size in (case.m, case.n))
+        a = side(case.m)
+        a.whole = whole
+        return {"a": a, "b": side(case.n), "rows": rows, "columns": columns}
+
+    def reference(self, x: Arrays) -> Any:
+        """The result, and how far from it may be."""
+        a, b = (x[side].to(torch.float64) for side in ("a", "b"))
+        total = torch.matmul(a, b.t())
+        if x["a"].whole:
+            return (total.float() * x["rows"] * x["columns"].t()).bfloat16().double(), 0.0
+        scales = x["rows"].double() * x["columns"].t().double()
+        magnitudes = torch.matmul(a.abs(), b.abs().t())
+        # No product has a larger power of two than the largest of a row of 128 times that of the other side.
+        left, right = (
+            torch.nn.functional.pad(side.abs().clamp(min=2.0**-6), (0, -side.shape[1] % 128)).unflatten(1, (-1, 128)).amax(2)
+            for side in (a, b)
+        )
+        cut = (torch.matmul(left, right.t()) + magnitudes) * (4 * 34 * 1.02 * 2.0**-13)
+        rounding = magnitudes * (left.shape[1] + 4) * 2.0**-24
+        return total * scales, (cut + rounding) * scales + (total * scales).abs() * 2.0**-8 + 2.0**-133
+
+    def count_wrong(self, result: Any, want: Any) -> int:
+        value, bound = want
+        return int((~((result.double() - value).abs() <= bound)).sum())  # so that what is no number is wrong
+
+
 class Grouped(Kind):
     """Halves by weights of four bits, in the order of lanes, with a scale for each 128 of a row.
 
@@ -342,6 +392,7 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "u8": Unsigned,
     "requantize": Requantized,
     "dequantize": Dequantized,
+    "float8": Float8,
     "w4a16": Grouped,
     "w2a16": W2A16,
     "w4a8": W4A8,

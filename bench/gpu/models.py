@@ -99,6 +99,19 @@ def binary(case: Case) -> str:
     return _function(case, arguments, result, body)
 
 
+def float8(case: Case) -> str:
+    """y = bf16((sum * scale of the row) * scale of the column), of floats of 8 bits with four of exponent."""
+    m, n, k = case.m, case.n, case.k
+    a, b, result = f"tensor<{m}x{k}xf8E4M3FN>", f"tensor<{n}x{k}xf8E4M3FN>", f"tensor<{m}x{n}xbf16>"
+    rows, columns = f"tensor<{m}x1xf32>", f"tensor<{n}x1xf32>"
+    body = f"""  %r = lowbit.contract [{MAPS}]
+    lhs(%a scales %rows <#lowbit.float<f8E4M3FN>, block = [1, 0]> : {a}, {rows})
+    rhs(%b scales %columns <#lowbit.float<f8E4M3FN>, block = [1, 0]> : {b}, {columns})
+    outs(%init : {result}) -> {result}"""
+    names = {"a": a, "b": b, "rows": rows, "columns": columns}
+    return _function(case, ", ".join(f'%{name}: {kind} {{lowbit.name = "{name}"}}' for name, kind in names.items()), result, body)
+
+
 def _few_bits(
     case: Case,
     width: int,
@@ -187,6 +200,7 @@ BUILDERS = {
     "u8": u8,
     "requantize": requantize,
     "dequantize": dequantize,
+    "float8": float8,
     "w4a16": w4a16,
     "w2a16": w2a16,
     "w4a8": w4a8,

@@ -61,8 +61,8 @@ class Run:
         sys.path.insert(0, str(self.folder / "limits"))
         import limits
 
-        limits.WARP_FORMS = {form: n for form, n in limits.WARP_FORMS.items() if "s8.s8" in form or "and.popc" in form}
-        limits.GROUP_FORMS = {form: n for form, n in limits.GROUP_FORMS.items() if "s8.s8" in form or "b1" in form}
+        limits.WARP_FORMS = {form: n for form, n in limits.WARP_FORMS.items() if "s8.s8" in form or "and.popc" in form or "e4m3" in form}
+        limits.GROUP_FORMS = {form: n for form, n in limits.GROUP_FORMS.items() if "s8.s8" in form or "b1" in form or "e4m3" in form}
         measured = limits.Limits(self.folder / "limits")
         say = measured.say
 
@@ -225,7 +225,8 @@ class Run:
     def fractions(self, case: Case, seconds: float, bytes_moved: int) -> dict[str, float]:
         """Of what the machine can do at most, as measured at the beginning."""
         rate = case.operations / seconds / 1e12
-        bits = "b1" if case.kind == "binary" else "s8" if case.kind not in FEW_BITS else None  # few rows wait for memory
+        # Where weights have few bits, rows are few and wait for memory.
+        bits = {"binary": "b1", "float8": "e4m3"}.get(case.kind, "s8" if case.kind not in FEW_BITS else None)
         result = {
             what: rate / limit
             for what, limit in self.limits.items()

@@ -99,6 +99,8 @@ FailureOr<Value> Lowering::buildParameter(gpu::LaunchFuncOp launch, unsigned ind
     return value;
   if (value.getType().isIndex())
     value = arith::IndexCastOp::create(builder, loc, i64, value);
+  if (auto number = dyn_cast<FloatType>(value.getType()); number && number.getWidth() <= 8) // LLVM has none
+    value = arith::BitcastOp::create(builder, loc, builder.getIntegerType(number.getWidth()), value);
   if (!value.getType().isIntOrFloat() && !isa<LLVM::LLVMPointerType>(value.getType()))
     return launch.emitError() << "argument " << index << " of kernel " << launch.getKernel() << " has type " << value.getType()
                               << "; expected a number or an `!llvm.ptr`",

@@ -21,6 +21,17 @@ Value buildReshaped(OpBuilder &builder, Location loc, Value value, ArrayRef<int6
   return buildReshaped(builder, loc, flat, shape);
 }
 
+bool sharesScalesInPart(ContractOp op) {
+  for (auto [scheme, codes] : {std::pair(op.getLhsSchemeAttr(), op.getLhs()), std::pair(op.getRhsSchemeAttr(), op.getRhs())}) {
+    if (!scheme || scheme.isPerTensor())
+      continue;
+    for (auto [block, size] : llvm::zip(scheme.getBlock().asArrayRef(), cast<RankedTensorType>(codes.getType()).getShape()))
+      if (block != 0 && block != 1 && block != size)
+        return true;
+  }
+  return false;
+}
+
 FailureOr<ContractAxes> ContractAxes::find(ContractOp op, std::string &reason) {
   AffineMap lhs = op.getLhsMap(), rhs = op.getRhsMap();
   auto refuse = [&](StringRef text) { return reason = text.str(), failure(); };

@@ -45,6 +45,9 @@ private:
   SmallVector<int64_t> sizes; ///< Of all loops.
 };
 
+/// Whether a scale is shared by some but not all codes of an axis, so that it is no operand along rows or columns.
+bool sharesScalesInPart(ContractOp op);
+
 /// `value` with its axes in this order.
 Value buildTransposed(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> order);
 

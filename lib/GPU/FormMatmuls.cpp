@@ -2,6 +2,7 @@
 // Law: sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr modulo 2^32, and of signs whose bits are l and r it is
 // 4 * sum (l & r) - 2 * sum l - 2 * sum r + K; the reals after it are those of the contraction, operation by operation.
 
+#include "FormFloats.h"
 #include "FormGrouped.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/BlockView.h"
@@ -305,36 +306,34 @@ private:
   static void form(RewriterBase &rewriter, ContractOp op, const GPUArchitecture *gpu) {
     std::string reason;
     FailureOr<ContractAxes> axes = ContractAxes::find(op, reason);
-    bool isGrouped = succeeded(axes) && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
+    bool areFloats = hasFloatSides(op);
+    bool isGrouped = succeeded(axes) && !areFloats && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
     if (succeeded(axes))
-      reason = isGrouped ? getGroupedObstacle(op, *axes) : getObstacle(op);
+      reason = areFloats ? getFloatObstacle(op, gpu) : isGrouped ? getGroupedObstacle(op, *axes) : getObstacle(op);
     if (reason.empty() && isGrouped && gpu && !gpu->hasAsyncCopy)
       reason = (gpu->chip + " has no kernel for weights in groups").str();
     if (!reason.empty())
       return reportMissed(op, "matmul", reason);
+    rewriter.setInsertionPoint(op);
+    if (areFloats)
+      return rewriter.replaceOp(op, formFloats(rewriter, op, *axes));
     bool areBits = !isGrouped && gpu && gpu->prefersBits() && areSigns(op);
     if (!isGrouped && gpu && !gpu->prefersBits() && areSigns(op))
       reportMissed(op, "bits", (gpu->chip + " multiplies bytes faster than it counts bits; signs become bytes").str());
-    rewriter.setInsertionPoint(op);
     rewriter.replaceOp(op, isGrouped ? formGrouped(rewriter, op, *axes) : Former(rewriter, op, *axes, areBits).build());
   }
 
   static std::string getObstacle(ContractOp op) {
     if (!op.isInteger())
       return "a side is not of integer codes";
-    for (auto [scheme, codes, map] :
-         {std::tuple(op.getLhsSchemeAttr(), op.getLhs(), op.getLhsMap()), std::tuple(op.getRhsSchemeAttr(), op.getRhs(), op.getRhsMap())}) {
+    for (SchemeAttr scheme : {op.getLhsSchemeAttr(), op.getRhsSchemeAttr()}) {
       IntegerInterval interval = getCodeInterval(scheme.getFormat());
       bool isByte = scheme.getFormat().getCodeType().isInteger(8);
       if (!isByte && (scheme.getFormat().getWidth() > 8 || interval.smallest < -128 || interval.largest > 127))
         return "codes do not fit 8 bits";
-      if (scheme.isPerTensor())
-        continue;
-      ArrayRef<int64_t> shape = cast<RankedTensorType>(codes.getType()).getShape();
-      for (auto [block, size] : llvm::zip(scheme.getBlock().asArrayRef(), shape))
-        if (block != 0 && block != 1 && block != size)
-          return "scales are shared by some but not all codes of an axis";
     }
+    if (sharesScalesInPart(op))
+      return "scales are shared by some but not all codes of an axis";
     if (changesAlongReductions(op, ContractOperand::Lhs))
       return "scales change along the reduction";
     if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)

@@ -79,6 +79,7 @@ static bool canJoin(MatmulOp first, MatmulOp other) {
   if (first.getLhs() != other.getLhs() || first->getBlock() != other->getBlock() || first.getLhsUnsigned() != other.getLhsUnsigned() ||
       first.getRhsUnsigned() != other.getRhsUnsigned() || first.getBits() != other.getBits() ||
       getType(first.getRhs()).getDimSize(1) != getType(other.getRhs()).getDimSize(1) ||
+      getType(first.getRhs()).getElementType() != getType(other.getRhs()).getElementType() ||
       getType(first.getResult()).getElementType() != getType(other.getResult()).getElementType() ||
       first.getEpilogueOperands().size() != other.getEpilogueOperands().size() || describeEpilogue(first) != describeEpilogue(other))
     return false;

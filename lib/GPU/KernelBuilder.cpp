@@ -103,7 +103,8 @@ Value KernelBuilder::offset(Value pointer, int64_t bytes) {
   if (bytes == 0)
     return pointer;
   // Constants within the op have few bits.
-  LLVM::GEPArg index = llvm::isInt<LLVM::kGEPConstantBitWidth>(bytes) ? LLVM::GEPArg(static_cast<int32_t>(bytes)) : LLVM::GEPArg(i64(bytes));
+  LLVM::GEPArg index =
+      llvm::isInt<LLVM::kGEPConstantBitWidth>(bytes) ? LLVM::GEPArg(static_cast<int32_t>(bytes)) : LLVM::GEPArg(i64(bytes));
   return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer, ArrayRef{index}, LLVM::GEPNoWrapFlags::inbounds);
 }
 
@@ -116,7 +117,20 @@ Value KernelBuilder::sharedMemory() {
   return LLVM::IntToPtrOp::create(*this, LLVM::LLVMPointerType::get(getContext(), 3), wide);
 }
 
-Value KernelBuilder::load(Type type, Value pointer, unsigned alignment) { return LLVM::LoadOp::create(*this, type, pointer, alignment); }
+/// What memory holds of a type: floats of 8 bits, which LLVM does not have, are bytes there.
+static Type getStored(Type type) {
+  auto number = dyn_cast<FloatType>(getElementTypeOrSelf(type));
+  if (!number || number.getWidth() > 8)
+    return type;
+  Type byte = IntegerType::get(type.getContext(), number.getWidth());
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? Type(vector.clone(byte)) : byte;
+}
+
+Value KernelBuilder::load(Type type, Value pointer, unsigned alignment) {
+  Value stored = LLVM::LoadOp::create(*this, getStored(type), pointer, alignment);
+  return stored.getType() == type ? stored : arith::BitcastOp::create(*this, type, stored).getResult();
+}
 
 SmallVector<Value> KernelBuilder::loadElements(Type type, Value pointer, int64_t count) {
   unsigned bytes = llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
@@ -129,7 +143,11 @@ SmallVector<Value> KernelBuilder::loadElements(Type type, Value pointer, int64_t
   return elements;
 }
 
-void KernelBuilder::store(Value value, Value pointer, unsigned alignment) { LLVM::StoreOp::create(*this, value, pointer, alignment); }
+void KernelBuilder::store(Value value, Value pointer, unsigned alignment) {
+  Type type = getStored(value.getType());
+  Value stored = type == value.getType() ? value : arith::BitcastOp::create(*this, type, value).getResult();
+  LLVM::StoreOp::create(*this, stored, pointer, alignment);
+}
 
 SmallVector<Value> KernelBuilder::unpack(Value aggregate) {
   SmallVector<Value> fields;

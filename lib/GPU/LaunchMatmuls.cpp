@@ -65,9 +65,12 @@ static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
 static std::string describe(const MatmulKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  for (const MatmulSide &side : {kernel.lhs, kernel.rhs})
-    stream << side.width << side.isSigned << side.isFloat << side.isTransposed << side.isShared << ",";
-  stream << kernel.hasBatches << kernel.depthAlignment << "," << kernel.columnAlignment;
+  for (MatmulSide side : {kernel.lhs, kernel.rhs}) {
+    stream << side.width << side.isSigned << side.isTransposed << side.isShared;
+    if (side.number)
+      stream << side.number;
+  }
+  stream << "," << kernel.hasBatches << kernel.depthAlignment << "," << kernel.columnAlignment;
   for (const EpilogueOperand &operand : kernel.operands)
     stream << "," << static_cast<int>(operand.kind) << operand.isShared;
   describe(kernel.epilogue->front(), stream);
@@ -125,7 +128,7 @@ private:
       return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
     gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);
     launchPlan(op, *plan, function);
-    if (!plan->usesMatrixUnit() && !kernel->lhs.isFloat)
+    if (!plan->usesMatrixUnit() && !kernel->hasWideFloats())
       reportNextBest(op, obstacles);
     report(op, function, plan->getThreads(), plan->getSharedBytes());
     op.erase();

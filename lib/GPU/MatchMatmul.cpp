@@ -69,10 +69,9 @@ FailureOr<MatmulKernel> matchMatmul(MatmulOp op) {
   MatmulKernel kernel;
   if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel)))
     return failure();
-  bool areFloats = op.getSumType().isF32();
-  unsigned width = areFloats ? 32 : op.getBits() ? 1 : 8;
-  kernel.lhs = {width, !op.getLhsUnsigned(), areFloats, op.getLhsTransposed()};
-  kernel.rhs = {width, !op.getRhsUnsigned(), areFloats, op.getRhsTransposed()};
+  unsigned width = op.getBits() ? 1 : lhs.getElementTypeBitWidth();
+  kernel.lhs = {width, !op.getLhsUnsigned(), dyn_cast<FloatType>(lhs.getElementType()), op.getLhsTransposed()};
+  kernel.rhs = {width, !op.getRhsUnsigned(), dyn_cast<FloatType>(rhs.getElementType()), op.getRhsTransposed()};
   int64_t depth = getKnown(lhs.getShape().take_back(2)[op.getLhsTransposed() ? 0 : 1]);
   kernel.depth = depth * getElementBytes(lhs);
   for (auto [type, side] : {std::pair(lhs, &kernel.lhs), std::pair(rhs, &kernel.rhs)}) {

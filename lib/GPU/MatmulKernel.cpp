@@ -14,6 +14,10 @@ int64_t MatmulKernel::guessBatches() const {
   return hasBatches ? (batches ? batches : usual) : 1;
 }
 
+Type MatmulKernel::getSumType(MLIRContext *context) const {
+  return lhs.number ? Type(Float32Type::get(context)) : Type(IntegerType::get(context, 32));
+}
+
 SmallVector<Type> MatmulArguments::getTypes(MLIRContext *context, const MatmulKernel &kernel) {
   SmallVector<Type> types(2 + kernel.operands.size() + kernel.results.size(), LLVM::LLVMPointerType::get(context, 1));
   types.append(kernel.hasBatches ? 8 : 5, IntegerType::get(context, 32));

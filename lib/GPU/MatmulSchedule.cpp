@@ -13,7 +13,9 @@ ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
   return all;
 }
 
-std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment) {
+std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment, bool takesFloats) {
+  if (kernel.hasFloats() && !takesFloats)
+    return "sides are of floats";
   if (kernel.lhs.width != kernel.rhs.width || (kernel.lhs.width != 8 && kernel.lhs.width != 1))
     return "sides are neither both of bytes nor both of bits";
   if (kernel.depthAlignment < rowAlignment)

@@ -10,6 +10,7 @@
 #include "Schedules.h"
 #include "TileOrder.h"
 #include "lowbit/GPU/Epilogue.h"
+#include "lowbit/GPU/Float8Mma.h"
 #include "lowbit/GPU/Swizzle.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -40,20 +41,33 @@ constexpr Tile tiles[] = {
     {32, 64, 128, 16, 32, 4},  {16, 128, 128, 16, 32, 4}, {16, 64, 128, 16, 16, 6}, {16, 32, 128, 16, 16, 8},
 };
 
+/// Of floats: a lane with 128 sums would have no registers left for what is added to them.
+constexpr Tile floatTiles[] = {
+    {128, 128, 64, 32, 64, 5}, {64, 128, 64, 32, 64, 4},  {64, 64, 64, 32, 32, 5},  {32, 128, 64, 32, 32, 5},
+    {32, 64, 128, 16, 32, 4},  {16, 128, 128, 16, 32, 4}, {16, 64, 128, 16, 16, 6}, {16, 32, 128, 16, 16, 8},
+};
+
 /// The instruction m16n8 with 32 bytes of the reduction.
 struct Instruction {
   static constexpr int64_t rows = 16, columns = 8, depth = 32;
   NVVM::MMATypes lhs, rhs;
-  bool areBits;
+  bool areBits, areFloats;
 
-  explicit Instruction(const MatmulKernel &kernel) : lhs(getType(kernel.lhs)), rhs(getType(kernel.rhs)), areBits(kernel.lhs.width == 1) {}
+  explicit Instruction(const MatmulKernel &kernel)
+      : lhs(getType(kernel.lhs)), rhs(getType(kernel.rhs)), areBits(kernel.lhs.width == 1), areFloats(kernel.hasFloats()) {}
+
+  Value getZero(KernelBuilder &b) const { return areFloats ? arith::ConstantOp::create(b, b.getF32FloatAttr(0)).getResult() : b.i32(0); }
 
   static NVVM::MMATypes getType(MatmulSide side) {
+    if (side.number)
+      return isa<Float8E4M3FNType>(side.number) ? NVVM::MMATypes::e4m3 : NVVM::MMATypes::e5m2;
     return side.width == 1 ? NVVM::MMATypes::b1 : side.isSigned ? NVVM::MMATypes::s8 : NVVM::MMATypes::u8;
   }
 
   /// Replaces the four sums by those with the product added.
   void emit(KernelBuilder &b, ValueRange a, ValueRange bColumns, MutableArrayRef<Value> sums) const {
+    if (areFloats)
+      return emitFloats(b, a, bColumns, sums);
     Type i32 = b.getI32Type();
     auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
     SmallVector<int64_t> shape{rows, columns, areBits ? depth * 8 : depth};
@@ -66,6 +80,18 @@ struct Instruction {
     Value result = NVVM::MmaOp::create(b, type, a, bColumns, ValueRange(ArrayRef<Value>(sums)), shape, bitOp, overflow,
                                        std::array{lhs, rhs}, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
     llvm::copy(b.unpack(result), sums.begin());
+  }
+
+  /// Each 32 products are a sum of their own, and join the others by an addition that rounds: the tensor core keeps fewer bits.
+  void emitFloats(KernelBuilder &b, ValueRange a, ValueRange bColumns, MutableArrayRef<Value> sums) const {
+    SmallVector<Value> operands(a);
+    llvm::append_range(operands, bColumns);
+    operands.append(Accumulator16x8::size, getZero(b));
+    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(Accumulator16x8::size, b.getF32Type()));
+    std::string name = getFloat8MmaName(NVVM::stringifyEnum(lhs), NVVM::stringifyEnum(rhs));
+    Value part = LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name), operands).getResult(0);
+    for (auto [sum, added] : llvm::zip_equal(sums, b.unpack(part)))
+      sum = arith::AddFOp::create(b, sum, added);
   }
 };
 
@@ -207,7 +233,7 @@ private:
       startCopies(b.i32(stage * tile.getSlotBytes()), b.i32(stage * tile.depth));
     wait(tile.stages - 2);
     int64_t numSums = numRows() * numColumns() * Accumulator16x8::size;
-    SmallVector<Value> carried(numSums, b.i32(0));
+    SmallVector<Value> carried(numSums, instruction.getZero(b));
     llvm::append_range(carried, loadFragments(slot, 0));
     // The slot that is read, and the one that is filled.
     carried.append({slot, b.i32((tile.stages - 1) * tile.getSlotBytes())});
@@ -309,18 +335,23 @@ public:
   std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
                                    std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
-    return obstacle.empty() ? findCheapest<MmaSyncPlan>(tiles, kernel, architecture, name, obstacle) : nullptr;
+    if (!obstacle.empty())
+      return nullptr;
+    ArrayRef<Tile> all = kernel.hasFloats() ? ArrayRef<Tile>(floatTiles) : ArrayRef<Tile>(tiles);
+    return findCheapest<MmaSyncPlan>(all, kernel, architecture, name, obstacle);
   }
 
 private:
   static std::string getObstacle(const MatmulKernel &kernel, const GPUArchitecture &architecture) {
     if (!architecture.hasAsyncCopy)
       return (architecture.chip + " has no cp.async").str();
+    if (kernel.hasFloats() && !architecture.hasFloat8Mma)
+      return (architecture.chip + " has no m16n8k32 of 8-bit floats").str();
     if (kernel.lhs.width == 8 && !architecture.hasByteMma)
       return (architecture.chip + " has no m16n8k32 of bytes").str();
     if (kernel.lhs.width == 1 && !architecture.hasBinaryMma)
       return (architecture.chip + " has no m16n8k256 of bits").str();
-    return getSideObstacle(kernel);
+    return getSideObstacle(kernel, /*rowAlignment=*/16, /*takesFloats=*/true);
   }
 };
 

@@ -2,6 +2,7 @@
 // Law: what passes is selected, assembled and launched; LLVM and upstream conversions say nothing, or end the process, otherwise.
 
 #include "lowbit/Conversion/KernelMath.h"
+#include "lowbit/GPU/Float8Mma.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Targets/GPUArchitecture.h"
@@ -158,6 +159,8 @@ private:
                                << gpu->mfmaDepth;
     if (auto mma = dyn_cast<NVVM::MmaOp>(op))
       return verifyProduct(mma);
+    if (auto call = dyn_cast<LLVM::CallIntrinsicOp>(op); call && parseFloat8MmaName(call.getIntrin()) && !gpu->hasFloat8Mma)
+      return call.emitOpError() << "is a product of 8-bit floats, which " << gpu->chip << " does not have";
     StringRef name = op->getName().getStringRef();
     for (const Requirement &requirement : requirements)
       if (name.starts_with(requirement.prefix))

@@ -85,7 +85,7 @@ private:
     RingPlace start = ring.getReaderStart(b);
     b.loop(b.i32(0), numTiles, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
       RingPlace place{places[0], places[1]};
-      SmallVector<Value> sums = multiplyTile(place);
+      SmallVector<Value> sums = kernel.hasFloats() ? multiplyFloats(place) : multiplyTile(place);
       Value number = getTile(index);
       auto [row, column] = order->getOrigin(b, number);
       MatmulArguments own = kernel.hasBatches ? arguments.atBatch(b, kernel, order->getBatch(b, number)) : arguments;
@@ -126,6 +126,31 @@ private:
     ring.release(b, last[1], lane);
     place = {last[2], last[3]};
     return b.unpack(last[0]);
+  }
+
+  /// The same of floats, whose sums the tensor core keeps to 13 bits: those of a stage are one part, and join the others by an addition
+  /// that rounds. The other consumer multiplies meanwhile.
+  SmallVector<Value> multiplyFloats(RingPlace &place) {
+    Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+    SmallVector<Value> carried(mma.getSumsPerLane(), zero);
+    carried.append({place.stage, place.parity});
+    carried = b.loop(b.i32(0), numSteps, 1, carried, [&](Value, ValueRange values) {
+      RingPlace now{values.drop_back().back(), values.back()};
+      ring.waitUntilFull(b, now);
+      Value undefined = LLVM::UndefOp::create(b, mma.getSumsType(b.getContext()));
+      Value part = multiply(now.stage, undefined, /*accumulate=*/false);
+      NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+      ring.release(b, now.stage, lane);
+      SmallVector<Value> next;
+      for (auto [sum, added] : llvm::zip_equal(values.drop_back(2), b.unpack(part)))
+        next.push_back(arith::AddFOp::create(b, sum, added));
+      RingPlace after = ring.advance(b, now);
+      next.append({after.stage, after.parity});
+      return next;
+    });
+    place = {carried[carried.size() - 2], carried.back()};
+    carried.resize(mma.getSumsPerLane());
+    return carried;
   }
 
   KernelBuilder &b;

@@ -18,6 +18,9 @@
 namespace mlir::lowbit {
 
 struct WarpgroupTile {
+  /// Columns that floats may have: a lane has their sums twice, those of one stage and those of all.
+  static constexpr int64_t mostFloatColumns = 128;
+
   /// Of the result. With one consumer there may be fewer rows than its 64: the others are neither copied nor stored, and what they are
   /// multiplied to does not matter.
   int64_t rows, columns;

@@ -1,4 +1,4 @@
-//===- WarpgroupMma.cpp - wgmma of integers from shared memory ------------===//
+//===- WarpgroupMma.cpp - wgmma of bytes from shared memory ---------------===//
 // Source: PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions": matrix descriptor, register fragments.
 
 #include "WarpgroupMma.h"
@@ -7,7 +7,8 @@
 namespace mlir::lowbit {
 
 Type WarpgroupMma::getSumsType(MLIRContext *context) const {
-  return LLVM::LLVMStructType::getLiteral(context, SmallVector<Type>(getSumsPerLane(), IntegerType::get(context, 32)));
+  Type sum = lhs.number ? Type(Float32Type::get(context)) : Type(IntegerType::get(context, 32));
+  return LLVM::LLVMStructType::getLiteral(context, SmallVector<Type>(getSumsPerLane(), sum));
 }
 
 Value WarpgroupMma::getDescriptor(KernelBuilder &b, Value address) {
@@ -19,6 +20,8 @@ Value WarpgroupMma::getDescriptor(KernelBuilder &b, Value address) {
 }
 
 static NVVM::WGMMATypes getElementType(MatmulSide side) {
+  if (side.number)
+    return isa<Float8E4M3FNType>(side.number) ? NVVM::WGMMATypes::e4m3 : NVVM::WGMMATypes::e5m2;
   return side.width == 1 ? NVVM::WGMMATypes::b1 : side.isSigned ? NVVM::WGMMATypes::s8 : NVVM::WGMMATypes::u8;
 }
 
@@ -27,14 +30,14 @@ Value WarpgroupMma::emitRow(KernelBuilder &b, Value lhsDescriptor, Value rhsDesc
   auto shape = NVVM::MMAShapeAttr::get(context, rows, columns, depthBytes * 8 / lhs.width);
   auto typeOf = [&](NVVM::WGMMATypes type) { return NVVM::WGMMATypesAttr::get(context, type); };
   auto factor = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
-  auto wrapped = NVVM::MMAIntOverflowAttr::get(context, NVVM::MMAIntOverflow::wrapped);
+  auto overflow = lhs.number ? NVVM::MMAIntOverflowAttr() : NVVM::MMAIntOverflowAttr::get(context, NVVM::MMAIntOverflow::wrapped);
+  auto sum = typeOf(lhs.number ? NVVM::WGMMATypes::f32 : NVVM::WGMMATypes::s32);
   for (int64_t byte = 0; byte < rowBytes; byte += depthBytes) {
     auto scale = byte == 0 && !accumulate ? NVVM::WGMMAScaleOut::zero : NVVM::WGMMAScaleOut::one;
-    sums = NVVM::WgmmaMmaAsyncOp::create(b, sums.getType(), sums, b.add(lhsDescriptor, getStep(byte)), b.add(rhsDescriptor, getStep(byte)),
-                                         shape, typeOf(getElementType(lhs)), typeOf(getElementType(rhs)), typeOf(NVVM::WGMMATypes::s32),
-                                         NVVM::WGMMAScaleOutAttr::get(context, scale), factor, factor,
-                                         NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
-                                         NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::col), wrapped);
+    sums = NVVM::WgmmaMmaAsyncOp::create(
+        b, sums.getType(), sums, b.add(lhsDescriptor, getStep(byte)), b.add(rhsDescriptor, getStep(byte)), shape,
+        typeOf(getElementType(lhs)), typeOf(getElementType(rhs)), sum, NVVM::WGMMAScaleOutAttr::get(context, scale), factor, factor,
+        NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row), NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::col), overflow);
   }
   return sums;
 }

@@ -1,4 +1,4 @@
-//===- WarpgroupMma.h - wgmma of integers from shared memory --------------===//
+//===- WarpgroupMma.h - wgmma of bytes from shared memory -----------------===//
 //
 // Four warps multiply 64 rows of lhs with up to 256 rows of rhs. Both come from shared memory, in rows of 128 bytes along the reduction,
 // as tensor maps with a swizzle of 128 bytes leave them: piece p (16 bytes) of row r at p ^ (r % 8), rows from multiples of 1024.
@@ -13,14 +13,14 @@
 namespace mlir::lowbit {
 
 struct WarpgroupMma {
-  MatmulSide lhs, rhs; ///< Both of bytes, or both of bits, which count what is set on both sides.
+  MatmulSide lhs, rhs; ///< Both of bytes, or both of bits, which count what is set on both sides, or both of floats.
   int64_t columns;     ///< Of the product: the instruction's N, a multiple of 8 up to 32, of 16 up to 256.
 
   static constexpr int64_t warps = 4, threads = 128, rows = 64, depthBytes = 32;
   /// Bytes of a row in shared memory, and of the swizzle.
   static constexpr int64_t rowBytes = 128;
 
-  /// The struct of a lane's sums, i32: those of mma.sync m16n8 in each warp's 16 rows, again every 8 columns.
+  /// The struct of a lane's sums, i32 or f32: those of mma.sync m16n8 in each warp's 16 rows, again every 8 columns.
   Type getSumsType(MLIRContext *context) const;
   int64_t getSumsPerLane() const { return rows * columns / threads; }
 

@@ -59,9 +59,14 @@ static void readArguments(gpu::GPUFuncOp kernel, func::FuncOp function, IRMappin
     // What is passed by value is where it lies.
     if (!kernel.getArgAttr(index, LLVM::LLVMDialect::getByValAttrName())) {
       Type type = argument.getType();
-      value = LLVM::LoadOp::create(builder, loc, type.isIndex() ? builder.getI64Type() : type, value);
+      auto number = dyn_cast<FloatType>(type);
+      const bool isSmall = number && number.getWidth() <= 8; // LLVM has none
+      Type stored = isSmall ? builder.getIntegerType(number.getWidth()) : type.isIndex() ? builder.getI64Type() : type;
+      value = LLVM::LoadOp::create(builder, loc, stored, value);
       if (type.isIndex())
         value = arith::IndexCastOp::create(builder, loc, type, value);
+      else if (isSmall)
+        value = arith::BitcastOp::create(builder, loc, type, value);
     }
     mapping.map(argument, value);
   }

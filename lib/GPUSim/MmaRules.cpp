@@ -1,6 +1,7 @@
 //===- MmaRules.cpp - mma.sync --------------------------------------------===//
 #include "Lowering.h"
 #include "Types.h"
+#include "lowbit/GPU/Float8Mma.h"
 
 namespace mlir::lowbit::gpusim {
 
@@ -47,6 +48,28 @@ static LogicalResult lowerMma(NVVM::MmaOp op, Lowering &lowering) {
   return lowering.replace(lowering.load(op.getType(), kC));
 }
 
-void addMmaRules(Rules &rules) { rules.add(lowerMma); }
+/// Products of 8-bit floats, which NVVM has no op for.
+static LogicalResult lowerIntrinsic(LLVM::CallIntrinsicOp op, Lowering &lowering) {
+  const auto types = parseFloat8MmaName(op.getIntrin());
+  if (!types)
+    return lowering.refuse("of `" + op.getIntrin() + "` has no model");
+  const std::optional<unsigned> aType = findFloatType(types->first), bType = findFloatType(types->second);
+  if (!aType || !bType || op.getArgs().size() != 10)
+    return lowering.refuse("of these types has no model");
+  Value a = lowering.store(op.getArgs().take_front(4), 0), b = lowering.store(op.getArgs().slice(4, 2), kB);
+  Value c = lowering.store(op.getArgs().drop_front(6), kC);
+  if (!a || !b || !c)
+    return failure();
+  SmallVector<Value> arguments = {lowering.site(), a, b, c};
+  for (unsigned value : {*aType, *bType, /*isHalf=*/0u, /*rowBytes=*/32u})
+    arguments.push_back(lowering.word(value));
+  lowering.call("lowbit_sim_mma_float", {}, arguments);
+  return lowering.replace(lowering.load(op.getResult(0).getType(), kC));
+}
+
+void addMmaRules(Rules &rules) {
+  rules.add(lowerMma);
+  rules.add(lowerIntrinsic);
+}
 
 } // namespace mlir::lowbit::gpusim

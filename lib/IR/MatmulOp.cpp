@@ -68,18 +68,21 @@ static bool hasBatchesOf(ArrayRef<int64_t> side, ArrayRef<int64_t> init) {
                       [](auto sizes) { return std::get<0>(sizes) == 1 || agree(std::get<0>(sizes), std::get<1>(sizes)); });
 }
 
-Type MatmulOp::getSumType() {
-  Type element = getElementTypeOrSelf(getLhs().getType());
-  return element.isF32() ? element : IntegerType::get(getContext(), 32);
-}
+static bool isFloat(Value side) { return isa<FloatType>(getElementTypeOrSelf(side.getType())); }
+
+Type MatmulOp::getSumType() { return isFloat(getLhs()) ? Type(Float32Type::get(getContext())) : Type(IntegerType::get(getContext(), 32)); }
 
 LogicalResult MatmulOp::verify() {
   auto lhs = cast<ShapedType>(getLhs().getType()), rhs = cast<ShapedType>(getRhs().getType()), init = cast<ShapedType>(getInit().getType());
-  if (lhs.getElementType() != rhs.getElementType())
-    return emitOpError() << "(C5) lhs has " << lhs.getElementType() << " and rhs " << rhs.getElementType() << "; expected the same";
-  bool areFloats = lhs.getElementType().isF32();
-  if (areFloats ? getLhsUnsigned() || getRhsUnsigned() || getBits() : getLhsTransposed() || getRhsTransposed())
-    return emitOpError() << "(C5) " << (areFloats ? "floats are neither unsigned nor bits" : "bytes are not transposed");
+  auto [left8, right8] = std::pair(lhs.getElementTypeBitWidth() == 8, rhs.getElementTypeBitWidth() == 8);
+  if (isFloat(getLhs()) != isFloat(getRhs()) || left8 != right8)
+    return emitOpError() << "(C5) sides are of " << lhs.getElementType() << " and " << rhs.getElementType()
+                         << "; expected both of integers, both of floats of 8 bits, or both of f32";
+  if (isFloat(getLhs()) && (getLhsUnsigned() || getRhsUnsigned() || getBits()))
+    return emitOpError("(C5) floats are neither unsigned nor bits");
+  bool mayTurn = lhs.getElementType().isF32();
+  if (!mayTurn && (getLhsTransposed() || getRhsTransposed()))
+    return emitOpError("(C5) bytes are not transposed");
   if (lhs.getRank() < 2 || rhs.getRank() != lhs.getRank() || init.getRank() != lhs.getRank())
     return emitOpError() << "(C1) lhs, rhs and init have ranks " << lhs.getRank() << ", " << rhs.getRank() << " and " << init.getRank()
                          << "; expected the same, at least 2";
@@ -94,7 +97,7 @@ LogicalResult MatmulOp::verify() {
   if (!agree(left.back(), right.back()) || !hasBatchesOf(left, shape) || !hasBatchesOf(right, shape) ||
       !agree(shape.take_back(2), {left[left.size() - 2], right[right.size() - 2]})) {
     InFlightDiagnostic diagnostic = emitOpError() << "(C1) shapes of " << lhs << ", " << rhs << " and " << init << " do not agree";
-    diagnostic.attachNote() << "expected […, M, K], […, N, K] and […, M, N]" << (areFloats ? ", but for what is transposed" : "");
+    diagnostic.attachNote() << "expected […, M, K], […, N, K] and […, M, N]" << (mayTurn ? ", but for what is transposed" : "");
     return diagnostic;
   }
   return verifyProduct(*this, getInit(), getEpilogueOperands());

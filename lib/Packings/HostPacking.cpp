@@ -116,13 +116,15 @@ static std::optional<std::vector<char>> readConstantCodes(ElementsAttr constant)
     llvm::copy(blob->getData(), codes.begin());
     return codes;
   }
-  if (auto floats = dyn_cast<DenseFPElementsAttr>(constant); floats && floats.getElementType().getIntOrFloatBitWidth() <= 8) {
+  if (!constant.getElementType().isIntOrFloat() || constant.getElementType().getIntOrFloatBitWidth() > 8)
+    return std::nullopt;
+  if (auto floats = dyn_cast<DenseFPElementsAttr>(constant)) {
     for (auto [code, value] : llvm::zip_equal(codes, floats.getValues<APFloat>()))
       code = static_cast<char>(value.bitcastToAPInt().getZExtValue());
     return codes;
   }
   auto dense = dyn_cast<DenseIntElementsAttr>(constant);
-  if (!dense || dense.getElementType().getIntOrFloatBitWidth() > 8)
+  if (!dense)
     return std::nullopt;
   for (auto [code, value] : llvm::zip_equal(codes, dense.getValues<APInt>()))
     code = static_cast<char>(value.getZExtValue());

@@ -20,15 +20,16 @@ static GPUArchitecture makeAmpere() {
 }
 
 static GPUArchitecture makeAda() {
-  GPUArchitecture gpu{"sm_89", "+ptx81", 99 << 10, 100 << 10, 142};
-  gpu.hasByteDot = gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasAsyncCopy = true;
+  // PTX 8.4 has mma.sync of 8-bit floats.
+  GPUArchitecture gpu{"sm_89", "+ptx84", 99 << 10, 100 << 10, 142};
+  gpu.hasByteDot = gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasFloat8Mma = gpu.hasAsyncCopy = true;
   return gpu;
 }
 
 static GPUArchitecture makeHopper() {
   // PTX 8.4 has wgmma of signed with unsigned bytes.
   GPUArchitecture gpu{"sm_90a", "+ptx84", 227 << 10, 228 << 10, 132};
-  gpu.hasByteDot = gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasAsyncCopy = true;
+  gpu.hasByteDot = gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasBinaryMma = gpu.hasFloat8Mma = gpu.hasAsyncCopy = true;
   gpu.hasBulkCopy = gpu.hasWarpgroupMma = true;
   return gpu;
 }
@@ -36,7 +37,7 @@ static GPUArchitecture makeHopper() {
 /// Bits are multiplied with integer instructions there, eight for each product of fragments.
 static GPUArchitecture makeBlackwell() {
   GPUArchitecture gpu{"sm_100", "+ptx86", 227 << 10, 228 << 10, 148};
-  gpu.hasByteDot = gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasAsyncCopy = gpu.hasBulkCopy = true;
+  gpu.hasByteDot = gpu.hasSmallByteMma = gpu.hasByteMma = gpu.hasFloat8Mma = gpu.hasAsyncCopy = gpu.hasBulkCopy = true;
   return gpu;
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import lowbit
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -20,6 +21,12 @@ def random_arrays(case: Case) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(case.m + case.n)
     if case.kind in FEW_BITS:
         return few_bits(case, generator)
+    if case.kind == "float8":
+        sides = {
+            name: generator.integers(-3, 4, (size, case.k)).astype(np.float32).astype(ml_dtypes.float8_e4m3fn)
+            for name, size in (("a", case.m), ("b", case.n))
+        }
+        return sides | {name: generator.random((size, 1), np.float32) for name, size in (("rows", case.m), ("columns", case.n))}
     width = case.k // 8 if case.kind == "binary" else case.k
     a, b = (generator.integers(0, 256, (size, width)).astype(np.uint8) for size in (case.m, case.n))
     arrays = {"a": a if case.kind == "u8" else a.view(np.int8), "b": b.view(np.int8)}
@@ -41,7 +48,9 @@ def reference(kind: str, x: dict[str, np.ndarray]) -> np.ndarray:
     if kind == "binary":
         a, b = (np.unpackbits(x[side].view(np.uint8), axis=1, bitorder="little").astype(np.int32) * 2 - 1 for side in ("a", "b"))
         return a @ b.T
-    sums = x["a"].astype(np.int32) @ x["b"].astype(np.int32).T
+    sums = x["a"].astype(np.float32).astype(np.int32) @ x["b"].astype(np.float32).astype(np.int32).T
+    if kind == "float8":
+        return (sums.astype(np.float32) * x["rows"] * x["columns"].T).astype(ml_dtypes.bfloat16)
     if kind == "requantize":
         return np.rint((sums.astype(np.float32) * x["scale"] + x["bias"]) / np.float32(STEP)).clip(-128, 127).astype(np.int8)
     if kind == "dequantize":

@@ -38,7 +38,7 @@ func.func @c1_transposed(%a: tensor<16x4xf32>, %b: tensor<6x16xf32>, %init: tens
 // -----
 
 func.func @c5_types(%a: tensor<4x16xf32>, %b: tensor<6x16xi8>, %init: tensor<4x6xf32>) {
-  // expected-error @+1 {{(C5) lhs has 'f32' and rhs 'i8'; expected the same}}
+  // expected-error @+1 {{(C5) sides are of 'f32' and 'i8'; expected both of integers, both of floats of 8 bits, or both of f32}}
   %r = lowbit.matmul lhs(%a : tensor<4x16xf32>) rhs(%b : tensor<6x16xi8>) outs(%init : tensor<4x6xf32>) {
   ^bb0(%sum: f32):
     lowbit.yield %sum : f32
@@ -98,6 +98,28 @@ func.func @c4_mixed(%a: memref<4x16xi8>, %b: tensor<6x16xi8>, %init: tensor<4x6x
   ^bb0(%sum: i32):
     lowbit.yield %sum : i32
   } -> tensor<4x6xi32>
+  return
+}
+
+// -----
+
+func.func @c5_sides(%a: tensor<4x16xf8E4M3FN>, %b: tensor<6x16xi8>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{(C5) sides are of 'f8E4M3FN' and 'i8'; expected both of integers, both of floats of 8 bits, or both of f32}}
+  %r = lowbit.matmul lhs(%a : tensor<4x16xf8E4M3FN>) rhs(%b : tensor<6x16xi8>) outs(%init : tensor<4x6xf32>) {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  } -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @c5_unsigned(%a: tensor<4x16xf8E4M3FN>, %b: tensor<6x16xf8E5M2>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{(C5) floats are neither unsigned nor bits}}
+  %r = lowbit.matmul lhs(%a : tensor<4x16xf8E4M3FN>) rhs(%b : tensor<6x16xf8E5M2>) outs(%init : tensor<4x6xf32>) {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  } {rhs_unsigned} -> tensor<4x6xf32>
   return
 }
 

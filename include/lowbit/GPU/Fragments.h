@@ -16,7 +16,7 @@ struct TilePlace {
 struct AccumulatorTile {
   Value row, column;             ///< i32, in the whole result, of the lane's first element.
   SmallVector<TilePlace> places; ///< One an accumulator.
-  SmallVector<Value> sums;       ///< i32, the same order.
+  SmallVector<Value> sums;       ///< i32 or f32, the same order.
 };
 
 /// The 32-bit accumulators of mma.sync m16n8: rows lane / 4 and eight below, columns 2 * (lane % 4) and the next. Of wgmma m64nN the same

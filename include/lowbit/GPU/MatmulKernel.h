@@ -3,7 +3,7 @@
 //   result[m, n] = epilogue(sum over k of lhs[m, k] * rhs[n, k], operands at m, n)
 //
 // once, or for each of many batches. Sums of codes are in i32 and wrap; that they do not overflow is proved before a kernel is asked for.
-// Sums of floats begin at zero, and each product is added by one fused multiply-add, in the order of k.
+// Sums of floats are those of `lowbit.matmul`.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWBIT_GPU_MATMULKERNEL_H
@@ -17,8 +17,8 @@ namespace mlir::lowbit {
 struct MatmulSide {
   unsigned width = 8; ///< Bits of a code: 8, or 1 (packed along the reduction); of a float 32.
   bool isSigned = true;
-  bool isFloat = false;
-  bool isTransposed = false; ///< Whether the rows in memory are those of the reduction, so that it is not contiguous. Of floats alone.
+  FloatType number;          ///< f8E4M3FN, f8E5M2 or f32; null where codes are integers.
+  bool isTransposed = false; ///< Whether the rows in memory are those of the reduction, so that it is not contiguous. Of f32 alone.
   bool isShared = false;     ///< Whether all batches have the same.
 };
 
@@ -46,6 +46,12 @@ struct MatmulKernel {
   /// What is known of the problem, to choose a tile by; 0: nothing. The code does not depend on it.
   int64_t rows = 0, columns = 0, depth = 0, batches = 0;
 
+  /// Whether both sides are floats of 8 bits.
+  bool hasFloats() const { return lhs.number && lhs.width == 8; }
+  /// Whether both are f32.
+  bool hasWideFloats() const { return lhs.width == 32; }
+  /// Of the products: i32, or f32.
+  Type getSumType(MLIRContext *context) const;
   /// Rows, columns and depth to estimate by.
   std::array<int64_t, 3> guessSizes() const;
   /// Batches to estimate by.

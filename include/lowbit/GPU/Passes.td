@@ -17,6 +17,9 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
     Constant weights whose numbers fit two or four bits become `lowbit.grouped_matmul`, in the order of lanes, where they meet f16 or bf16,
     where their scales change along the reduction, and, by signed bytes, where there are up to 16 rows.
 
+    Two sides of 8-bit floats (f8E4M3FN, f8E5M2) become `lowbit.matmul`, too, where the target multiplies those and scales do not change along
+    the reduction: its sums keep fewer bits than f32 (see there). With `lowbit.exact` they stay.
+
     Left as they are, with a remark that says why: other contractions of floats, sums that may not fit 32 bits, other scales that change
     along the reduction.
 

@@ -17,7 +17,9 @@ def Lowbit_ContractOp : Lowbit_Op<"contract", [
     Meaning, where `zl`, `zr` are the zero points and `sl`, `sr` the scales of the block an element lies in:
     1. For every block of the reduction in which no scale changes, `dot = sum (lhs - zl) * (rhs - zr)`. Both formats integer: exact
        (in i32 if it is proved not to overflow, else in i64). Otherwise in f32; the order of that sum, and whether a product is rounded
-       before it is added, are the target's (the reference lowering: row-major order, rounded).
+       before it is added, are the target's (the reference lowering: row-major order, rounded). Where both sides are floats of 8 bits, a
+       target may first add up 128 products with fewer bits, as matrix units do and `lowbit.matmul` says, unless the op has the attribute
+       `lowbit.exact`.
     2. `real` is f32(dot). Where scales change along the reduction, blocks are summed in row-major order by one fused multiply-add
        each: `real = fma(f32(dot), s, real)` from zero, `s` being the scale that changes (where both do, `fma(f32(dot) * sl, sr, real)`).
        Then come the scales that do not change: `real = (real * sl) * sr`; a side without scales has no factor. With no scales at all

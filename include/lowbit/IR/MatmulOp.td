@@ -7,7 +7,7 @@ include "lowbit/IR/LowbitOpBase.td"
 include "lowbit/IR/ContractOp.td"
 
 def Lowbit_IntegerMatrix : AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>;
-def Lowbit_Matrix : AnyTypeOf<[RankedTensorOf<[I8, F32]>, MemRefOf<[I8, F32]>]>;
+def Lowbit_Matrix : AnyTypeOf<[RankedTensorOf<[I8, F8E4M3FN, F8E5M2, F32]>, MemRefOf<[I8, F8E4M3FN, F8E5M2, F32]>]>;
 def Lowbit_TensorOrBuffer : AnyTypeOf<[AnyRankedTensor, AnyMemRef]>;
 
 def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
@@ -15,25 +15,30 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
     SingleBlockImplicitTerminator<"::mlir::lowbit::YieldOp">]> {
   let summary = "Products, summed, with an elementwise epilogue: what one kernel computes";
   let description = [{
-    `lowbit.contract` in the form that kernels take: integers in bytes, or f32, the reduction last on both sides, scales and zero points in the
+    `lowbit.contract` in the form that kernels take: integers in bytes, floats of 8 bits, or f32, the reduction last on both sides, scales and zero points in the
     epilogue. On tensors it makes a result; on buffers it writes `init`, whose old contents are not read.
 
     ```text
     result[…, m, n] = epilogue(sum over k of lhs[…, m, k] * rhs[…, n, k], element of each operand at …, m, n)
     ```
 
-    Of bytes the sum is an i32 that wraps. They are signed, or unsigned with `lhs_unsigned` or `rhs_unsigned`. With `bits`, a byte holds eight bits
-    of the reduction, and the sum counts those that are set on both sides. Of f32 the sum is an f32: from zero, in the order of k, each product is
-    added by one fused multiply-add.
+    Of integers the sum is an i32 that wraps. Bytes are signed, or unsigned with `lhs_unsigned` or `rhs_unsigned`. With `bits`, a byte holds
+    eight bits of the reduction, and the sum counts those that are set on both sides. Of f32 the sum is an f32: from zero, in the order of k,
+    each product is added by one fused multiply-add.
+
+    Of floats of 8 bits the sum is in f32, too. Products are exact. Up to 128 neighbours of the reduction are added up as the matrix unit does,
+    32 at a time with the sum so far, cut 13 bits below the largest exponent among them or further down (of a product the sum of its factors',
+    of which subnormals have that of the smallest normal number); the result keeps as many bits. These sums are added in order, rounded to
+    nearest.
 
     Constraints:
     - (C1) lhs is `[…, M, K]` (`[…, K, M]` with `lhs_transposed`), rhs `[…, N, K]` (`[…, K, N]` with `rhs_transposed`), init `[…, M, N]`. An axis
       before is that of init, or 1 where it is shared; the last axis of buffers is contiguous.
     - (C2) an operand has the rank of init; an axis of size one is shared by all elements along it.
-    - (C3) the epilogue takes the sum and one scalar an operand, and yields an element of the result.
+    - (C3) the epilogue takes the sum, i32 or f32, and one scalar an operand, and yields an element of the result.
     - (C4) all of them are tensors, and there is a result of the type of init; or all are buffers, and there is none.
-    - (C5) lhs and rhs are both of i8 or both of f32; of f32 neither `lhs_unsigned`, `rhs_unsigned` nor `bits` is there, of i8 neither
-      `lhs_transposed` nor `rhs_transposed`.
+    - (C5) lhs and rhs are both of integers, both of floats of 8 bits, or both of f32. Only integers are unsigned or bits, only f32 is
+      transposed.
 
     Example:
     ```mlir

@@ -152,5 +152,7 @@ def Lowbit_SPIRVTargetAttr : Lowbit_GPUTarget<"SPIRVTarget", "spirv_opencl", "sp
 def Lowbit_GPUSimTargetAttr : Lowbit_GPUTarget<"GPUSimTarget", "gpu_sim", "gpu-sim", "sm_90a", 1>;
 def Lowbit_GPUSim75TargetAttr : Lowbit_GPUTarget<"GPUSim75Target", "gpu_sim_sm_75", "gpu-sim:sm_75", "sm_75", 1>;
 def Lowbit_GPUSim80TargetAttr : Lowbit_GPUTarget<"GPUSim80Target", "gpu_sim_sm_80", "gpu-sim:sm_80", "sm_80", 1>;
+def Lowbit_GPUSim89TargetAttr : Lowbit_GPUTarget<"GPUSim89Target", "gpu_sim_sm_89", "gpu-sim:sm_89", "sm_89", 1>;
+def Lowbit_GPUSim100aTargetAttr : Lowbit_GPUTarget<"GPUSim100aTarget", "gpu_sim_sm_100a", "gpu-sim:sm_100a", "sm_100a", 1>;
 
 #endif

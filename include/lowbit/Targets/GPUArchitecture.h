@@ -34,6 +34,7 @@ struct GPUArchitecture {
   bool hasByteMma = false;         ///< mma.sync m16n8k32 of 8-bit integers (before it: m8n8k16).
   bool hasSmallByteMma = false;    ///< mma.sync m8n8k16 of 8-bit integers.
   bool hasBinaryMma = false;       ///< mma.sync m16n8k256 of bits with and-popc, in hardware.
+  bool hasFloat8Mma = false;       ///< mma.sync m16n8k32 of 8-bit floats.
   bool hasAsyncCopy = false;       ///< cp.async.
   bool hasBulkCopy = false;        ///< Tensor maps, mbarrier with transaction counts, cp.async.bulk.
   bool hasWarpgroupMma = false;    ///< wgmma.

@@ -12,7 +12,16 @@ import numpy as np
 from bench.gpu.lanes import lane_weights
 
 BIN = Path(__file__).resolve().parents[3] / "build/bin"
-TYPES = {"float32": "f32", "float16": "f16", "int8": "i8", "uint8": "i8", "int32": "i32"}
+TYPES = {
+    "float32": "f32",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "float8_e4m3fn": "f8E4M3FN",
+    "float8_e5m2": "f8E5M2",
+    "int8": "i8",
+    "uint8": "i8",
+    "int32": "i32",
+}
 
 
 def buffer(array: np.ndarray, element: str | None = None) -> str:
@@ -142,13 +151,15 @@ def simulate(product: Product, folder: Path, *options: str, **launched: str) -> 
     # Tensor maps are made by a function of the host, which the simulator does without.
     text = re.sub(r"  func.func private .*\n", "", launch(product, folder, **launched).read_text())
     kernels = folder / "kernels.mlir"
-    kernels.write_text("module {" + text[text.index("\n") : text.index("  func.func")] + "}\n")
+    begin = text.index("  gpu.module")
+    kernels.write_text("module {\n" + text[begin : text.index("\n  }\n", begin) + 5] + "}\n")
     constants = dict(re.findall(r"(%\S+) = arith.constant (-?\d+) : ", text))
     numbers = re.search(r"blocks in \((.*)\) threads in \((.*)\)\s+dynamic_shared_memory_size (%\w+)", text)
     grid, block = (",".join(constants[name] for name in group.split(", ")) for group in numbers.group(1, 2))
     arguments = []
     for name, array in {**product.sides, **product.epilogue.operands, "result": product.epilogue.result}.items():
-        np.save(folder / f"{name}.npy", array)
+        known = np.issubdtype(array.dtype, np.number) and array.dtype.num < 24  # numpy's own
+        np.save(folder / f"{name}.npy", array if known else array.view(np.uint8))
         arguments.append(f"{'result' if name == 'result' else 'in'}={folder}/{name}.npy")
     arguments += [f"i32={size}" for size in product.sizes]
     for side, call in enumerate(re.findall(r"call @lowbit_gpu_tensor_map\(\S+, (.*?)\) :", text)):

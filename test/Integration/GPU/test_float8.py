@@ -1,0 +1,163 @@
+"""Products of 8-bit floats: to the bit where sums are exact, else what a second model of tensor cores says, within the bound of `lowbit.matmul`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import float8
+import lowbit
+import ml_dtypes
+import numpy as np
+import pytest
+from float8 import E4M3, E5M2
+from products import Epilogue, Product, launch, simulate
+from test_products import assemble
+
+WARP_TILES = ["128x128x64x5", "64x128x64x4", "64x64x64x5", "32x128x64x5", "32x64x128x4", "16x128x128x4", "16x64x128x6", "16x32x128x8"]
+GROUP_TILES = ["128x128x128x6", "64x128x128x8", "64x32x128x16", "32x96x128x10", "16x64x128x12"]
+PAIRS = [(E4M3, E4M3), (E4M3, E5M2), (E5M2, E4M3), (E5M2, E5M2)]
+REALS = """%once = arith.mulf %sum, %row : f32
+    %twice = arith.mulf %once, %column : f32
+    %biased = arith.addf %twice, %bias : f32
+    %zero = arith.constant 0.0 : f32
+    %real = arith.maximumf %biased, %zero : f32
+    """
+
+
+def make_product(
+    rng: np.random.Generator, shape: tuple[int, int, int], pair: tuple[type, type], kind: str, whole: bool, by: str
+) -> Product:
+    """kind: sums, or the type of results that have scales of row and column, a bias and a ReLU."""
+    m, n, k = shape
+    a, b = (float8.random_codes(rng, (size, k), number, whole) for size, number in zip((m, n), pair))
+    sums = (float8.warpgroup_sums if by == "wgmma" else float8.warp_sums)(a, b)
+    exact = a.astype(np.float64) @ b.astype(np.float64).T
+    if whole:
+        np.testing.assert_array_equal(sums, exact)
+    assert (np.abs(sums - exact) <= float8.error_bound(a, b)).all()
+    if kind == "sums":
+        epilogue = Epilogue({}, "lowbit.yield %sum : f32", sums)
+    else:
+        operands = {
+            "row": rng.uniform(0.001, 0.01, (m, 1)).astype(np.float32),
+            "column": rng.uniform(0.5, 1.5, (1, n)).astype(np.float32),
+            "bias": rng.uniform(-1, 1, (1, n)).astype(np.float32),
+        }
+        with np.errstate(over="ignore"):
+            reals = np.maximum(sums * operands["row"] * operands["column"] + operands["bias"], np.float32(0))
+            result = reals.astype(np.float16 if kind == "f16" else ml_dtypes.bfloat16)
+        body = REALS + f"%narrow = arith.truncf %real : f32 to {kind}\n    lowbit.yield %narrow : {kind}"
+        epilogue = Epilogue(operands, body, result)
+    return Product("lowbit.matmul", {"lhs": a, "rhs": b}, epilogue, [m, n, k, k, k], first="f32")
+
+
+def shapes(tile: str) -> list[tuple[int, int, int]]:
+    """Less than a tile; more than one in every direction, with buffers used again; less than a piece of columns."""
+    rows, columns, depth, stages = map(int, tile.split("x"))
+    return [(1, 8, 16), (rows + 3, columns + 6, depth * (stages + 1) + 48), (rows, columns - 1, 2 * depth)]
+
+
+@pytest.mark.parametrize("case", range(3))
+@pytest.mark.parametrize("tile", WARP_TILES[::2])
+def test_warps(tile: str, case: int, tmp_path: Path) -> None:
+    kind = ["f16", "sums", "bf16"][(case + WARP_TILES.index(tile) // 2) % 3]
+    shape, pair = shapes(tile)[case], PAIRS[(case + WARP_TILES.index(tile)) % 4]
+    product = make_product(np.random.default_rng(case), shape, pair, kind, case == 2, "mma.sync")
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'random', 'reverse'][case]}", plan=f"mma_sync_{tile}", target="nvptx:sm_89")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("case", range(3))
+@pytest.mark.parametrize("tile", GROUP_TILES)
+def test_warpgroups(tile: str, case: int, tmp_path: Path) -> None:
+    kind = ["sums", "f16", "bf16"][(case + GROUP_TILES.index(tile)) % 3]
+    shape, pair = shapes(tile)[case], PAIRS[(case + GROUP_TILES.index(tile)) % 4]
+    product = make_product(np.random.default_rng(case), shape, pair, kind, case == 2, "wgmma")
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'random', 'reverse'][case]}", plan=f"wgmma_{tile}", target="nvptx:sm_90a")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_mutants(tmp_path: Path) -> None:
+    """Every buffer is used again. Missed is what one block with one tile does not ask for: how many tiles there are, and where they begin."""
+    product = make_product(np.random.default_rng(0), (9, 40, 128 * 33 + 48), PAIRS[0], "sums", False, "wgmma")
+    outcome = simulate(product, tmp_path, "--mutants", plan="wgmma_16x32x128x16", target="nvptx:sm_90a")
+    missed = re.findall(r"^mutant \d+, (\S+) at .*: NOT FOUND$", outcome.stdout, re.MULTILINE)
+    assert missed == ["arith.shrui"] * 2 + ["arith.muli"] * 4, outcome.stdout
+
+
+SIDES = "lhs(%a scales %s <#lowbit.float<{0}>> : tensor<{2}x{4}x{0}>, tensor<f32>) rhs(%b scales %s <#lowbit.float<{1}>> : tensor<{3}x{4}x{1}>, tensor<f32>)"
+MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>"
+
+
+def contraction(pair: tuple[type, type], shape: tuple[int, int, int], result: str = "f32", attributes: str = "") -> str:
+    """Of sides with a scale each; to a type of 8 bits by `lowbit.quantize`."""
+    m, n, k = shape
+    left, right = (float8.TYPES[number] for number in pair)
+    element = "f32" if result.startswith("f8") else result
+    quantize = f"%q = lowbit.quantize %r, %s <#lowbit.float<{result}>> : (tensor<{m}x{n}xf32>, tensor<f32>) -> tensor<{m}x{n}x{result}>"
+    return f"""
+func.func @main(%a: tensor<{m}x{k}x{left}> {{lowbit.name = "a"}}, %b: tensor<{n}x{k}x{right}> {{lowbit.name = "b"}},
+                %s: tensor<f32> {{lowbit.name = "s"}}) -> (tensor<{m}x{n}x{result}> {{lowbit.name = "y"}}) {{
+  %init = tensor.empty() : tensor<{m}x{n}x{element}>
+  %r = lowbit.contract [{MAPS}]
+    {SIDES.format(left, right, m, n, k)}
+    outs(%init : tensor<{m}x{n}x{element}>) {attributes} -> tensor<{m}x{n}x{element}>
+  {quantize if result != element else ""}
+  return {"%q" if result != element else "%r"} : tensor<{m}x{n}x{result}>
+}}
+"""
+
+
+@pytest.mark.parametrize("pair", [PAIRS[0], PAIRS[1], PAIRS[3]], ids=lambda pair: "-".join(float8.TYPES[number] for number in pair))
+def test_all_codes(pair: tuple[type, type], tmp_path: Path) -> None:
+    """Each code by each, alone in a sum: exact on every unit, with NaN, infinities, -0 and subnormals."""
+    a, b = (np.zeros((256, 16), np.uint8) for _ in pair)
+    a[:, 5] = b[:, 5] = np.arange(256)
+    a, b = (side.view(number) for side, number in zip((a, b), pair))
+    with np.errstate(invalid="ignore"):
+        want = a[:, 5:6].astype(np.float32) * b[:, 5].astype(np.float32) + np.float32(0)
+    (tmp_path / "m.mlir").write_text(contraction(pair, (256, 256, 16)))
+    for target in ("gpu-sim", "gpu-sim:sm_89", "gpu-sim:sm_80"):
+        found = lowbit.load(tmp_path / "m.mlir").compile(target)(a=a, b=b, s=np.float32(1))["y"]
+        np.testing.assert_array_equal(found, want, err_msg=target)
+
+
+@pytest.mark.parametrize("result", ["f16", "f8E4M3FN", "f8E5M2"])
+def test_results(result: str, tmp_path: Path) -> None:
+    """A reduction that is no multiple of 16, to halves and to codes again: as on the host, where sums are exact."""
+    rng = np.random.default_rng(0)
+    a, b = (float8.random_codes(rng, (size, 85), E4M3, True) for size in (37, 50))
+    (tmp_path / "m.mlir").write_text(contraction(PAIRS[0], (37, 50, 85), result))
+    model = lowbit.load(tmp_path / "m.mlir")
+    want = model.compile("host")(a=a, b=b, s=np.float32(0.25))["y"]
+    for target in ("gpu-sim", "gpu-sim:sm_89"):
+        found = model.compile(target)(a=a, b=b, s=np.float32(0.25))["y"]
+        np.testing.assert_array_equal(found.view(np.uint8), want.view(np.uint8), err_msg=target)
+
+
+def test_exact(tmp_path: Path) -> None:
+    """What is to have every bit of f32 is added up as the reference does, whatever the GPU could do."""
+    rng = np.random.default_rng(0)
+    a, b = (float8.random_codes(rng, (size, 150), E4M3, False) for size in (5, 7))
+    (tmp_path / "m.mlir").write_text(contraction(PAIRS[0], (5, 7, 150), attributes="{lowbit.exact}"))
+    model = lowbit.load(tmp_path / "m.mlir")
+    want, found = (model.compile(target)(a=a, b=b, s=np.float32(1))["y"] for target in ("reference", "gpu-sim"))
+    np.testing.assert_array_equal(found, want)
+    assert (want != float8.warpgroup_sums(a, b)).any()
+
+
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+def test_assembles(tmp_path: Path) -> None:
+    cases = [
+        ("nvptx:sm_89", "mma_sync", WARP_TILES),
+        ("nvptx:sm_90a", "mma_sync", WARP_TILES),
+        ("nvptx:sm_100a", "mma_sync", WARP_TILES[:1]),
+        ("nvptx:sm_90a", "wgmma", GROUP_TILES),
+    ]
+    for target, stem, tiles in cases:
+        for tile in tiles:
+            product = make_product(np.random.default_rng(0), (64, 64, 32), PAIRS[1], "f16", True, stem)
+            log = assemble(launch(product, tmp_path, target, f"{stem}_{tile}"), target, tmp_path)
+            assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, (target, tile, log)
