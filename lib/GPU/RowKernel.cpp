@@ -5,6 +5,7 @@
 #include "ElementAccess.h"
 #include "KernelModule.h"
 #include "RowProduct.h"
+#include "RowRegion.h"
 #include "WarpReduce.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -66,29 +67,9 @@ int64_t RowKernel::getBlocks() const {
 }
 
 namespace {
-/// What a step wrote, of the lane's rows: one value a row, or one a row and column.
-struct Tile {
-  SmallVector<Value> values;
-  int64_t perRow = 1;
-  bool hasColumns = false;
-
-  Value get(int64_t row, int64_t column) const { return values[row * perRow + (hasColumns ? column : 0)]; }
-};
-
-class Emitter {
+class Emitter : public RowLane {
 public:
-  Emitter(KernelBuilder &b, const RowKernel &kernel, ValueRange arguments)
-      : b(b), kernel(kernel), layout(kernel.layout), elements(b, kernel.loop, kernel.values, arguments, findInductions(b, kernel)) {
-    Value thread = b.threadId(), warp = b.div(thread, 32);
-    lane = b.rem(thread, 32);
-    share = b.rem(warp, layout.shares);
-    bool isWhole = kernel.rows % layout.getWarpRows() == 0;
-    for (int64_t i = 0; i < layout.getLaneRows(); ++i) {
-      Value row = layout.areFragments ? b.add(b.add(b.mul(warp, 16), b.div(lane, 4)), 8 * i) : kernel.rows == 1 ? b.i32(0) : warp;
-      insideRows.push_back(isWhole ? Value() : b.lessThan(row, b.i32(kernel.rows)));
-      rows.push_back(isWhole ? row : b.min(row, b.i32(kernel.rows - 1)));
-    }
-  }
+  using RowLane::RowLane;
 
   void emit() {
     std::optional<RowProducts> made;
@@ -101,242 +82,6 @@ public:
   }
 
 private:
-  static SmallVector<Value> findInductions(KernelBuilder &b, const RowKernel &kernel) {
-    scf::ForallOp loop = kernel.loop;
-    Value rest = b.blockId();
-    SmallVector<Value> inductions(loop.getRank());
-    for (int64_t i = loop.getRank() - 1; i >= 0; --i) {
-      int64_t lower = loop.getStaticLowerBound()[i], step = loop.getStaticStep()[i];
-      int64_t count = llvm::divideCeil(loop.getStaticUpperBound()[i] - lower, step);
-      inductions[i] = b.add(b.mul(i == 0 ? rest : b.rem(rest, count), step), lower);
-      rest = b.div(rest, count);
-    }
-    return inductions;
-  }
-
-  /// Where the lane's columns of a row of `count` are.
-  SmallVector<ColumnPiece> getPieces(int64_t count) {
-    int64_t width = layout.vector, stride = layout.getLanes() * width;
-    Value first = b.mul(layout.areFragments ? b.rem(lane, 4) : lane, width);
-    SmallVector<ColumnPiece> pieces;
-    for (int64_t offset = 0; offset < count; offset += stride) {
-      if (offset + stride <= count)
-        pieces.push_back({first, offset, Value()});
-      else
-        pieces.push_back({b.min(first, b.i32(count - width - offset)), offset, b.lessThan(first, b.i32(count - offset))});
-    }
-    return pieces;
-  }
-
-  /// The elements of an operand that is a buffer in memory, for the rows and columns that a step has.
-  class MemoryOperand {
-  public:
-    MemoryOperand(Emitter &emitter, const RowStep &step, OpOperand &operand)
-        : emitter(emitter), step(step), map(step.op.getMatchingIndexingMap(&operand)), view(emitter.elements.getView(operand.get())) {
-      variesByRow = step.varies(operand, step.row);
-      variesByColumn = step.varies(operand, step.column);
-      int64_t multiple = view.alignment;
-      if (!variesByColumn)
-        return;
-      AffineExpr column = getAffineDimExpr(*step.column, map.getContext());
-      for (auto [expr, stride] : llvm::zip_equal(map.getResults(), view.strides)) {
-        if (expr == column)
-          columnStride += stride;
-        else if (expr.isFunctionOfDim(*step.column))
-          isPlain = false;
-        else if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-          multiple = std::gcd(multiple, constant.getValue() * stride);
-        else
-          multiple = std::gcd(multiple, stride);
-      }
-      isAligned = isPlain && multiple % emitter.layout.vector == 0;
-    }
-
-    SmallVector<Value> load(int64_t row, unsigned piece, const ColumnPiece &place, const LoopIndices &indices) {
-      if (!variesByColumn)
-        return {loadElement(emitter.b, view.element, getStart(row, Value(), indices))};
-      if (!isPlain) {
-        SmallVector<Value> values;
-        for (int64_t i = 0; i < emitter.layout.vector; ++i)
-          values.push_back(loadElement(emitter.b, view.element, getStart(row, emitter.getColumn(place, i), indices)));
-        return values;
-      }
-      return emitter.elements.loadNeighbours(view, getPlace(row, place, indices), columnStride, emitter.layout.vector, isAligned);
-    }
-
-    void store(int64_t row, const ColumnPiece &place, const LoopIndices &indices, ArrayRef<Value> values) {
-      if (!variesByColumn)
-        storeElement(emitter.b, values[0], getStart(row, Value(), indices));
-      else
-        emitter.elements.storeNeighbours(view, getPlace(row, place, indices), columnStride, values, isAligned);
-    }
-
-    bool variesByRow, variesByColumn;
-
-  private:
-    Value getPlace(int64_t row, const ColumnPiece &place, const LoopIndices &indices) {
-      int64_t bytes = llvm::divideCeil(view.element.getIntOrFloatBitWidth(), 8);
-      return emitter.b.offset(getStart(row, place.base, indices), place.offset * columnStride * bytes);
-    }
-
-    /// Lanes begin at few places: their addresses are computed once.
-    Value getStart(int64_t row, Value column, const LoopIndices &indices) {
-      LoopIndices all(indices);
-      all[step.row] = emitter.rows[row];
-      if (step.column)
-        all[*step.column] = column;
-      return emitter.elements.getAddress(view, map, all);
-    }
-
-    Emitter &emitter;
-    const RowStep &step;
-    AffineMap map;
-    RowView view;
-    int64_t columnStride = 0;
-    bool isPlain = true, isAligned = false;
-  };
-
-  Value getColumn(const ColumnPiece &piece, int64_t i) { return b.add(piece.base, piece.offset + i); }
-
-  /// The region of a step, for all places of the lane.
-  class Region {
-  public:
-    Region(Emitter &emitter, const RowStep &step) : emitter(emitter), step(step) {
-      linalg::LinalgOp op = step.op;
-      pieces = emitter.getPieces(step.getColumns());
-      for (OpOperand &operand : op->getOpOperands()) {
-        if (!op.payloadUsesValueFromOperand(&operand))
-          continue;
-        bool isMemory = isa<MemRefType>(operand.get().getType()) && !emitter.tiles.contains(operand.get());
-        if (isMemory && !RowElements::isLocal(operand.get()))
-          memory.try_emplace(&operand, emitter, step, operand);
-      }
-      findVarying();
-    }
-
-    /// What the terminator yields for every row and column: results, then rows, then columns. With `combiners` one value a row instead:
-    /// what these make of the lane's columns.
-    SmallVector<Tile> evaluate(const LoopIndices &indices, ArrayRef<Operation *> combiners, ArrayRef<Tile> sums) {
-      linalg::LinalgOp op = step.op;
-      bool hasColumns = step.column.has_value(), areMany = hasColumns && combiners.empty();
-      SmallVector<Tile> results(op->getNumOperands() - op.getNumDpsInputs());
-      for (Tile &result : results) {
-        result.perRow = areMany ? static_cast<int64_t>(pieces.size()) * emitter.layout.vector : 1;
-        result.hasColumns = areMany;
-      }
-      DenseMap<std::pair<OpOperand *, unsigned>, SmallVector<Value>> loadedColumns;
-      for (int64_t row = 0; row < emitter.layout.getLaneRows(); ++row) {
-        IRMapping uniform;
-        LoopIndices places(indices);
-        places[step.row] = emitter.rows[row];
-        mapOperands(uniform, /*areVarying=*/false, [&](OpOperand &operand) -> Value {
-          if (auto it = memory.find(&operand); it != memory.end())
-            return it->second.load(row, 0, {}, indices)[0];
-          return emitter.getKnown(operand.get(), row, 0);
-        });
-        for (Operation &nested : op.getBlock()->without_terminator())
-          if (!varying.contains(&nested) && !llvm::is_contained(combiners, &nested))
-            emitter.elements.clone(nested, uniform, places);
-        SmallVector<Value> joined(combiners.size());
-        for (auto [number, piece] : llvm::enumerate(pieces)) {
-          DenseMap<OpOperand *, SmallVector<Value>> loaded;
-          for (auto &[operand, source] : memory)
-            if (source.variesByColumn) {
-              SmallVector<Value> *kept = source.variesByRow ? nullptr : &loadedColumns[{operand, static_cast<unsigned>(number)}];
-              loaded[operand] = kept && !kept->empty() ? *kept : source.load(row, number, piece, indices);
-              if (kept)
-                *kept = loaded[operand];
-            }
-          for (int64_t i = 0; i < (hasColumns ? emitter.layout.vector : 1); ++i) {
-            IRMapping mapping(uniform);
-            int64_t column = static_cast<int64_t>(number) * emitter.layout.vector + i;
-            if (hasColumns)
-              places[*step.column] = emitter.getColumn(piece, i);
-            mapOperands(mapping, /*areVarying=*/true, [&](OpOperand &operand) -> Value {
-              if (auto it = loaded.find(&operand); it != loaded.end())
-                return it->second[i];
-              return emitter.getKnown(operand.get(), row, column);
-            });
-            for (auto [argument, sum] : llvm::zip(op.getRegionOutputArgs(), sums))
-              mapping.map(argument, sum.get(row, column));
-            for (Operation &nested : op.getBlock()->without_terminator())
-              if (varying.contains(&nested) && !llvm::is_contained(combiners, &nested))
-                emitter.elements.clone(nested, mapping, places);
-            if (!combiners.empty()) {
-              joinElements(combiners, mapping, piece.inside, joined);
-              continue;
-            }
-            for (auto [result, tile] : llvm::enumerate(results))
-              tile.values.push_back(emitter.elements.resolve(op.getBlock()->getTerminator()->getOperand(result), mapping));
-          }
-        }
-        for (auto [tile, value] : llvm::zip(results, joined))
-          tile.values.push_back(value);
-      }
-      return results;
-    }
-
-    ArrayRef<ColumnPiece> getPieces() const { return pieces; }
-
-  private:
-    /// Ops and arguments of the region that are not the same for a whole row.
-    void findVarying() {
-      linalg::LinalgOp op = step.op;
-      DenseSet<Value> values;
-      for (OpOperand &operand : op->getOpOperands())
-        if (step.varies(operand, step.column) || !step.serial.empty() || op.isDpsInit(&operand))
-          values.insert(op.getMatchingBlockArgument(&operand));
-      for (Operation &nested : op.getBlock()->without_terminator()) {
-        auto index = dyn_cast<linalg::IndexOp>(nested);
-        if ((index && step.column && index.getDim() == *step.column) ||
-            llvm::any_of(nested.getOperands(), [&](Value operand) { return values.contains(operand); })) {
-          varying.insert(&nested);
-          values.insert(nested.result_begin(), nested.result_end());
-        }
-      }
-    }
-
-    void mapOperands(IRMapping &mapping, bool areVarying, function_ref<Value(OpOperand &)> get) {
-      linalg::LinalgOp op = step.op;
-      for (OpOperand &operand : op->getOpOperands()) {
-        if (!op.payloadUsesValueFromOperand(&operand) || step.varies(operand, step.column) != areVarying)
-          continue;
-        BlockArgument argument = op.getMatchingBlockArgument(&operand);
-        if (!isa<MemRefType>(operand.get().getType())) {
-          IRMapping nothing;
-          mapping.map(argument, emitter.elements.resolve(operand.get(), nothing));
-        } else if (Value value = get(operand)) {
-          mapping.map(argument, value);
-        }
-      }
-    }
-
-    /// The elements of one place join what there is of the row; those beyond its end do not.
-    void joinElements(ArrayRef<Operation *> combiners, IRMapping &mapping, Value inside, MutableArrayRef<Value> joined) {
-      linalg::LinalgOp op = step.op;
-      KernelBuilder &b = emitter.b;
-      auto get = [&](Value value) { return emitter.elements.resolve(value, mapping); };
-      for (auto [result, combiner] : llvm::enumerate(combiners)) {
-        Value &before = joined[result];
-        Value after = join(b, combiner, op.getRegionOutputArgs()[result], before, get);
-        if (inside)
-          after = b.select(inside, after, before ? before : arith::ConstantOp::create(b, getNeutral(combiner)).getResult());
-        before = after;
-      }
-    }
-
-    Emitter &emitter;
-    const RowStep &step;
-    SmallVector<ColumnPiece> pieces;
-    llvm::MapVector<OpOperand *, MemoryOperand> memory;
-    DenseSet<Operation *> varying;
-  };
-
-  Value getKnown(Value buffer, int64_t row, int64_t column) {
-    auto found = tiles.find(buffer);
-    return found == tiles.end() ? Value() : found->second.get(row, column);
-  }
-
   void emitStep(const RowStep &step) {
     LoopIndices indices = elements.startIndices(step);
     switch (step.kind) {
@@ -350,14 +95,14 @@ private:
   }
 
   /// What the step starts from, in every place.
-  SmallVector<Tile> loadInits(const RowStep &step, Region &region, bool hasColumns) {
+  SmallVector<RowTile> loadInits(const RowStep &step, RowRegion &region, bool hasColumns) {
     linalg::LinalgOp op = step.op;
-    SmallVector<Tile> tiles;
+    SmallVector<RowTile> tiles;
     for (OpOperand &init : op.getDpsInitsMutable()) {
-      Tile tile;
+      RowTile tile;
       tile.hasColumns = hasColumns;
       tile.perRow = hasColumns ? static_cast<int64_t>(region.getPieces().size()) * layout.vector : 1;
-      std::optional<MemoryOperand> source;
+      std::optional<RowMemory> source;
       if (!this->tiles.contains(init.get()))
         source.emplace(*this, step, init);
       for (int64_t row = 0; row < layout.getLaneRows(); ++row)
@@ -376,10 +121,10 @@ private:
   }
 
   void emitMap(const RowStep &step, LoopIndices &indices) {
-    Region region(*this, step);
+    RowRegion region(*this, step);
     if (step.serial.empty())
       return finish(step, region, region.evaluate(indices, {}, {}));
-    SmallVector<Tile> sums = loadInits(step, region, step.column.has_value());
+    SmallVector<RowTile> sums = loadInits(step, region, step.column.has_value());
     if (kernel.parts.contains(step.op))
       sums = emitShared(step, region, indices, sums);
     else
@@ -388,9 +133,9 @@ private:
   }
 
   /// Each warp takes every n-th element of the first reduction; then all combine the parts of all, in the order of the warps.
-  SmallVector<Tile> emitShared(const RowStep &step, Region &region, LoopIndices &indices, ArrayRef<Tile> inits) {
+  SmallVector<RowTile> emitShared(const RowStep &step, RowRegion &region, LoopIndices &indices, ArrayRef<RowTile> inits) {
     linalg::LinalgOp op = step.op;
-    SmallVector<Tile> sums(inits);
+    SmallVector<RowTile> sums(inits);
     for (auto [tile, combiner] : llvm::zip_equal(sums, step.combiners)) {
       Value neutral = arith::ConstantOp::create(b, getNeutral(combiner));
       llvm::fill(tile.values, neutral);
@@ -407,7 +152,7 @@ private:
     Value mine = b.offset(start, b.mul(share, row));
     forEach([&](unsigned result, size_t i, int64_t offset) { b.store(sums[result].values[i], b.offset(mine, offset), bytes); });
     gpu::BarrierOp::create(b);
-    SmallVector<Tile> totals(inits);
+    SmallVector<RowTile> totals(inits);
     forEach([&](unsigned result, size_t i, int64_t offset) {
       Value &total = totals[result].values[i];
       for (int64_t other = 0; other < layout.shares; ++other) {
@@ -419,15 +164,15 @@ private:
   }
 
   /// Loops over reductions from `depth` on, around the region.
-  SmallVector<Tile> emitSerial(const RowStep &step, Region &region, LoopIndices &indices, unsigned depth, ArrayRef<Tile> sums) {
+  SmallVector<RowTile> emitSerial(const RowStep &step, RowRegion &region, LoopIndices &indices, unsigned depth, ArrayRef<RowTile> sums) {
     if (depth == step.serial.size())
       return region.evaluate(indices, {}, sums);
     SmallVector<Value> carried;
-    for (const Tile &tile : sums)
+    for (const RowTile &tile : sums)
       llvm::append_range(carried, tile.values);
     auto unpack = [&](ValueRange values) {
-      SmallVector<Tile> tiles(sums.begin(), sums.end());
-      for (Tile &tile : tiles)
+      SmallVector<RowTile> tiles(sums.begin(), sums.end());
+      for (RowTile &tile : tiles)
         for (Value &value : tile.values) {
           value = values.front();
           values = values.drop_front();
@@ -439,7 +184,7 @@ private:
     SmallVector<Value> results = b.loop(first, end, isShared ? layout.shares : 1, carried, [&](Value index, ValueRange values) {
       indices[step.serial[depth]] = index;
       SmallVector<Value> next;
-      for (const Tile &tile : emitSerial(step, region, indices, depth + 1, unpack(values)))
+      for (const RowTile &tile : emitSerial(step, region, indices, depth + 1, unpack(values)))
         llvm::append_range(next, tile.values);
       return next;
     });
@@ -448,9 +193,9 @@ private:
   }
 
   void emitReduce(const RowStep &step, LoopIndices &indices) {
-    Region region(*this, step);
+    RowRegion region(*this, step);
     linalg::LinalgOp op = step.op;
-    SmallVector<Tile> parts = region.evaluate(indices, step.combiners, {}), inits = loadInits(step, region, /*hasColumns=*/false);
+    SmallVector<RowTile> parts = region.evaluate(indices, step.combiners, {}), inits = loadInits(step, region, /*hasColumns=*/false);
     for (auto [result, combiner] : llvm::enumerate(step.combiners)) {
       Value accumulator = op.getRegionOutputArgs()[result];
       for (int64_t row = 0; row < layout.getLaneRows(); ++row) {
@@ -465,8 +210,8 @@ private:
   }
 
   void emitProduct(const RowStep &step, LoopIndices &indices) {
-    Region region(*this, step);
-    SmallVector<Tile> sums = loadInits(step, region, /*hasColumns=*/true);
+    RowRegion region(*this, step);
+    SmallVector<RowTile> sums = loadInits(step, region, /*hasColumns=*/true);
     auto known = tiles.find(step.lhs->get());
     SmallVector<Value> left =
         known == tiles.end() ? products->loadLeft(step, rows) : products->packLeft(known->second.values, step.sizes[step.serial[0]]);
@@ -476,13 +221,13 @@ private:
   }
 
   /// Keeps what a step computed, and writes it where others look for it.
-  void finish(const RowStep &step, Region &region, ArrayRef<Tile> results) {
+  void finish(const RowStep &step, RowRegion &region, ArrayRef<RowTile> results) {
     linalg::LinalgOp op = step.op;
     for (auto [init, tile] : llvm::zip(op.getDpsInitsMutable(), results)) {
       tiles[init.get()] = tile;
       if (RowElements::isLocal(init.get()))
         continue;
-      MemoryOperand target(*this, step, init);
+      RowMemory target(*this, step, init);
       for (int64_t row = 0; row < layout.getLaneRows(); ++row)
         for (auto [number, piece] : llvm::enumerate(region.getPieces())) {
           if (!tile.hasColumns && number != 0)
@@ -509,13 +254,6 @@ private:
     }
   }
 
-  KernelBuilder &b;
-  const RowKernel &kernel;
-  RowLayout layout;
-  RowElements elements;
-  Value lane, share;                   ///< `share`: which of the warps that have the same rows.
-  SmallVector<Value> rows, insideRows; ///< Of the lane; rows beyond the end are the last one.
-  DenseMap<Value, Tile> tiles;         ///< Of buffers, by what the lane has of them.
   RowProducts *products = nullptr;
 };
 } // namespace
