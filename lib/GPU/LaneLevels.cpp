@@ -49,7 +49,7 @@ std::optional<SmallVector<LaneLevels::Table>> LaneLevels::split(ArrayRef<float> 
   SmallVector<Table> tables;
   SmallVector<double> left;
   for (float level : levels)
-    left.push_back(std::ldexp(level, exponent));
+    left.push_back(std::ldexp(static_cast<double>(level), exponent));
   do {
     if (tables.size() == most)
       return std::nullopt;

@@ -66,3 +66,15 @@ func.func @few_bits_zeros(%a: memref<4x64xi8>, %w: memref<1x512xi8>, %s: memref<
   }
   return
 }
+
+// -----
+
+func.func @few_bits_levels(%a: memref<4x64xf16>, %w: memref<1x1024xi8>, %r: memref<4x6xf32>) {
+  // expected-error @+1 {{has levels that are no sums of three numbers of 'f16'}}
+  lowbit.grouped_matmul lhs(%a : memref<4x64xf16>) rhs(%w : memref<1x1024xi8>) outs(%r : memref<4x6xf32>)
+    width 4 levels [0.0, 1.0e-9, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0] {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  }
+  return
+}

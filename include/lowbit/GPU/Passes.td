@@ -14,8 +14,9 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
     fit. Both sides get the reduction as their last axis, filled with zeros to a multiple of 16; constants are turned, decoded and filled
     here, and their sums are taken here. Where the target multiplies bits, codes of one bit that are signs become bits, eight in a byte.
 
-    Constant weights whose numbers fit two or four bits become `lowbit.grouped_matmul`, in the order of lanes, where they meet f16 or bf16,
-    where their scales change along the reduction, and, by signed bytes, where there are up to 16 rows.
+    Constant weights whose numbers fit two or four bits, or whose codes do and stand for any reals, become `lowbit.grouped_matmul`, in the order
+    of lanes, where they meet f16 or bf16, where their scales change along the reduction, and, by signed bytes, where there are up to 16 rows.
+    Left codes that meet codes of reals, or zero points in groups, become f16 first, less their zero points, where dots of groups of integers fit 24 bits.
 
     Two sides of 8-bit floats (f8E4M3FN, f8E5M2) become `lowbit.matmul`, too, where the target multiplies those and scales do not change along
     the reduction: its sums keep fewer bits than f32 (see there). With `lowbit.exact` they stay.
