@@ -1,5 +1,6 @@
 // RUN: quant-opt %s --lowbit-form-rows=target=nvptx:sm_80 --split-input-file | FileCheck %s
 // RUN: not quant-opt %s --lowbit-form-rows=target=host --split-input-file 2>&1 | FileCheck %s --check-prefix=HOST
+// RUN: quant-opt %s --lowbit-form-rows=target=nvptx:sm_80 --canonicalize --split-input-file | FileCheck %s --check-prefix=FOLDED
 // RUN: quant-opt %s --lowbit-form-rows="target=nvptx:sm_80 loops=0" --split-input-file | FileCheck %s --check-prefix=FLAT
 // RUN: quant-opt %s --lowbit-form-rows=target=spirv:opencl --split-input-file | FileCheck %s --check-prefix=APART
 // HOST: error: `{{.*}}` is no GPU; expected one that kernels are made for
@@ -295,4 +296,35 @@ func.func @reciprocal(%x: tensor<32x64xf32>, %y: tensor<64xf32>) -> tensor<32x64
     linalg.yield %1 : f32
   } -> tensor<32x64xf32>
   return %r : tensor<32x64xf32>
+}
+
+// -----
+
+// 530 rows are 132 blocks of four and one block of two, which is a block, too, after folders have seen it.
+// FOLDED-LABEL: @rest
+//       FOLDED:   scf.forall {{.*}} (0) to (528) step (4)
+//       FOLDED:   } {mapping = [#gpu.block<linear_dim_0>]}
+//       FOLDED:   scf.forall {{.*}} (528) to (530) step (2)
+//       FOLDED:   } {mapping = [#gpu.block<linear_dim_0>]}
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+func.func @rest(%x: tensor<530x64xf32>) -> tensor<530x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<530x64xf32>
+  %s_e = tensor.empty() : tensor<530xf32>
+  %s_0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%s_e : tensor<530xf32>) {
+  ^bb0(%o: f32):
+    linalg.yield %zero : f32
+  } -> tensor<530xf32>
+  %s = linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<530x64xf32>) outs(%s_0 : tensor<530xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  } -> tensor<530xf32>
+  %r = linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<530x64xf32>, tensor<530xf32>) outs(%e : tensor<530x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.subf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<530x64xf32>
+  return %r : tensor<530x64xf32>
 }

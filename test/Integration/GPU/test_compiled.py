@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import lowbit
 import numpy as np
 import pytest
 from lowbit.models import minilm, sentences
+from products import BIN
 
 THREE_MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>"
 MAPS = THREE_MAPS + ", affine_map<(m, n, k) -> (n)>"
@@ -131,16 +133,29 @@ def test_a_library_is_not_simulated(tmp_path: Path) -> None:
         lowbit.load(tmp_path / "m.mlir").export(tmp_path / "m.so", "gpu-sim")
 
 
-def test_minilm(tmp_path: Path) -> None:
-    """A whole model: nothing is left that the simulator has no kernel for, and sums in another order are all that is different."""
-    path = tmp_path / "minilm.onnx"
-    path.write_bytes(minilm.build_minilm(1, 16).SerializeToString())
-    ids, mask = (sentences.tokenize(sentences.calibration_sentences()[:6], 16, 1)[name] for name in ("ids", "mask"))
+@pytest.mark.parametrize("count", [1, 2])
+def test_minilm(count: int, tmp_path: Path) -> None:
+    """A whole model of `count` sentences: in every bit what loops in the order of the kernels compute. What is done before floats have an order
+    changes no bit of the reference; order and precision of floats are all that is left, and that all results agree in.
+    """
+    (tmp_path / "minilm.onnx").write_bytes(minilm.build_minilm(count, 16).SerializeToString())
+    ids, mask = (sentences.tokenize(sentences.calibration_sentences()[:6], 16, count)[name] for name in ("ids", "mask"))
     batches = [{"ids": ids[i], "mask": mask[i]} for i in range(len(ids))]
-    model = lowbit.load(path)
-    quantized = model.quantize("w8a8", model.calibrate(batches[:4], recipe="w8a8", progress=False))
-    on_host, simulated = quantized.compile("host"), quantized.compile("gpu-sim")
-    for batch in batches[4:]:
-        want, found = on_host(**batch)["emb"], simulated(**batch)["emb"]
-        assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
-        assert float((want * found).sum()) > 0.999
+    calibrating, calls = batches[: 4 // count], batches[4 // count :]
+    model = lowbit.load(tmp_path / "minilm.onnx")
+    quantized = model.quantize("w8a8", model.calibrate(calibrating, recipe="w8a8", progress=False))
+
+    quantized.save(tmp_path / "q.mlir")
+    options = "--lowbit-form-kernel-ops=target=nvptx:sm_90a floats=0"
+    subprocess.run([BIN / "quant-opt", tmp_path / "q.mlir", options, "--emit-bytecode", "-o", tmp_path / "ops.mlir"], check=True)
+    functions = {target: quantized.compile(target) for target in ("gpu-sim", "reference:sm_90a", "reference")}
+    functions["ops"] = lowbit.load(tmp_path / "ops.mlir").compile("reference")
+    if count == 1:
+        functions["host"] = quantized.compile("host")
+    for call in calls:
+        results = {target: f(**call)["emb"] for target, f in functions.items()}
+        assert results["gpu-sim"].tobytes() == results["reference:sm_90a"].tobytes()
+        assert results["ops"].tobytes() == results["reference"].tobytes()
+        for found in results.values():
+            np.testing.assert_allclose(np.linalg.norm(found, axis=-1), 1, atol=1e-5)
+            assert float((found * results["reference"]).sum(-1).min()) > 0.999
