@@ -92,7 +92,7 @@ SmallVector<int64_t> ContractAxes::getShape(int64_t first, ArrayRef<int64_t> las
   return shape;
 }
 
-SmallVector<unsigned> ContractAxes::getSideLoops(bool isLhs) const {
+SmallVector<unsigned> ContractAxes::getSideLoops(bool isLhs, bool isTransposed) const {
   SmallVector<unsigned> loops;
   if (!isLhs || !isLhsShared)
     loops = batches;
@@ -100,8 +100,18 @@ SmallVector<unsigned> ContractAxes::getSideLoops(bool isLhs) const {
     llvm::append_range(loops, rows);
   else
     loops.push_back(column);
-  loops.push_back(depth);
+  if (isTransposed)
+    loops.insert(loops.end() - (isLhs ? rows.size() : 1), depth);
+  else
+    loops.push_back(depth);
   return loops;
+}
+
+bool ContractAxes::isTransposed(AffineMap map, bool isLhs) const {
+  for (AffineExpr expr : llvm::reverse(map.getResults()))
+    if (unsigned loop = cast<AffineDimExpr>(expr).getPosition(); sizes[loop] != 1)
+      return isLhs ? llvm::is_contained(rows, loop) : loop == column;
+  return false;
 }
 
 /// For each of `loops`, the axis that it is of `map`.
@@ -118,9 +128,12 @@ Value buildTransposed(OpBuilder &builder, Location loc, Value value, ArrayRef<in
   return linalg::TransposeOp::create(builder, loc, value, empty, order)->getResult(0);
 }
 
-Value ContractAxes::formSide(OpBuilder &builder, Location loc, Value codes, AffineMap map, bool isLhs) const {
-  Value turned = buildTransposed(builder, loc, codes, getOrder(map, getSideLoops(isLhs)));
-  return buildReshaped(builder, loc, turned, isLhs ? getLhsShape(getDepth()) : getRhsShape(getDepth()));
+Value ContractAxes::formSide(OpBuilder &builder, Location loc, Value elements, AffineMap map, bool isLhs, bool isTransposed) const {
+  Value turned = buildTransposed(builder, loc, elements, getOrder(map, getSideLoops(isLhs, isTransposed)));
+  SmallVector<int64_t> shape = isLhs ? getLhsShape(getDepth()) : getRhsShape(getDepth());
+  if (isTransposed)
+    std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
+  return buildReshaped(builder, loc, turned, shape);
 }
 
 std::vector<int64_t> ContractAxes::getPlaces(ArrayRef<int64_t> shape, AffineMap map, bool isLhs) const {
@@ -175,6 +188,57 @@ Value ContractAxes::formOperand(OpBuilder &builder, Location loc, Value value, A
     value = buildTransposed(builder, loc, value, order);
   }
   return buildReshaped(builder, loc, value, result);
+}
+
+/// The contraction with its sides in the other order, its result in another type by another map; `op` stays.
+static ContractOp buildOther(RewriterBase &rewriter, ContractOp op, bool isSwapped, AffineMap result, ArrayRef<int64_t> shape) {
+  Value lhs[] = {op.getLhs(), op.getLhsScales(), op.getLhsZeros()}, rhs[] = {op.getRhs(), op.getRhsScales(), op.getRhsZeros()};
+  SchemeAttr schemes[] = {op.getLhsSchemeAttr(), op.getRhsSchemeAttr()};
+  SmallVector<AffineMap> maps = llvm::to_vector(op.getIndexingMaps().getAsValueRange<AffineMapAttr>());
+  maps[2] = result;
+  if (isSwapped) {
+    std::swap(lhs, rhs);
+    std::swap(schemes[0], schemes[1]);
+    std::swap(maps[0], maps[1]);
+  }
+  auto type = cast<RankedTensorType>(op.getResult().getType()).clone(shape);
+  Value init = op.getInit();
+  if (type != init.getType())
+    init = tensor::EmptyOp::create(rewriter, op.getLoc(), shape, type.getElementType());
+  auto other = ContractOp::create(rewriter, op.getLoc(), type, lhs[0], lhs[1], lhs[2], rhs[0], rhs[1], rhs[2], init,
+                                  op.getEpilogueOperands(), rewriter.getAffineMapArrayAttr(maps), schemes[0], schemes[1]);
+  other->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  if (op.hasEpilogue())
+    rewriter.cloneRegionBefore(op.getEpilogue(), other.getEpilogue(), other.getEpilogue().end());
+  return other;
+}
+
+std::pair<ContractOp, Value> buildOrdered(RewriterBase &rewriter, ContractOp op) {
+  std::string reason;
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  AffineMap map = op.getResultMap();
+  if (!map.isProjectedPermutation() || !type.hasStaticShape() || map.getNumResults() < 2)
+    return {};
+  // The axis that lies next to its neighbours in memory stays the last one, if a side alone has it.
+  auto isOf = [&](unsigned axis, AffineMap side) { return side.isFunctionOfDim(map.getDimPosition(axis)); };
+  unsigned last = map.getNumResults() - 1;
+  bool isSwapped = isOf(last, op.getLhsMap()) && !isOf(last, op.getRhsMap());
+  AffineMap lhs = isSwapped ? op.getRhsMap() : op.getLhsMap(), rhs = isSwapped ? op.getLhsMap() : op.getRhsMap();
+  auto order = llvm::to_vector(llvm::seq<int64_t>(0, map.getNumResults()));
+  auto rank = [&](int64_t axis) { return isOf(axis, lhs) ? (isOf(axis, rhs) ? 0 : 1) : 2; };
+  llvm::stable_sort(order, [&](int64_t a, int64_t b) { return rank(a) < rank(b); });
+  rewriter.setInsertionPoint(op);
+  SmallVector<AffineExpr> exprs = llvm::map_to_vector(order, [&](int64_t axis) { return map.getResult(axis); });
+  AffineMap sorted = AffineMap::get(map.getNumDims(), 0, exprs, op.getContext());
+  ContractOp other = buildOther(rewriter, op, isSwapped, sorted, applyPermutation(type.getShape(), order));
+  if (failed(ContractAxes::find(other, reason))) {
+    rewriter.eraseOp(other);
+    return {};
+  }
+  SmallVector<int64_t> inverse(order.size());
+  for (auto [place, axis] : llvm::enumerate(order))
+    inverse[axis] = place;
+  return {other, buildTransposed(rewriter, op.getLoc(), other.getResult(), inverse)};
 }
 
 } // namespace mlir::lowbit

@@ -26,8 +26,11 @@ public:
   SmallVector<int64_t> getRhsShape(int64_t depth) const { return getShape(getBatches(), {getColumns(), depth}); }
   SmallVector<int64_t> getResultShape() const { return getShape(getBatches(), {getRows(), getColumns()}); }
 
-  /// Codes of a side with batches, rows (or the column) and the reduction as their axes.
-  Value formSide(OpBuilder &builder, Location loc, Value codes, AffineMap map, bool isLhs) const;
+  /// Whether a side that `map` indexes lies along its rows (or the column), and not along the reduction.
+  bool isTransposed(AffineMap map, bool isLhs) const;
+  /// Elements of a side with batches, rows (or the column) and the reduction as their axes; the reduction before the rows where
+  /// `isTransposed`.
+  Value formSide(OpBuilder &builder, Location loc, Value elements, AffineMap map, bool isLhs, bool isTransposed = false) const;
   /// For each element of that form, in its order, the place in codes of `shape` that `map` indexes.
   std::vector<int64_t> getPlaces(ArrayRef<int64_t> shape, AffineMap map, bool isLhs) const;
   /// An operand of the epilogue that `map` indexes (or a scalar), in the rank of the result, with 1 for what it does not vary along.
@@ -37,7 +40,7 @@ private:
   int64_t getSize(ArrayRef<unsigned> loops) const;
   SmallVector<int64_t> getShape(int64_t first, ArrayRef<int64_t> last) const;
   /// Loops of a side in the order of its form.
-  SmallVector<unsigned> getSideLoops(bool isLhs) const;
+  SmallVector<unsigned> getSideLoops(bool isLhs, bool isTransposed = false) const;
 
   SmallVector<unsigned> batches, rows;
   unsigned column = 0, depth = 0;
@@ -47,6 +50,10 @@ private:
 
 /// Whether a scale is shared by some but not all codes of an axis, so that it is no operand along rows or columns.
 bool sharesScalesInPart(ContractOp op);
+
+/// Builds the contraction with its sides and the axes of its result in the order of a product, and what is then to take the place of the
+/// result of `op`, which stays. Null, and nothing, where it is no product in any order.
+std::pair<ContractOp, Value> buildOrdered(RewriterBase &rewriter, ContractOp op);
 
 /// `value` with its axes in this order.
 Value buildTransposed(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> order);

@@ -1,109 +1,103 @@
-//===- FormFloats.cpp - contractions of 8-bit floats become products ------===//
-// Law: reals are those of the contraction, operation by operation, from a sum that keeps what `lowbit.matmul` says; what fills the
-// reduction up is zero times zero.
+//===- FormFloats.cpp - products of f32 -----------------------------------===//
+// Law: each element is the sum of the same products as before. Their order, and that a product is not rounded before it is added, are what
+// the model leaves to the target.
 
 #include "FormFloats.h"
 #include "FormGrouped.h"
-#include "lowbit/Analysis/AccumulatorBound.h"
-#include "lowbit/Conversion/BlockView.h"
-#include "lowbit/Formats/Build.h"
-#include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Transforms/Sites.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 namespace mlir::lowbit {
 
-bool hasFloatSides(ContractOp op) {
-  return llvm::all_of(ArrayRef<Value>{op.getLhs(), op.getRhs()},
-                      [](Value side) { return isa<Float8E4M3FNType, Float8E5M2Type>(getElementTypeOrSelf(side.getType())); });
-}
+/// With fewer rows or columns most of a tile would be outside: a warp for each element reads what there is faster.
+static constexpr int64_t leastSize = 16;
 
-std::string getFloatObstacle(ContractOp op, const GPUArchitecture *gpu) {
-  if (op->hasAttr(kExactAttr))
-    return "matrix units keep fewer bits of sums of 8-bit floats than `lowbit.exact` allows";
-  if (gpu && !gpu->hasFloat8Mma)
-    return (gpu->chip + " has no products of 8-bit floats").str();
-  if (op.getLhsZeros() || op.getRhsZeros())
-    return "floats have zero points";
-  if (changesAlongReductions(op, ContractOperand::Lhs) || changesAlongReductions(op, ContractOperand::Rhs))
-    return "scales change along the reduction";
-  if (sharesScalesInPart(op))
-    return "scales are shared by some but not all codes of an axis";
+std::string getFloatObstacle(ContractOp op, const ContractAxes &axes) {
+  for (Value side : {op.getLhs(), op.getRhs()})
+    if (!getElementTypeOrSelf(side.getType()).isF32())
+      return "a side is neither of codes nor of f32";
+  if (axes.getRows() < leastSize || axes.getColumns() < leastSize)
+    return "it has " + std::to_string(axes.getRows()) + " rows and " + std::to_string(axes.getColumns()) + " columns; a kernel pays from " +
+           std::to_string(leastSize) + " of each on";
   Type element = getElementTypeOrSelf(op.getResult().getType());
   if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() < 8)
     return "elements of the result take less than a byte";
   return "";
 }
 
-namespace {
-struct Former {
-  RewriterBase &rewriter;
-  ContractOp op;
-  const ContractAxes &axes;
-  Location loc = op.getLoc();
+/// Reads what a transposition reads instead of its result.
+static Value lookThrough(Value value, AffineMap &map) {
+  while (auto move = value.getDefiningOp<linalg::LinalgOp>()) {
+    if (move.getNumDpsInputs() != 1 || move.getNumDpsInits() != 1 || move.getNumReductionLoops() != 0 ||
+        move.getBlock()->getOperations().size() != 1 || move.getBlock()->getTerminator()->getOperand(0) != move.getBlock()->getArgument(0))
+      break;
+    AffineMap read = move.getMatchingIndexingMap(move.getDpsInputOperand(0)),
+              written = move.getMatchingIndexingMap(move.getDpsInitOperand(0));
+    if (!read.isPermutation() || !written.isPermutation())
+      break;
+    map = read.compose(inversePermutation(written)).compose(map);
+    value = move.getDpsInputs()[0];
+  }
+  return value;
+}
 
-  /// A side with its reduction last, filled up to what one asynchronous copy moves.
-  Value formSide(Value codes, AffineMap map, bool isLhs) {
-    constexpr int64_t depthMultiple = 16;
-    int64_t depth = axes.getDepth(), padded = llvm::alignTo(depth, depthMultiple);
-    auto type = cast<RankedTensorType>(codes.getType());
-    RankedTensorType target = type.clone(isLhs ? axes.getLhsShape(padded) : axes.getRhsShape(padded));
-    if (std::optional<std::vector<char>> known = readCodes(codes)) {
-      std::vector<int64_t> places = axes.getPlaces(type.getShape(), map, isLhs);
-      std::vector<char> bytes(target.getNumElements(), 0);
-      for (auto [i, place] : llvm::enumerate(places))
-        bytes[i / depth * padded + i % depth] = (*known)[place];
-      return arith::ConstantOp::create(rewriter, loc, makeResource(target, "codes", bytes));
+void formFloatContracts(RewriterBase &rewriter, Operation *root) {
+  SmallVector<QuantizableOpInterface> ops;
+  root->walk([&](QuantizableOpInterface op) { ops.push_back(op); });
+  for (QuantizableOpInterface op : ops) {
+    std::string reason;
+    auto product = dyn_cast<linalg::LinalgOp>(op.getOperation());
+    bool isOfFloats = product && product.getNumReductionLoops() != 0 &&
+                      llvm::all_of(op->getOperands(), [](Value operand) { return getElementTypeOrSelf(operand.getType()).isF32(); });
+    if (!isOfFloats || op->hasAttr(kExactAttr) || op->getNumResults() != 1 || op.getQuantizableOperands(reason).size() != 2)
+      continue;
+    rewriter.setInsertionPoint(op);
+    FailureOr<Value> built = op.buildQuantized(rewriter, {DequantizeOp(), DequantizeOp()});
+    auto contract = succeeded(built) && *built ? built->getDefiningOp<ContractOp>() : ContractOp();
+    if (!contract)
+      continue;
+    Value result = contract.getResult();
+    FailureOr<ContractAxes> axes = ContractAxes::find(contract, reason);
+    if (failed(axes)) {
+      std::tie(contract, result) = buildOrdered(rewriter, contract);
+      axes = contract ? ContractAxes::find(contract, reason) : axes;
     }
-    Value formed = axes.formSide(rewriter, loc, codes, map, isLhs);
-    if (padded == depth)
-      return formed;
-    Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getFloatAttr(type.getElementType(), 0));
-    Value empty = tensor::EmptyOp::create(rewriter, loc, target.getShape(), type.getElementType());
-    Value zeros = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
-    SmallVector<OpFoldResult> offsets(target.getRank(), rewriter.getIndexAttr(0)), strides(target.getRank(), rewriter.getIndexAttr(1));
-    ArrayRef<int64_t> sizes = cast<RankedTensorType>(formed.getType()).getShape();
-    return tensor::InsertSliceOp::create(rewriter, loc, formed, zeros, offsets, getAsIndexOpFoldResult(rewriter.getContext(), sizes),
-                                         strides);
+    if (succeeded(axes) && getFloatObstacle(contract, *axes).empty())
+      rewriter.replaceOp(op, result);
+    // What nobody reads goes with the next patterns.
   }
+}
 
-  void buildRegion(MatmulOp matmul, ValueRange operands, unsigned numScales) {
-    OpBuilder::InsertionGuard guard(rewriter);
-    SmallVector<Type> types{rewriter.getF32Type()};
-    for (Value operand : operands)
-      types.push_back(getElementTypeOrSelf(operand.getType()));
-    Block *block = rewriter.createBlock(&matmul.getEpilogue(), {}, types, SmallVector<Location>(types.size(), loc));
-    ValueRange elements = block->getArguments().drop_front();
-    Value value = block->getArgument(0);
-    for (Value scale : elements.take_front(numScales))
-      value = arith::MulFOp::create(rewriter, loc, value, buildAsF32(rewriter, loc, scale));
-    if (op.hasEpilogue())
-      return cloneEpilogue(rewriter, op, value, elements.drop_front(numScales));
-    YieldOp::create(rewriter, loc, buildFromF32(rewriter, loc, value, getElementTypeOrSelf(op.getResult().getType())));
+Value formFloats(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes) {
+  Location loc = op.getLoc();
+  AffineMap maps[] = {op.getLhsMap(), op.getRhsMap()};
+  Value sides[] = {op.getLhs(), op.getRhs()};
+  bool areTransposed[2];
+  for (unsigned i = 0; i < 2; ++i) {
+    sides[i] = lookThrough(sides[i], maps[i]);
+    areTransposed[i] = axes.isTransposed(maps[i], /*isLhs=*/i == 0);
+    sides[i] = axes.formSide(rewriter, loc, sides[i], maps[i], /*isLhs=*/i == 0, areTransposed[i]);
   }
-
-  Value build() {
-    SmallVector<Value> operands;
-    for (auto [scales, map] : {std::pair(op.getLhsScales(), op.getLhsMap()), std::pair(op.getRhsScales(), op.getRhsMap())})
-      if (scales)
-        operands.push_back(axes.formOperand(rewriter, loc, scales, map));
-    unsigned numScales = operands.size();
-    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
-      operands.push_back(axes.formOperand(rewriter, loc, operand, op.getMap(3 + i)));
-    Value lhs = formSide(op.getLhs(), op.getLhsMap(), /*isLhs=*/true), rhs = formSide(op.getRhs(), op.getRhsMap(), /*isLhs=*/false);
-    auto type = cast<RankedTensorType>(op.getResult().getType());
-    RankedTensorType formed = type.clone(axes.getResultShape());
-    Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
-    auto matmul = MatmulOp::create(rewriter, loc, formed, lhs, rhs, init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
-                                   /*bits=*/false);
-    matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    buildRegion(matmul, operands, numScales);
-    return buildReshaped(rewriter, loc, matmul.getResult(), type.getShape());
-  }
-};
-} // namespace
-
-Value formFloats(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes) { return Former{rewriter, op, axes}.build(); }
+  SmallVector<Value> operands;
+  for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
+    operands.push_back(axes.formOperand(rewriter, loc, operand, op.getMap(3 + i)));
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  RankedTensorType formed = type.clone(axes.getResultShape());
+  Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
+  auto matmul = MatmulOp::create(rewriter, loc, formed, sides[0], sides[1], init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
+                                 /*bits=*/false, areTransposed[0], areTransposed[1]);
+  matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  OpBuilder::InsertionGuard guard(rewriter);
+  SmallVector<Type> types{rewriter.getF32Type()};
+  for (Value operand : operands)
+    types.push_back(getElementTypeOrSelf(operand.getType()));
+  Block *block = rewriter.createBlock(&matmul.getEpilogue(), {}, types, SmallVector<Location>(types.size(), loc));
+  if (op.hasEpilogue())
+    cloneEpilogue(rewriter, op, block->getArgument(0), block->getArguments().drop_front());
+  else
+    YieldOp::create(rewriter, loc, block->getArgument(0));
+  rewriter.setInsertionPointAfter(matmul);
+  return buildReshaped(rewriter, loc, matmul.getResult(), type.getShape());
+}
 
 } // namespace mlir::lowbit

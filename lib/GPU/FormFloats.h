@@ -1,19 +1,16 @@
-//===- FormFloats.h - contractions of 8-bit floats become products --------===//
+//===- FormFloats.h - products of f32 -------------------------------------===//
 #ifndef LOWBIT_LIB_GPU_FORMFLOATS_H
 #define LOWBIT_LIB_GPU_FORMFLOATS_H
 
 #include "ContractAxes.h"
-#include "lowbit/Targets/GPUArchitecture.h"
 
 namespace mlir::lowbit {
 
-/// Whether both sides are of floats that matrix units multiply: f8E4M3FN or f8E5M2.
-bool hasFloatSides(ContractOp op);
-
-/// Why such a contraction becomes no product of bytes; empty where it can. `gpu`: null where the target is none.
-std::string getFloatObstacle(ContractOp op, const GPUArchitecture *gpu);
-
-/// Its `lowbit.matmul`.
+/// Makes a `lowbit.contract` of every product of f32 below `root` that can become a `lowbit.matmul`.
+void formFloatContracts(RewriterBase &rewriter, Operation *root);
+/// Why a contraction of two sides without codes is no product of f32 that is worth a kernel; empty where it is one.
+std::string getFloatObstacle(ContractOp op, const ContractAxes &axes);
+/// Builds the product, before `op`, and returns what takes the place of its result.
 Value formFloats(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes);
 
 } // namespace mlir::lowbit

@@ -2,10 +2,12 @@
 // Law: sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr modulo 2^32, and of signs whose bits are l and r it is
 // 4 * sum (l & r) - 2 * sum l - 2 * sum r + K; the reals after it are those of the contraction, operation by operation.
 
+#include "FormFloat8.h"
 #include "FormFloats.h"
 #include "FormGrouped.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/BlockView.h"
+#include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Formats/Build.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/Packings/HostPacking.h"
@@ -268,15 +270,16 @@ private:
   SmallVector<Value> operands;
 };
 
-struct FormMatmulsPass final : impl::FormMatmulsPassBase<FormMatmulsPass> {
-  using FormMatmulsPassBase::FormMatmulsPassBase;
+struct FormMatmulsPass final : PassWithModels<impl::FormMatmulsPassBase<FormMatmulsPass>> {
+  using PassWithModels::PassWithModels;
 
   void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    formFloatContracts(rewriter, getOperation());
     if (failed(fuseEpilogues(getOperation())))
       return signalPassFailure();
     SmallVector<ContractOp> contracts;
     getOperation()->walk([&](ContractOp op) { contracts.push_back(op); });
-    IRRewriter rewriter(&getContext());
     FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
     if (failed(resolved))
       return signalPassFailure();
@@ -306,17 +309,29 @@ private:
   static void form(RewriterBase &rewriter, ContractOp op, const GPUArchitecture *gpu) {
     std::string reason;
     FailureOr<ContractAxes> axes = ContractAxes::find(op, reason);
-    bool areFloats = hasFloatSides(op);
-    bool isGrouped = succeeded(axes) && !areFloats && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
+    if (failed(axes)) {
+      auto [ordered, result] = buildOrdered(rewriter, op);
+      if (ordered) {
+        rewriter.replaceOp(op, result);
+        op = ordered;
+        axes = ContractAxes::find(op, reason = "");
+      }
+    }
+    bool areFloats8 = hasFloat8Sides(op), areFloats = !op.getLhsSchemeAttr() && !op.getRhsSchemeAttr();
+    bool isGrouped =
+        !areFloats && !areFloats8 && succeeded(axes) && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
     if (succeeded(axes))
-      reason = areFloats ? getFloatObstacle(op, gpu) : isGrouped ? getGroupedObstacle(op, *axes) : getObstacle(op);
+      reason = areFloats    ? getFloatObstacle(op, *axes)
+               : areFloats8 ? getFloat8Obstacle(op, gpu)
+               : isGrouped  ? getGroupedObstacle(op, *axes)
+                            : getObstacle(op);
     if (reason.empty() && isGrouped && gpu && !gpu->hasAsyncCopy)
       reason = (gpu->chip + " has no kernel for weights in groups").str();
     if (!reason.empty())
       return reportMissed(op, "matmul", reason);
     rewriter.setInsertionPoint(op);
-    if (areFloats)
-      return rewriter.replaceOp(op, formFloats(rewriter, op, *axes));
+    if (areFloats || areFloats8)
+      return rewriter.replaceOp(op, areFloats ? formFloats(rewriter, op, *axes) : formFloat8(rewriter, op, *axes));
     bool areBits = !isGrouped && gpu && gpu->prefersBits() && areSigns(op);
     if (!isGrouped && gpu && !gpu->prefersBits() && areSigns(op))
       reportMissed(op, "bits", (gpu->chip + " multiplies bytes faster than it counts bits; signs become bytes").str());

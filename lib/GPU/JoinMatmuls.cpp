@@ -71,7 +71,7 @@ static bool needsPackedRows(Value value) {
 }
 
 static bool canJoin(MatmulOp op) {
-  return op.getResult() && getType(op.getLhs()).getRank() == 2 && getType(op.getResult()).hasStaticShape() &&
+  return op.getResult() && op.getSumType().isInteger() && getType(op.getLhs()).getRank() == 2 && getType(op.getResult()).hasStaticShape() &&
          op.getInit().getDefiningOp<tensor::EmptyOp>() && getRawBytes(op.getRhs()) && !needsPackedRows(op.getResult());
 }
 

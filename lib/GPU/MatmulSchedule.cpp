@@ -8,8 +8,8 @@ MatmulPlan::~MatmulPlan() = default;
 MatmulSchedule::~MatmulSchedule() = default;
 
 ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
-  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule(), &getWarpgroupSchedule(), &getSmallMmaSchedule(), &getMfmaSchedule(),
-                                              &getDp4aSchedule()};
+  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule(), &getWarpgroupSchedule(), &getSmallMmaSchedule(),
+                                              &getMfmaSchedule(),    &getDp4aSchedule(),      &getFmaSchedule()};
   return all;
 }
 

@@ -12,7 +12,7 @@ namespace mlir::lowbit {
 
 static constexpr int64_t warp = 32;
 
-static int64_t count(ArrayRef<int64_t> sizes, ArrayRef<unsigned> loops) {
+static int64_t countElements(ArrayRef<int64_t> sizes, ArrayRef<unsigned> loops) {
   int64_t product = 1;
   for (unsigned loop : loops)
     product *= sizes[loop];
@@ -40,7 +40,7 @@ static int64_t getStride(linalg::LinalgOp op, OpOperand &operand, unsigned loop)
 /// reads memory in larger pieces than a warp for each would. That takes results enough for a warp.
 static bool readsAcross(linalg::LinalgOp op, ArrayRef<unsigned> parallel, ArrayRef<unsigned> reductions) {
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
-  if (parallel.empty() || sizes[parallel.back()] < warp || count(sizes, parallel) * warp < count(sizes, reductions))
+  if (parallel.empty() || sizes[parallel.back()] < warp || countElements(sizes, parallel) * warp < countElements(sizes, reductions))
     return false;
   return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
     return getStride(op, *input, parallel.back()) == 1 && getStride(op, *input, reductions.back()) > 1;
@@ -54,7 +54,7 @@ SumOrder findLoopOrder(linalg::LinalgOp op) {
   op.getReductionDims(reductions);
   op.getParallelDims(parallel);
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
-  if (reductions.empty() || llvm::any_of(sizes, ShapedType::isDynamic) || count(sizes, reductions) < shortest ||
+  if (reductions.empty() || llvm::any_of(sizes, ShapedType::isDynamic) || countElements(sizes, reductions) < shortest ||
       readsAcross(op, parallel, reductions))
     return {};
   for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i)

@@ -11,6 +11,7 @@ const MatmulSchedule &getWarpgroupSchedule();
 const MatmulSchedule &getSmallMmaSchedule();
 const MatmulSchedule &getMfmaSchedule();
 const MatmulSchedule &getDp4aSchedule();
+const MatmulSchedule &getFmaSchedule();
 
 /// Why the sides cannot be taken as they are, by loads that need rows to begin at multiples of so many bytes; empty where they can. Of
 /// ldmatrix and of bulk copies it is 16.

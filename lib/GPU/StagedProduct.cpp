@@ -1,14 +1,13 @@
 //===- StagedProduct.cpp - products whose tiles pass through registers ----===//
 //
-// Rows beyond the border are read at the border, and are not seen in the result. The end of the reduction is zeros on the left side, which
-// makes no difference of what is on the right.
+// Rows beyond the border are read at the border, and are not seen in the result. Beyond the end of the reduction there are zeros.
 //
 //===----------------------------------------------------------------------===//
 
 #include "StagedProduct.h"
+#include "StagedCopy.h"
 #include "TileOrder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::lowbit {
@@ -42,9 +41,9 @@ public:
     int64_t across = tile.columns / tile.warpColumns;
     Value warpRow = tile.rows == tile.warpRows ? b.i32(0) : b.mul(b.div(warp, across), tile.warpRows);
     Value warpColumn = b.mul(b.rem(warp, across), tile.warpColumns);
-    Side lhs = makeSide(shared, arguments.lhs, blockRow, arguments.rows, arguments.lhsPitch, tile.rows, warpRow);
-    Side rhs = makeSide(b.offset(shared, tile.rows * tile.depth), arguments.rhs, blockColumn, arguments.columns, arguments.rhsPitch,
-                        tile.columns, warpColumn);
+    Side lhs = makeSide(kernel.lhs, shared, {tile.rows, warpRow}, arguments.lhs, blockRow, arguments.rows, arguments.lhsPitch);
+    Side rhs = makeSide(kernel.rhs, b.offset(shared, tile.rows * tile.depth), {tile.columns, warpColumn}, arguments.rhs, blockColumn,
+                        arguments.columns, arguments.rhsPitch);
     auto [row, column] = product.getOrigin(b, lane);
     AccumulatorTile result{b.add(b.add(blockRow, warpRow), row), b.add(b.add(blockColumn, warpColumn), column), product.getPlaces(), {}};
     result.sums = multiply(lhs, rhs);
@@ -52,71 +51,34 @@ public:
   }
 
 private:
-  /// A side, and what a thread copies of it: pieces of 16 bytes of every `getRowsPerCopy`th row.
   struct Side {
     StagedSide staged;
-    SmallVector<Value> sources; ///< `!llvm.ptr<1>`, where the rows begin.
-    Value target;               ///< `!llvm.ptr<3>`, of the first piece in the first slot.
-    Value hasRow;               ///< Whether there is a row for the thread; null where there is for all.
+    std::unique_ptr<StagedCopy> copy;
+  };
+  /// Rows of a tile, and the warp's first one (i32).
+  struct Rows {
+    int64_t count;
+    Value first;
   };
 
-  int64_t getThreads() const { return lanes * tile.getWarps(); }
-  int64_t getRowsPerCopy() const { return getThreads() / swizzle.getPieces(); }
-  Value getPiece() { return b.rem(thread, swizzle.getPieces()); }
-
-  Side makeSide(Value shared, Value codes, Value firstRow, Value rows, Value pitch, int64_t tileRows, Value warpRow) {
-    Value row = b.div(thread, swizzle.getPieces());
-    Side side{{swizzle, shared, b.i32(0), warpRow}, {}, b.offset(shared, swizzle.getOffset(b, row, getPiece()))};
-    if (tileRows < getRowsPerCopy())
-      side.hasRow = b.lessThan(row, b.i32(tileRows));
-    Value last = b.add(rows, -1), widePitch = b.widen(pitch);
-    for (int64_t i = 0; i < tileRows; i += getRowsPerCopy()) {
-      Value clamped = b.min(b.add(b.add(firstRow, row), i), last);
-      side.sources.push_back(b.offset(codes, b.mul(b.widen(clamped), widePitch)));
-    }
-    return side;
+  Side makeSide(const MatmulSide &codes, Value shared, Rows tileRows, Value pointer, Value firstRow, Value rows, Value pitch) {
+    StagedSource source{codes, kernel.depthAlignment, pointer, firstRow, rows, pitch, arguments.depth, getFill(&codes == &kernel.lhs)};
+    StagedTarget target{swizzle, shared, tileRows.count};
+    return {{swizzle, shared, b.i32(0), tileRows.first}, StagedCopy::create(b, source, target, thread, lanes * tile.getWarps())};
   }
 
-  /// The thread's pieces of the step at `depth` (i32 bytes): vectors of words.
-  SmallVector<Value> load(const Side &side, Value depth, bool isMasked) {
-    // As many bytes by one load as begin where they may; a load is inside of the reduction or outside, not both.
-    int64_t loadBytes = std::min<int64_t>(kernel.depthAlignment, Swizzle::pieceBytes), words = loadBytes / 4;
-    Type word = b.getI32Type();
-    Value start = b.add(depth, b.mul(getPiece(), Swizzle::pieceBytes));
-    SmallVector<Value> places, insides;
-    for (int64_t byte = 0; byte < Swizzle::pieceBytes; byte += loadBytes) {
-      Value place = b.add(start, byte);
-      insides.push_back(b.lessThan(place, arguments.depth));
-      places.push_back(b.select(insides.back(), place, b.i32(0)));
-    }
-    SmallVector<Value> pieces;
-    for (Value source : side.sources) {
-      SmallVector<Value> loaded;
-      for (auto [place, inside] : llvm::zip(places, insides))
-        for (Value element : b.loadElements(word, b.offset(source, place), words))
-          loaded.push_back(isMasked ? b.select(inside, element, b.i32(0)) : element);
-      pieces.push_back(vector::FromElementsOp::create(b, VectorType::get({Swizzle::pieceBytes / 4}, word), loaded));
-    }
-    return pieces;
-  }
-
-  void store(const Side &side, Value slot, ArrayRef<Value> pieces) {
-    Value target = b.offset(side.target, slot);
-    auto storeAll = [&] {
-      for (auto [i, piece] : llvm::enumerate(pieces))
-        b.store(piece, b.offset(target, i * getRowsPerCopy() * tile.depth), Swizzle::pieceBytes);
-    };
-    side.hasRow ? b.when(side.hasRow, storeAll) : storeAll();
+  /// What is multiplied beyond the end of the reduction: 0 of codes, and of floats 0 by -0, as any sum is the same with -0 added.
+  TypedAttr getFill(bool isLhs) {
+    if (kernel.hasWideFloats())
+      return b.getF32FloatAttr(isLhs ? 0.0F : -0.0F);
+    return isLhs ? TypedAttr(b.getI32IntegerAttr(0)) : TypedAttr();
   }
 
   SmallVector<Value> multiply(Side &lhs, Side &rhs) {
-    auto loadBoth = [&](Value depth) {
-      SmallVector<Value> left = load(lhs, depth, /*isMasked=*/true);
-      return std::pair(left, load(rhs, depth, /*isMasked=*/false));
-    };
+    auto loadBoth = [&](Value depth) { return std::pair(lhs.copy->load(b, depth), rhs.copy->load(b, depth)); };
     auto [left, right] = loadBoth(b.i32(0));
-    store(lhs, b.i32(0), left);
-    store(rhs, b.i32(0), right);
+    lhs.copy->store(b, b.i32(0), left);
+    rhs.copy->store(b, b.i32(0), right);
     gpu::BarrierOp::create(b);
     SmallVector<Value> carried = product.createSums(b);
     carried.push_back(b.i32(0));
@@ -129,8 +91,8 @@ private:
       for (int64_t byte = 0; byte < tile.depth; byte += product.getStepBytes())
         product.multiply(b, lane, lhs.staged, rhs.staged, byte / Swizzle::pieceBytes, sums);
       // That slot was read before the last barrier.
-      store(lhs, other, nextLeft);
-      store(rhs, other, nextRight);
+      lhs.copy->store(b, other, nextLeft);
+      rhs.copy->store(b, other, nextRight);
       gpu::BarrierOp::create(b);
       sums.push_back(other);
       return sums;

@@ -1,77 +1,112 @@
-// RUN: quant-opt %s --lowbit-form-matmuls=target=nvptx:sm_90a --split-input-file --remarks-filter=lowbit 2>%t | FileCheck %s
-// RUN: FileCheck %s --check-prefix=WHY < %t
-// RUN: quant-opt %s --lowbit-form-matmuls=target=nvptx:sm_80 --split-input-file --remarks-filter=lowbit 2>&1 >/dev/null | FileCheck %s --check-prefix=OLD
+// RUN: quant-opt %s --lowbit-form-matmuls=target=nvptx:sm_80 --split-input-file | FileCheck %s
 
-// The reduction comes last and is filled up with +0; scales are operands of the epilogue, multiplied in the order of the contraction.
-// CHECK-LABEL: func @product(
-//  CHECK-SAME:   %[[A:.*]]: tensor<4x24xf8E4M3FN>, %[[SA:.*]]: tensor<4x1xf32>, %[[B:.*]]: tensor<24x6xf8E5M2>, %[[SB:.*]]: tensor<1x6xf32>
-//   CHECK-DAG:   %[[LEFT:.*]] = tensor.insert_slice %[[A]] into %{{.*}}[0, 0] [4, 24] [1, 1] : tensor<4x24xf8E4M3FN> into tensor<4x32xf8E4M3FN>
-//   CHECK-DAG:   %[[RIGHT:.*]] = tensor.insert_slice %{{.*}} into %{{.*}}[0, 0] [6, 24] [1, 1] : tensor<6x24xf8E5M2> into tensor<6x32xf8E5M2>
-//       CHECK:   lowbit.matmul lhs(%[[LEFT]] : {{.*}}) rhs(%[[RIGHT]] : {{.*}}) outs({{.*}}) operands(%[[SA]], %[[SB]] : tensor<4x1xf32>, tensor<1x6xf32>) {
-//  CHECK-NEXT:   ^bb0(%[[SUM:.*]]: f32, %[[L:.*]]: f32, %[[R:.*]]: f32):
-//  CHECK-NEXT:     %[[ONCE:.*]] = arith.mulf %[[SUM]], %[[L]] : f32
-//  CHECK-NEXT:     %[[TWICE:.*]] = arith.mulf %[[ONCE]], %[[R]] : f32
-//  CHECK-NEXT:     lowbit.yield %[[TWICE]] : f32
-// OLD: sm_80 has no products of 8-bit floats
-func.func @product(%a: tensor<4x24xf8E4M3FN>, %sa: tensor<4x1xf32>, %b: tensor<24x6xf8E5M2>, %sb: tensor<1x6xf32>,
-                   %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
-  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
-    lhs(%a scales %sa <#lowbit.float<f8E4M3FN>, block = [1, 0]> : tensor<4x24xf8E4M3FN>, tensor<4x1xf32>)
-    rhs(%b scales %sb <#lowbit.float<f8E5M2>, block = [0, 1]> : tensor<24x6xf8E5M2>, tensor<1x6xf32>)
-    outs(%init : tensor<4x6xf32>) -> tensor<4x6xf32>
-  return %r : tensor<4x6xf32>
+#km = affine_map<(m, n, k) -> (k, m)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#row = affine_map<(m, n) -> (m, n)>
+#n = affine_map<(m, n) -> (n)>
+
+// Either side may lie along its rows. What reads the product alone is its epilogue.
+// CHECK-LABEL: func @turned
+//       CHECK:   lowbit.matmul lhs(%{{.*}} : tensor<24x32xf32>) rhs(%{{.*}} : tensor<16x24xf32>) outs(%{{.*}} : tensor<32x16xf32>)
+//  CHECK-SAME:     operands(%{{.*}} : tensor<1x16xf32>)
+//       CHECK:   ^bb0(%[[SUM:.*]]: f32, %[[BIAS:.*]]: f32):
+//       CHECK:     arith.addf %[[SUM]], %[[BIAS]]
+//       CHECK:   } {lhs_transposed} -> tensor<32x16xf32>
+//   CHECK-NOT:   linalg.generic
+func.func @turned(%a: tensor<24x32xf32>, %b: tensor<16x24xf32>, %c: tensor<16xf32>) -> tensor<32x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<32x16xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<32x16xf32>) -> tensor<32x16xf32>
+  %p = linalg.generic {indexing_maps = [#km, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<24x32xf32>, tensor<16x24xf32>) outs(%z : tensor<32x16xf32>) {
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %0 = arith.mulf %l, %r : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<32x16xf32>
+  %r = linalg.generic {indexing_maps = [#row, #n, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %c : tensor<32x16xf32>, tensor<16xf32>) outs(%e : tensor<32x16xf32>) {
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %0 = arith.addf %l, %r : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x16xf32>
+  return %r : tensor<32x16xf32>
 }
 
 // -----
 
-// Constants are turned and filled up here.
-// CHECK-LABEL: func @constant(
-//       CHECK:   %[[B:.*]] = arith.constant dense_resource<[[CODES:.*]]> : tensor<2x16xf8E4M3FN>
-//       CHECK:   lowbit.matmul lhs({{.*}}) rhs(%[[B]] : tensor<2x16xf8E4M3FN>)
-func.func @constant(%a: tensor<4x3xf8E4M3FN>, %s: tensor<f32>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
-  %b = arith.constant dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf8E4M3FN>
-  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
-    lhs(%a scales %s <#lowbit.float<f8E4M3FN>> : tensor<4x3xf8E4M3FN>, tensor<f32>)
-    rhs(%b scales %s <#lowbit.float<f8E4M3FN>> : tensor<3x2xf8E4M3FN>, tensor<f32>)
-    outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
-  return %r : tensor<4x2xf32>
+// What was there before is added last. A transposition before a product is a way to read it.
+// CHECK-LABEL: func @accumulated
+//  CHECK-SAME:   %[[A:.*]]: tensor<24x32xf32>, %[[B:.*]]: tensor<24x16xf32>, %[[C:.*]]: tensor<32x16xf32>
+//   CHECK-NOT:   linalg.transpose
+//       CHECK:   lowbit.matmul lhs(%[[A]] : {{.*}}) rhs(%[[B]] : {{.*}}) outs(%{{.*}} : tensor<32x16xf32>) operands(%[[C]] :
+//       CHECK:   } {lhs_transposed, rhs_transposed}
+func.func @accumulated(%a: tensor<24x32xf32>, %b: tensor<24x16xf32>, %c: tensor<32x16xf32>) -> tensor<32x16xf32> {
+  %e = tensor.empty() : tensor<32x24xf32>
+  %t = linalg.transpose ins(%a : tensor<24x32xf32>) outs(%e : tensor<32x24xf32>) permutation = [1, 0]
+  %p = linalg.matmul ins(%t, %b : tensor<32x24xf32>, tensor<24x16xf32>) outs(%c : tensor<32x16xf32>) -> tensor<32x16xf32>
+  return %p : tensor<32x16xf32>
 }
 
 // -----
 
-// WHY: matrix units keep fewer bits of sums of 8-bit floats than `lowbit.exact` allows
-// CHECK-LABEL: func @exact(
-//       CHECK:   lowbit.contract
-func.func @exact(%a: tensor<4x16xf8E4M3FN>, %s: tensor<f32>, %b: tensor<2x16xf8E4M3FN>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
-  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
-    lhs(%a scales %s <#lowbit.float<f8E4M3FN>> : tensor<4x16xf8E4M3FN>, tensor<f32>)
-    rhs(%b scales %s <#lowbit.float<f8E4M3FN>> : tensor<2x16xf8E4M3FN>, tensor<f32>)
-    outs(%init : tensor<4x2xf32>) {lowbit.exact} -> tensor<4x2xf32>
-  return %r : tensor<4x2xf32>
+#left = affine_map<(b, m, n, k) -> (b, m, k)>
+#right = affine_map<(b, m, n, k) -> (b, n, k)>
+#moved = affine_map<(b, m, n, k) -> (m, b, n)>
+
+// Batches; a result with its axes in another order is transposed after the product.
+// CHECK-LABEL: func @moved
+//       CHECK:   %[[P:.*]] = lowbit.matmul lhs(%{{.*}} : tensor<3x32x24xf32>) rhs(%{{.*}} : tensor<3x16x24xf32>) outs(%{{.*}} : tensor<3x32x16xf32>)
+//       CHECK:   linalg.transpose ins(%[[P]] : tensor<3x32x16xf32>) outs(%{{.*}} : tensor<32x3x16xf32>) permutation = [1, 0, 2]
+func.func @moved(%a: tensor<3x32x24xf32>, %b: tensor<3x16x24xf32>) -> tensor<32x3x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<32x3x16xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<32x3x16xf32>) -> tensor<32x3x16xf32>
+  %p = linalg.generic {indexing_maps = [#left, #right, #moved], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<3x32x24xf32>, tensor<3x16x24xf32>) outs(%z : tensor<32x3x16xf32>) {
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %0 = arith.mulf %l, %r : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<32x3x16xf32>
+  return %p : tensor<32x3x16xf32>
 }
 
 // -----
 
-// WHY: scales change along the reduction
-// CHECK-LABEL: func @groups(
-//       CHECK:   lowbit.contract
-func.func @groups(%a: tensor<4x64xf8E4M3FN>, %s: tensor<4x2xf32>, %b: tensor<2x64xf8E4M3FN>, %sb: tensor<f32>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
-  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
-    lhs(%a scales %s <#lowbit.float<f8E4M3FN>, block = [1, 32]> : tensor<4x64xf8E4M3FN>, tensor<4x2xf32>)
-    rhs(%b scales %sb <#lowbit.float<f8E4M3FN>> : tensor<2x64xf8E4M3FN>, tensor<f32>)
-    outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
-  return %r : tensor<4x2xf32>
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#nm = affine_map<(m, n, k) -> (n, m)>
+
+// The side with the columns of the result is the right one, whatever the order in which they are named.
+// CHECK-LABEL: func @swapped
+//  CHECK-SAME:   %[[A:.*]]: tensor<32x24xf32>, %[[B:.*]]: tensor<16x24xf32>
+//       CHECK:   lowbit.matmul lhs(%[[B]] : {{.*}}) rhs(%[[A]] : {{.*}}) outs(%{{.*}} : tensor<16x32xf32>)
+//   CHECK-NOT:   linalg.transpose
+func.func @swapped(%a: tensor<32x24xf32>, %b: tensor<16x24xf32>) -> tensor<16x32xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<16x32xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<16x32xf32>) -> tensor<16x32xf32>
+  %p = linalg.generic {indexing_maps = [#mk, #nk, #nm], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<32x24xf32>, tensor<16x24xf32>) outs(%z : tensor<16x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %0 = arith.mulf %l, %r : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<16x32xf32>
+  return %p : tensor<16x32xf32>
 }
 
 // -----
 
-// WHY: scales are shared by some but not all codes of an axis
-// CHECK-LABEL: func @blocks(
-//       CHECK:   lowbit.contract
-func.func @blocks(%a: tensor<4x64xf8E4M3FN>, %s: tensor<2x1xf32>, %b: tensor<2x64xf8E4M3FN>, %sb: tensor<f32>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
-  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
-    lhs(%a scales %s <#lowbit.float<f8E4M3FN>, block = [2, 0]> : tensor<4x64xf8E4M3FN>, tensor<2x1xf32>)
-    rhs(%b scales %sb <#lowbit.float<f8E4M3FN>> : tensor<2x64xf8E4M3FN>, tensor<f32>)
-    outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
-  return %r : tensor<4x2xf32>
+// Arithmetic that is defined to the bit is not the target's, and a product of few rows is a loop.
+// CHECK-LABEL: func @left
+// CHECK-COUNT-2: linalg.matmul
+//   CHECK-NOT:   lowbit.matmul
+func.func @left(%a: tensor<32x24xf32>, %b: tensor<24x16xf32>, %c: tensor<32x16xf32>, %d: tensor<2x24xf32>, %e: tensor<2x16xf32>)
+    -> (tensor<32x16xf32>, tensor<2x16xf32>) {
+  %p = linalg.matmul {lowbit.exact} ins(%a, %b : tensor<32x24xf32>, tensor<24x16xf32>) outs(%c : tensor<32x16xf32>) -> tensor<32x16xf32>
+  %q = linalg.matmul ins(%d, %b : tensor<2x24xf32>, tensor<24x16xf32>) outs(%e : tensor<2x16xf32>) -> tensor<2x16xf32>
+  return %p, %q : tensor<32x16xf32>, tensor<2x16xf32>
 }

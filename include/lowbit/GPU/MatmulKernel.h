@@ -38,7 +38,7 @@ struct MatmulKernel {
   bool hasBatches = false;
   Region *epilogue = nullptr; ///< Takes the sum (i32, or f32 of floats) and an element of each operand; yields one of each result.
                               ///< Constants may come from around it.
-  SmallVector<Type> results; ///< Elements of [M, N].
+  SmallVector<Type> results;  ///< Elements of [M, N].
   /// Rows of lhs and rhs begin at multiples of so many bytes (a power of two, up to 16) and are as long, and elements of results and full
   /// operands that many columns apart are aligned together.
   unsigned depthAlignment = 16;

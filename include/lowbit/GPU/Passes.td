@@ -6,10 +6,12 @@
 include "mlir/Pass/PassBase.td"
 
 def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
-  let summary = "Contractions of integers become products of bytes, in the form that kernels take";
+  let summary = "Contractions become products of bytes or f32, in the form that kernels take";
   let description = [{
-    Elementwise ops join the epilogue of the `lowbit.contract` they read alone; then a contraction of integers that fit bytes becomes
-    `lowbit.matmul`. Scales and zero points move into the epilogue, where they are operands along rows or columns:
+    Products of f32 with at least 16 rows and columns become `lowbit.contract`, unless they are defined to the bit (`lowbit.exact`). Elementwise
+    ops join the epilogue of the contraction they read alone; then a contraction of f32, or of integers that fit bytes, becomes
+    `lowbit.matmul`, with one axis of batches where both sides have some. Scales and zero points move into the epilogue, where they are operands
+    along rows or columns:
     `sum (l - zl) * (r - zr) = sum l * r - zr * sum l - zl * sum r + K * zl * zr`, exact in 32 bits that wrap, because the whole is proved to
     fit. Both sides get the reduction as their last axis, filled with zeros to a multiple of 16; constants are turned, decoded and filled
     here, and their sums are taken here. Where the target multiplies bits, codes of one bit that are signs become bits, eight in a byte.
@@ -20,6 +22,9 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
 
     Two sides of 8-bit floats (f8E4M3FN, f8E5M2) become `lowbit.matmul`, too, where the target multiplies those and scales do not change along
     the reduction: its sums keep fewer bits than f32 (see there). With `lowbit.exact` they stay.
+
+    Either side of f32 may lie along its rows; what transposes it before is not needed. A contraction whose result has its axes in another order is
+    transposed after the product.
 
     Left as they are, with a remark that says why: other contractions of floats, sums that may not fit 32 bits, other scales that change
     along the reduction.
@@ -51,7 +56,7 @@ def FormMatmulsPass : Pass<"lowbit-form-matmuls"> {
   let options = [
     Option<"target", "target", "std::string", /*default=*/"", "The machine; by default the module's `lowbit.target`">,
   ];
-  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "LowbitDialect", "math::MathDialect", "tensor::TensorDialect"];
 }
 
 def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {

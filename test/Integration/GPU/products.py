@@ -169,6 +169,52 @@ def simulate(product: Product, folder: Path, *options: str, **launched: str) -> 
     return subprocess.run([BIN / "gpu-sim-run", kernels, *arguments, *settings, *options], capture_output=True, text=True, check=False)
 
 
+def fused_sums(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sums of products in f32 along the last axis of both, in order, each added by one fused multiply-add."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    total = np.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-2]), np.float32)
+    for k in range(a.shape[-1]):
+        # The product is exact in f64. Where the sum is not, an odd last bit says on which side of it the exact one lies.
+        product, before = a[..., :, None, k] * b[..., None, :, k], total.astype(np.float64)
+        both = product + before
+        rest = both - product
+        error = (product - (both - rest)) + (before - rest)
+        inexact = (error != 0) & (both.view(np.int64) % 2 == 0) & np.isfinite(both)
+        total = np.where(inexact, np.nextafter(both, np.copysign(np.inf, error)), both).astype(np.float32)
+    return total
+
+
+def floats(rng: np.random.Generator, shape: tuple[int, ...], kind: str, transposed="", shared="", extreme=False) -> Product:
+    """`lowbit.matmul` of f32; `transposed` names sides whose reduction comes first, extreme: products that are no normal numbers."""
+    *batches, m, n, k = shape
+
+    def numbers(rows: int, side: str) -> np.ndarray:
+        size = (*([1] if side in shared.split() else batches), rows, k)
+        values = rng.standard_normal(size).astype(np.float32)
+        return values * rng.choice([1e-22, -1e-23, 3e-20], size).astype(np.float32) if extreme else values
+
+    a, b = numbers(m, "lhs"), numbers(n, "rhs")
+    sums = fused_sums(a, b)
+    epilogue = Epilogue({}, "lowbit.yield %sum : f32", sums)
+    if kind == "relu":
+        bias, scale = (
+            rng.standard_normal((*[1] * len(batches), 1, n)).astype(np.float32),
+            rng.standard_normal(sums.shape).astype(np.float32),
+        )
+        body = """%biased = arith.addf %sum, %bias : f32
+    %none = arith.constant 0.0 : f32
+    %positive = arith.maximumf %biased, %none : f32
+    %scaled = arith.mulf %positive, %scale : f32
+    lowbit.yield %scaled : f32"""
+        epilogue = Epilogue({"bias": bias, "scale": scale}, body, np.maximum(sums + bias, 0) * scale)
+    turned = {name: name in transposed.split() for name in ("lhs", "rhs")}
+    sides = {name: np.ascontiguousarray(x.swapaxes(-1, -2)) if turned[name] else x for name, x in (("lhs", a), ("rhs", b))}
+    attributes = "{" + ", ".join(f"{name}_transposed" for name, there in turned.items() if there) + "}"
+    pitches = [4 * side.shape[-1] for side in sides.values()]
+    sizes = [m, n, 4 * k, *pitches, *(size for count in batches for size in (count, 4 * m * k, 4 * n * k))]
+    return Product("lowbit.matmul", sides, epilogue, sizes, first="f32", attributes=attributes)
+
+
 def pad_columns(array: np.ndarray) -> np.ndarray:
     """[groups, columns] of whole tiles."""
     return np.ascontiguousarray(np.pad(array.T, ((0, 0), (0, -array.shape[0] % 16))))

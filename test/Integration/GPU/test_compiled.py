@@ -127,6 +127,48 @@ func.func @main(%q: tensor<{by_token}xi8> {{lowbit.name = "q"}}, %k: tensor<{by_
     np.testing.assert_array_equal(got["y"], np.einsum("hmk,khn->hmn", wide[2], wide[3]))
 
 
+@pytest.mark.parametrize("sides", [("m, k", "n, k"), ("m, k", "k, n"), ("k, m", "k, n"), ("k, m", "n, k")])
+def test_floats_are_those_of_cpus(tmp_path: Path, sides: tuple[str, str]) -> None:
+    """Forward and backward passes multiply f32 by f32, each along either axis: on all targets that choose, one order and one rounding a product."""
+    m, n, k = 33, 50, 70
+    sizes = {"m": m, "n": n, "k": k}
+    shapes = [tuple(sizes[axis] for axis in side.split(", ")) for side in sides]
+    a, b = ("x".join(map(str, shape)) + "xf32" for shape in shapes)
+    maps = ", ".join(f"affine_map<(m, n, k) -> ({axes})>" for axes in (*sides, "m, n"))
+    y = f"{m}x{n}xf32"
+    (tmp_path / "m.mlir").write_text(f"""
+func.func @main(%a: tensor<{a}> {{lowbit.name = "a"}}, %b: tensor<{b}> {{lowbit.name = "b"}}, %c: tensor<{n}xf32> {{lowbit.name = "c"}})
+    -> (tensor<{y}> {{lowbit.name = "y"}}) {{
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<{y}>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<{y}>) -> tensor<{y}>
+  %p = linalg.generic {{indexing_maps = [{maps}], iterator_types = ["parallel", "parallel", "reduction"]}}
+    ins(%a, %b : tensor<{a}>, tensor<{b}>) outs(%z : tensor<{y}>) {{
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %0 = arith.mulf %l, %r : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  }} -> tensor<{y}>
+  %r = linalg.generic {{indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>],
+                       iterator_types = ["parallel", "parallel"]}} ins(%p, %c : tensor<{y}>, tensor<{n}xf32>) outs(%e : tensor<{y}>) {{
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %0 = arith.addf %l, %r : f32
+    %1 = arith.maximumf %0, %zero : f32
+    linalg.yield %1 : f32
+  }} -> tensor<{y}>
+  return %r : tensor<{y}>
+}}
+""")
+    generator = np.random.default_rng(0)
+    arrays = {name: generator.standard_normal(shape).astype(np.float32) for name, shape in zip("abc", (*shapes, (n,)))}
+    model = lowbit.load(tmp_path / "m.mlir")
+    want = model.compile("generic")(**arrays)["y"]
+    for target in ("host", "gpu-sim", "gpu-sim:sm_75"):
+        np.testing.assert_array_equal(model.compile(target)(**arrays)["y"], want)
+    # Of the reference every product is rounded before it is added.
+    np.testing.assert_allclose(model.compile("reference")(**arrays)["y"], want, atol=1e-5)
+
+
 def test_a_library_is_not_simulated(tmp_path: Path) -> None:
     (tmp_path / "m.mlir").write_text(codes_of_codes(4, 8, 16))
     with pytest.raises(lowbit.Error, match="runs kernels inside this process only; choose a GPU's, such as `nvptx:sm_90a`"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from products import BIN, grouped, launch, matmul, simulate
+from products import BIN, floats, grouped, launch, matmul, simulate
 
 TILES = [
     "128x256x64x4",
@@ -205,6 +205,50 @@ def test_staged_assembles(target: str, stem: str, tile: str, tmp_path: Path) -> 
         product = matmul(np.random.default_rng(0), (64, 64, 64), "sums" if bits else "codes", bits=bits)
         log = assemble(launch(product, tmp_path, target, f"{'popc' if bits else stem}_{tile}"), target, tmp_path)
         assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
+
+
+FLOAT_TILES = ["128x128x64", "64x64x64", "32x64x64", "32x32x64"]
+
+
+@pytest.mark.parametrize(
+    ("target", "tile"), [*(("nvptx:sm_75", tile) for tile in FLOAT_TILES), ("amdgcn:gfx942", "32x64x64"), ("spirv:opencl", "32x32x64")]
+)
+@pytest.mark.parametrize("case", range(6))
+def test_floats(target: str, tile: str, case: int, tmp_path: Path) -> None:
+    # Each side along the reduction and along its rows, by loads of one, two and four elements; all borders, sums that are no normal numbers or
+    # zeros of either sign, batches.
+    shape, kind, transposed, shared = [
+        ((17, 33, 20), "relu", "", ""),
+        ((140, 36, 52), "relu", "lhs", ""),
+        ((35, 70, 37), "sum", "rhs", ""),
+        ((66, 134, 9), "relu", "lhs rhs", ""),
+        ((3, 20, 40, 24), "relu", "rhs", "lhs"),
+        ((130, 68, 1), "sum", "lhs rhs", ""),
+    ][case]
+    product = floats(np.random.default_rng(case), shape, kind, transposed, shared, extreme=case == 2)
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][case % 3]}", plan=f"fma_{tile}", target=target)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_mutants_of_floats(tmp_path: Path) -> None:
+    # What changes nothing: the order of more than eight rows of tiles, which other kernels have, and the lowest bit of what is even, as every
+    # fourth row of a tile is.
+    product = floats(np.random.default_rng(0), (34, 36, 40), "sum", "lhs")
+    outcome = simulate(product, tmp_path, "--mutants", plan="fma_32x32x64")
+    missed = re.findall(r"^mutant \d+, (\S+) at .*: NOT FOUND$", outcome.stdout, re.MULTILINE)
+    assert re.search(r"^\d+ mutants", outcome.stdout, re.MULTILINE), outcome.stdout + outcome.stderr
+    assert {op: missed.count(op) for op in missed} == {"arith.shrui": 1, "arith.muli": 2, "arith.andi": 2}, outcome.stdout
+
+
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.parametrize("target", ["nvptx:sm_75", "nvptx:sm_80", "nvptx:sm_89", "nvptx:sm_90a", "nvptx:sm_100", "nvptx:sm_100a"])
+@pytest.mark.parametrize("tile", FLOAT_TILES)
+def test_floats_assemble(target: str, tile: str, tmp_path: Path) -> None:
+    transposed = ["", "lhs", "rhs", "lhs rhs"][(len(target) + FLOAT_TILES.index(tile)) % 4]
+    log = assemble(
+        launch(floats(np.random.default_rng(0), (64, 64, 64), "relu", transposed), tmp_path, target, f"fma_{tile}"), target, tmp_path
+    )
+    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
 
 
 SHAPES = [(1, 8, 128), (1, 40, 4224), (3, 17, 1024), (7, 21, 2048), (16, 33, 2176), (21, 40, 1024)]
