@@ -1,5 +1,5 @@
 //===- LowerMatmuls.cpp - products of kernels as their document says ------===//
-// Law: sums of products in i32, which wrap, one after the other; then the epilogue, as it is.
+// Law: sums of products in i32, which wrap, or of f32 by fused multiply-adds, one after the other; then the epilogue, as it is.
 
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/IR/Lowbit.h"
@@ -14,8 +14,10 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_LOWERMATMULSPASS
 #include "lowbit/Conversion/Passes.h.inc"
 
-/// The sum that a pair of bytes adds to.
+/// The sum that a pair of elements adds to.
 static Value buildTerm(OpBuilder &b, Location loc, MatmulOp op, ValueRange elements) {
+  if (op.getSumType().isF32())
+    return math::FmaOp::create(b, loc, elements[0], elements[1], elements[2]);
   Type i32 = b.getI32Type();
   auto widen = [&](Value byte, bool isUnsigned) -> Value {
     return isUnsigned ? arith::ExtUIOp::create(b, loc, i32, byte).getResult() : arith::ExtSIOp::create(b, loc, i32, byte).getResult();
@@ -28,6 +30,17 @@ static Value buildTerm(OpBuilder &b, Location loc, MatmulOp op, ValueRange eleme
   return arith::AddIOp::create(b, loc, elements[2], product);
 }
 
+/// Where a side is read: `[…, first, depth]`, or the last two the other way round; axes of size one are shared.
+static SmallVector<AffineExpr> getPlace(Value side, ArrayRef<AffineExpr> batch, AffineExpr first, AffineExpr depth, bool isTransposed) {
+  SmallVector<AffineExpr> place(batch);
+  for (auto [expr, size] : llvm::zip(place, cast<RankedTensorType>(side.getType()).getShape()))
+    if (size == 1)
+      expr = getAffineConstantExpr(0, expr.getContext());
+  place.push_back(isTransposed ? depth : first);
+  place.push_back(isTransposed ? first : depth);
+  return place;
+}
+
 static void lower(RewriterBase &rewriter, MatmulOp op) {
   Location loc = op.getLoc();
   auto type = cast<RankedTensorType>(op.getInit().getType());
@@ -36,14 +49,13 @@ static void lower(RewriterBase &rewriter, MatmulOp op) {
   SmallVector<AffineExpr> dims = llvm::map_to_vector(llvm::seq(rank + 1), [&](int64_t i) { return rewriter.getAffineDimExpr(i); });
   ArrayRef<AffineExpr> result = ArrayRef(dims).take_front(rank), batch = result.drop_back(2);
   auto getMap = [&](unsigned loops, ArrayRef<AffineExpr> exprs) { return AffineMap::get(loops, 0, exprs, rewriter.getContext()); };
-  SmallVector<AffineExpr> left(batch), right(batch);
-  left.append({dims[rank - 2], dims[rank]});
-  right.append({dims[rank - 1], dims[rank]});
+  SmallVector<AffineExpr> left = getPlace(op.getLhs(), batch, dims[rank - 2], dims[rank], op.getLhsTransposed());
+  SmallVector<AffineExpr> right = getPlace(op.getRhs(), batch, dims[rank - 1], dims[rank], op.getRhsTransposed());
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel), withReduction(iterators);
   withReduction.push_back(utils::IteratorType::reduction);
 
-  Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
-  Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI32Type());
+  Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(op.getSumType()));
+  Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), op.getSumType());
   Value zeros = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
   auto sums = linalg::GenericOp::create(
       rewriter, loc, zeros.getType(), ValueRange{op.getLhs(), op.getRhs()}, zeros,
@@ -85,10 +97,11 @@ struct LowerMatmulsPass final : impl::LowerMatmulsPassBase<LowerMatmulsPass> {
         return WalkResult::interrupt();
       }
       if (auto matmul = dyn_cast<MatmulOp>(op)) {
-        if (matmul.hasPureBufferSemantics()) {
-          op->emitOpError("is on buffers; expected tensors");
-          return WalkResult::interrupt();
-        }
+        if (matmul.hasPureBufferSemantics())
+          return op->emitOpError("is on buffers; expected tensors"), WalkResult::interrupt();
+        if (isa<FloatType>(getElementTypeOrSelf(matmul.getLhs().getType())) && !getElementTypeOrSelf(matmul.getLhs().getType()).isF32())
+          return op->emitOpError("has no lowering to loops; a matrix unit adds floats of 8 bits up in an order of its own"),
+                 WalkResult::interrupt();
         ops.push_back(matmul);
       }
       return WalkResult::advance();

@@ -317,7 +317,7 @@ private:
         axes = ContractAxes::find(op, reason = "");
       }
     }
-    bool areFloats8 = hasFloat8Sides(op), areFloats = !op.getLhsSchemeAttr() && !op.getRhsSchemeAttr();
+    bool areFloats8 = hasFloat8Sides(op), areFloats = !areFloats8 && !op.getLhsSchemeAttr() && !op.getRhsSchemeAttr();
     bool isGrouped =
         !areFloats && !areFloats8 && succeeded(axes) && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
     if (succeeded(axes))

@@ -44,6 +44,23 @@ func.func @bits(%a: tensor<3x5x8xi8>, %b: tensor<3x7x8xi8>, %init: tensor<3x5x7x
 
 // -----
 
+// Of f32 each product is added by one fused multiply-add; rows may be those of the reduction, and batches share a side.
+// CHECK-DAG: #[[TURNED:.*]] = affine_map<(d0, d1, d2, d3) -> (0, d3, d1)>
+// CHECK-DAG: #[[PLAIN:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d2, d3)>
+// CHECK-LABEL: func @floats
+//       CHECK:   linalg.generic {indexing_maps = [#[[TURNED]], #[[PLAIN]], #{{.*}}], {{.*}}} {{.*}} outs(%{{.*}} : tensor<3x5x7xf32>)
+//  CHECK-NEXT:   ^bb0(%[[L:.*]]: f32, %[[R:.*]]: f32, %[[SUM:.*]]: f32):
+//  CHECK-NEXT:     math.fma %[[L]], %[[R]], %[[SUM]] : f32
+func.func @floats(%a: tensor<1x8x5xf32>, %b: tensor<3x7x8xf32>, %init: tensor<3x5x7xf32>) -> tensor<3x5x7xf32> {
+  %r = lowbit.matmul lhs(%a : tensor<1x8x5xf32>) rhs(%b : tensor<3x7x8xf32>) outs(%init : tensor<3x5x7xf32>) {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  } {lhs_transposed} -> tensor<3x5x7xf32>
+  return %r : tensor<3x5x7xf32>
+}
+
+// -----
+
 func.func @grouped(%a: tensor<2x64xf16>, %w: tensor<1x512xi8>, %s: tensor<2x16xf32>, %init: tensor<2x8xf32>) -> tensor<2x8xf32> {
   // expected-error @+1 {{has no lowering to loops}}
   %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<2x16xf32>)
@@ -63,4 +80,15 @@ func.func @buffers(%a: memref<16x64xi8>, %b: memref<32x64xi8>, %init: memref<16x
     lowbit.yield %sum : i32
   }
   return
+}
+
+// -----
+
+func.func @bytes_of_floats(%a: tensor<4x16xf8E4M3FN>, %b: tensor<6x16xf8E5M2>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  // expected-error @+1 {{has no lowering to loops; a matrix unit adds floats of 8 bits up in an order of its own}}
+  %r = lowbit.matmul lhs(%a : tensor<4x16xf8E4M3FN>) rhs(%b : tensor<6x16xf8E5M2>) outs(%init : tensor<4x6xf32>) {
+  ^bb0(%sum: f32):
+    lowbit.yield %sum : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
 }
