@@ -21,7 +21,7 @@ def random_codes(shape: tuple[int, ...], low: int, high: int, kind: Any) -> Any:
 
 def sums(a: Any, b: Any) -> Any:
     """Products in f64, which holds such sums exactly."""
-    return torch.matmul(a.double(), b.double().t()).to(torch.int32)
+    return torch.matmul(a.double(), b.double().transpose(-1, -2)).to(torch.int32)
 
 
 def int_mm(a: Any, b: Any) -> Any:
@@ -68,6 +68,74 @@ class Unsigned(Kind):
 
     def __init__(self) -> None:
         self.peers = {}
+
+
+class Batched(Kind):
+    """The same for each head. PyTorch multiplies batches of halves; so that these hold the sums, they are 64 times smaller."""
+
+    def __init__(self) -> None:
+        self.peers = {"torch fp16": lambda x: torch.bmm(self.halves(x["a"]), self.halves(x["b"]).transpose(-1, -2))}
+
+    @staticmethod
+    def halves(codes: Any) -> Any:
+        """As f16. The first call makes them."""
+        if not hasattr(codes, "halves"):
+            codes.halves = codes.half() / 64
+        return codes.halves
+
+    def inputs(self, case: Case, whole: bool = False) -> Arrays:
+        shapes = {"a": (case.batches, case.m, case.k), "b": (case.batches, case.n, case.k)}
+        return {name: random_codes(shape, -128, 127, torch.int8) for name, shape in shapes.items()}
+
+
+class Floats(Kind):
+    """f32, A B^T. Whole inputs have sums that are exact; others lie within a rounding of each product that is added."""
+
+    result = torch.float32
+    axes = ("mk", "nk")
+
+    def __init__(self) -> None:
+        torch.backends.cuda.matmul.allow_tf32 = False
+        self.peers = {"torch": lambda x: torch.matmul(self.left(x), self.right(x))}
+
+    def left(self, x: Arrays) -> Any:
+        """[M, K]."""
+        return x["a"] if self.axes[0] == "mk" else x["a"].t()
+
+    def right(self, x: Arrays) -> Any:
+        """[K, N]."""
+        return x["b"] if self.axes[1] == "kn" else x["b"].t()
+
+    def inputs(self, case: Case, whole: bool = False) -> Arrays:
+        sizes = {"m": case.m, "n": case.n, "k": case.k}
+        x = {}
+        for name, (first, second) in zip("ab", self.axes):
+            shape = (sizes[first], sizes[second])
+            x[name] = random_codes(shape, -8, 8, torch.float32) if whole else torch.randn(shape, device="cuda")
+        x["a"].whole = whole
+        return x
+
+    def reference(self, x: Arrays) -> Any:
+        """The result in f64, and how far from it roundings may be."""
+        left, right = self.left(x).double(), self.right(x).double()
+        roundings = 0 if x["a"].whole else left.shape[1] * 2**-24
+        return torch.matmul(left, right), torch.matmul(left.abs(), right.abs()) * roundings
+
+    def count_wrong(self, result: Any, want: Any) -> int:
+        value, bound = want
+        return int((~((result.double() - value).abs() <= bound)).sum())
+
+
+class FloatsForward(Floats):
+    """A B."""
+
+    axes = ("mk", "kn")
+
+
+class FloatsBackward(Floats):
+    """A^T B."""
+
+    axes = ("km", "kn")
 
 
 class Requantized(Kind):
@@ -390,6 +458,11 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "binary": Binary,
     "s8": Kind,
     "u8": Unsigned,
+    "batched": Batched,
+    "long": Kind,
+    "f32_nt": Floats,
+    "f32_nn": FloatsForward,
+    "f32_tn": FloatsBackward,
     "requantize": Requantized,
     "dequantize": Dequantized,
     "float8": Float8,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.gpu.cases import E2M1, NF4, Case
+from bench.gpu.cases import E2M1, FLOATS, NF4, Case
 
 MAPS = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>"
 BY_COLUMN = "affine_map<(m, n, k) -> (n)>"
@@ -39,6 +39,34 @@ def s8(case: Case, lhs: str = "#lowbit.int<8>") -> str:
 def u8(case: Case) -> str:
     """The same with unsigned activations."""
     return s8(case, "#lowbit.uint<8>")
+
+
+def batched(case: Case) -> str:
+    """Sums of products of bytes, for each head."""
+    b, m, n, k = case.batches, case.m, case.n, case.k
+    maps = ", ".join(f"affine_map<(b, m, n, k) -> ({axes})>" for axes in ("b, m, k", "b, n, k", "b, m, n"))
+    left, right, result = f"tensor<{b}x{m}x{k}xi8>", f"tensor<{b}x{n}x{k}xi8>", f"tensor<{b}x{m}x{n}xi32>"
+    body = f"""  %r = lowbit.contract [{maps}] lhs(%a <#lowbit.int<8>> : {left}) rhs(%b <#lowbit.int<8>> : {right})
+    outs(%init : {result}) -> {result}"""
+    return _function(case, f'%a: {left} {{lowbit.name = "a"}}, %b: {right} {{lowbit.name = "b"}}', result, body)
+
+
+def f32(case: Case) -> str:
+    """Sums of products of f32; the kind says which axis of a side comes first."""
+    sizes = {"m": case.m, "n": case.n, "k": case.k}
+    axes = {"nt": ("mk", "nk"), "nn": ("mk", "kn"), "tn": ("km", "kn")}[case.kind.removeprefix("f32_")]
+    left, right, result = ("tensor<" + "".join(f"{sizes[axis]}x" for axis in side) + "f32>" for side in (*axes, "mn"))
+    maps = ", ".join(f"affine_map<(m, n, k) -> ({side[0]}, {side[1]})>" for side in (*axes, "mn"))
+    body = f"""  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : {result}) -> {result}
+  %r = linalg.generic {{indexing_maps = [{maps}], iterator_types = ["parallel", "parallel", "reduction"]}}
+    ins(%a, %b : {left}, {right}) outs(%zeros : {result}) {{
+  ^bb0(%l: f32, %s: f32, %sum: f32):
+    %0 = arith.mulf %l, %s : f32
+    %1 = arith.addf %sum, %0 : f32
+    linalg.yield %1 : f32
+  }} -> {result}"""
+    return _function(case, f'%a: {left} {{lowbit.name = "a"}}, %b: {right} {{lowbit.name = "b"}}', result, body)
 
 
 def requantize(case: Case) -> str:
@@ -198,6 +226,9 @@ BUILDERS = {
     "binary": binary,
     "s8": s8,
     "u8": u8,
+    "batched": batched,
+    "long": s8,
+    **{floats: f32 for floats in FLOATS},
     "requantize": requantize,
     "dequantize": dequantize,
     "float8": float8,

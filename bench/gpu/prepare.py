@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import lowbit
@@ -39,9 +40,7 @@ def build(name: str, chosen: list[Case], folder: Path, target: str) -> dict[str,
     lowbit.load(source, entry=None).export(folder / f"{stem}.so", target, header=folder / f"{stem}.h")
     seconds = time.perf_counter() - start
     bytes_of = workspaces((folder / f"{stem}.h").read_text(), stem, chosen)
-    rows = [
-        {"kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "timed": case.timed, "workspace": bytes_of[case.name]} for case in chosen
-    ]
+    rows = [{**asdict(case), "workspace": bytes_of[case.name]} for case in chosen]
     print(
         json.dumps({"library": stem, "functions": len(rows), "seconds": round(seconds, 2), "bytes": (folder / f"{stem}.so").stat().st_size}),
         flush=True,

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 
 from bench.gpu import models_run
-from bench.gpu.cases import FEW_BITS, Case
+from bench.gpu.cases import FEW_BITS, FLOATS, Case
 from bench.gpu.clock import race
 from bench.gpu.kinds import KINDS, Kind
 from bench.gpu.library import Library
@@ -154,7 +155,7 @@ class Run:
         entry = self.manifest["libraries"][name]
         library, kind = Library(self.folder / entry["file"]), KINDS[entry["kind"]]()
         for fields in entry["cases"]:
-            case = Case(**{key: fields[key] for key in ("kind", "m", "n", "k", "timed")})
+            case = Case(**{key: fields[key] for key in ("kind", "m", "n", "k", "timed", "batches")})
             if timed and not case.timed:
                 continue
             if time.monotonic() > self.deadline:
@@ -169,7 +170,7 @@ class Run:
     @staticmethod
     def bind(library: Library, kind: Kind, case: Case, fields: dict[str, Any], x: dict[str, Any]) -> tuple[Any, Any]:
         """The call and its result; both keep their arrays alive."""
-        result = torch.full((case.m, case.n), 77, dtype=kind.result, device="cuda")
+        result = torch.full(case.shape, 77, dtype=kind.result, device="cuda")
         arrays = [*x.values(), result]
         if fields["workspace"]:
             arrays.append(torch.empty(fields["workspace"], dtype=torch.uint8, device="cuda"))
@@ -192,7 +193,7 @@ class Run:
         self.counts["wrong" if wrong else "exact"] += 1
         if wrong or case.timed:
             error = {} if kind.largest_error is None else {"largest_error": kind.largest_error}
-            self.say(what="check", case=case.name, exact=not wrong, wrong_elements=wrong, of=4 * case.m * case.n, **error)
+            self.say(what="check", case=case.name, exact=not wrong, wrong_elements=wrong, of=4 * math.prod(case.shape), **error)
 
     def time(self, library: Library, kind: Kind, case: Case, fields: dict[str, Any]) -> None:
         """Ours and peers in turns."""
@@ -207,7 +208,7 @@ class Run:
         for name, peer in kind.peers.items():
             if "median" in times[name]:
                 times[name]["cosine"] = cosine(peer(first), ours[0][1][len(first)])
-        row = {"what": "time", "case": case.name, "kind": case.kind, "m": case.m, "n": case.n, "k": case.k, "sets": sets}
+        row = {"what": "time", "case": case.name, **asdict(case), "sets": sets}
         for name, result in times.items():
             row[name] = (
                 result if "error" in result else {**result, "median": result["median"], "tops": case.operations / result["median"] / 1e12}
@@ -226,7 +227,7 @@ class Run:
         """Of what the machine can do at most, as measured at the beginning."""
         rate = case.operations / seconds / 1e12
         # Where weights have few bits, rows are few and wait for memory.
-        bits = {"binary": "b1", "float8": "e4m3"}.get(case.kind, "s8" if case.kind not in FEW_BITS else None)
+        bits = {"binary": "b1", "float8": "e4m3"}.get(case.kind, "s8" if case.kind not in (*FEW_BITS, *FLOATS) else None)
         result = {
             what: rate / limit
             for what, limit in self.limits.items()

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from bench.gpu.cases import FEW_BITS, KINDS, Case, cases
+from bench.gpu.cases import FEW_BITS, FLOATS, KINDS, Case, cases
 from bench.gpu.lanes import lane_weights
 from bench.gpu.models import BUILDERS, GROUP, STEP
 
@@ -27,6 +27,14 @@ def random_arrays(case: Case) -> dict[str, np.ndarray]:
             for name, size in (("a", case.m), ("b", case.n))
         }
         return sides | {name: generator.random((size, 1), np.float32) for name, size in (("rows", case.m), ("columns", case.n))}
+    if case.kind in FLOATS:  # sums of which are exact
+        shapes = [((case.m, case.k), (case.n, case.k)), ((case.m, case.k), (case.k, case.n)), ((case.k, case.m), (case.k, case.n))]
+        return {name: generator.integers(-8, 9, shape).astype(np.float32) for name, shape in zip("ab", shapes[FLOATS.index(case.kind)])}
+    if case.kind == "batched":
+        return {
+            name: generator.integers(-128, 128, (case.batches, size, case.k)).astype(np.int8)
+            for name, size in (("a", case.m), ("b", case.n))
+        }
     width = case.k // 8 if case.kind == "binary" else case.k
     a, b = (generator.integers(0, 256, (size, width)).astype(np.uint8) for size in (case.m, case.n))
     arrays = {"a": a if case.kind == "u8" else a.view(np.int8), "b": b.view(np.int8)}
@@ -45,6 +53,10 @@ def reference(kind: str, x: dict[str, np.ndarray]) -> np.ndarray:
     """As the definition of the kind says."""
     if kind in FEW_BITS:
         return x["expected"]
+    if kind in FLOATS:
+        return (x["a"].T if kind == "f32_tn" else x["a"]) @ (x["b"].T if kind == "f32_nt" else x["b"])
+    if kind == "batched":
+        return x["a"].astype(np.int32) @ x["b"].astype(np.int32).swapaxes(1, 2)
     if kind == "binary":
         a, b = (np.unpackbits(x[side].view(np.uint8), axis=1, bitorder="little").astype(np.int32) * 2 - 1 for side in ("a", "b"))
         return a @ b.T
@@ -86,7 +98,7 @@ def few_bits(case: Case, generator: np.random.Generator) -> dict[str, np.ndarray
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kind", list(BUILDERS))
 def test_results(tmp_path: Path, kind: str, size: tuple[int, int, int]) -> None:
-    case = Case(kind, *size)
+    case = Case(kind, *size, batches=3 if kind == "batched" else 0)
     (tmp_path / "m.mlir").write_text(BUILDERS[kind](case))
     arrays = random_arrays(case)
     expected = reference(kind, arrays)
