@@ -25,8 +25,9 @@ public:
       : op(op), order(order), b(op.getLoc(), op), sizes(op.getStaticLoopRanges()), indices(sizes.size()) {}
 
   LogicalResult expand() {
-    if (!op.hasPureBufferSemantics() || llvm::any_of(sizes, ShapedType::isDynamic))
-      return op.emitOpError("has an order; expected buffers, and loops of known sizes");
+    auto function = op->getParentOfType<FunctionOpInterface>();
+    if (!function || !op.hasPureBufferSemantics() || llvm::any_of(sizes, ShapedType::isDynamic))
+      return op.emitOpError("has an order; expected buffers, and loops of known sizes, in a function");
     for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
       if (iterator != utils::IteratorType::parallel && sizes[loop] != 1)
         reductions.push_back(loop);
@@ -37,7 +38,7 @@ public:
     if (order.matrix != 0) {
       if (failed(findFactors()))
         return failure();
-    } else if (failed(findCombiners())) {
+    } else if (failed(findCombiners(function))) {
       return failure();
     }
     nest(outer, [&] { order.matrix != 0 ? emitMatrix() : order.parts != 0 ? emitParts() : emitLanes(); });
@@ -46,13 +47,13 @@ public:
   }
 
 private:
-  LogicalResult findCombiners() {
+  LogicalResult findCombiners(FunctionOpInterface function) {
     for (unsigned i = 0; i < static_cast<unsigned>(op.getNumDpsInits()); ++i) {
       Operation *combiner = findCombiner(op, i);
       if (!combiner || !getNeutral(combiner))
         return op.emitOpError() << "has an order; expected one operation, whose order is free, to join elements to result " << i;
       combiners.push_back(combiner);
-      OpBuilder atEntry = OpBuilder::atBlockBegin(&op->getParentOfType<FunctionOpInterface>().getFunctionBody().front());
+      OpBuilder atEntry = OpBuilder::atBlockBegin(&function.getFunctionBody().front());
       auto type = MemRefType::get({order.lanes + order.parts}, combiner->getResult(0).getType());
       partial.push_back(memref::AllocaOp::create(atEntry, op.getLoc(), type));
     }

@@ -1,5 +1,5 @@
 //===- MatrixStep.cpp - how tensor cores add products of halves -----------===//
-// Law: every bit of the recordings (test/Integration/GPU/test_floats.py). Shares nothing with the simulator's model of the instruction,
+// Law: every bit of the recordings (test/Integration/GPU/test_float_order.py). Shares nothing with the simulator's model of the instruction,
 // which computes in integers alone.
 
 #include "MatrixStep.h"

@@ -1,6 +1,6 @@
 //===- DivideByProducts.cpp - divisions of bounded numbers without branches ===//
 // Law: where a division may be by the reciprocal, the divisor is between 2^-60 and 2^60 and the dividend no larger than 2^60, the quotient
-// is that of arith.divf, or, for about one pair of numbers in 10^8, next to it. Other divisions stay what they are, to the last bit.
+// is that of arith.divf, or, for one of 3 * 10^8 random pairs, next to it. Other divisions stay what they are, to the last bit.
 //
 // A division of f32 takes a branch for numbers of extreme size, which keeps a compiler from computing elements beside one another. What the
 // ops around it say of its operands is enough to know that there are none.

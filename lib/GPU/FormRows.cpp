@@ -124,11 +124,15 @@ struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
           return signalPassFailure();
       eraseUnused(*block);
       for (auto loop : block->getOps<scf::ForallOp>())
-        mapToBlocks(loop);
+        if (loop.getRank() <= mostPlaces)
+          mapToBlocks(loop);
     }
   }
 
 private:
+  /// Of a device, that upstream has names for.
+  static constexpr int64_t mostPlaces = 10;
+
   /// What has a place on the device is a kernel even where it is a single block: folders leave it alone.
   static void mapToBlocks(scf::ForallOp loop) {
     MLIRContext *context = loop.getContext();

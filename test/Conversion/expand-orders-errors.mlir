@@ -80,7 +80,7 @@ func.func @matrix(%x: memref<3x32xf32>, %y: memref<3xf32>) {
 #in = affine_map<(i, k) -> (i, k)>
 #out = affine_map<(i, k) -> (i)>
 func.func @tensors(%x: tensor<3x40xf32>, %y: tensor<3xf32>) -> tensor<3xf32> {
-  // expected-error @+1 {{has an order; expected buffers, and loops of known sizes}}
+  // expected-error @+1 {{has an order; expected buffers, and loops of known sizes, in a function}}
   %r = linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<3x40xf32>) outs(%y : tensor<3xf32>)
       attrs = {lowbit.order = {lanes = 32 : i64, neighbours = 1 : i64}} {
   ^bb0(%a: f32, %o: f32):

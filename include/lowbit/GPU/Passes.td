@@ -413,8 +413,8 @@ def DivideByProductsPass : Pass<"lowbit-divide-by-products"> {
   let description = [{
     A GPU's division of f32 takes another way for numbers of extreme size, and elements are then computed one after the other. Where a division
     may be by the reciprocal (`fastmath<arcp>`), and the ops that make its operands show them to be of ordinary size (the divisor between 2^-60
-    and 2^60), it becomes a reciprocal by two steps, a product, and the correction by its remainder: the quotient of `arith.divf`, or, for about
-    one pair of numbers in 10^8, next to it. Runs on tensors, so that all that is compiled from the module divides alike.
+    and 2^60), it becomes a reciprocal by two steps, a product, and the correction by its remainder: the quotient of `arith.divf`, or, for one of
+    3 * 10^8 random pairs, next to it. Runs on tensors, so that all that is compiled from the module divides alike.
 
     ```text
     %high = arith.minimumf …, %y = math.fma %square, %c, %one, %q = arith.divf %x, %y fastmath<arcp>

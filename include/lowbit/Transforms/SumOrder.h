@@ -11,7 +11,7 @@
 //                                 elements, and through all other reductions within, one after the other. What the result held before is
 //                                 combined with part 0, then with part 1, and so on.
 //   {matrix = S}                  Products of f16 or bf16, summed in f32 as a tensor core does, S at a time: `buildMatrixStep`
-//                                 (lowbit/Conversion/MatrixStep.h).
+//                                 (lib/Conversion/MatrixStep.h).
 //
 // Lanes and parts begin with the neutral element of the combination, so that an fma is the product alone at first. An op without the
 // attribute goes through its loops one after the other.
