@@ -189,8 +189,10 @@ def test_quotients(tmp_path: Path) -> None:
     dividends = (middles * divisors - 1) >> 24
     fits = (dividends >= 1 << 23) & (dividends < 1 << 24)
     scale = np.float32(2.0**-23)
-    x, y = (np.append(values[fits].astype(np.float32) * scale, np.float32(known)) for values, known in
-            ((dividends, float.fromhex("0x1.68c51ep+0")), (divisors, float.fromhex("0x1.f4d33ap+0"))))
+    x, y = (
+        np.append(values[fits].astype(np.float32) * scale, np.float32(known))
+        for values, known in ((dividends, float.fromhex("0x1.68c51ep+0")), (divisors, float.fromhex("0x1.f4d33ap+0")))
+    )
     n = len(x)
     text = f"""#id = affine_map<(i) -> (i)>
 func.func @main(%x: tensor<{n}xf32> {{lowbit.name = "x"}}, %d: tensor<{n}xf32> {{lowbit.name = "d"}}) -> (tensor<{n}xf32> {{lowbit.name = "y"}}) {{
