@@ -19,8 +19,9 @@ void BufferRing::initialize(KernelBuilder &b) const {
     NVVM::MBarrierInitOp::create(b, b.offset(memory, getFullOffset() + stage * barrierBytes), one, Value());
     NVVM::MBarrierInitOp::create(b, b.offset(memory, getEmptyOffset() + stage * barrierBytes), all, Value());
   }
-  NVVM::FenceMbarrierInitOp::create(b);
 }
+
+void BufferRing::fenceInitialization(KernelBuilder &b) { NVVM::FenceMbarrierInitOp::create(b); }
 
 RingPlace BufferRing::advance(KernelBuilder &b, RingPlace place) const {
   Value next = b.add(place.stage, 1);
@@ -33,18 +34,20 @@ Value BufferRing::getFullBarrier(KernelBuilder &b, Value stage) const {
   return b.offset(b.offset(memory, getFullOffset()), b.mul(stage, barrierBytes));
 }
 
+Value BufferRing::getEmptyBarrier(KernelBuilder &b, Value stage) const {
+  return b.offset(b.offset(memory, getEmptyOffset()), b.mul(stage, barrierBytes));
+}
+
 void BufferRing::waitUntilFull(KernelBuilder &b, RingPlace place) const { waitFor(b, getFullBarrier(b, place.stage), place.parity); }
 
-void BufferRing::waitUntilEmpty(KernelBuilder &b, RingPlace place) const {
-  waitFor(b, b.offset(b.offset(memory, getEmptyOffset()), b.mul(place.stage, barrierBytes)), place.parity);
-}
+void BufferRing::waitUntilEmpty(KernelBuilder &b, RingPlace place) const { waitFor(b, getEmptyBarrier(b, place.stage), place.parity); }
 
 void BufferRing::expect(KernelBuilder &b, Value stage, int64_t bytes) const {
   NVVM::MBarrierArriveExpectTxOp::create(b, TypeRange(), getFullBarrier(b, stage), b.i32(bytes), NVVM::MemScopeKind::CTA, false, Value());
 }
 
 void BufferRing::release(KernelBuilder &b, Value stage, Value lane) const {
-  Value barrier = b.offset(b.offset(memory, getEmptyOffset()), b.mul(stage, barrierBytes));
+  Value barrier = getEmptyBarrier(b, stage);
   b.when(b.lessThan(lane, b.i32(1)),
          [&] { NVVM::MBarrierArriveOp::create(b, b.getI64Type(), barrier, Value(), NVVM::MemScopeKind::CTA, false); });
 }

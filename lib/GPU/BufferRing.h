@@ -19,15 +19,16 @@ struct RingPlace {
 
 struct BufferRing {
   unsigned stages = 0;
-  int64_t stageBytes = 0; ///< A multiple of 1024, so that swizzles of every stage are alike.
-  unsigned readers = 0;   ///< Warps that read each buffer.
+  int64_t stageBytes = 0; ///< A multiple of 1024, so that swizzles of every stage are alike; 0 where the buffers lie elsewhere.
+  unsigned readers = 0;   ///< Warps that read each buffer, or 1 where a tensor core does.
   Value memory;           ///< `!llvm.ptr<3>`: the buffers, then the barriers.
 
   /// Shared memory of buffers and barriers.
   int64_t getBytes() const { return stages * (stageBytes + 2 * barrierBytes); }
 
-  /// By one thread, before a barrier of all.
+  /// By one thread, before a barrier of all; the fence once, behind all rings.
   void initialize(KernelBuilder &b) const;
+  static void fenceInitialization(KernelBuilder &b);
   RingPlace getReaderStart(KernelBuilder &b) const { return {b.i32(0), b.i32(0)}; }
   RingPlace getWriterStart(KernelBuilder &b) const { return {b.i32(0), b.i32(1)}; }
   RingPlace advance(KernelBuilder &b, RingPlace place) const;
@@ -35,6 +36,7 @@ struct BufferRing {
   /// `!llvm.ptr<3>`
   Value getBuffer(KernelBuilder &b, Value stage) const { return b.offset(memory, b.mul(stage, stageBytes)); }
   Value getFullBarrier(KernelBuilder &b, Value stage) const;
+  Value getEmptyBarrier(KernelBuilder &b, Value stage) const;
 
   void waitUntilFull(KernelBuilder &b, RingPlace place) const;
   void waitUntilEmpty(KernelBuilder &b, RingPlace place) const;

@@ -8,7 +8,7 @@ MatmulPlan::~MatmulPlan() = default;
 MatmulSchedule::~MatmulSchedule() = default;
 
 ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
-  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule(), &getWarpgroupSchedule(), &getSmallMmaSchedule(),
+  static const MatmulSchedule *const all[] = {&getMmaSyncSchedule(), &getWarpgroupSchedule(), &getTcgen05Schedule(), &getSmallMmaSchedule(),
                                               &getMfmaSchedule(),    &getDp4aSchedule(),      &getFmaSchedule()};
   return all;
 }

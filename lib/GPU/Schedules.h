@@ -8,6 +8,7 @@ namespace mlir::lowbit {
 
 const MatmulSchedule &getMmaSyncSchedule();
 const MatmulSchedule &getWarpgroupSchedule();
+const MatmulSchedule &getTcgen05Schedule();
 const MatmulSchedule &getSmallMmaSchedule();
 const MatmulSchedule &getMfmaSchedule();
 const MatmulSchedule &getDp4aSchedule();

@@ -1,8 +1,7 @@
 //===- WarpgroupKernel.cpp - a product by wgmma, written for one lane -----===//
 
 #include "WarpgroupKernel.h"
-#include "TensorMaps.h"
-#include "TileOrder.h"
+#include "PersistentTiles.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 namespace mlir::lowbit {
@@ -22,14 +21,12 @@ public:
     thread = b.threadId();
     lane = b.rem(thread, 32);
     ring = tile.getRing(b.sharedMemory());
-    order.emplace(b, arguments, tile.rows, tile.columns);
-    b.when(isEqual(thread, 0), [&] { ring.initialize(b); });
+    b.when(isEqual(thread, 0), [&] {
+      ring.initialize(b);
+      BufferRing::fenceInitialization(b);
+    });
     gpu::BarrierOp::create(b);
-    block = b.blockId();
-    blocks = b.toI32(gpu::GridDimOp::create(b, gpu::Dimension::x));
-    // How many tiles are this block's.
-    numTiles = arith::DivUIOp::create(b, b.sub(b.add(order->getCount(b), b.add(blocks, -1)), block), blocks);
-    numSteps = b.ceilDiv(arguments.depth, WarpgroupMma::rowBytes);
+    tiles.emplace(b, kernel, arguments, tile.rows, tile.columns, WarpgroupMma::rowBytes);
     // The same in all lanes of a warp, which the assembler would not know.
     group = NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), b.div(thread, WarpgroupMma::threads), b.i32(0), b.i32(31),
                                  NVVM::ShflKind::idx, UnitAttr());
@@ -44,32 +41,10 @@ public:
 private:
   Value isEqual(Value value, int64_t constant) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value, b.i32(constant)); }
 
-  /// The number of the block's `index`th tile.
-  Value getTile(Value index) { return b.add(block, b.mul(index, blocks)); }
-
-  /// The batch of a tile on a side; null where the side has none.
-  Value getBatch(const MatmulSide &side, Value number) { return side.isShared ? Value() : order->getBatch(b, number); }
-
   void produce() {
     NVVM::SetMaxRegisterOp::create(b, producerRegisters, NVVM::SetMaxRegisterAction::decrease);
-    b.when(isEqual(thread, tile.consumers * WarpgroupMma::threads), [&] {
-      RingPlace start = ring.getWriterStart(b);
-      b.loop(b.i32(0), numTiles, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
-        Value number = getTile(index), lhsBatch = getBatch(kernel.lhs, number), rhsBatch = getBatch(kernel.rhs, number);
-        auto [row, column] = order->getOrigin(b, number);
-        return b.loop(b.i32(0), numSteps, 1, places, [&, row = row, column = column](Value step, ValueRange carried) {
-          RingPlace place{carried[0], carried[1]};
-          ring.waitUntilEmpty(b, place);
-          ring.expect(b, place.stage, tile.getCopiedBytes());
-          Value depth = b.mul(step, WarpgroupMma::rowBytes), full = ring.getFullBarrier(b, place.stage);
-          Value buffer = ring.getBuffer(b, place.stage);
-          copyBox(b, lhsMap, buffer, full, row, depth, lhsBatch);
-          copyBox(b, rhsMap, b.offset(buffer, tile.getLhsBytes()), full, column, depth, rhsBatch);
-          RingPlace next = ring.advance(b, place);
-          return SmallVector<Value>{next.stage, next.parity};
-        });
-      });
-    });
+    b.when(isEqual(thread, tile.consumers * WarpgroupMma::threads),
+           [&] { tiles->emitCopies(b, ring, {lhsMap, rhsMap, tile.getLhsBytes(), tile.getCopiedBytes()}); });
   }
 
   void consume() {
@@ -83,13 +58,11 @@ private:
     // Warp w of all consumers has 16 rows from 16 w on.
     Value warpRow = b.mul(warp, 16);
     RingPlace start = ring.getReaderStart(b);
-    b.loop(b.i32(0), numTiles, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
+    b.loop(b.i32(0), tiles->count, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
       RingPlace place{places[0], places[1]};
       SmallVector<Value> sums = kernel.hasFloats() ? multiplyFloats(place) : multiplyTile(place);
-      Value number = getTile(index);
-      auto [row, column] = order->getOrigin(b, number);
-      MatmulArguments own = kernel.hasBatches ? arguments.atBatch(b, kernel, order->getBatch(b, number)) : arguments;
-      StagedEpilogue epilogue(b, kernel, own, memory, lane);
+      auto [row, column] = tiles->getOrigin(b, index);
+      StagedEpilogue epilogue(b, kernel, tiles->getArguments(b, arguments, index), memory, lane);
       Value first = b.add(row, warpRow), end = b.min(arguments.rows, b.add(row, tile.rows));
       b.when(b.lessThan(first, end), [&, column = column] { epilogue.emit({first, column, end, sums}); });
       return SmallVector<Value>{place.stage, place.parity};
@@ -113,7 +86,7 @@ private:
     Value first = multiply(place.stage, undefined, /*accumulate=*/false);
     RingPlace second = ring.advance(b, place);
     SmallVector<Value> last =
-        b.loop(b.i32(1), numSteps, 1, {first, place.stage, second.stage, second.parity}, [&](Value, ValueRange values) {
+        b.loop(b.i32(1), tiles->steps, 1, {first, place.stage, second.stage, second.parity}, [&](Value, ValueRange values) {
           RingPlace now{values[2], values[3]};
           ring.waitUntilFull(b, now);
           Value next = multiply(now.stage, values[0], /*accumulate=*/true);
@@ -134,7 +107,7 @@ private:
     Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
     SmallVector<Value> carried(mma.getSumsPerLane(), zero);
     carried.append({place.stage, place.parity});
-    carried = b.loop(b.i32(0), numSteps, 1, carried, [&](Value, ValueRange values) {
+    carried = b.loop(b.i32(0), tiles->steps, 1, carried, [&](Value, ValueRange values) {
       RingPlace now{values.drop_back().back(), values.back()};
       ring.waitUntilFull(b, now);
       Value undefined = LLVM::UndefOp::create(b, mma.getSumsType(b.getContext()));
@@ -160,8 +133,8 @@ private:
   Value lhsMap, rhsMap;
   WarpgroupMma mma;
   BufferRing ring;
-  std::optional<TileOrder> order;
-  Value thread, lane, group, block, blocks, numTiles, numSteps, lhsDescriptor, rhsDescriptor;
+  std::optional<PersistentTiles> tiles;
+  Value thread, lane, group, lhsDescriptor, rhsDescriptor;
 };
 } // namespace
 

@@ -133,6 +133,7 @@ void addScalarRules(Rules &rules);
 void addMbarrierRules(Rules &rules);
 void addBulkRules(Rules &rules);
 void addWarpgroupRules(Rules &rules);
+void addTensorRules(Rules &rules);
 
 /// Turns accumulators of wgmma from values into places in memory; wgmma itself is left to its rule.
 LogicalResult placeAccumulators(func::FuncOp kernel, Lowering &lowering);

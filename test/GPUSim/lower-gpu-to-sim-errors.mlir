@@ -80,3 +80,35 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @halves(%d: !llvm.ptr<6>, %a: i64, %i: i32, %p: i1) kernel {
+    // expected-error @below {{of this kind has no model; `i8` has}}
+    nvvm.tcgen05.mma %d, %a, %a, %i, %p {kind = #nvvm.tcgen05_mma_kind<f16>, ctaGroup = #nvvm.cta_group<cta_1>} : (!llvm.ptr<6>, i64, i64, i32, i1)
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @whole(%d: !llvm.ptr<6>, %to: !llvm.ptr<1>) kernel {
+    %loaded = nvvm.tcgen05.ld %d {shape = #nvvm.tcgen05_ldst_shape<shape_32x32b>} : vector<16xi32>
+    nvvm.tcgen05.wait <load>
+    // expected-error @below {{takes registers of `tcgen05.ld`, which has no model; expected `vector.extract` of one}}
+    llvm.store %loaded, %to : vector<16xi32>, !llvm.ptr<1>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @intrinsic(%x: f32) kernel {
+    // expected-error @below {{of `llvm.nvvm.ex2.approx.f` has no model}}
+    %y = llvm.call_intrinsic "llvm.nvvm.ex2.approx.f"(%x) : (f32) -> f32
+    gpu.return
+  }
+}

@@ -146,8 +146,8 @@ def launch(product: Product, folder: Path, target: str = "nvptx:sm_80", plan: st
     return made
 
 
-def simulate(product: Product, folder: Path, *options: str, **launched: str) -> subprocess.CompletedProcess:
-    """Runs the kernel; exit code 0: nothing was found and the result is right to the bit."""
+def simulate(product: Product, folder: Path, *options: str, blocks: int = 0, **launched: str) -> subprocess.CompletedProcess:
+    """Runs the kernel, with so many blocks if it goes through tiles by itself; exit code 0: nothing was found and the result is right to the bit."""
     # Tensor maps are made by a function of the host, which the simulator does without.
     text = re.sub(r"  func.func private .*\n", "", launch(product, folder, **launched).read_text())
     kernels = folder / "kernels.mlir"
@@ -156,6 +156,7 @@ def simulate(product: Product, folder: Path, *options: str, **launched: str) -> 
     constants = dict(re.findall(r"(%\S+) = arith.constant (-?\d+) : ", text))
     numbers = re.search(r"blocks in \((.*)\) threads in \((.*)\)\s+dynamic_shared_memory_size (%\w+)", text)
     grid, block = (",".join(constants[name] for name in group.split(", ")) for group in numbers.group(1, 2))
+    grid = f"{blocks},1,1" if blocks else grid
     arguments = []
     for name, array in {**product.sides, **product.epilogue.operands, "result": product.epilogue.result}.items():
         known = np.issubdtype(array.dtype, np.number) and array.dtype.num < 24  # numpy's own

@@ -40,7 +40,7 @@ func.func @main(%a: tensor<{m}x{k}xi8> {{lowbit.name = "a"}}, %b: tensor<{n}x{k}
 """
 
 
-@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_75", "gpu-sim:sm_80"])
+@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_75", "gpu-sim:sm_80", "gpu-sim:sm_100a"])
 @pytest.mark.parametrize("size", [(1, 8, 16), (17, 33, 65), (64, 32, 128), (70, 130, 200)])
 def test_codes_of_codes(tmp_path: Path, target: str, size: tuple[int, int, int]) -> None:
     (tmp_path / "m.mlir").write_text(codes_of_codes(*size))

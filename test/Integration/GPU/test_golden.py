@@ -1,5 +1,6 @@
 """The recordings are of what the families describe: same instructions, same text, same inputs. (What came out is tested in C++.)"""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ sys.path.insert(0, str(FOLDER))
 sys.dont_write_bytecode = True
 
 from check import Recording
-from record import FAMILIES, inputs_of, load
+from record import FAMILIES, UNRECORDED, assemble, inputs_of, load, run
 
 # A store that begins before the first row or byte stops the GPU (questions.jsonl).
 NOT_RECORDED = {f"tensor.store.2d.u8.{swizzle}.{border}" for swizzle in ("none", "128B") for border in ("above", "left")}
@@ -31,6 +32,15 @@ def test_recording_has_these_inputs(family: str) -> None:
                 assert np.array_equal(value, record[key]), f"{instruction.name} {key}"
             else:
                 assert [{k: list(v) if isinstance(v, tuple) else v for k, v in m.items()} for m in value] == record[key], instruction.name
+
+
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.parametrize("family", UNRECORDED)
+def test_family_can_be_recorded(family: str, tmp_path: Path) -> None:
+    """Once the GPU for it is there: all of it assembles, and has inputs of the right shapes."""
+    assemble(tmp_path, "ptxas", [family])
+    run(tmp_path, tmp_path / "out", [family], dry=True)
+    assert set(Recording(tmp_path / "out" / f"{family}.npz").index) == {i.name for i in load(family)}
 
 
 def test_recordings_are_small() -> None:

@@ -38,8 +38,8 @@ static Value makeWord(OpBuilder &builder, Operation *op, int64_t value) {
 static bool isOrdering(Operation *op) {
   return isa<gpu::BarrierOp, NVVM::Barrier0Op, NVVM::SyncWarpOp, NVVM::CpAsyncCommitGroupOp, NVVM::CpAsyncWaitGroupOp,
              NVVM::CpAsyncBulkCommitGroupOp, NVVM::CpAsyncBulkWaitGroupOp, NVVM::WgmmaFenceAlignedOp, NVVM::WgmmaGroupSyncAlignedOp,
-             NVVM::WgmmaWaitGroupSyncOp, NVVM::FenceMbarrierInitOp, NVVM::FenceProxyOp, NVVM::MBarrierTryWaitParityOp,
-             NVVM::MBarrierInitOp>(op) ||
+             NVVM::WgmmaWaitGroupSyncOp, NVVM::FenceMbarrierInitOp, NVVM::FenceProxyOp, NVVM::MBarrierTryWaitParityOp, NVVM::MBarrierInitOp,
+             NVVM::Tcgen05AllocOp, NVVM::Tcgen05DeallocOp, NVVM::Tcgen05FenceOp, NVVM::Tcgen05WaitOp, NVVM::Tcgen05CommitOp>(op) ||
          (isa<NVVM::BarrierOp, NVVM::MBarrierArriveOp, NVVM::MBarrierArriveExpectTxOp, NVVM::BarrierArriveOp>(op) && op->use_empty());
 }
 
@@ -70,11 +70,27 @@ static void changeWaits(Operation *op, Mutation &mutation) {
       });
 }
 
+/// What a product by tcgen05 is told.
+static void changeProducts(Operation *op, Mutation &mutation) {
+  auto product = dyn_cast<NVVM::Tcgen05MMAOp>(op);
+  if (!product)
+    return;
+  OpBuilder builder(op);
+  mutation.offer(op, "begins at zero where it is to add, and adds where not", [&] {
+    Value one = arith::ConstantOp::create(builder, op->getLoc(), builder.getBoolAttr(true));
+    product.getEnableInputDMutable().assign(arith::XOrIOp::create(builder, op->getLoc(), product.getEnableInputD(), one));
+  });
+  mutation.offer(op, "has 16 columns more", [&] {
+    Value more = arith::AddIOp::create(builder, op->getLoc(), product.getIdesc(), makeWord(builder, op, 16 / 8 << 17));
+    product.getIdescMutable().assign(more);
+  });
+}
+
 /// Whether an address, in the end, is made of `value`; through arithmetic and loops.
 static bool reachesAddress(Value value, llvm::SmallPtrSetImpl<Operation *> &seen) {
   for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
-    if (isa<LLVM::GEPOp, LLVM::IntToPtrOp, NVVM::WgmmaMmaAsyncOp>(user))
+    if (isa<LLVM::GEPOp, LLVM::IntToPtrOp, NVVM::WgmmaMmaAsyncOp, NVVM::Tcgen05MMAOp>(user))
       return true;
     if (user->getDialect()->getNamespace() != "arith" || isa<arith::CmpIOp, arith::SelectOp>(user) || !seen.insert(user).second)
       continue;
@@ -112,6 +128,7 @@ std::string mutate(ModuleOp module, unsigned index) {
     kernel.walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : ops) {
       changeWaits(op, mutation);
+      changeProducts(op, mutation);
       changeConstants(op, mutation);
       if (isOrdering(op))
         mutation.offer(op, "is not there", [&] { op->erase(); });

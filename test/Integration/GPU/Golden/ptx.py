@@ -29,6 +29,7 @@ class Instruction:
     memory: int = 0
     keep_memory: bool = False
     directives: str = ""
+    target: str = "sm_90a"
     maps: int = 0  # how many tensor maps: one a case
     maps_where: str = "parameters"
     keep: list[int] | None = None  # the cases that are recorded, where all would take too much room
@@ -79,7 +80,7 @@ def kernel(instruction: Instruction) -> str:
     kinds = {"maps": f".align 128 .b8 p_maps[{128 * i.maps}]"} if i.maps and i.maps_where == "parameters" else {}
     parameters = ",\n".join(f"  .param {kinds.get(name, f'.u64 p_{name}')}" for name in PARAMETERS)
     lines = [
-        ".version 8.8\n.target sm_90a\n.address_size 64",
+        f".version 8.8\n.target {i.target}\n.address_size 64",
         ".extern .shared .align 1024 .b8 image[];",
         f".visible .entry run(\n{parameters})\n.reqntid {i.threads} {i.directives}\n{{",
         f"  .reg .b32 %i<{i.registers_in + 1}>, %o<{i.registers_out + 1}>, %t<32>, %base, %lane, %case;",

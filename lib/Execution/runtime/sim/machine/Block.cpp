@@ -62,11 +62,13 @@ bool Block::run(const Kernel &what, const uint32_t (&where)[3]) {
   for (uint32_t i = 0; i < warps.size(); ++i) {
     const uint32_t lanes = std::min(count - i * kLanes, kLanes);
     warps[i].present = lanes == kLanes ? ~0u : (1u << lanes) - 1;
-    warps[i].ended = 0;
+    warps[i].ended = warps[i].fenced = 0;
+    warps[i].loads.clear();
     warps[i].meetings.clear();
     ready[i] = warps[i].present;
     readyWarps |= 1u << i;
   }
+  tensor.reset(clocks.getTime(clocks.tensor()));
   for (uint32_t i = 0; i < groups.size(); ++i) {
     groups[i].arrived = 0;
     groups[i].products.reset(clocks.getTime(clocks.group(i)));
@@ -83,6 +85,7 @@ bool Block::run(const Kernel &what, const uint32_t (&where)[3]) {
     thread.products.ends.clear();
     thread.products.issued = clocks.getTime(clocks.group(i / kGroupThreads));
     thread.registerFences = kNoFence;
+    thread.unfencedWait = nullptr;
     thread.fiber.prepare(stacks.getBegin(i), stacks.getEnd(i), enter, &thread);
   }
   current = nullptr;

@@ -15,6 +15,7 @@
 #include "Queues.h"
 #include "Reports.h"
 #include "Shadow.h"
+#include "TensorCells.h"
 
 namespace mlir::lowbit::sim {
 
@@ -34,10 +35,13 @@ struct Thread {
   ProductQueue products;              ///< groups of wgmma
   uint32_t registerFences = kNoFence; ///< wgmma.fence's, from there on.
   uint32_t idleTurns = 0;             ///< That it asked an mbarrier and nothing had happened.
+  const Site *unfencedWait = nullptr; ///< Its last wait, without a tcgen05.fence::after_thread_sync since.
 };
 
 struct Warp {
   uint32_t present = 0, ended = 0; ///< Masks of lanes.
+  uint32_t fenced = 0;             ///< Lanes that have come to tcgen05.fence::before_thread_sync, until all have.
+  std::vector<TensorLoad> loads;   ///< tcgen05.ld that it has not waited for.
   Meetings<kLanes> meetings;
 };
 
@@ -118,6 +122,7 @@ public:
   std::vector<Warp> warps;
   std::vector<WarpGroup> groups;
   NamedBarrier barriers[kBarriers];
+  TensorCells tensor;
   MachineCounts counts;
   uint64_t progress = 0; ///< Grows when anything happens that another thread could wait for.
 

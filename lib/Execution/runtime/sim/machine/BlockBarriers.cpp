@@ -38,6 +38,7 @@ void Block::syncThreads(const Site *site, uint32_t number, uint32_t expected, bo
     checkBarrier(barrier);
     return;
   }
+  current->unfencedWait = site;
   barrier.waiting.push_back(current->index);
   const uint32_t all = barrier.expected ? barrier.expected : count - ended;
   if (barrier.arrived == all) {

@@ -30,6 +30,8 @@ std::string Block::describe(const Stamp &stamp) const {
     return where + " by warp " + std::to_string(agent - clocks.warp(0));
   if (agent < clocks.mbarrier(0))
     return "a product of warpgroup " + std::to_string(agent - clocks.group(0)) + ", " + where;
+  if (agent == clocks.tensor())
+    return "a product of the block, " + where;
   return "a bulk copy, " + where;
 }
 
@@ -108,6 +110,14 @@ void Block::checkLeftovers() {
     mbarrier.copies.clear();
     mbarrier.arrivals.clear();
   });
+  if (const TensorWork *work = tensor.products.getFirst()) {
+    current = &threads[work->thread];
+    report(Finding::InFlight, work->site, "the block ends and nobody has waited for this product");
+  }
+  for (const TensorCells::Range &range : tensor.ranges)
+    report(Finding::Illegal, range.site,
+           "the block ends and has not given back " + std::to_string(range.columns) + " columns of tensor memory");
+  clocks.setDone(clocks.tensor(), tensor.products.getStarted());
   for (uint32_t i = 0; i < count; ++i) {
     // Later blocks must not take what is left for something of theirs.
     clocks.setDone(clocks.copiesOf(i), threads[i].copies.getStarted());

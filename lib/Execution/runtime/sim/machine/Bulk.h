@@ -9,6 +9,9 @@ namespace mlir::lowbit::sim {
 /// The mbarrier at an address; stops the block when there is none.
 Mbarrier &findMbarrier(Block &block, const Site *site, void *address);
 
+/// Does what the tensor core has to do up to a number, of products by tcgen05.mma.
+void completeTensor(Block &block, uint32_t end);
+
 /// Moves the bytes of a copy into shared memory.
 Illegal loadBulk(Block &block, const BulkCopy &copy);
 

@@ -15,7 +15,7 @@ static void join(std::vector<uint32_t> &into, const std::vector<uint32_t> &from)
 
 void Clocks::reset(unsigned count) {
   threads = count;
-  width = 3 * threads + 40 + kMbarriers + 32;
+  width = 3 * threads + 40 + kMbarriers + 32 + 1;
   fencedWidth = 2 * threads;
   times.assign(width, 1);
   productsDone.assign(threads, 0);
@@ -102,6 +102,8 @@ void Clocks::release(unsigned thread, Message &message) {
     sim::join(message.fenced, hasFencedRow[thread] ? fencedRows[thread] : fencedBase);
   ++times[thread];
 }
+
+void Clocks::forward(unsigned thread, Message &message) const { sim::join(message.seen, hasRow[thread] ? rows[thread] : base); }
 
 void Clocks::acquire(unsigned thread, const Message &message) {
   sim::join(getRow(thread), message.seen);

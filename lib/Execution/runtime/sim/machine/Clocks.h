@@ -1,8 +1,8 @@
 //===- Clocks.h - what has happened before what ---------------------------===//
 //
 // Vector clocks over agents: the threads of a block, and what acts apart from them: each thread's cp.async and bulk copies out, each
-// warp and warpgroup for what it does together, each mbarrier for the copies that it counts. An access bears its agent and that agent's
-// time; it happened before what a thread does now if the thread has seen that time.
+// warp and warpgroup for what it does together, the block for what tcgen05.mma multiplies, each mbarrier for the copies that it counts. An
+// access bears its agent and that agent's time; it happened before what a thread does now if the thread has seen that time.
 //
 // Right after a barrier of the whole block all threads have seen the same, which is kept once (`base`); a thread has a row of its own only
 // when it has learned more since.
@@ -40,6 +40,8 @@ public:
   unsigned mbarrier(unsigned index) const { return 3 * threads + 40 + index; }
   /// What a warp knows of its warpgroup's products: its own part of them is done. A product is, once all four warps' parts are.
   unsigned partsOf(unsigned warpIndex) const { return 3 * threads + 40 + kMbarriers + warpIndex; }
+  /// The block's products by tcgen05.mma.
+  unsigned tensor() const { return 3 * threads + 40 + kMbarriers + 32; }
 
   /// The time of an agent: of an access by a thread or warp now, of a copy or a product once it is done.
   uint32_t getTime(unsigned agent) const { return times[agent]; }
@@ -57,6 +59,8 @@ public:
   };
   /// Adds what `thread` has seen and done; what it does from now on is later.
   void release(unsigned thread, Message &message);
+  /// Adds what it has seen of others, and nothing of its own: of an asynchronous instruction that comes after that.
+  void forward(unsigned thread, Message &message) const;
   void acquire(unsigned thread, const Message &message);
   void clear(Message &message) const;
   /// Who has heard `from` has heard it from `into`, too.

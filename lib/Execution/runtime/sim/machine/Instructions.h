@@ -29,6 +29,7 @@ void addScalarSymbols(Symbols &symbols);
 void addMbarrierSymbols(Symbols &symbols);
 void addBulkSymbols(Symbols &symbols);
 void addWarpgroupSymbols(Symbols &symbols);
+void addTensorSymbols(Symbols &symbols);
 
 } // namespace mlir::lowbit::sim
 

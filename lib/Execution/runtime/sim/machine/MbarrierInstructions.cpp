@@ -51,10 +51,13 @@ static bool deliver(Block &block, Mbarrier &mbarrier) {
     return false;
   const LateArrival arrival = mbarrier.arrivals.front();
   mbarrier.arrivals.erase(mbarrier.arrivals.begin());
-  block.threads[arrival.thread].copies.complete(arrival.end, [&](const AsyncCopy &copy, uint32_t) {
-    block.check(arrival.site, copyAsync(copy.target, copy.source, copy.size, copy.read));
-  });
-  uint32_t &seen = mbarrier.pending.seen[block.clocks.copiesOf(arrival.thread)];
+  if (arrival.isTensor)
+    completeTensor(block, arrival.end);
+  else
+    block.threads[arrival.thread].copies.complete(arrival.end, [&](const AsyncCopy &copy, uint32_t) {
+      block.check(arrival.site, copyAsync(copy.target, copy.source, copy.size, copy.read));
+    });
+  uint32_t &seen = mbarrier.pending.seen[arrival.isTensor ? block.clocks.tensor() : block.clocks.copiesOf(arrival.thread)];
   seen = std::max(seen, arrival.end);
   uint64_t state;
   changeMbarrier(block, arrival.site, mbarrier, [&](Barrier &barrier) { return barrier.arrive(1, state); });
@@ -62,13 +65,14 @@ static bool deliver(Block &block, Mbarrier &mbarrier) {
 }
 
 /// Whether what is waited for has happened; a copy that it waits for is done first.
-static bool isDone(Block &block, Mbarrier &mbarrier, uint64_t value, bool isState) {
+static bool isDone(Block &block, const Site *site, Mbarrier &mbarrier, uint64_t value, bool isState) {
   const Barrier barrier(mbarrier.bytes);
   auto test = [&] { return isState ? barrier.testState(value) : barrier.testParity(static_cast<uint32_t>(value)); };
   while (!test())
     if (!deliver(block, mbarrier))
       return false;
   block.clocks.acquire(block.thread().index, mbarrier.released);
+  block.thread().unfencedWait = site;
   return true;
 }
 
@@ -119,7 +123,7 @@ static void lowbit_sim_mbarrier_expect(const Site *site, void *address, int32_t 
 static void lowbit_sim_mbarrier_wait(const Site *site, void *address, uint64_t value, uint32_t isState) {
   Block &block = running();
   Mbarrier &mbarrier = findMbarrier(block, site, address);
-  while (!isDone(block, mbarrier, value, isState != 0)) {
+  while (!isDone(block, site, mbarrier, value, isState != 0)) {
     mbarrier.waiting.push_back(block.thread().index);
     block.wait(Wait::Mbarrier, site, block.arena.toShared(address));
   }
@@ -130,7 +134,7 @@ static uint32_t lowbit_sim_mbarrier_test(const Site *site, void *address, uint64
   constexpr unsigned kTurns = 64;
   Block &block = running();
   Mbarrier &mbarrier = findMbarrier(block, site, address);
-  if (isDone(block, mbarrier, value, isState != 0))
+  if (isDone(block, site, mbarrier, value, isState != 0))
     return 1;
   Thread &thread = block.thread();
   if (thread.detail != block.progress || thread.site != site) {

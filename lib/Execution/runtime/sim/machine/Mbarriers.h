@@ -8,10 +8,11 @@
 
 namespace mlir::lowbit::sim {
 
-/// cp.async.mbarrier.arrive: an arrival once a thread's copies up to one are done.
+/// cp.async.mbarrier.arrive and tcgen05.commit: an arrival once a thread's copies, or its products, up to one are done.
 struct LateArrival {
   const Site *site;
   uint32_t thread, end;
+  bool isTensor = false;
 };
 
 struct Mbarrier {

@@ -1,0 +1,61 @@
+"""Kernels by tcgen05 on the simulator: every tile, at borders of every kind, bit for bit; and whatever is wrong with one is found."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from products import launch, matmul, simulate
+from test_products import assemble
+
+TARGET = "nvptx:sm_100a"
+# Rows, columns, bytes, buffers: lib/GPU/Tcgen05.cpp.
+TILES = ["128x256x128x4", "128x128x128x6", "128x64x128x8", "64x128x128x6", "64x32x128x10", "32x64x128x8", "16x128x128x6", "16x32x128x10"]
+SIGNS = [(True, True), (False, True), (True, False), (False, False)]
+
+
+@pytest.mark.parametrize("case", range(3))
+@pytest.mark.parametrize("tile", TILES)
+def test_borders(tile: str, case: int, tmp_path: Path) -> None:
+    """One row and less than a piece of columns; borders inside tiles, with all buffers used again; columns stored one by one."""
+    rows, columns, _, stages = map(int, tile.split("x"))
+    shape = [(1, 8, 16), (rows + 5, columns + 16, 128 * (stages + 1) + 48), (2 * rows, columns - 1, 256)][case]
+    kind = ["sums", "codes", "reals"][(case + TILES.index(tile)) % 3]
+    product = matmul(np.random.default_rng(case), shape, kind, signs=SIGNS[(case + TILES.index(tile)) % 4])
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'random', 'reverse'][case]}", plan=f"tcgen05_{tile}", target=TARGET)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_extremes(tmp_path: Path) -> None:
+    """Sums that wrap."""
+    product = matmul(np.random.default_rng(0), (20, 40, 1024), "sums", signs=(False, True), extreme=True)
+    outcome = simulate(product, tmp_path, plan=f"tcgen05_{TILES[-1]}", target=TARGET)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_mutants(tmp_path: Path) -> None:
+    """Every buffer, and each place for sums, is used again. Missed is what changes nothing: more tiles, all outside of the result, and the order
+    of more than eight rows of them."""
+    product = matmul(np.random.default_rng(0), (70, 100, 128 * 7 + 48), "sums")
+    outcome = simulate(product, tmp_path, "--mutants", plan="tcgen05_64x32x128x10", target=TARGET, blocks=2)
+    missed = re.findall(r"^mutant \d+, (\S+) at .*: NOT FOUND$", outcome.stdout, re.MULTILINE)
+    assert missed == ["arith.shrui"] * 2 + ["arith.muli"] * 2, outcome.stdout
+
+
+def test_several_tiles(tmp_path: Path) -> None:
+    """Blocks with more tiles than places for sums: both are used again, beside products of the next tile."""
+    product = matmul(np.random.default_rng(0), (70, 136, 400), "codes")
+    outcome = simulate(product, tmp_path, plan=f"tcgen05_{TILES[-1]}", target=TARGET, blocks=3)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+def test_assembles(tmp_path: Path) -> None:
+    for tile in TILES:
+        log = assemble(
+            launch(matmul(np.random.default_rng(0), (64, 64, 64), "codes"), tmp_path, TARGET, f"tcgen05_{tile}"), "nvptx:sm_100a", tmp_path
+        )
+        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, (tile, log)
