@@ -98,7 +98,8 @@ private:
     b.loop(b.i32(0), tiles->count, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
       RingPlace place{places[0], places[1]};
       auto [row, column] = tiles->getOrigin(b, index);
-      StagedEpilogue epilogue(b, kernel, tiles->getArguments(b, arguments, index), memory, lane);
+      MatmulArguments ofBatch = tiles->getArguments(b, arguments, index); // which the epilogue refers to
+      StagedEpilogue epilogue(b, kernel, ofBatch, memory, lane);
       Value end = b.min(arguments.rows, b.add(row, tile.rows)), ownRow = b.add(row, warpRow);
       sumsRing.waitUntilFull(b, place);
       fence(NVVM::Tcgen05FenceKind::AFTER_THREAD_SYNC);

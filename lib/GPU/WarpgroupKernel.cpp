@@ -62,7 +62,8 @@ private:
       RingPlace place{places[0], places[1]};
       SmallVector<Value> sums = kernel.hasFloats() ? multiplyFloats(place) : multiplyTile(place);
       auto [row, column] = tiles->getOrigin(b, index);
-      StagedEpilogue epilogue(b, kernel, tiles->getArguments(b, arguments, index), memory, lane);
+      MatmulArguments own = tiles->getArguments(b, arguments, index); // which the epilogue refers to
+      StagedEpilogue epilogue(b, kernel, own, memory, lane);
       Value first = b.add(row, warpRow), end = b.min(arguments.rows, b.add(row, tile.rows));
       b.when(b.lessThan(first, end), [&, column = column] { epilogue.emit({first, column, end, sums}); });
       return SmallVector<Value>{place.stage, place.parity};

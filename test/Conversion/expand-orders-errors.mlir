@@ -51,7 +51,7 @@ func.func @strict(%x: memref<3x40xf32>, %y: memref<3xf32>) {
 func.func @two(%x: memref<3x4x5xf32>, %y: memref<3xf32>) {
   // expected-error @+1 {{has 2 reductions longer than one; expected one, which its order is of}}
   linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction", "reduction"]} ins(%x : memref<3x4x5xf32>) outs(%y : memref<3xf32>)
-      attrs = {lowbit.order = {lanes = 32 : i64, neighbours = 1 : i64}} {
+      attrs = {lowbit.order = {matrix = 16 : i64}} {
   ^bb0(%a: f32, %o: f32):
     %0 = arith.addf %a, %o fastmath<reassoc> : f32
     linalg.yield %0 : f32

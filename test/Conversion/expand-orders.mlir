@@ -115,3 +115,22 @@ func.func @plain(%x: memref<3x40xf32>, %y: memref<3xf32>) {
   }
   return
 }
+
+// -----
+
+// Several reductions are counted as one, the last the fastest.
+// CHECK-LABEL: func @two
+//       CHECK:   scf.for %[[LANE:.*]] = %c0{{.*}} to %c32
+//       CHECK:   %[[INSIDE:.*]] = arith.cmpi slt, %[[PLACE:.*]], %c60
+//       CHECK:   scf.if %[[INSIDE]]
+//       CHECK:     %[[J:.*]] = arith.remui %[[PLACE]], %c5
+//       CHECK:     %[[K:.*]] = arith.divui %[[PLACE]], %c5
+func.func @two(%x: memref<3x12x5xf32>, %y: memref<3xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, k, j) -> (i, k, j)>, affine_map<(i, k, j) -> (i)>], iterator_types = ["parallel", "reduction", "reduction"]}
+      ins(%x : memref<3x12x5xf32>) outs(%y : memref<3xf32>) attrs = {lowbit.order = {lanes = 32 : i64, neighbours = 1 : i64}} {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  }
+  return
+}

@@ -45,6 +45,13 @@ def test_mutants(tmp_path: Path) -> None:
     assert missed == ["arith.shrui"] * 2 + ["arith.muli"] * 2, outcome.stdout
 
 
+@pytest.mark.parametrize("shared", ["", "rhs"])
+def test_batches(shared: str, tmp_path: Path) -> None:
+    product = matmul(np.random.default_rng(0), (3, 21, 40, 144), "reals", shared=shared)
+    outcome = simulate(product, tmp_path, plan=f"tcgen05_{TILES[-1]}", target=TARGET, blocks=4)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
 def test_several_tiles(tmp_path: Path) -> None:
     """Blocks with more tiles than places for sums: both are used again, beside products of the next tile."""
     product = matmul(np.random.default_rng(0), (70, 136, 400), "codes")
