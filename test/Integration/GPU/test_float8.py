@@ -137,6 +137,26 @@ def test_results(result: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.view(np.uint8), want.view(np.uint8), err_msg=target)
 
 
+@pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_89"])
+def test_batches(target: str, tmp_path: Path) -> None:
+    maps = ", ".join(f"affine_map<(b, m, n, k) -> (b, {axes})>" for axes in ("m, k", "n, k", "m, n"))
+    (tmp_path / "m.mlir").write_text(f"""
+func.func @main(%a: tensor<3x21x48xf8E4M3FN> {{lowbit.name = "a"}}, %b: tensor<3x40x48xf8E5M2> {{lowbit.name = "b"}},
+                %s: tensor<f32> {{lowbit.name = "s"}}) -> (tensor<3x21x40xf32> {{lowbit.name = "y"}}) {{
+  %init = tensor.empty() : tensor<3x21x40xf32>
+  %r = lowbit.contract [{maps}]
+    lhs(%a scales %s <#lowbit.float<f8E4M3FN>> : tensor<3x21x48xf8E4M3FN>, tensor<f32>)
+    rhs(%b scales %s <#lowbit.float<f8E5M2>> : tensor<3x40x48xf8E5M2>, tensor<f32>)
+    outs(%init : tensor<3x21x40xf32>) -> tensor<3x21x40xf32>
+  return %r : tensor<3x21x40xf32>
+}}
+""")
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-3, 4, (3, size, 48)).astype(np.float32).astype(number) for size, number in ((21, E4M3), (40, E5M2)))
+    found = lowbit.load(tmp_path / "m.mlir").compile(target)(a=a, b=b, s=np.float32(1))["y"]
+    np.testing.assert_array_equal(found, a.astype(np.float32) @ b.astype(np.float32).swapaxes(1, 2))
+
+
 def test_exact(tmp_path: Path) -> None:
     """What is to have every bit of f32 is added up as the reference does, whatever the GPU could do."""
     rng = np.random.default_rng(0)
