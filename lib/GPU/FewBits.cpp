@@ -92,7 +92,7 @@ std::string FewBits::getWeightObstacle() {
 
 std::string FewBits::getGroupObstacle() {
   SchemeAttr scheme = op.getRhsSchemeAttr();
-  int64_t smallest = element.isInteger() ? 32 : 16;
+  int64_t smallest = element.isInteger() || width < 4 ? 32 : 16;
   if (group < smallest || group > 1024 || !llvm::isPowerOf2_64(group) || axes.getDepth() % group != 0)
     return "groups along the reduction are no power of two from " + std::to_string(smallest) + " to 1024 that divides it";
   for (auto [axis, block] : llvm::enumerate(scheme.getBlock().asArrayRef()))

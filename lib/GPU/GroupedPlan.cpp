@@ -24,10 +24,16 @@ GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) :
   bool areSumsLarge = rows == 16 && kernel.getGroupsOfStep() > 1;
   int64_t allTiles = llvm::divideCeil(columns, LaneWeights::columns);
   tiles = 2 * multiprocessors < allTiles && !areSumsLarge ? 3 : multiprocessors < allTiles ? 2 : 1;
-  // Eight warps put the dots of a step into shared memory, and each keeps them until then.
-  constexpr int64_t mostSums = 48, fewWarps = 8;
-  int64_t dotBytes = (rows == 16 ? 64 : 32) << 10, tileDots = kernel.getGroupsOfStep() * rows * LaneWeights::columns;
-  while (tiles > 1 && kernel.scale && (tiles * tileDots > mostSums * 32 || fewWarps * tiles * tileDots * 4 > dotBytes))
+  // Eight warps put the dots of a step into shared memory. Until then each lane keeps those of all groups, and has zero points and rows of
+  // lhs besides.
+  constexpr int64_t fewGroups = 2, mostKept = 60, fewWarps = 8;
+  int64_t groups = kernel.getGroupsOfStep(), rowTiles = llvm::divideCeil(rows, 8), dotBytes = (rows == 16 ? 64 : 32) << 10;
+  int64_t ofRows = 2 * getPieces() * kernel.types.getWeights().getProducts() * rowTiles;
+  auto isLarge = [&] {
+    return (groups > fewGroups && groups * tiles * (4 * rowTiles + 2 * kernel.hasZeros) + ofRows > mostKept) ||
+           fewWarps * groups * getElements() * 4 > dotBytes;
+  };
+  while (tiles > 1 && kernel.scale && isLarge())
     --tiles;
   warps = allTiles <= tiles * multiprocessors && !areSumsLarge ? 16 : 8;
   int64_t ringBytes = (warps == 16 ? 64 : 48) << 10;

@@ -14,7 +14,7 @@ Type GroupedMatmulOp::getSumType() {
 
 /// (C5)
 static LogicalResult verifyGroups(GroupedMatmulOp op) {
-  int64_t group = op.getGroup(), smallest = getElementTypeOrSelf(op.getLhs().getType()).isInteger() ? 32 : 16;
+  int64_t group = op.getGroup(), smallest = getElementTypeOrSelf(op.getLhs().getType()).isInteger() || op.getWidth() < 4 ? 32 : 16;
   if (!op.getScales() && (group != 0 || op.getZeros()))
     return op.emitOpError("(C5) has groups or zeros, but no scales");
   if (op.getScales() && (group < smallest || group > 1024 || !llvm::isPowerOf2_64(group)))

@@ -32,8 +32,8 @@ def Lowbit_GroupedMatmulOp : Lowbit_Op<"grouped_matmul", [
     - (C2) an operand has rank 2; an axis of size one is shared by all elements along it.
     - (C3) the epilogue takes the real, f32 (or the dot, i32 where lhs is of i8), and one scalar an operand, and yields an element of the result.
     - (C4) all of them are tensors, and there is a result of the type of init; or all are buffers, and there is none.
-    - (C5) with scales, `group` is a power of two from 32 (16, where lhs is of floats) to 1024 that divides K; without, it is zero, and there are no
-      zeros. Scales are f32, f16, bf16 or floats of 8 bits.
+    - (C5) with scales, `group` is a power of two from 32 (16, where lhs is of floats and weights have four bits) to 1024 that divides K; without, it is
+      zero, and there are no zeros. Scales are f32, f16, bf16 or floats of 8 bits.
     - (C6) `width` is 2 or 4; with `levels` it is 4.
     - (C7) `levels` are 16 finite reals, lhs is then of floats, and there are no zeros.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from levels import COARSE, E2M1, NF4, TWO, leveled
-from products import Product, launch, simulate
+from products import Product, grouped, launch, simulate
 from test_products import assemble
 
 # Levels, group, scales, and whether activations are such that dots are levels.
@@ -53,6 +53,24 @@ def test_extreme_scales(kind: str, bits: tuple[int, ...], tmp_path: Path) -> Non
     scales = np.random.default_rng(0).choice(np.array(bits, np.uint8), (19, 4))
     outcome = simulate(product(kind, (2, 19, 4 * group), scales=scales), tmp_path)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("shape", [(1, 17, 272), (16, 33, 1104)])
+def test_small_groups_of_numbers(shape: tuple[int, int, int], tmp_path: Path) -> None:
+    # Groups of 16 are those of numbers, too.
+    zeros = shape[0] == 1
+    outcome = simulate(grouped(np.random.default_rng(0), shape, 16, zeros, unsigned=zeros), tmp_path, target="nvptx:sm_80")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.parametrize(("width", "group"), [(2, 32), (4, 16)])
+def test_many_groups_assemble(width: int, group: int, tmp_path: Path) -> None:
+    # Several groups a step, with zero points: most registers.
+    for rows, columns in ((1, 4096), (1, 4400), (16, 4400)):
+        product = grouped(np.random.default_rng(0), (rows, columns, 256), group, zeros=True, width=width)
+        log = assemble(launch(product, tmp_path, "nvptx:sm_90a"), "nvptx:sm_90a", tmp_path)
+        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
 
 
 @pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
