@@ -25,7 +25,7 @@ static void buildFormOpsPipeline(OpPassManager &pm, const std::string &target) {
   pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
-  pm.addNestedPass<func::FuncOp>(createScalarsToTensorsPass());
+  pm.addPass(createScalarsToTensorsPass());
   pm.addPass(createRelaxFloatPass());
   pm.addPass(createFuseQuantizePass());
   cleanUp(pm);

@@ -144,7 +144,7 @@ def NarrowEarlyPass : Pass<"lowbit-narrow-early"> {
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
-def ScalarsToTensorsPass : Pass<"lowbit-scalars-to-tensors", "::mlir::func::FuncOp"> {
+def ScalarsToTensorsPass : Pass<"lowbit-scalars-to-tensors"> {
   let summary = "Scalars that are computed from elements of tensors become tensors of rank 0";
   let description = [{
     A host that launches kernels cannot read the device's memory, nor does it need to: what is computed from elements of tensors, such as
