@@ -22,6 +22,7 @@ public:
   RowLoops(const RowGroup &group, RowSteps steps) : group(group), steps(steps), b(group.position), loc(group.ops.back().op.getLoc()) {}
 
   LogicalResult build() {
+    bringConstants();
     for (const RowOp &member : group.ops)
       for (OpResult result : member.op->getResults())
         if (group.isReadOutside(result))
@@ -41,6 +42,19 @@ public:
 
 private:
   using Values = SmallVector<Value>;
+
+  /// Constants that members read stand before the loop, wherever they stood.
+  void bringConstants() {
+    for (const RowOp &member : group.ops)
+      member.op->walk([&](Operation *inner) {
+        for (Value operand : inner->getOperands()) {
+          Operation *source = operand.getDefiningOp();
+          bool isConstant = source && source->getBlock() == group.position->getBlock() && source->hasTrait<OpTrait::ConstantLike>();
+          if (isConstant && group.position->isBeforeInBlock(source))
+            source->moveBefore(group.position);
+        }
+      });
+  }
 
   Values buildNest(unsigned dim, ValueRange destinations) {
     int64_t size = group.sizes[dim], rows = dim + 1 == group.sizes.size() ? steps.rows : 1, whole = size - size % rows;

@@ -176,3 +176,36 @@ func.func @transposed_rows(%x: tensor<16x24xf32>) -> (tensor<16x24xf32>, tensor<
   } -> tensor<24x16xf32>
   return %y, %t : tensor<16x24xf32>, tensor<24x16xf32>
 }
+
+// -----
+
+// What a sum starts from comes along, and its constant with it, though they stand behind the first reader of the rows.
+// CHECK-LABEL: func @constant_behind_a_reader
+//       CHECK:   %[[LOW:.*]] = arith.constant 0xFF800000 : f32
+//       CHECK:   scf.for
+//       CHECK:     linalg.fill ins(%[[LOW]] : f32)
+func.func @constant_behind_a_reader(%x: tensor<64x128xf32>, %columns: tensor<128xf32>) -> (tensor<128xf32>, tensor<64xf32>) {
+  %e = tensor.empty() : tensor<64x128xf32>
+  %a = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<64x128xf32>) outs(%e : tensor<64x128xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %0 = math.exp %v : f32
+    linalg.yield %0 : f32
+  } -> tensor<64x128xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>], iterator_types = ["reduction", "parallel"]}
+      ins(%a : tensor<64x128xf32>) outs(%columns : tensor<128xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %0 = arith.addf %o, %v fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  } -> tensor<128xf32>
+  %low = arith.constant 0xFF800000 : f32
+  %f = tensor.empty() : tensor<64xf32>
+  %z = linalg.fill ins(%low : f32) outs(%f : tensor<64xf32>) -> tensor<64xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%a : tensor<64x128xf32>) outs(%z : tensor<64xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %0 = arith.maximumf %v, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<64xf32>
+  return %t, %s : tensor<128xf32>, tensor<64xf32>
+}
