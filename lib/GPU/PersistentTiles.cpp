@@ -6,6 +6,22 @@
 
 namespace mlir::lowbit {
 
+SmallVector<std::pair<Type, DictionaryAttr>> PersistentTiles::getMaps(MLIRContext *context) {
+  return {TensorMap::getArgument(context), TensorMap::getArgument(context)};
+}
+
+MatmulPlan::Launch PersistentTiles::buildLaunch(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments,
+                                                int64_t rows, int64_t columns, int64_t stepBytes, int64_t multiprocessors) {
+  Value numTiles = TileOrder(b, arguments, rows, columns).getCount(b);
+  TensorMap lhs{arguments.lhs, arguments.rows, arguments.depth, arguments.lhsPitch, rows, stepBytes};
+  TensorMap rhs{arguments.rhs, arguments.columns, arguments.depth, arguments.rhsPitch, columns, stepBytes};
+  if (kernel.hasBatches && !kernel.lhs.isShared)
+    std::tie(lhs.batches, lhs.batchPitch) = std::pair(arguments.batches, arguments.lhsBatchPitch);
+  if (kernel.hasBatches && !kernel.rhs.isShared)
+    std::tie(rhs.batches, rhs.batchPitch) = std::pair(arguments.batches, arguments.rhsBatchPitch);
+  return {b.min(numTiles, b.i32(multiprocessors)), {lhs.build(b), rhs.build(b)}};
+}
+
 PersistentTiles::PersistentTiles(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, int64_t rows,
                                  int64_t columns, int64_t stepBytes)
     : kernel(kernel), order(b, arguments, rows, columns), stepBytes(stepBytes) {

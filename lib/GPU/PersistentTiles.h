@@ -3,6 +3,7 @@
 // A grid of as many blocks as run at once goes through all tiles of the result: block i computes tiles i, i + blocks, …. One of its threads
 // copies rows of both sides, a step of the reduction at a time, to a ring of buffers by tensor maps. It does not wait for results: it runs
 // ahead into the next tile as far as the ring reaches.
+// The kernel takes a tensor map of either side behind its other arguments.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LOWBIT_LIB_GPU_PERSISTENTTILES_H
@@ -10,12 +11,18 @@
 
 #include "BufferRing.h"
 #include "TileOrder.h"
-#include "lowbit/GPU/MatmulKernel.h"
+#include "lowbit/GPU/MatmulSchedule.h"
 
 namespace mlir::lowbit {
 
 class PersistentTiles {
 public:
+  /// Types and attributes of both tensor maps, as arguments of the kernel.
+  static SmallVector<std::pair<Type, DictionaryAttr>> getMaps(MLIRContext *context);
+  /// On the host: as many blocks as there are tiles, or multiprocessors where these are fewer.
+  static MatmulPlan::Launch buildLaunch(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, int64_t rows,
+                                        int64_t columns, int64_t stepBytes, int64_t multiprocessors);
+
   /// Tiles of `rows` x `columns` elements, steps of `stepBytes` of the reduction.
   PersistentTiles(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, int64_t rows, int64_t columns,
                   int64_t stepBytes);

@@ -1,9 +1,8 @@
 //===- Tcgen05.cpp - products by tcgen05: which tile, and its launch ------===//
 
+#include "PersistentTiles.h"
 #include "Schedules.h"
 #include "Tcgen05Kernel.h"
-#include "TensorMaps.h"
-#include "TileOrder.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
@@ -42,20 +41,13 @@ public:
   }
 
   SmallVector<std::pair<Type, DictionaryAttr>> getExtraArguments(MLIRContext *context) const override {
-    return {TensorMap::getArgument(context), TensorMap::getArgument(context)};
+    return PersistentTiles::getMaps(context);
   }
 
   void emit(KernelBuilder &b, gpu::GPUFuncOp function) const override { emitTcgen05Kernel(b, kernel, tile, function); }
 
   Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const override {
-    Value numTiles = TileOrder(b, arguments, tile.rows, tile.columns).getCount(b);
-    TensorMap lhs{arguments.lhs, arguments.rows, arguments.depth, arguments.lhsPitch, tile.rows, Tcgen05Mma::rowBytes};
-    TensorMap rhs{arguments.rhs, arguments.columns, arguments.depth, arguments.rhsPitch, tile.columns, Tcgen05Mma::rowBytes};
-    if (kernel.hasBatches && !kernel.lhs.isShared)
-      std::tie(lhs.batches, lhs.batchPitch) = std::pair(arguments.batches, arguments.lhsBatchPitch);
-    if (kernel.hasBatches && !kernel.rhs.isShared)
-      std::tie(rhs.batches, rhs.batchPitch) = std::pair(arguments.batches, arguments.rhsBatchPitch);
-    return {b.min(numTiles, b.i32(architecture.multiprocessors)), {lhs.build(b), rhs.build(b)}};
+    return PersistentTiles::buildLaunch(b, kernel, arguments, tile.rows, tile.columns, Tcgen05Mma::rowBytes, architecture.multiprocessors);
   }
 
 private:

@@ -1,8 +1,7 @@
 //===- Warpgroup.cpp - products by wgmma: which tile, and its launch ------===//
 
+#include "PersistentTiles.h"
 #include "Schedules.h"
-#include "TensorMaps.h"
-#include "TileOrder.h"
 #include "WarpgroupKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -50,20 +49,13 @@ public:
   }
 
   SmallVector<std::pair<Type, DictionaryAttr>> getExtraArguments(MLIRContext *context) const override {
-    return {TensorMap::getArgument(context), TensorMap::getArgument(context)};
+    return PersistentTiles::getMaps(context);
   }
 
   void emit(KernelBuilder &b, gpu::GPUFuncOp function) const override { emitWarpgroupKernel(b, kernel, tile, function); }
 
   Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const override {
-    Value numTiles = TileOrder(b, arguments, tile.rows, tile.columns).getCount(b);
-    TensorMap lhs{arguments.lhs, arguments.rows, arguments.depth, arguments.lhsPitch, tile.rows, WarpgroupMma::rowBytes};
-    TensorMap rhs{arguments.rhs, arguments.columns, arguments.depth, arguments.rhsPitch, tile.columns, WarpgroupMma::rowBytes};
-    if (kernel.hasBatches && !kernel.lhs.isShared)
-      std::tie(lhs.batches, lhs.batchPitch) = std::pair(arguments.batches, arguments.lhsBatchPitch);
-    if (kernel.hasBatches && !kernel.rhs.isShared)
-      std::tie(rhs.batches, rhs.batchPitch) = std::pair(arguments.batches, arguments.rhsBatchPitch);
-    return {b.min(numTiles, b.i32(architecture.multiprocessors)), {lhs.build(b), rhs.build(b)}};
+    return PersistentTiles::buildLaunch(b, kernel, arguments, tile.rows, tile.columns, WarpgroupMma::rowBytes, architecture.multiprocessors);
   }
 
 private:
