@@ -3,7 +3,7 @@
 // reduction up is zero times zero.
 
 #include "FormFloat8.h"
-#include "FormGrouped.h"
+#include "ProductParts.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/BlockView.h"
 #include "lowbit/Formats/Build.h"
@@ -59,21 +59,12 @@ struct Former {
     Value formed = axes.formSide(rewriter, loc, codes, map, isLhs);
     if (padded == depth)
       return formed;
-    Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getFloatAttr(type.getElementType(), 0));
-    Value empty = tensor::EmptyOp::create(rewriter, loc, target.getShape(), type.getElementType());
-    Value zeros = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
-    SmallVector<OpFoldResult> offsets(target.getRank(), rewriter.getIndexAttr(0)), strides(target.getRank(), rewriter.getIndexAttr(1));
-    ArrayRef<int64_t> sizes = cast<RankedTensorType>(formed.getType()).getShape();
-    return tensor::InsertSliceOp::create(rewriter, loc, formed, zeros, offsets, getAsIndexOpFoldResult(rewriter.getContext(), sizes),
-                                         strides);
+    return buildFilledUp(rewriter, loc, formed, target.getShape());
   }
 
   void buildRegion(MatmulOp matmul, ValueRange operands, unsigned numScales) {
     OpBuilder::InsertionGuard guard(rewriter);
-    SmallVector<Type> types{rewriter.getF32Type()};
-    for (Value operand : operands)
-      types.push_back(getElementTypeOrSelf(operand.getType()));
-    Block *block = rewriter.createBlock(&matmul.getEpilogue(), {}, types, SmallVector<Location>(types.size(), loc));
+    Block *block = createEpilogue(rewriter, loc, matmul.getEpilogue(), rewriter.getF32Type(), operands);
     ValueRange elements = block->getArguments().drop_front();
     Value value = block->getArgument(0);
     for (Value scale : elements.take_front(numScales))
@@ -89,13 +80,11 @@ struct Former {
       if (scales)
         operands.push_back(axes.formOperand(rewriter, loc, scales, map));
     unsigned numScales = operands.size();
-    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
-      operands.push_back(axes.formOperand(rewriter, loc, operand, op.getMap(3 + i)));
+    appendEpilogueOperands(rewriter, op, axes, operands);
     Value lhs = formSide(op.getLhs(), op.getLhsMap(), /*isLhs=*/true), rhs = formSide(op.getRhs(), op.getRhsMap(), /*isLhs=*/false);
     auto type = cast<RankedTensorType>(op.getResult().getType());
-    RankedTensorType formed = type.clone(axes.getResultShape());
-    Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
-    auto matmul = MatmulOp::create(rewriter, loc, formed, lhs, rhs, init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
+    Value init = formInit(rewriter, op, axes);
+    auto matmul = MatmulOp::create(rewriter, loc, init.getType(), lhs, rhs, init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
                                    /*bits=*/false);
     matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(matmul, operands, numScales);

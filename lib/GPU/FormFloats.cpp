@@ -3,7 +3,7 @@
 // the model leaves to the target.
 
 #include "FormFloats.h"
-#include "FormGrouped.h"
+#include "ProductParts.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -23,22 +23,6 @@ std::string getFloatObstacle(ContractOp op, const ContractAxes &axes) {
   if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() < 8)
     return "elements of the result take less than a byte";
   return "";
-}
-
-/// Reads what a transposition reads instead of its result.
-static Value lookThrough(Value value, AffineMap &map) {
-  while (auto move = value.getDefiningOp<linalg::LinalgOp>()) {
-    if (move.getNumDpsInputs() != 1 || move.getNumDpsInits() != 1 || move.getNumReductionLoops() != 0 ||
-        move.getBlock()->getOperations().size() != 1 || move.getBlock()->getTerminator()->getOperand(0) != move.getBlock()->getArgument(0))
-      break;
-    AffineMap read = move.getMatchingIndexingMap(move.getDpsInputOperand(0)),
-              written = move.getMatchingIndexingMap(move.getDpsInitOperand(0));
-    if (!read.isPermutation() || !written.isPermutation())
-      break;
-    map = read.compose(inversePermutation(written)).compose(map);
-    value = move.getDpsInputs()[0];
-  }
-  return value;
 }
 
 void formFloatContracts(RewriterBase &rewriter, Operation *root) {
@@ -74,24 +58,21 @@ Value formFloats(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes
   Value sides[] = {op.getLhs(), op.getRhs()};
   bool areTransposed[2];
   for (unsigned i = 0; i < 2; ++i) {
-    sides[i] = lookThrough(sides[i], maps[i]);
+    while (Value source = readThroughTranspose(sides[i], maps[i]))
+      sides[i] = source;
     areTransposed[i] = axes.isTransposed(maps[i], /*isLhs=*/i == 0);
     sides[i] = axes.formSide(rewriter, loc, sides[i], maps[i], /*isLhs=*/i == 0, areTransposed[i]);
   }
   SmallVector<Value> operands;
-  for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
-    operands.push_back(axes.formOperand(rewriter, loc, operand, op.getMap(3 + i)));
+  appendEpilogueOperands(rewriter, op, axes, operands);
   auto type = cast<RankedTensorType>(op.getResult().getType());
-  RankedTensorType formed = type.clone(axes.getResultShape());
-  Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
-  auto matmul = MatmulOp::create(rewriter, loc, formed, sides[0], sides[1], init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
-                                 /*bits=*/false, areTransposed[0], areTransposed[1]);
+  Value init = formInit(rewriter, op, axes);
+  auto matmul =
+      MatmulOp::create(rewriter, loc, init.getType(), sides[0], sides[1], init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
+                       /*bits=*/false, areTransposed[0], areTransposed[1]);
   matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   OpBuilder::InsertionGuard guard(rewriter);
-  SmallVector<Type> types{rewriter.getF32Type()};
-  for (Value operand : operands)
-    types.push_back(getElementTypeOrSelf(operand.getType()));
-  Block *block = rewriter.createBlock(&matmul.getEpilogue(), {}, types, SmallVector<Location>(types.size(), loc));
+  Block *block = createEpilogue(rewriter, loc, matmul.getEpilogue(), rewriter.getF32Type(), operands);
   if (op.hasEpilogue())
     cloneEpilogue(rewriter, op, block->getArgument(0), block->getArguments().drop_front());
   else

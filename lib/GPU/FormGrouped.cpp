@@ -3,6 +3,7 @@
 
 #include "FormGrouped.h"
 #include "FewBits.h"
+#include "ProductParts.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/BlockView.h"
 #include "lowbit/Formats/Build.h"
@@ -98,10 +99,7 @@ struct Former {
   /// The real, or the sum, less what the scales that do not change make of it.
   void buildRegion(GroupedMatmulOp product, ValueRange operands, size_t numScales) {
     OpBuilder::InsertionGuard guard(rewriter);
-    SmallVector<Type> types{product.getSumType()};
-    for (Value operand : operands)
-      types.push_back(getElementTypeOrSelf(operand.getType()));
-    Block *block = rewriter.createBlock(&product.getEpilogue(), {}, types, SmallVector<Location>(types.size(), loc));
+    Block *block = createEpilogue(rewriter, loc, product.getEpilogue(), product.getSumType(), operands);
     ValueRange elements = block->getArguments().drop_front();
     Value value = block->getArgument(0);
     bool areSums = !op.getLhsScales() && !op.getRhsScales();
@@ -126,17 +124,15 @@ struct Former {
     if (op.getRhsScales() && group == 0)
       operands.push_back(axes.formOperand(rewriter, loc, op.getRhsScales(), op.getRhsMap()));
     size_t numScales = operands.size();
-    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
-      operands.push_back(axes.formOperand(rewriter, loc, operand, op.getMap(3 + i)));
+    appendEpilogueOperands(rewriter, op, axes, operands);
     Value lhs = axes.formSide(rewriter, loc, op.getLhs(), op.getLhsMap(), /*isLhs=*/true);
     if (bits.becomesHalves)
       lhs = formHalves(lhs);
     auto type = cast<RankedTensorType>(op.getResult().getType());
-    RankedTensorType formed = type.clone(axes.getResultShape());
-    Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
+    Value init = formInit(rewriter, op, axes);
     Value scales = group != 0 ? formScales(op.getRhsScales()) : Value(), zeros = op.getRhsZeros() ? formZeros() : Value();
     auto product =
-        GroupedMatmulOp::create(rewriter, loc, formed, lhs, packCodes(), scales, zeros, init, operands, weights.width, group,
+        GroupedMatmulOp::create(rewriter, loc, init.getType(), lhs, packCodes(), scales, zeros, init, operands, weights.width, group,
                                 bits.isUnsigned, bits.levels.empty() ? DenseF32ArrayAttr() : rewriter.getDenseF32ArrayAttr(bits.levels));
     product->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(product, operands, numScales);
@@ -153,15 +149,6 @@ bool prefersGrouped(ContractOp op, const ContractAxes &axes, bool hasKernel) {
 }
 
 std::string getGroupedObstacle(ContractOp op, const ContractAxes &axes) { return FewBits(op, axes).getObstacle(); }
-
-void cloneEpilogue(RewriterBase &rewriter, ContractOp op, Value sum, ValueRange elements) {
-  IRMapping mapping;
-  Block &body = op.getEpilogue().front();
-  mapping.map(body.getArgument(0), sum);
-  mapping.map(body.getArguments().drop_front(), elements);
-  for (Operation &nested : body)
-    rewriter.clone(nested, mapping);
-}
 
 Value formGrouped(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes) { return Former{rewriter, op, axes}.build(); }
 

@@ -10,8 +10,6 @@ namespace mlir::lowbit {
 bool prefersGrouped(ContractOp op, const ContractAxes &axes, bool hasKernel);
 /// Why it is none; empty where it is.
 std::string getGroupedObstacle(ContractOp op, const ContractAxes &axes);
-/// Fills a product's epilogue with that of `op`, of `sum` and elements of the epilogue's operands.
-void cloneEpilogue(RewriterBase &rewriter, ContractOp op, Value sum, ValueRange elements);
 /// Builds it, before `op`, and returns what takes its place.
 Value formGrouped(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes);
 

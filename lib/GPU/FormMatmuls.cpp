@@ -5,6 +5,7 @@
 #include "FormFloat8.h"
 #include "FormFloats.h"
 #include "FormGrouped.h"
+#include "ProductParts.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/BlockView.h"
 #include "lowbit/ExternalModels/Register.h"
@@ -61,12 +62,10 @@ public:
       if (side->scales)
         addOperand(side->scales, *side);
     unsigned numScales = operands.size() - first;
-    for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
-      operands.push_back(axes.formOperand(rewriter, loc, operand, op.getMap(3 + i)));
+    appendEpilogueOperands(rewriter, op, axes, operands);
     auto type = cast<RankedTensorType>(op.getResult().getType());
-    RankedTensorType formed = type.clone(axes.getResultShape());
-    Value init = formed == type ? op.getInit() : tensor::EmptyOp::create(rewriter, loc, formed.getShape(), formed.getElementType());
-    auto matmul = MatmulOp::create(rewriter, loc, formed, left, right, init, operands, !areBits && !lhs.isSigned(),
+    Value init = formInit(rewriter, op, axes);
+    auto matmul = MatmulOp::create(rewriter, loc, init.getType(), left, right, init, operands, !areBits && !lhs.isSigned(),
                                    !areBits && !rhs.isSigned(), areBits);
     matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(matmul, first, numScales);
@@ -106,14 +105,7 @@ private:
     }
     if (getPaddedDepth() == getDepth())
       return codes;
-    Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI8IntegerAttr(0));
-    SmallVector<int64_t> shape = getShape(side, getPaddedDepth());
-    Value zeros =
-        linalg::FillOp::create(rewriter, loc, zero, tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getI8Type()).getResult())
-            .getResult(0);
-    SmallVector<OpFoldResult> offsets(shape.size(), rewriter.getIndexAttr(0)), strides(shape.size(), rewriter.getIndexAttr(1));
-    return tensor::InsertSliceOp::create(rewriter, loc, codes, zeros, offsets,
-                                         getAsIndexOpFoldResult(rewriter.getContext(), type.getShape()), strides);
+    return buildFilledUp(rewriter, loc, codes, getShape(side, getPaddedDepth()));
   }
 
   Value formConstant(const Side &side, ArrayRef<char> codes) {
@@ -239,10 +231,7 @@ private:
 
   void buildRegion(MatmulOp matmul, unsigned firstScale, unsigned numScales) {
     OpBuilder::InsertionGuard guard(rewriter);
-    SmallVector<Type> types{rewriter.getI32Type()};
-    for (Value operand : operands)
-      types.push_back(getElementTypeOrSelf(operand.getType()));
-    Block *block = rewriter.createBlock(&matmul.getEpilogue(), {}, types, SmallVector<Location>(types.size(), loc));
+    Block *block = createEpilogue(rewriter, loc, matmul.getEpilogue(), rewriter.getI32Type(), operands);
     ValueRange elements = block->getArguments().drop_front();
     Value value = buildCorrected(rewriter, loc, block->getArgument(0), elements);
     if (numScales != 0)

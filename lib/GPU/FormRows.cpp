@@ -1,6 +1,7 @@
 //===- FormRows.cpp - chains over rows become loops for one kernel each ---===//
 // Law: what is formed has a kernel; every op computes what it computed.
 
+#include "ProductParts.h"
 #include "RowSteps.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
@@ -23,17 +24,6 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_FORMROWSPASS
 #include "lowbit/GPU/Passes.h.inc"
 
-/// The transpose that makes `value`, if it is one that nothing else does.
-static linalg::GenericOp getTranspose(Value value) {
-  auto op = value.getDefiningOp<linalg::GenericOp>();
-  if (!op || op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() != 0 ||
-      op.getBody()->getOperations().size() != 1 || op.getBody()->getTerminator()->getOperand(0) != op.getRegionInputArgs()[0])
-    return nullptr;
-  bool isTranspose = op.getMatchingIndexingMap(op.getDpsInputOperand(0)).isPermutation() &&
-                     op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation();
-  return isTranspose ? op : nullptr;
-}
-
 /// Lets products of halves read through transposes.
 static void readThroughTransposes(RewriterBase &rewriter, linalg::GenericOp op) {
   if (!linalg::isaContractionOpInterface(op))
@@ -41,12 +31,8 @@ static void readThroughTransposes(RewriterBase &rewriter, linalg::GenericOp op) 
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   bool isChanged = false;
   for (OpOperand *input : op.getDpsInputOperands())
-    if (linalg::GenericOp transpose = getTranspose(input->get())) {
-      AffineMap read = transpose.getMatchingIndexingMap(transpose.getDpsInputOperand(0));
-      AffineMap written = transpose.getMatchingIndexingMap(transpose.getDpsInitOperand(0));
-      AffineMap &map = maps[input->getOperandNumber()];
-      map = read.compose(inversePermutation(written)).compose(map);
-      input->set(transpose.getInputs()[0]);
+    if (Value source = readThroughTranspose(input->get(), maps[input->getOperandNumber()])) {
+      input->set(source);
       isChanged = true;
     }
   if (isChanged)
