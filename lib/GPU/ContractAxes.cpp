@@ -213,12 +213,14 @@ static ContractOp buildOther(RewriterBase &rewriter, ContractOp op, bool isSwapp
   return other;
 }
 
-std::pair<ContractOp, Value> buildOrdered(RewriterBase &rewriter, ContractOp op) {
-  std::string reason;
+FailureOr<ContractAxes> findOrderedAxes(RewriterBase &rewriter, ContractOp &op, Value &result, std::string &reason) {
+  FailureOr<ContractAxes> axes = ContractAxes::find(op, reason);
+  if (succeeded(axes))
+    return axes;
   auto type = cast<RankedTensorType>(op.getResult().getType());
   AffineMap map = op.getResultMap();
   if (!map.isProjectedPermutation() || !type.hasStaticShape() || map.getNumResults() < 2)
-    return {};
+    return failure();
   // The axis that lies next to its neighbours in memory stays the last one, if a side alone has it.
   auto isOf = [&](unsigned axis, AffineMap side) { return side.isFunctionOfDim(map.getDimPosition(axis)); };
   unsigned last = map.getNumResults() - 1;
@@ -231,14 +233,19 @@ std::pair<ContractOp, Value> buildOrdered(RewriterBase &rewriter, ContractOp op)
   SmallVector<AffineExpr> exprs = llvm::map_to_vector(order, [&](int64_t axis) { return map.getResult(axis); });
   AffineMap sorted = AffineMap::get(map.getNumDims(), 0, exprs, op.getContext());
   ContractOp other = buildOther(rewriter, op, isSwapped, sorted, applyPermutation(type.getShape(), order));
-  if (failed(ContractAxes::find(other, reason))) {
+  std::string obstacle;
+  axes = ContractAxes::find(other, obstacle);
+  if (failed(axes)) {
     rewriter.eraseOp(other);
-    return {};
+    return failure();
   }
   SmallVector<int64_t> inverse(order.size());
   for (auto [place, axis] : llvm::enumerate(order))
     inverse[axis] = place;
-  return {other, buildTransposed(rewriter, op.getLoc(), other.getResult(), inverse)};
+  result = buildTransposed(rewriter, op.getLoc(), other.getResult(), inverse);
+  op = other;
+  reason.clear();
+  return axes;
 }
 
 } // namespace mlir::lowbit

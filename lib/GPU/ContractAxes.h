@@ -51,9 +51,10 @@ private:
 /// Whether a scale is shared by some but not all codes of an axis, so that it is no operand along rows or columns.
 bool sharesScalesInPart(ContractOp op);
 
-/// Builds the contraction with its sides and the axes of its result in the order of a product, and what is then to take the place of the
-/// result of `op`, which stays. Null, and nothing, where it is no product in any order.
-std::pair<ContractOp, Value> buildOrdered(RewriterBase &rewriter, ContractOp op);
+/// The axes of `op`, or, where it is no product as it stands, of the same contraction with its sides and the axes of its result in the
+/// order of one: that is built, `op` becomes it, and `result` what is then to take the place of the old one, which stays. Failure with the
+/// reason where it is no product in any order.
+FailureOr<ContractAxes> findOrderedAxes(RewriterBase &rewriter, ContractOp &op, Value &result, std::string &reason);
 
 /// `value` with its axes in this order.
 Value buildTransposed(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> order);

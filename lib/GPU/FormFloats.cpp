@@ -41,11 +41,7 @@ void formFloatContracts(RewriterBase &rewriter, Operation *root) {
     if (!contract)
       continue;
     Value result = contract.getResult();
-    FailureOr<ContractAxes> axes = ContractAxes::find(contract, reason);
-    if (failed(axes)) {
-      std::tie(contract, result) = buildOrdered(rewriter, contract);
-      axes = contract ? ContractAxes::find(contract, reason) : axes;
-    }
+    FailureOr<ContractAxes> axes = findOrderedAxes(rewriter, contract, result, reason);
     if (succeeded(axes) && getFloatObstacle(contract, *axes).empty())
       rewriter.replaceOp(op, result);
     // What nobody reads goes with the next patterns.

@@ -297,15 +297,11 @@ private:
   /// `gpu`: null where the target is none.
   static void form(RewriterBase &rewriter, ContractOp op, const GPUArchitecture *gpu) {
     std::string reason;
-    FailureOr<ContractAxes> axes = ContractAxes::find(op, reason);
-    if (failed(axes)) {
-      auto [ordered, result] = buildOrdered(rewriter, op);
-      if (ordered) {
-        rewriter.replaceOp(op, result);
-        op = ordered;
-        axes = ContractAxes::find(op, reason = "");
-      }
-    }
+    ContractOp before = op;
+    Value result;
+    FailureOr<ContractAxes> axes = findOrderedAxes(rewriter, op, result, reason);
+    if (op != before)
+      rewriter.replaceOp(before, result);
     bool areFloats8 = hasFloat8Sides(op), areFloats = !areFloats8 && !op.getLhsSchemeAttr() && !op.getRhsSchemeAttr();
     bool isGrouped =
         !areFloats && !areFloats8 && succeeded(axes) && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);

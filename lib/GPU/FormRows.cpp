@@ -1,11 +1,11 @@
 //===- FormRows.cpp - chains over rows become loops for one kernel each ---===//
 // Law: what is formed has a kernel; every op computes what it computed.
 
+#include "PassGPU.h"
 #include "ProductParts.h"
 #include "RowSteps.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
-#include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/RowGroups.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -81,14 +81,9 @@ struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
   using FormRowsPassBase::FormRowsPassBase;
 
   void runOnOperation() override {
-    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
-    if (failed(resolved))
+    const GPUArchitecture *gpu = getPassGPU(getOperation(), target);
+    if (!gpu)
       return signalPassFailure();
-    const GPUArchitecture *gpu = resolved->getGPU();
-    if (!gpu) {
-      getOperation()->emitError() << "`" << resolved->getName() << "` is no GPU; expected one that kernels are made for";
-      return signalPassFailure();
-    }
     RewritePatternSet patterns(&getContext());
     linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, isBehindCollapse);
     tensor::populateFoldTensorEmptyPatterns(patterns);

@@ -2,9 +2,8 @@
 // Law: the order that is written is the one that `lowbit-launch-loops` takes, which refuses any other.
 
 #include "LoopOrder.h"
+#include "PassGPU.h"
 #include "lowbit/GPU/Passes.h"
-#include "lowbit/Targets/GPUArchitecture.h"
-#include "lowbit/Targets/Resolve.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_ORDERSUMSPASS
@@ -71,14 +70,9 @@ struct OrderSumsPass final : impl::OrderSumsPassBase<OrderSumsPass> {
   using OrderSumsPassBase::OrderSumsPassBase;
 
   void runOnOperation() override {
-    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
-    if (failed(resolved))
+    const GPUArchitecture *gpu = getPassGPU(getOperation(), target);
+    if (!gpu)
       return signalPassFailure();
-    const GPUArchitecture *gpu = resolved->getGPU();
-    if (!gpu) {
-      getOperation()->emitError() << "`" << resolved->getName() << "` is no GPU; expected one that kernels are made for";
-      return signalPassFailure();
-    }
     if (gpu->hasShuffle)
       getOperation()->walk([](linalg::LinalgOp op) {
         if (!op->hasAttr(rowAttrName))

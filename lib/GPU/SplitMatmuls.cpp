@@ -2,9 +2,9 @@
 // Law: i32 sums that wrap are the same in any order, and the epilogue sees the whole sum alone.
 
 #include "MatchMatmul.h"
+#include "PassGPU.h"
 #include "lowbit/GPU/MatmulSchedule.h"
 #include "lowbit/GPU/Passes.h"
-#include "lowbit/Targets/Resolve.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -160,14 +160,9 @@ struct SplitMatmulsPass final : impl::SplitMatmulsPassBase<SplitMatmulsPass> {
   using SplitMatmulsPassBase::SplitMatmulsPassBase;
 
   void runOnOperation() override {
-    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
-    if (failed(resolved))
+    const GPUArchitecture *architecture = getPassGPU(getOperation(), target);
+    if (!architecture)
       return signalPassFailure();
-    const GPUArchitecture *architecture = resolved->getGPU();
-    if (!architecture) {
-      getOperation().emitError() << "`" << resolved->getName() << "` is no GPU";
-      return signalPassFailure();
-    }
     SmallVector<MatmulOp> ops;
     getOperation().walk([&](MatmulOp op) { ops.push_back(op); });
     for (MatmulOp op : ops) {

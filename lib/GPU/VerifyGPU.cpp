@@ -1,12 +1,11 @@
 //===- VerifyGPU.cpp - nothing is left that a GPU has no code for ---------===//
 // Law: what passes is selected, assembled and launched; LLVM and upstream conversions say nothing, or end the process, otherwise.
 
+#include "PassGPU.h"
 #include "lowbit/Conversion/KernelMath.h"
 #include "lowbit/GPU/Float8Mma.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
-#include "lowbit/Targets/GPUArchitecture.h"
-#include "lowbit/Targets/Resolve.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -62,14 +61,9 @@ struct VerifyGPUPass final : impl::VerifyGPUPassBase<VerifyGPUPass> {
   using VerifyGPUPassBase::VerifyGPUPassBase;
 
   void runOnOperation() override {
-    FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
-    if (failed(resolved))
+    gpu = getPassGPU(getOperation(), target);
+    if (!gpu)
       return signalPassFailure();
-    gpu = resolved->getGPU();
-    if (!gpu) {
-      getOperation().emitError() << "`" << resolved->getName() << "` is no GPU";
-      return signalPassFailure();
-    }
     bool isValid = true;
     getOperation().walk([&](Operation *op) { isValid &= succeeded(verify(op)); });
     markAllAnalysesPreserved();
