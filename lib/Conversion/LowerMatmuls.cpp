@@ -2,12 +2,12 @@
 // Law: sums of products in i32, which wrap, or of f32 by fused multiply-adds, one after the other; then the epilogue, as it is.
 
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/Conversion/ProductEpilogue.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace mlir::lowbit {
@@ -65,25 +65,15 @@ static void lower(RewriterBase &rewriter, MatmulOp op) {
   SmallVector<Value> inputs{sums.getResult(0)};
   SmallVector<AffineMap> maps{getMap(rank, result)};
   for (Value operand : op.getEpilogueOperands()) {
-    ArrayRef<int64_t> shape = cast<RankedTensorType>(operand.getType()).getShape();
-    SmallVector<AffineExpr> place(result);
-    for (int64_t axis = 0; axis < rank; ++axis)
-      if (shape[axis] == 1)
-        place[axis] = rewriter.getAffineConstantExpr(0);
     inputs.push_back(operand);
-    maps.push_back(getMap(rank, place));
+    maps.push_back(getEpilogueMap(rewriter.getContext(), cast<RankedTensorType>(operand.getType()).getShape()));
   }
   maps.push_back(getMap(rank, result));
-  auto epilogue = linalg::GenericOp::create(rewriter, loc, type, inputs, op.getInit(), maps, iterators,
-                                            [&](OpBuilder &b, Location nested, ValueRange elements) {
-                                              IRMapping mapping;
-                                              Block &body = op.getEpilogue().front();
-                                              mapping.map(body.getArguments(), elements.take_front(body.getNumArguments()));
-                                              for (Operation &each : body.without_terminator())
-                                                b.clone(each, mapping);
-                                              Value yielded = cast<YieldOp>(body.getTerminator()).getValue();
-                                              linalg::YieldOp::create(b, nested, mapping.lookupOrDefault(yielded));
-                                            });
+  auto epilogue = linalg::GenericOp::create(
+      rewriter, loc, type, inputs, op.getInit(), maps, iterators, [&](OpBuilder &b, Location nested, ValueRange elements) {
+        Value element = applyEpilogue(b, op.getEpilogue(), elements[0], elements.slice(1, op.getEpilogueOperands().size()));
+        linalg::YieldOp::create(b, nested, element);
+      });
   rewriter.replaceOp(op, epilogue.getResults());
 }
 

@@ -10,8 +10,8 @@
 #include "ScaleArithmetic.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/LowerReference.h"
+#include "lowbit/Conversion/ProductEpilogue.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace mlir::lowbit {
@@ -148,14 +148,7 @@ private:
       Value sum = takesSums ? elements[0] : buildScaled(b, nested, elements.take_front(numScaled));
       if (!op.hasEpilogue())
         return buildFromF32(b, nested, sum, getElementTypeOrSelf(op.getType()));
-      IRMapping mapping;
-      Block &body = op.getEpilogue().front();
-      mapping.map(body.getArgument(0), sum);
-      for (auto [argument, element] : llvm::zip(body.getArguments().drop_front(), elements.drop_front(numScaled)))
-        mapping.map(argument, element);
-      for (Operation &nestedOp : body.without_terminator())
-        b.clone(nestedOp, mapping);
-      return mapping.lookupOrDefault(cast<YieldOp>(body.getTerminator()).getValue());
+      return applyEpilogue(b, op.getEpilogue(), sum, elements.slice(numScaled, op.getEpilogueOperands().size()));
     });
   }
 };

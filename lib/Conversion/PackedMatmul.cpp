@@ -3,11 +3,11 @@
 
 #include "PackedMatmul.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
+#include "lowbit/Conversion/ProductEpilogue.h"
 #include "lowbit/Formats/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::lowbit {
@@ -240,14 +240,7 @@ Value PackedMatmul::buildElement(OpBuilder &b, Location at, ValueRange elements)
   if (!op.hasEpilogue())
     return sum.getType() == resultType || isa<IntegerType>(sum.getType()) ? sum
                                                                           : arith::TruncFOp::create(b, at, resultType, sum).getResult();
-  Block &block = op.getEpilogue().front();
-  IRMapping mapping;
-  mapping.map(block.getArgument(0), sum);
-  for (auto [argument, element] : llvm::zip(block.getArguments().drop_front(), elements))
-    mapping.map(argument, element);
-  for (Operation &inner : block.without_terminator())
-    b.clone(inner, mapping);
-  return mapping.lookupOrDefault(cast<YieldOp>(block.getTerminator()).getValue());
+  return applyEpilogue(b, op.getEpilogue(), sum, elements.take_front(op.getEpilogueOperands().size()));
 }
 
 void PackedMatmul::appendScales(bool inBlocks, SmallVectorImpl<Operand> &inputs) {

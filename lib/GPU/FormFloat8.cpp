@@ -69,9 +69,9 @@ struct Former {
     Value value = block->getArgument(0);
     for (Value scale : elements.take_front(numScales))
       value = arith::MulFOp::create(rewriter, loc, value, buildAsF32(rewriter, loc, scale));
-    if (op.hasEpilogue())
-      return cloneEpilogue(rewriter, op, value, elements.drop_front(numScales));
-    YieldOp::create(rewriter, loc, buildFromF32(rewriter, loc, value, getElementTypeOrSelf(op.getResult().getType())));
+    Value element = op.hasEpilogue() ? applyEpilogue(rewriter, op.getEpilogue(), value, elements.drop_front(numScales))
+                                     : buildFromF32(rewriter, loc, value, getElementTypeOrSelf(op.getResult().getType()));
+    YieldOp::create(rewriter, loc, element);
   }
 
   Value build() {

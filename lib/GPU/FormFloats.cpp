@@ -70,7 +70,7 @@ Value formFloats(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes
   OpBuilder::InsertionGuard guard(rewriter);
   Block *block = createEpilogue(rewriter, loc, matmul.getEpilogue(), rewriter.getF32Type(), operands);
   if (op.hasEpilogue())
-    cloneEpilogue(rewriter, op, block->getArgument(0), block->getArguments().drop_front());
+    YieldOp::create(rewriter, loc, applyEpilogue(rewriter, op.getEpilogue(), block->getArgument(0), block->getArguments().drop_front()));
   else
     YieldOp::create(rewriter, loc, block->getArgument(0));
   rewriter.setInsertionPointAfter(matmul);

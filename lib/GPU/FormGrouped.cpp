@@ -114,7 +114,7 @@ struct Former {
       YieldOp::create(rewriter, loc, areSums ? value : buildFromF32(rewriter, loc, value, element));
       return;
     }
-    cloneEpilogue(rewriter, op, value, elements.drop_front(numScales));
+    YieldOp::create(rewriter, loc, applyEpilogue(rewriter, op.getEpilogue(), value, elements.drop_front(numScales)));
   }
 
   Value build() {

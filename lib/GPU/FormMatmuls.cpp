@@ -245,7 +245,7 @@ private:
       YieldOp::create(rewriter, loc, numScales != 0 ? buildFromF32(rewriter, loc, value, element) : value);
       return;
     }
-    cloneEpilogue(rewriter, op, value, elements.drop_front(firstScale + numScales));
+    YieldOp::create(rewriter, loc, applyEpilogue(rewriter, op.getEpilogue(), value, elements.drop_front(firstScale + numScales)));
   }
 
   RewriterBase &rewriter;

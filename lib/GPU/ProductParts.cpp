@@ -4,7 +4,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 
 namespace mlir::lowbit {
 
@@ -26,15 +25,6 @@ Block *createEpilogue(RewriterBase &rewriter, Location loc, Region &epilogue, Ty
   for (Value operand : operands)
     types.push_back(getElementTypeOrSelf(operand.getType()));
   return rewriter.createBlock(&epilogue, {}, types, SmallVector<Location>(types.size(), loc));
-}
-
-void cloneEpilogue(RewriterBase &rewriter, ContractOp op, Value sum, ValueRange elements) {
-  IRMapping mapping;
-  Block &body = op.getEpilogue().front();
-  mapping.map(body.getArgument(0), sum);
-  mapping.map(body.getArguments().drop_front(), elements);
-  for (Operation &nested : body)
-    rewriter.clone(nested, mapping);
 }
 
 Value buildFilledUp(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape) {

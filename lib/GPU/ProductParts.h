@@ -3,6 +3,7 @@
 #define LOWBIT_LIB_GPU_PRODUCTPARTS_H
 
 #include "ContractAxes.h"
+#include "lowbit/Conversion/ProductEpilogue.h"
 
 namespace mlir::lowbit {
 
@@ -14,9 +15,6 @@ Value formInit(OpBuilder &builder, ContractOp op, const ContractAxes &axes);
 
 /// An empty block that takes the sum, of type `sum`, and an element of each operand; the builder is then at its end.
 Block *createEpilogue(RewriterBase &rewriter, Location loc, Region &epilogue, Type sum, ValueRange operands);
-
-/// Fills a product's epilogue with that of `op`, of `sum` and elements of the epilogue's operands.
-void cloneEpilogue(RewriterBase &rewriter, ContractOp op, Value sum, ValueRange elements);
 
 /// `value` at the begin of zeros of this shape.
 Value buildFilledUp(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape);

@@ -3,13 +3,13 @@
 
 #include "MatchMatmul.h"
 #include "PassGPU.h"
+#include "lowbit/Conversion/ProductEpilogue.h"
 #include "lowbit/GPU/MatmulSchedule.h"
 #include "lowbit/GPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -126,11 +126,8 @@ private:
       inputs.push_back(getPart(sums, part));
     SmallVector<AffineMap> maps(parts, all);
     for (Value operand : op.getEpilogueOperands()) {
-      SmallVector<AffineExpr> axes;
-      for (auto [axis, size] : llvm::enumerate(getType(operand).getShape()))
-        axes.push_back(size == 1 ? builder.getAffineConstantExpr(0) : builder.getAffineDimExpr(axis));
       inputs.push_back(operand);
-      maps.push_back(AffineMap::get(2, 0, axes, op.getContext()));
+      maps.push_back(getEpilogueMap(op.getContext(), getType(operand).getShape()));
     }
     maps.push_back(all);
     SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
@@ -139,14 +136,8 @@ private:
                                 Value sum = elements[0];
                                 for (Value part : elements.slice(1, parts - 1))
                                   sum = arith::AddIOp::create(b, at, sum, part);
-                                Block &epilogue = op.getEpilogue().front();
-                                IRMapping mapping;
-                                mapping.map(epilogue.getArgument(0), sum);
-                                mapping.map(epilogue.getArguments().drop_front(), elements.drop_front(parts).drop_back());
-                                for (Operation &inner : epilogue.without_terminator())
-                                  b.clone(inner, mapping);
-                                Value result = mapping.lookupOrDefault(cast<YieldOp>(epilogue.getTerminator()).getValue());
-                                linalg::YieldOp::create(b, at, result);
+                                ValueRange others = elements.drop_front(parts).drop_back();
+                                linalg::YieldOp::create(b, at, applyEpilogue(b, op.getEpilogue(), sum, others));
                               });
   }
 
