@@ -51,26 +51,16 @@ static bool isBehindCollapse(OpOperand *operand) {
 static void takeReciprocals(const RowStep &step) {
   if (!step.column || !step.serial.empty())
     return;
-  linalg::LinalgOp op = step.op;
-  DenseSet<Value> varying;
-  for (OpOperand &operand : op->getOpOperands())
-    if (step.varies(operand, step.column) || op.isDpsInit(&operand))
-      varying.insert(op.getMatchingBlockArgument(&operand));
-  IRRewriter rewriter(op.getContext());
-  for (Operation &nested : llvm::make_early_inc_range(op.getBlock()->without_terminator())) {
-    auto index = dyn_cast<linalg::IndexOp>(nested);
-    if (!(index && index.getDim() == *step.column) &&
-        llvm::none_of(nested.getOperands(), [&](Value value) { return varying.contains(value); }))
+  DenseSet<Value> varying = step.findVarying();
+  IRRewriter rewriter(step.op.getContext());
+  for (auto division : llvm::make_early_inc_range(step.op.getBlock()->getOps<arith::DivFOp>())) {
+    if (!varying.contains(division.getResult()) || varying.contains(division.getRhs()) ||
+        !bitEnumContainsAll(division.getFastmath(), arith::FastMathFlags::arcp) || matchPattern(division.getRhs(), m_Constant()))
       continue;
-    auto division = dyn_cast<arith::DivFOp>(nested);
-    if (!division || varying.contains(division.getRhs()) || !bitEnumContainsAll(division.getFastmath(), arith::FastMathFlags::arcp) ||
-        matchPattern(division.getRhs(), m_Constant())) {
-      varying.insert(nested.result_begin(), nested.result_end());
-      continue;
-    }
     rewriter.setInsertionPoint(division);
     Value one = arith::ConstantOp::create(rewriter, division.getLoc(), rewriter.getFloatAttr(division.getType(), 1.0));
     Value reciprocal = arith::DivFOp::create(rewriter, division.getLoc(), one, division.getRhs());
+    varying.erase(division.getResult());
     auto product = rewriter.replaceOpWithNewOp<arith::MulFOp>(division, division.getLhs(), reciprocal, division.getFastmathAttr());
     varying.insert(product.getResult());
   }

@@ -31,18 +31,8 @@ struct LoopOp {
   SmallVector<Operation *> combiners; ///< Of each result, where a warp shares the reduction; else none.
 
   static FailureOr<LoopOp> find(linalg::LinalgOp op, bool hasShuffle);
-  int64_t getElements() const {
-    int64_t elements = 1;
-    for (unsigned loop : parallel)
-      elements *= sizes[loop];
-    return elements;
-  }
-  int64_t getReduced() const {
-    int64_t elements = 1;
-    for (unsigned loop : reductions)
-      elements *= sizes[loop];
-    return elements;
-  }
+  int64_t getElements() const { return countElements(sizes, parallel); }
+  int64_t getReduced() const { return countElements(sizes, reductions); }
   bool isShared() const { return !combiners.empty(); }
   int64_t getThreads() const { return isShared() ? getElements() * warp : getElements(); }
 };

@@ -11,7 +11,7 @@ namespace mlir::lowbit {
 
 static constexpr int64_t warp = 32;
 
-static int64_t countElements(ArrayRef<int64_t> sizes, ArrayRef<unsigned> loops) {
+int64_t countElements(ArrayRef<int64_t> sizes, ArrayRef<unsigned> loops) {
   int64_t product = 1;
   for (unsigned loop : loops)
     product *= sizes[loop];

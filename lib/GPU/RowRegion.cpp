@@ -8,7 +8,7 @@
 
 namespace mlir::lowbit {
 
-RowRegion::RowRegion(RowLane &lane, const RowStep &step) : lane(lane), step(step) {
+RowRegion::RowRegion(RowLane &lane, const RowStep &step) : lane(lane), step(step), varying(step.findVarying()) {
   linalg::LinalgOp op = step.op;
   pieces = lane.getPieces(step.getColumns());
   for (OpOperand &operand : op->getOpOperands()) {
@@ -18,7 +18,6 @@ RowRegion::RowRegion(RowLane &lane, const RowStep &step) : lane(lane), step(step
     if (isMemory && !RowElements::isLocal(operand.get()))
       memory.try_emplace(&operand, lane, step, operand);
   }
-  findVarying();
 }
 
 SmallVector<RowTile> RowRegion::evaluate(const LoopIndices &indices, ArrayRef<Operation *> combiners, ArrayRef<RowTile> sums) {
@@ -40,7 +39,7 @@ SmallVector<RowTile> RowRegion::evaluate(const LoopIndices &indices, ArrayRef<Op
       return lane.getKnown(operand.get(), row, 0);
     });
     for (Operation &nested : op.getBlock()->without_terminator())
-      if (!varying.contains(&nested) && !llvm::is_contained(combiners, &nested))
+      if (!isVarying(nested) && !llvm::is_contained(combiners, &nested))
         lane.elements.clone(nested, uniform, places);
     SmallVector<Value> joined(combiners.size());
     for (auto [number, piece] : llvm::enumerate(pieces)) {
@@ -65,7 +64,7 @@ SmallVector<RowTile> RowRegion::evaluate(const LoopIndices &indices, ArrayRef<Op
         for (auto [argument, sum] : llvm::zip(op.getRegionOutputArgs(), sums))
           mapping.map(argument, sum.get(row, column));
         for (Operation &nested : op.getBlock()->without_terminator())
-          if (varying.contains(&nested) && !llvm::is_contained(combiners, &nested))
+          if (isVarying(nested) && !llvm::is_contained(combiners, &nested))
             lane.elements.clone(nested, mapping, places);
         if (!combiners.empty()) {
           joinElements(combiners, mapping, piece.inside, joined);
@@ -79,22 +78,6 @@ SmallVector<RowTile> RowRegion::evaluate(const LoopIndices &indices, ArrayRef<Op
       tile.values.push_back(value);
   }
   return results;
-}
-
-void RowRegion::findVarying() {
-  linalg::LinalgOp op = step.op;
-  DenseSet<Value> values;
-  for (OpOperand &operand : op->getOpOperands())
-    if (step.varies(operand, step.column) || !step.serial.empty() || op.isDpsInit(&operand))
-      values.insert(op.getMatchingBlockArgument(&operand));
-  for (Operation &nested : op.getBlock()->without_terminator()) {
-    auto index = dyn_cast<linalg::IndexOp>(nested);
-    if ((index && step.column && index.getDim() == *step.column) ||
-        llvm::any_of(nested.getOperands(), [&](Value operand) { return values.contains(operand); })) {
-      varying.insert(&nested);
-      values.insert(nested.result_begin(), nested.result_end());
-    }
-  }
 }
 
 void RowRegion::mapOperands(IRMapping &mapping, bool areVarying, function_ref<Value(OpOperand &)> get) {

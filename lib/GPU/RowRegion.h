@@ -16,8 +16,10 @@ public:
   ArrayRef<ColumnPiece> getPieces() const { return pieces; }
 
 private:
-  /// Ops and arguments of the region that are not the same for a whole row.
-  void findVarying();
+  /// Whether the op's results are not the same for a whole row.
+  bool isVarying(Operation &op) const {
+    return llvm::any_of(op.getResults(), [&](Value result) { return varying.contains(result); });
+  }
   /// What arguments of the region are, of operands that vary along the row or of the others.
   void mapOperands(IRMapping &mapping, bool areVarying, function_ref<Value(OpOperand &)> get);
   /// The elements of one place join what there is of the row; those beyond its end do not.
@@ -27,7 +29,7 @@ private:
   const RowStep &step;
   SmallVector<ColumnPiece> pieces;
   llvm::MapVector<OpOperand *, RowMemory> memory;
-  DenseSet<Operation *> varying;
+  DenseSet<Value> varying;
 };
 
 } // namespace mlir::lowbit

@@ -92,6 +92,20 @@ bool RowStep::isShareable() const {
   return kind == RowStepKind::Map && !serial.empty() && !combiners.empty() && sizes[serial[0]] >= shortest;
 }
 
+DenseSet<Value> RowStep::findVarying() const {
+  DenseSet<Value> varying;
+  for (OpOperand &operand : op->getOpOperands())
+    if (varies(operand, column) || !serial.empty() || op.isDpsInit(&operand))
+      varying.insert(op.getMatchingBlockArgument(&operand));
+  for (Operation &nested : op.getBlock()->without_terminator()) {
+    auto index = dyn_cast<linalg::IndexOp>(nested);
+    if ((index && column && index.getDim() == *column) ||
+        llvm::any_of(nested.getOperands(), [&](Value operand) { return varying.contains(operand); }))
+      varying.insert(nested.result_begin(), nested.result_end());
+  }
+  return varying;
+}
+
 int64_t RowStep::getPartBytes() const {
   return llvm::any_of(op.getDpsInits(), [](Value init) { return getElementTypeOrSelf(init.getType()).getIntOrFloatBitWidth() > 32; }) ? 8
                                                                                                                                       : 4;

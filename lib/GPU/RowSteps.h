@@ -36,6 +36,8 @@ struct RowStep {
   bool varies(OpOperand &operand, std::optional<unsigned> loop) const {
     return loop && op.getMatchingIndexingMap(&operand).isFunctionOfDim(*loop);
   }
+  /// Arguments and results in the region that are not the same for a whole row.
+  DenseSet<Value> findVarying() const;
 };
 
 /// What the op is, where `rowLoops` are those of its group, the last one along a tile's rows; or failure with the reason.

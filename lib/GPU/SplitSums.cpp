@@ -1,7 +1,7 @@
 //===- SplitSums.cpp - long reductions to few elements --------------------===//
 // Law: what is combined in another order is so only where the module says that the order makes no difference.
 
-#include "WarpReduce.h"
+#include "LoopOrder.h"
 #include "lowbit/GPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -44,12 +44,7 @@ struct LongSum {
     return sum;
   }
 
-  int64_t count(ArrayRef<unsigned> loops) const {
-    int64_t product = 1;
-    for (unsigned loop : loops)
-      product *= sizes[loop];
-    return product;
-  }
+  int64_t count(ArrayRef<unsigned> loops) const { return countElements(sizes, loops); }
 
   /// How many of the reductions, from the outermost on, become loops over parts: those that leave the longer of both steps shortest.
   unsigned chooseOuter() const {
@@ -103,12 +98,8 @@ static void split(RewriterBase &rewriter, const LongSum &sum, ArrayRef<unsigned>
 
   unsigned rank = shape.size();
   SmallVector<AffineMap> joined = {rewriter.getMultiDimIdentityMap(rank), AffineMap::get(rank, 0, results, rewriter.getContext())};
-  bool isFirst = sum.combiner->getOperand(0) == op.getRegionOutputArgs()[0];
   auto body = [&](OpBuilder &b, Location at, ValueRange values) {
-    IRMapping operands;
-    operands.map(sum.combiner->getOperand(isFirst ? 0 : 1), values[1]);
-    operands.map(sum.combiner->getOperand(isFirst ? 1 : 0), values[0]);
-    linalg::YieldOp::create(b, at, b.clone(*sum.combiner, operands)->getResult(0));
+    linalg::YieldOp::create(b, at, buildCombined(b, sum.combiner, op.getRegionOutputArgs()[0], values[1], values[0]));
   };
   rewriter.replaceOpWithNewOp<linalg::GenericOp>(op, op.getResultTypes(), parts.getResult(0), op.getOutputs(), joined, joining, body);
 }
