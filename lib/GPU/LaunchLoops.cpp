@@ -82,11 +82,7 @@ public:
     Value place = loops.isShared() ? b.div(id, warp) : id;
     b.when(b.lessThan(place, b.i32(loops.getElements())), [&] {
       indices.assign(loops.sizes.size(), Value());
-      Value rest = place;
-      for (unsigned loop : llvm::reverse(loops.parallel)) {
-        indices[loop] = loops.sizes[loop] == 1 ? b.i32(0) : b.rem(rest, loops.sizes[loop]);
-        rest = b.div(rest, loops.sizes[loop]);
-      }
+      enter(loops.parallel, place);
       loops.isShared() ? emitShared(b.rem(id, warp)) : emitAlone();
     });
   }
@@ -123,11 +119,11 @@ private:
     });
   }
 
-  /// Element `place` of a reduction, the axes of which are one behind the other.
-  void enter(Value place) {
-    for (unsigned loop : llvm::reverse(loops.reductions)) {
-      bool isOutermost = loop == loops.reductions.front();
-      indices[loop] = isOutermost ? place : b.rem(place, loops.sizes[loop]);
+  /// Where `nest`, counted as one loop, is at `place`, the last one the fastest.
+  void enter(ArrayRef<unsigned> nest, Value place) {
+    for (unsigned loop : llvm::reverse(nest)) {
+      bool isOutermost = loop == nest.front();
+      indices[loop] = isOutermost ? place : loops.sizes[loop] == 1 ? b.i32(0) : b.rem(place, loops.sizes[loop]);
       if (!isOutermost)
         place = b.div(place, loops.sizes[loop]);
     }
@@ -136,10 +132,10 @@ private:
   /// Each lane combines every 32nd element; then lanes combine what they have, half of them with the other half.
   void emitShared(Value lane) {
     // The first element of each lane starts its sum.
-    enter(lane);
+    enter(loops.reductions, lane);
     SmallVector<Value> sums = joinElements({});
     sums = b.loop(b.add(lane, warp), b.i32(loops.getReduced()), warp, sums, [&](Value index, ValueRange carried) {
-      enter(index);
+      enter(loops.reductions, index);
       return joinElements(llvm::to_vector(carried));
     });
     for (int64_t distance = warp / 2; distance > 0; distance /= 2)
