@@ -2,8 +2,7 @@
 // Law: a machine without a driver, or with an old one, is told so before anything is computed; nothing is looked up twice.
 
 #include "Driver.h"
-#include <cstdlib>
-#include <dlfcn.h>
+#include "../Library.h"
 
 namespace mlir::lowbit::cuda {
 
@@ -28,14 +27,15 @@ struct Loaded {
   Loaded();
 
 private:
-  void *library = nullptr;
+  Library library{"LOWBIT_CUDA_DRIVER", "libcuda.so.1"};
 
   template <typename Function> bool find(Function *&function, const char *name) {
-    function = reinterpret_cast<Function *>(dlsym(library, name));
-    if (!function && error.empty())
+    if (library.find(function, name))
+      return true;
+    if (error.empty())
       error = std::string("the NVIDIA driver has no `") + name + "`; expected one for CUDA " + formatVersion(oldestVersion) +
               " or newer (release " + oldestRelease + "): update it";
-    return function;
+    return false;
   }
   void findAll();
   void initialize();
@@ -86,14 +86,11 @@ void Loaded::initialize() {
 }
 
 Loaded::Loaded() {
-  const char *name = std::getenv("LOWBIT_CUDA_DRIVER");
-  library = dlopen(name && *name ? name : "libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (library) {
     initialize();
     return;
   }
-  const char *reason = dlerror();
-  error = std::string("no NVIDIA driver: ") + (reason ? reason : "unknown") + "; install release " + oldestRelease +
+  error = "no NVIDIA driver: " + library.getReason() + "; install release " + oldestRelease +
           " or newer, or choose another target such as `host` or `gpu-sim`";
 }
 

@@ -2,8 +2,7 @@
 // Law: a machine without OpenCL, or with an old one, is told so before anything is computed.
 
 #include "Driver.h"
-#include <cstdlib>
-#include <dlfcn.h>
+#include "../Library.h"
 
 namespace mlir::lowbit::opencl {
 
@@ -42,23 +41,20 @@ struct Loaded {
   Loaded();
 
 private:
-  void *library = nullptr;
+  Library library{"LOWBIT_OPENCL", "libOpenCL.so.1"};
 
   template <typename Function> bool find(Function *&function, const char *name) {
-    function = reinterpret_cast<Function *>(dlsym(library, name));
-    if (!function)
-      error = std::string("the OpenCL library has no `") + name + "`; expected one of OpenCL 2.1 or newer";
-    return function;
+    if (library.find(function, name))
+      return true;
+    error = std::string("the OpenCL library has no `") + name + "`; expected one of OpenCL 2.1 or newer";
+    return false;
   }
 };
 } // namespace
 
 Loaded::Loaded() {
-  const char *name = std::getenv("LOWBIT_OPENCL");
-  library = dlopen(name && *name ? name : "libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library) {
-    const char *reason = dlerror();
-    error = std::string("no OpenCL: ") + (reason ? reason : "unknown") +
+    error = "no OpenCL: " + library.getReason() +
             "; install a loader (`ocl-icd-libopencl1`) and the driver of the device, or choose another target such as `host`";
     return;
   }
