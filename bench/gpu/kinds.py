@@ -88,7 +88,15 @@ class Batched(Kind):
         return {name: random_codes(shape, -128, 127, torch.int8) for name, shape in shapes.items()}
 
 
-class Floats(Kind):
+class Bounded(Kind):
+    """What is compared in f64: `reference` says how far from its values results may be."""
+
+    def count_wrong(self, result: Any, want: Any) -> int:
+        value, bound = want
+        return int((~((result.double() - value).abs() <= bound)).sum())  # so that what is no number is wrong
+
+
+class Floats(Bounded):
     """f32, A B^T. Whole inputs have sums that are exact; others lie within a rounding of each product that is added."""
 
     result = torch.float32
@@ -120,10 +128,6 @@ class Floats(Kind):
         left, right = self.left(x).double(), self.right(x).double()
         roundings = 0 if x["a"].whole else left.shape[1] * 2**-24
         return torch.matmul(left, right), torch.matmul(left.abs(), right.abs()) * roundings
-
-    def count_wrong(self, result: Any, want: Any) -> int:
-        value, bound = want
-        return int((~((result.double() - value).abs() <= bound)).sum())
 
 
 class FloatsForward(Floats):
@@ -204,7 +208,7 @@ class Binary(Kind):
         return torch.matmul(a.float(), b.float().t()).to(torch.int32)  # sums below 2^24, of products that are exact even as tf32
 
 
-class Float8(Kind):
+class Float8(Bounded):
     """Floats of 8 bits (e4m3), scales of row and column, to bf16.
 
     Whole numbers, whose sums are exact, are compared to the bit. Of others a part of 128 is cut 13 bits below the largest power of two among
@@ -248,10 +252,6 @@ class Float8(Kind):
         cut = (torch.matmul(left, right.t()) + magnitudes) * (4 * 34 * 1.02 * 2.0**-13)
         rounding = magnitudes * (left.shape[1] + 4) * 2.0**-24
         return total * scales, (cut + rounding) * scales + (total * scales).abs() * 2.0**-8 + 2.0**-133
-
-    def count_wrong(self, result: Any, want: Any) -> int:
-        value, bound = want
-        return int((~((result.double() - value).abs() <= bound)).sum())  # so that what is no number is wrong
 
 
 class Grouped(Kind):

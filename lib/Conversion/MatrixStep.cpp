@@ -1,6 +1,6 @@
 //===- MatrixStep.cpp - how tensor cores add products of halves -----------===//
-// Law: every bit of the recordings (test/Integration/GPU/test_float_order.py). Shares nothing with the simulator's model of the instruction,
-// which computes in integers alone.
+// Law: every bit of the recordings (test/Integration/GPU/test_float_order.py). Shares nothing with the simulator's model of the
+// instruction, which computes in integers alone.
 
 #include "MatrixStep.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -55,7 +55,8 @@ public:
   void emit(KernelBuilder &b, gpu::GPUFuncOp function) const override { emitWarpgroupKernel(b, kernel, tile, function); }
 
   Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const override {
-    return PersistentTiles::buildLaunch(b, kernel, arguments, tile.rows, tile.columns, WarpgroupMma::rowBytes, architecture.multiprocessors);
+    return PersistentTiles::buildLaunch(b, kernel, arguments, tile.rows, tile.columns, WarpgroupMma::rowBytes,
+                                        architecture.multiprocessors);
   }
 
 private:
