@@ -5,7 +5,7 @@
 #include "lowbit/Arrays/Npy.h"
 #include "lowbit/Execution/Calibrate.h"
 #include "lowbit/Execution/Executable.h"
-#include "lowbit/Execution/ParseModule.h"
+#include "lowbit/IR/ModuleFile.h"
 #include "mlir/IR/AsmState.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/SourceMgr.h"

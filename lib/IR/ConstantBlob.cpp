@@ -9,9 +9,6 @@
 namespace mlir::lowbit {
 namespace fs = llvm::sys::fs;
 
-/// Those of a cache line, and more than any vector register needs.
-static constexpr size_t kAlignment = 64;
-
 /// Bytes of an open file as a blob; the mapping lives as long as the blob.
 static llvm::Expected<AsmResourceBlob> map(fs::file_t file, uint64_t offset, uint64_t size) {
   uint64_t start = offset / fs::mapped_file_region::alignment() * fs::mapped_file_region::alignment();
@@ -21,7 +18,7 @@ static llvm::Expected<AsmResourceBlob> map(fs::file_t file, uint64_t offset, uin
     return llvm::errorCodeToError(error);
   ArrayRef<char> bytes(region->const_data() + (offset - start), size);
   auto release = [region](void *, size_t, size_t) mutable { region.reset(); };
-  return AsmResourceBlob(bytes, llvm::MinAlign(offset - start, kAlignment), std::move(release), /*dataIsMutable=*/false);
+  return AsmResourceBlob(bytes, llvm::MinAlign(offset - start, kConstantAlignment), std::move(release), /*dataIsMutable=*/false);
 }
 
 /// A copy of `bytes` in a temporary file, which is written rather than mapped so that a full disk is an error here and no signal later.
@@ -47,7 +44,7 @@ AsmResourceBlob makeBlob(ArrayRef<char> bytes) {
       return std::move(*blob);
     llvm::consumeError(blob.takeError()); // memory does as well, while there is some
   }
-  return HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, kAlignment, /*dataIsMutable=*/false);
+  return HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, kConstantAlignment, /*dataIsMutable=*/false);
 }
 
 llvm::Expected<AsmResourceBlob> mapBlob(StringRef path, uint64_t offset, uint64_t size) {

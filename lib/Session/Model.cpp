@@ -4,7 +4,7 @@
 #include "Context.h"
 #include "lowbit/Execution/AOT.h"
 #include "lowbit/Execution/Executable.h"
-#include "lowbit/Execution/ParseModule.h"
+#include "lowbit/IR/ModuleFile.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Transforms/Constants.h"

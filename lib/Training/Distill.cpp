@@ -3,6 +3,7 @@
 
 #include "Projection.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/IR/ModuleFile.h"
 #include "lowbit/Losses/Build.h"
 #include "lowbit/Recipes/Recipe.h"
 #include "lowbit/Training/Parameters.h"
@@ -12,8 +13,6 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/SourceMgr.h"
 
 namespace mlir::lowbit {
@@ -21,9 +20,6 @@ namespace mlir::lowbit {
 #include "lowbit/Training/Passes.h.inc"
 
 namespace {
-
-/// The most that a section of bytecode asks for: that of the constants in it.
-constexpr uint64_t kBytecodeAlignment = 64;
 
 /// `WHAT=LOSS*WEIGHT`.
 struct Term {
@@ -67,13 +63,8 @@ private:
   }
 
   OwningOpRef<ModuleOp> load() {
-    // Small files are read, not mapped, to where bytecode's constants may be out of line.
-    std::unique_ptr<llvm::MemoryBuffer> read = openInputFile(file, llvm::Align(kBytecodeAlignment));
-    if (!read)
-      return {};
     auto sources = std::make_shared<llvm::SourceMgr>(); // constants that stay in the file keep it
-    sources->AddNewSourceBuffer(std::move(read), SMLoc());
-    return parseSourceFile<ModuleOp>(sources, ParserConfig(&getContext()));
+    return parseModule(file, sources, getContext());
   }
 
   FailureOr<SmallVector<Term>> parseTerms(func::FuncOp student) {

@@ -12,6 +12,9 @@
 
 namespace mlir::lowbit {
 
+/// Bytes that constants are aligned to: those of a cache line, and more than any vector register needs.
+constexpr size_t kConstantAlignment = 64;
+
 /// Constants of fewer bytes are on the heap.
 constexpr size_t kMappedBytes = 256 * 1024;
 
