@@ -7,6 +7,7 @@
 #include "lowbit/GPUSim/Passes.h"
 #include "lowbit/Pipelines/Lower.h"
 #include "lowbit/Transforms/Passes.h"
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -75,6 +76,7 @@ void buildLaunchPipeline(OpPassManager &pm) {
   pm.addPass(createLaunchMatmulsPass());
   pm.addPass(createLaunchRowsPass());
   pm.addPass(createLaunchLoopsPass());
+  pm.addNestedPass<gpu::GPUModuleOp>(createLowerAffinePass()); // of bodies that compute where they read
   cleanUp(pm);
   pm.addPass(createEmulateBFloat16Pass());
   pm.addNestedPass<gpu::GPUModuleOp>(createSettleFloatsPass());

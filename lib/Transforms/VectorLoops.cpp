@@ -170,23 +170,33 @@ private:
     return vector::BroadcastOp::create(b, loc, VectorType::get({lanes}, value.getType()), value);
   }
 
-  /// `bodyOp` on `operands`: on scalars if all are, else on vectors.
-  Value rebuild(Operation *bodyOp, Values operands, int64_t lanes) {
+  /// What `bodyOp` gives on `operands`: scalars if all are, else vectors.
+  Values rebuild(Operation *bodyOp, Values operands, int64_t lanes) {
     bool isVector = llvm::any_of(operands, [](Value value) { return isa<VectorType>(value.getType()); });
-    Type type = bodyOp->getResult(0).getType();
+    SmallVector<Type> types(bodyOp->getResultTypes());
     if (isVector) {
       if (auto divide = dyn_cast<arith::DivFOp>(bodyOp);
           divide && !isa<VectorType>(operands[1].getType()) && bitEnumContainsAll(divide.getFastmath(), arith::FastMathFlags::arcp)) {
-        Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(type, 1.0));
+        Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(types[0], 1.0));
         Value reciprocal = arith::DivFOp::create(b, loc, one, operands[1], divide.getFastmath());
-        return arith::MulFOp::create(b, loc, operands[0], toLanes(reciprocal, lanes), divide.getFastmath());
+        return {arith::MulFOp::create(b, loc, operands[0], toLanes(reciprocal, lanes), divide.getFastmath())};
       }
       for (Value &operand : operands)
         operand = toLanes(operand, lanes);
-      type = VectorType::get({lanes}, type);
+      for (Type &type : types)
+        type = VectorType::get({lanes}, type);
     }
-    OperationState state(loc, bodyOp->getName(), operands, type, bodyOp->getAttrs());
-    return b.create(state)->getResult(0);
+    OperationState state(loc, bodyOp->getName(), operands, types, bodyOp->getAttrs());
+    return llvm::to_vector(llvm::map_range(b.create(state)->getResults(), [](OpResult result) -> Value { return result; }));
+  }
+
+  /// `bodyOp` on what `values` holds for its operands.
+  void rebuildInto(ValueMap &values, Operation *bodyOp, int64_t lanes) {
+    Values operands;
+    for (Value operand : bodyOp->getOperands())
+      operands.push_back(lookup(values, operand));
+    for (auto [result, built] : llvm::zip_equal(bodyOp->getResults(), rebuild(bodyOp, operands, lanes)))
+      values[result] = built;
   }
 
   Value buildIndex(unsigned dim, int64_t lanes) {
@@ -261,10 +271,7 @@ private:
                                     [&](Value operand) { return values.contains(operand) || operand.getParentBlock() != op.getBlock(); });
       if (!isUniform)
         continue;
-      Values operands;
-      for (Value operand : bodyOp.getOperands())
-        operands.push_back(lookup(values, operand));
-      values[bodyOp.getResult(0)] = rebuild(&bodyOp, operands, 0);
+      rebuildInto(values, &bodyOp, 0);
     }
   }
 
@@ -286,11 +293,8 @@ private:
       if (op.payloadUsesValueFromOperand(&init))
         values[op.getMatchingBlockArgument(&init)] = outputs.empty() ? load(init, lanes) : outputs[i];
     for (Operation &bodyOp : op.getBlock()->without_terminator()) {
-      if (bodyOp.getNumResults() == 1 && values.contains(bodyOp.getResult(0)))
+      if (bodyOp.getNumResults() != 0 && values.contains(bodyOp.getResult(0)))
         continue;
-      Values operands;
-      for (Value operand : bodyOp.getOperands())
-        operands.push_back(lookup(values, operand));
       if (auto index = dyn_cast<linalg::IndexOp>(bodyOp))
         values[index] = buildIndex(index.getDim(), lanes);
       else if (auto apply = dyn_cast<affine::AffineApplyOp>(bodyOp))
@@ -298,7 +302,7 @@ private:
       else if (auto load = dyn_cast<memref::LoadOp>(bodyOp))
         values[load] = buildTableLoad(load, values, lanes);
       else
-        values[bodyOp.getResult(0)] = rebuild(&bodyOp, operands, lanes);
+        rebuildInto(values, &bodyOp, lanes);
     }
     Values yields;
     for (Value yielded : op.getBlock()->getTerminator()->getOperands())
@@ -374,7 +378,7 @@ private:
       });
   }
 
-  Value combine(unsigned i, Value a, Value c, int64_t lanes) { return rebuild(getCombiner(op, i), {a, c}, lanes); }
+  Value combine(unsigned i, Value a, Value c, int64_t lanes) { return rebuild(getCombiner(op, i), {a, c}, lanes).front(); }
 
   Value getNeutral(unsigned i, int64_t lanes) {
     TypedAttr neutral = *arith::getNeutralElement(getCombiner(op, i));

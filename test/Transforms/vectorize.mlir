@@ -385,4 +385,21 @@ module attributes {lowbit.target = #lowbit.x86_64_avx512vnni} {
     }
     return
   }
+  // Ops of two results, on lanes and, of what all lanes share, on scalars.
+  // CHECK-LABEL: func @wide_products
+  //       CHECK:   arith.mulsi_extended %{{.*}}, %{{.*}} : i32
+  //       CHECK:   %[[LOW:.*]], %[[HIGH:.*]] = arith.mului_extended %{{.*}}, %{{.*}} : vector<16xi32>
+  //       CHECK:   arith.xori %[[LOW]], %[[HIGH]] : vector<16xi32>
+  func.func @wide_products(%x: memref<8x32xi32>, %m: memref<8xi32>, %y: memref<8x32xi32>) {
+    linalg.generic {indexing_maps = [#map, #row, #map], iterator_types = ["parallel", "parallel"]}
+        ins(%x, %m : memref<8x32xi32>, memref<8xi32>) outs(%y : memref<8x32xi32>) {
+    ^bb0(%a: i32, %b: i32, %o: i32):
+      %square, %over = arith.mulsi_extended %b, %b : i32
+      %sum = arith.addi %square, %over : i32
+      %low, %high = arith.mului_extended %a, %sum : i32
+      %0 = arith.xori %low, %high : i32
+      linalg.yield %0 : i32
+    }
+    return
+  }
 }
