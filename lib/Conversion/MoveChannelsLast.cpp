@@ -168,7 +168,7 @@ struct MoveChannelsLastPass final : impl::MoveChannelsLastPassBase<MoveChannelsL
     FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
     if (failed(resolved))
       return signalPassFailure();
-    if (resolved->getVectorBits() == 0)
+    if (resolved->getVectorBits() == 0 && !resolved->getGPU())
       return;
     SmallVector<ContractOp> convolutions;
     getOperation()->walk([&](ContractOp op) {

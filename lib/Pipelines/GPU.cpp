@@ -29,7 +29,9 @@ static void buildFormOpsPipeline(OpPassManager &pm, const std::string &target) {
   pm.addPass(createScalarsToTensorsPass());
   pm.addPass(createRelaxFloatPass());
   pm.addPass(createFuseQuantizePass());
+  pm.addPass(createMoveChannelsLastPass({target}));
   cleanUp(pm);
+  pm.addPass(createUnfoldWindowsPass({target}));
   pm.addPass(createNarrowEarlyPass());
   cleanUp(pm);
   pm.addPass(createFormMatmulsPass({target}));

@@ -415,7 +415,7 @@ struct UnfoldWindowsPass final : impl::UnfoldWindowsPassBase<UnfoldWindowsPass> 
     FailureOr<QuantTargetAttrInterface> resolved = getPassTarget(getOperation(), target);
     if (failed(resolved))
       return signalPassFailure();
-    if (resolved->getVectorBits() == 0)
+    if (resolved->getVectorBits() == 0 && !resolved->getGPU())
       return;
     SmallVector<ContractOp> convolutions;
     getOperation()->walk([&](ContractOp op) {

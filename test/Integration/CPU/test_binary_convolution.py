@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_binary import CODE, run
-from test_contract import QUANT_RUN, TARGETS
+from test_contract import QUANT_RUN, SIMULATED, TARGETS
 
 
 @dataclass
@@ -133,7 +133,7 @@ def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder, {f"r{i}": part[5] for i, part in enumerate(parts)}
 
 
-@pytest.mark.parametrize("target", ["reference", *TARGETS])
+@pytest.mark.parametrize("target", ["reference", *TARGETS, *SIMULATED])
 def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
     """The reference is numpy's integer arithmetic, and every target is the reference."""
     folder, expected = sweep
@@ -155,7 +155,7 @@ def write_chain(folder: Path, channels: int) -> tuple[dict[str, np.ndarray], np.
     return inputs, second[5]
 
 
-@pytest.mark.parametrize("target", ["reference", *TARGETS])
+@pytest.mark.parametrize("target", ["reference", *TARGETS, *SIMULATED])
 @pytest.mark.parametrize("channels", [32, 40])
 def test_chain(tmp_path: Path, target: str, channels: int) -> None:
     """What is left between two convolutions is signs."""

@@ -31,6 +31,8 @@ def machine_flags() -> set[str]:
 
 
 TARGETS = [name for name, flags in FLAGS.items() if flags <= machine_flags()]
+# Machines whose kernels the simulator runs: with matrix units and copies of rows, and without.
+SIMULATED = ["gpu-sim", "gpu-sim:sm_75"]
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_contract import TARGETS, literal, random_codes, run
+from test_contract import SIMULATED, TARGETS, literal, random_codes, run
 
 
 @dataclass
@@ -284,7 +284,7 @@ def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder, {f"r{i}": part[4] for i, part in enumerate(parts)}
 
 
-@pytest.mark.parametrize("target", ["reference", *TARGETS])
+@pytest.mark.parametrize("target", ["reference", *TARGETS, *SIMULATED])
 def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
     """The reference is numpy's int64 arithmetic, and every target is the reference."""
     folder, expected = sweep
@@ -293,7 +293,7 @@ def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
     assert not different, f"{different} differ on {target}"
 
 
-@pytest.mark.parametrize("target", ["reference", *TARGETS])
+@pytest.mark.parametrize("target", ["reference", *TARGETS, *SIMULATED])
 @pytest.mark.parametrize(("stride", "lhs"), [(1, "uint"), (2, "uint"), (2, "int")])
 def test_one_axis(tmp_path: Path, target: str, stride: int, lhs: str) -> None:
     """A row of places without an image around it."""
