@@ -4,6 +4,7 @@
 #include "lowbit/Conversion/Passes.h"
 #include "lowbit/Conversion/ProductEpilogue.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/Transforms/WindowView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -49,7 +50,10 @@ static void lower(RewriterBase &rewriter, MatmulOp op) {
   SmallVector<AffineExpr> dims = llvm::map_to_vector(llvm::seq(rank + 1), [&](int64_t i) { return rewriter.getAffineDimExpr(i); });
   ArrayRef<AffineExpr> result = ArrayRef(dims).take_front(rank), batch = result.drop_back(2);
   auto getMap = [&](unsigned loops, ArrayRef<AffineExpr> exprs) { return AffineMap::get(loops, 0, exprs, rewriter.getContext()); };
-  SmallVector<AffineExpr> left = getPlace(op.getLhs(), batch, dims[rank - 2], dims[rank], op.getLhsTransposed());
+  Value lhs = op.getLhs();
+  if (std::optional<WindowsAttr> windows = op.getLhsWindows())
+    lhs = gatherWindows(rewriter, loc, lhs, *windows);
+  SmallVector<AffineExpr> left = getPlace(lhs, batch, dims[rank - 2], dims[rank], op.getLhsTransposed());
   SmallVector<AffineExpr> right = getPlace(op.getRhs(), batch, dims[rank - 1], dims[rank], op.getRhsTransposed());
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel), withReduction(iterators);
   withReduction.push_back(utils::IteratorType::reduction);
@@ -58,7 +62,7 @@ static void lower(RewriterBase &rewriter, MatmulOp op) {
   Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), op.getSumType());
   Value zeros = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
   auto sums = linalg::GenericOp::create(
-      rewriter, loc, zeros.getType(), ValueRange{op.getLhs(), op.getRhs()}, zeros,
+      rewriter, loc, zeros.getType(), ValueRange{lhs, op.getRhs()}, zeros,
       ArrayRef{getMap(rank + 1, left), getMap(rank + 1, right), getMap(rank + 1, result)}, withReduction,
       [&](OpBuilder &b, Location nested, ValueRange elements) { linalg::YieldOp::create(b, nested, buildTerm(b, nested, op, elements)); });
 

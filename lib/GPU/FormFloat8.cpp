@@ -85,7 +85,7 @@ struct Former {
     auto type = cast<RankedTensorType>(op.getResult().getType());
     Value init = formInit(rewriter, op, axes);
     auto matmul = MatmulOp::create(rewriter, loc, init.getType(), lhs, rhs, init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
-                                   /*bits=*/false);
+                                   /*bits=*/false, /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
     matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(matmul, operands, numScales);
     return buildReshaped(rewriter, loc, matmul.getResult(), type.getShape());

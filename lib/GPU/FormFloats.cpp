@@ -65,7 +65,7 @@ Value formFloats(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes
   Value init = formInit(rewriter, op, axes);
   auto matmul =
       MatmulOp::create(rewriter, loc, init.getType(), sides[0], sides[1], init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
-                       /*bits=*/false, areTransposed[0], areTransposed[1]);
+                       /*bits=*/false, areTransposed[0], areTransposed[1], WindowsAttr());
   matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   OpBuilder::InsertionGuard guard(rewriter);
   Block *block = createEpilogue(rewriter, loc, matmul.getEpilogue(), rewriter.getF32Type(), operands);

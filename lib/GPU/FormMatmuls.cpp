@@ -17,6 +17,7 @@
 #include "lowbit/Transforms/FoldConstantMoves.h"
 #include "lowbit/Transforms/FuseEpilogue.h"
 #include "lowbit/Transforms/MatmulForm.h"
+#include "lowbit/Transforms/WindowView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -31,6 +32,12 @@ namespace mlir::lowbit {
 
 /// Bytes of which the reduction is filled to a multiple: what one asynchronous copy moves.
 static constexpr int64_t depthMultiple = 16;
+
+/// What elements are in memory: codes of a type of their own are what stores them.
+static Type getStored(Type element) {
+  auto code = dyn_cast<CodeType>(element);
+  return code ? code.getFormat().getStorageType() : element;
+}
 
 namespace {
 /// One side of the product.
@@ -49,8 +56,9 @@ struct Side {
 /// Makes the `lowbit.matmul` of one contraction.
 class Former {
 public:
-  Former(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes, bool areBits)
-      : rewriter(rewriter), op(op), axes(axes), areBits(areBits), loc(op.getLoc()),
+  /// `readsImages`: whether kernels read windows of an image where they lie.
+  Former(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes, bool areBits, bool readsImages)
+      : rewriter(rewriter), op(op), axes(axes), areBits(areBits), readsImages(readsImages), loc(op.getLoc()),
         lhs{op.getLhs(), op.getLhsScales(), op.getLhsZeros(), op.getLhsSchemeAttr(), op.getLhsMap(), true},
         rhs{op.getRhs(), op.getRhsScales(), op.getRhsZeros(), op.getRhsSchemeAttr(), op.getRhsMap(), false} {}
 
@@ -64,12 +72,14 @@ public:
     unsigned numScales = operands.size() - first;
     appendEpilogueOperands(rewriter, op, axes, operands);
     auto type = cast<RankedTensorType>(op.getResult().getType());
-    Value init = formInit(rewriter, op, axes);
+    Type element = getStored(type.getElementType());
+    Value init = element == type.getElementType() ? formInit(rewriter, op, axes)
+                                                  : tensor::EmptyOp::create(rewriter, loc, axes.getResultShape(), element).getResult();
     auto matmul = MatmulOp::create(rewriter, loc, init.getType(), left, right, init, operands, !areBits && !lhs.isSigned(),
-                                   !areBits && !rhs.isSigned(), areBits);
+                                   !areBits && !rhs.isSigned(), areBits, /*lhs_transposed=*/false, /*rhs_transposed=*/false, lhsWindows);
     matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(matmul, first, numScales);
-    return buildReshaped(rewriter, loc, matmul.getResult(), type.getShape());
+    return castElements(buildReshaped(rewriter, loc, matmul.getResult(), type.getShape()), type.getElementType());
   }
 
 private:
@@ -80,32 +90,67 @@ private:
     return side.isLhs ? axes.getLhsShape(depth) : axes.getRhsShape(depth);
   }
 
+  /// The same bytes; `lowbit-lower-reference` makes of all codes what stores them.
+  Value castElements(Value value, Type element) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return type.getElementType() == element ? value
+                                            : UnrealizedConversionCastOp::create(rewriter, loc, type.clone(element), value).getResult(0);
+  }
+
+  /// Codes as integers in bytes.
+  Value decode(const Side &side, Value codes) {
+    if (side.isByte())
+      return codes;
+    auto type = cast<RankedTensorType>(codes.getType());
+    codes = castElements(codes, getStored(type.getElementType()));
+    Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
+    AffineMap all = rewriter.getMultiDimIdentityMap(type.getRank());
+    return buildGeneric(rewriter, loc, codes, empty, {all, all}, [&](OpBuilder &b, Location at, ValueRange elements) {
+      return side.getFormat().buildDecodeInteger(b, at, elements[0], 8);
+    });
+  }
+
+  /// The bits of codes that are signs, eight along the last axis in a byte.
+  Value packBits(const Side &side, Value codes) {
+    SmallVector<int64_t> shape(cast<RankedTensorType>(codes.getType()).getShape()), planes{1};
+    shape.back() = llvm::divideCeil(shape.back(), 8);
+    llvm::append_range(planes, shape);
+    codes = ToBitsOp::create(rewriter, loc, RankedTensorType::get(planes, rewriter.getI8Type()), codes, side.getFormat());
+    return buildReshaped(rewriter, loc, codes, shape);
+  }
+
   Value formCodes(const Side &side) {
     if (std::optional<std::vector<char>> known = readCodes(side.codes))
       return formConstant(side, *known);
+    if (Value windows = side.isLhs ? formWindows() : Value())
+      return windows;
     Value codes = axes.formSide(rewriter, loc, side.codes, side.map, side.isLhs);
-    auto type = cast<RankedTensorType>(codes.getType());
-    if (areBits) {
-      SmallVector<int64_t> planes{1};
-      llvm::append_range(planes, getShape(side, getDepth()));
-      codes = ToBitsOp::create(rewriter, loc, RankedTensorType::get(planes, rewriter.getI8Type()), codes, side.getFormat());
-      codes = buildReshaped(rewriter, loc, codes, getShape(side, getDepth()));
-      type = cast<RankedTensorType>(codes.getType());
-    } else if (!side.isByte()) {
-      // Codes of a type of their own are read as what stores them, which `lowbit-lower-reference` makes of all of them.
-      if (isa<CodeType>(type.getElementType())) {
-        type = type.clone(side.getFormat().getStorageType());
-        codes = UnrealizedConversionCastOp::create(rewriter, loc, type, codes).getResult(0);
-      }
-      Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
-      AffineMap all = rewriter.getMultiDimIdentityMap(type.getRank());
-      codes = buildGeneric(rewriter, loc, codes, empty, {all, all}, [&](OpBuilder &b, Location at, ValueRange elements) {
-        return side.getFormat().buildDecodeInteger(b, at, elements[0], 8);
-      });
-    }
-    if (getPaddedDepth() == getDepth())
-      return codes;
-    return buildFilledUp(rewriter, loc, codes, getShape(side, getPaddedDepth()));
+    return fillUp(side, areBits ? packBits(side, codes) : decode(side, codes));
+  }
+
+  Value fillUp(const Side &side, Value codes) {
+    return getPaddedDepth() == getDepth() ? codes : buildFilledUp(rewriter, loc, codes, getShape(side, getPaddedDepth()));
+  }
+
+  /// The left side of a convolution: its image, and which rows are read there, or a copy of windows of bits. Null where neither is
+  /// possible.
+  Value formWindows() {
+    std::optional<WindowView> view = getWindowView(lhs.codes);
+    if (!view || axes.hasBatches() || axes.isTransposed(lhs.map, /*isLhs=*/true))
+      return {};
+    int64_t bytes = areBits ? view->channels / 8 : view->channels;
+    bool isInPlace = readsImages && bytes % depthMultiple == 0;
+    if (areBits ? view->channels % 8 != 0 : !isInPlace)
+      return {};
+    Value image = areBits ? packBits(lhs, view->image) : decode(lhs, view->image);
+    WindowsAttr windows = view->getWindows(bytes);
+    SmallVector<int64_t> found = windows.getRows(cast<RankedTensorType>(image.getType()).getShape());
+    if (found != view->rows) // some at an end of the image are left out
+      return {};
+    if (!isInPlace)
+      return fillUp(lhs, gatherWindows(rewriter, loc, image, windows));
+    lhsWindows = windows;
+    return image;
   }
 
   Value formConstant(const Side &side, ArrayRef<char> codes) {
@@ -131,7 +176,7 @@ private:
 
   /// Sums of the codes of a side along the reduction, as an operand along its rows (columns of the result for the right side).
   Value sumAlongReduction(const Side &side, Value codes) {
-    SmallVector<int64_t> shape = getShape(side, 1), kept(ArrayRef(shape).drop_back());
+    SmallVector<int64_t> shape = getShape(side, 1);
     if (!side.isLhs)
       std::swap(shape.back(), shape[shape.size() - 2]);
     ArrayRef<int32_t> known = side.isLhs ? lhsSums : rhsSums;
@@ -141,17 +186,44 @@ private:
           rewriter, loc,
           makeResource(type, "sums", ArrayRef(reinterpret_cast<const char *>(known.data()), known.size() * sizeof(int32_t))));
     }
+    if (side.isLhs && lhsWindows)
+      return buildReshaped(rewriter, loc, sumWindows(codes), shape);
+    return buildReshaped(rewriter, loc, sumLastAxis(side, codes), shape);
+  }
+
+  Value makeZeros(ArrayRef<int64_t> shape) {
     Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
-    Value zeros =
-        linalg::FillOp::create(rewriter, loc, zero, tensor::EmptyOp::create(rewriter, loc, kept, rewriter.getI32Type()).getResult())
-            .getResult(0);
+    Value empty = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getI32Type());
+    return linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
+  }
+
+  Value sumLastAxis(const Side &side, Value codes) {
+    ArrayRef<int64_t> kept = cast<RankedTensorType>(codes.getType()).getShape().drop_back();
     AffineMap all = rewriter.getMultiDimIdentityMap(kept.size() + 1);
-    Value sums = buildGeneric(rewriter, loc, codes, zeros, {all, all.getMajorSubMap(kept.size())},
-                              [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
-                                Value code = areBits ? math::CtPopOp::create(b, at, elements[0]).getResult() : elements[0];
-                                return arith::AddIOp::create(b, at, elements[1], buildResize(b, at, code, 32, !areBits && side.isSigned()));
-                              });
-    return buildReshaped(rewriter, loc, sums, shape);
+    return buildGeneric(rewriter, loc, codes, makeZeros(kept), {all, all.getMajorSubMap(kept.size())},
+                        [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
+                          Value code = areBits ? math::CtPopOp::create(b, at, elements[0]).getResult() : elements[0];
+                          return arith::AddIOp::create(b, at, elements[1], buildResize(b, at, code, 32, !areBits && side.isSigned()));
+                        });
+  }
+
+  /// The sums of all windows of an image: of its channels first, which windows share.
+  Value sumWindows(Value image) {
+    AffineMap map = lhsWindows.getMap();
+    unsigned numLoops = map.getNumDims() - 1; // without that of the channels, which is the last one
+    SmallVector<int64_t> shape = lhsWindows.getRows(cast<RankedTensorType>(image.getType()).getShape());
+    unsigned numRows = shape.size();
+    llvm::append_range(shape, lhsWindows.getColumns().drop_back());
+    AffineMap read = AffineMap::get(numLoops, 0, map.getResults().drop_back(), rewriter.getContext()),
+              all = rewriter.getMultiDimIdentityMap(numLoops);
+    Value empty = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getI32Type());
+    Value sums = buildGeneric(rewriter, loc, sumLastAxis(lhs, image), empty, {read, all},
+                              [](OpBuilder &, Location, ValueRange elements) { return elements[0]; });
+    if (numRows == numLoops)
+      return sums;
+    return buildGeneric(
+        rewriter, loc, sums, makeZeros(ArrayRef(shape).take_front(numRows)), {all, all.getMajorSubMap(numRows)},
+        [](OpBuilder &b, Location at, ValueRange elements) -> Value { return arith::AddIOp::create(b, at, elements[1], elements[0]); });
   }
 
   /// Appends scales or zero points of a side.
@@ -251,9 +323,10 @@ private:
   RewriterBase &rewriter;
   ContractOp op;
   const ContractAxes &axes;
-  bool areBits;
+  bool areBits, readsImages;
   Location loc;
   Side lhs, rhs;
+  WindowsAttr lhsWindows;                ///< Where the left codes lie in an image.
   std::vector<int32_t> lhsSums, rhsSums; ///< Of constant codes.
   Zero lhsZero, rhsZero;
   SmallVector<Value> operands;
@@ -320,7 +393,8 @@ private:
     bool areBits = !isGrouped && gpu && gpu->prefersBits() && areSigns(op);
     if (!isGrouped && gpu && !gpu->prefersBits() && areSigns(op))
       reportMissed(op, "bits", (gpu->chip + " multiplies bytes faster than it counts bits; signs become bytes").str());
-    rewriter.replaceOp(op, isGrouped ? formGrouped(rewriter, op, *axes) : Former(rewriter, op, *axes, areBits).build());
+    bool readsImages = gpu && gpu->hasAsyncCopy && (areBits ? gpu->hasBinaryMma : gpu->hasByteMma);
+    rewriter.replaceOp(op, isGrouped ? formGrouped(rewriter, op, *axes) : Former(rewriter, op, *axes, areBits, readsImages).build());
   }
 
   static std::string getObstacle(ContractOp op) {
@@ -338,7 +412,7 @@ private:
       return "scales change along the reduction";
     if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
       return "sums of products may not fit 32 bits";
-    Type element = getElementTypeOrSelf(op.getResult().getType());
+    Type element = getStored(getElementTypeOrSelf(op.getResult().getType()));
     if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() < 8)
       return "elements of the result take less than a byte";
     return "";

@@ -71,8 +71,9 @@ static bool needsPackedRows(Value value) {
 }
 
 static bool canJoin(MatmulOp op) {
-  return op.getResult() && op.getSumType().isInteger() && getType(op.getLhs()).getRank() == 2 && getType(op.getResult()).hasStaticShape() &&
-         op.getInit().getDefiningOp<tensor::EmptyOp>() && getRawBytes(op.getRhs()) && !needsPackedRows(op.getResult());
+  return op.getResult() && op.getSumType().isInteger() && !op.getLhsWindows() && getType(op.getLhs()).getRank() == 2 &&
+         getType(op.getResult()).hasStaticShape() && op.getInit().getDefiningOp<tensor::EmptyOp>() && getRawBytes(op.getRhs()) &&
+         !needsPackedRows(op.getResult());
 }
 
 static bool canJoin(MatmulOp first, MatmulOp other) {
@@ -114,7 +115,8 @@ public:
     Value init = tensor::EmptyOp::create(rewriter, loc, joined.getShape(), joined.getElementType());
     auto made =
         MatmulOp::create(rewriter, rewriter.getFusedLoc(llvm::map_to_vector(ops, [](MatmulOp op) -> Location { return op.getLoc(); })),
-                         joined, first.getLhs(), rhs, init, operands, first.getLhsUnsigned(), first.getRhsUnsigned(), first.getBits());
+                         joined, first.getLhs(), rhs, init, operands, first.getLhsUnsigned(), first.getRhsUnsigned(), first.getBits(),
+                         /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
     made->setDiscardableAttrs(first->getDiscardableAttrDictionary());
     made.getEpilogue().takeBody(first.getEpilogue());
     int64_t begin = 0;

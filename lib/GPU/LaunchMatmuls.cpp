@@ -69,6 +69,11 @@ static std::string describe(const MatmulKernel &kernel) {
     stream << side.width << side.isSigned << side.isTransposed << side.isShared;
     if (side.number)
       stream << side.number;
+    for (const ImageRows::Loop &loop : side.windows.rows) // how many there are of the first one is an argument
+      stream << "," << (&loop == side.windows.rows.begin() ? 0 : loop.size) << "," << loop.bytes;
+    for (const ImageRows::Loop &loop : side.windows.taps)
+      stream << ";" << loop.size << "," << loop.bytes;
+    stream << ";" << side.windows.run;
   }
   stream << "," << kernel.hasBatches << kernel.depthAlignment << "," << kernel.columnAlignment;
   for (const EpilogueOperand &operand : kernel.operands)
@@ -215,8 +220,8 @@ private:
     arguments.results.push_back(getBufferPointer(b, op.getInit()));
     arguments.rows = getSize(b, op.getInit(), hasBatches);
     arguments.columns = getSize(b, op.getInit(), hasBatches + 1);
-    Value depth = getSize(b, op.getLhs(), hasBatches + (op.getLhsTransposed() ? 0 : 1));
-    arguments.depth = b.mul(depth, getElementBytes(cast<MemRefType>(op.getLhs().getType())));
+    Value depth = getSize(b, op.getRhs(), hasBatches + (op.getRhsTransposed() ? 0 : 1));
+    arguments.depth = b.mul(depth, getElementBytes(cast<MemRefType>(op.getRhs().getType())));
     MatmulPlan::Launch launch = plan.buildLaunch(b, arguments);
     SmallVector<Value> values = arguments.toValues();
     llvm::append_range(values, launch.extra);

@@ -1,6 +1,7 @@
 //===- MatchMatmul.cpp - what a kernel needs to know of a product ---------===//
 
 #include "MatchMatmul.h"
+#include "ImageRows.h"
 #include "KernelModule.h"
 
 namespace mlir::lowbit {
@@ -72,9 +73,24 @@ FailureOr<MatmulKernel> matchMatmul(MatmulOp op) {
   unsigned width = op.getBits() ? 1 : lhs.getElementTypeBitWidth();
   kernel.lhs = {width, !op.getLhsUnsigned(), dyn_cast<FloatType>(lhs.getElementType()), op.getLhsTransposed()};
   kernel.rhs = {width, !op.getRhsUnsigned(), dyn_cast<FloatType>(rhs.getElementType()), op.getRhsTransposed()};
-  int64_t depth = getKnown(lhs.getShape().take_back(2)[op.getLhsTransposed() ? 0 : 1]);
-  kernel.depth = depth * getElementBytes(lhs);
+  if (std::optional<WindowsAttr> windows = op.getLhsWindows()) {
+    if (!isPacked(lhs))
+      return op.emitOpError() << "has windows of an image of type " << lhs << ", whose elements are not next to one another; copy it first",
+             failure();
+    kernel.lhs.windows = findImageRows(*windows, lhs);
+    kernel.depth = windows->getNumColumns();
+    auto align = [&](int64_t place) { kernel.depthAlignment = std::min(kernel.depthAlignment, getAlignment(place, 16)); };
+    align(kernel.lhs.windows.run);
+    for (const ImageRows::Loop &loop : llvm::concat<const ImageRows::Loop>(kernel.lhs.windows.rows, kernel.lhs.windows.taps))
+      align(loop.bytes);
+    align(lhs.getStridesAndOffset().second);
+  } else {
+    int64_t depth = getKnown(lhs.getShape().take_back(2)[op.getLhsTransposed() ? 0 : 1]);
+    kernel.depth = depth * getElementBytes(lhs);
+  }
   for (auto [type, side] : {std::pair(lhs, &kernel.lhs), std::pair(rhs, &kernel.rhs)}) {
+    if (side->windows.isThere())
+      continue;
     side->isShared = kernel.hasBatches && type.getDimSize(0) == 1;
     auto [strides, offset] = type.getStridesAndOffset();
     SmallVector<int64_t> places(ArrayRef(strides).drop_back());

@@ -13,7 +13,9 @@ ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
   return all;
 }
 
-std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment, bool takesFloats) {
+std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment, bool takesFloats, bool takesWindows) {
+  if (kernel.lhs.windows.isThere() && !takesWindows)
+    return "rows are windows of an image";
   if (kernel.hasFloats() && !takesFloats)
     return "sides are of floats";
   if (kernel.lhs.width != kernel.rhs.width || (kernel.lhs.width != 8 && kernel.lhs.width != 1))

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ImageRows.h"
 #include "Schedules.h"
 #include "TileOrder.h"
 #include "lowbit/GPU/Epilogue.h"
@@ -110,8 +111,12 @@ public:
     if (kernel.hasBatches)
       arguments = arguments.atBatch(b, kernel, order.getBatch(b, block));
     Value shared = b.sharedMemory();
-    lhs = makeCopy(shared, arguments.lhs, blockRow, arguments.rows, arguments.lhsPitch, tile.rows, 0);
-    rhs = makeCopy(shared, arguments.rhs, blockColumn, arguments.columns, arguments.rhsPitch, tile.columns, tile.rows * tile.depth);
+    const ImageRows &windows = kernel.lhs.windows;
+    auto getRow = [&](Value row, Value pitch) { return b.mul(b.widen(row), b.widen(pitch)); };
+    lhs = makeCopy(shared, arguments.lhs, blockRow, arguments.rows, tile.rows, 0,
+                   [&](Value row) { return windows.isThere() ? buildRowOffset(b, windows, row) : getRow(row, arguments.lhsPitch); });
+    rhs = makeCopy(shared, arguments.rhs, blockColumn, arguments.columns, tile.columns, tile.rows * tile.depth,
+                   [&](Value row) { return getRow(row, arguments.rhsPitch); });
     findFragments(shared);
     SmallVector<Value> sums = multiply();
     AccumulatorTile result{b.add(b.add(blockRow, warpRow), Accumulator16x8::getRow(b, lane)),
@@ -130,7 +135,7 @@ public:
 private:
   /// What a thread copies of one side: pieces of 16 bytes of every `getRowsPerCopy`th row.
   struct Copy {
-    SmallVector<Value> sources;   ///< `!llvm.ptr<1>`, at the first step of the reduction.
+    SmallVector<Value> sources;   ///< `!llvm.ptr<1>`, at the begin of the reduction.
     SmallVector<Value> areInside; ///< Whether the rows are; empty where they are many, of which those outside are the last one.
     Value target;                 ///< `!llvm.ptr<3>`, of the first one in the first slot.
   };
@@ -139,34 +144,36 @@ private:
   int64_t numColumns() const { return tile.warpColumns / instruction.columns; }
   int64_t numSteps() const { return tile.depth / instruction.depth; }
 
-  Copy makeCopy(Value shared, Value side, Value firstRow, Value rows, Value pitch, int64_t tileRows, int64_t offset) {
+  /// `getStart`: bytes (i64) to the begin of a row (i32).
+  Copy makeCopy(Value shared, Value side, Value firstRow, Value rows, int64_t tileRows, int64_t offset,
+                function_ref<Value(Value row)> getStart) {
     Copy copy;
     int64_t pieces = swizzle.getPieces();
     Value row = b.div(thread, pieces), piece = b.rem(thread, pieces);
     copyPiece = b.mul(piece, Swizzle::pieceBytes);
     copy.target = b.offset(shared, b.add(swizzle.getOffset(b, row, piece), offset));
-    Value last = b.add(rows, -1), widePitch = b.widen(pitch);
+    Value last = b.add(rows, -1);
     for (int64_t i = 0; i < tileRows; i += tile.getRowsPerCopy()) {
       Value own = b.add(b.add(firstRow, row), i), clamped = b.min(own, last);
       // Many rows outside would all read one row, in all blocks at a time, which makes a queue at the cache.
       if (tileRows <= 2 * tile.getRowsPerCopy())
         copy.areInside.push_back(b.lessThan(own, rows));
-      Value start = b.offset(side, b.mul(b.widen(clamped), widePitch));
-      copy.sources.push_back(b.offset(start, copyPiece));
+      copy.sources.push_back(b.offset(side, getStart(clamped)));
     }
     return copy;
   }
 
   /// Starts the copies of the slot at `slot` (bytes) from `depth` (i32 bytes) of the reduction on.
   void startCopies(Value slot, Value depth) {
-    Value inside = b.lessThan(b.add(depth, copyPiece), arguments.depth);
+    Value piece = b.add(depth, copyPiece), inside = b.lessThan(piece, arguments.depth);
     Value bytes = b.select(inside, b.i32(Swizzle::pieceBytes), b.i32(0));
-    Value wideDepth = b.widen(depth);
     for (Copy *copy : {&lhs, &rhs}) {
+      bool isImage = copy == &lhs && kernel.lhs.windows.isThere();
+      Value place = b.widen(isImage ? buildColumnOffset(b, kernel.lhs.windows, piece) : piece);
       Value target = b.offset(copy->target, slot);
       for (auto [i, source] : llvm::enumerate(copy->sources)) {
         Value size = copy->areInside.empty() ? bytes : b.select(copy->areInside[i], bytes, b.i32(0));
-        NVVM::CpAsyncOp::create(b, b.offset(target, i * tile.getRowsPerCopy() * tile.depth), b.offset(source, wideDepth),
+        NVVM::CpAsyncOp::create(b, b.offset(target, i * tile.getRowsPerCopy() * tile.depth), b.offset(source, place),
                                 static_cast<uint32_t>(Swizzle::pieceBytes), NVVM::LoadCacheModifierKind::CG, size);
       }
     }
@@ -351,7 +358,7 @@ private:
       return (architecture.chip + " has no m16n8k32 of bytes").str();
     if (kernel.lhs.width == 1 && !architecture.hasBinaryMma)
       return (architecture.chip + " has no m16n8k256 of bits").str();
-    return getSideObstacle(kernel, /*rowAlignment=*/16, /*takesFloats=*/true);
+    return getSideObstacle(kernel, /*rowAlignment=*/16, /*takesFloats=*/true, /*takesWindows=*/true);
   }
 };
 

@@ -30,7 +30,7 @@ static bool canSplit(MatmulOp op) {
     return getType(buffer).hasStaticShape() && !ShapedType::isDynamic(offset) && llvm::none_of(strides, ShapedType::isDynamic);
   };
   return isa<MemRefType>(op.getInit().getType()) && isa<func::FuncOp>(op->getParentOp()) && op.getSumType().isInteger() &&
-         getType(op.getInit()).getRank() == 2 && llvm::all_of(op->getOperands(), isKnown);
+         getType(op.getInit()).getRank() == 2 && !op.getLhsWindows() && llvm::all_of(op->getOperands(), isKnown);
 }
 
 static bool canSplit(MatmulOp op, int64_t parts) { return getType(op.getLhs()).getDimSize(1) % (parts * partMultiple) == 0; }
@@ -88,7 +88,7 @@ public:
     ArrayRef<int64_t> shape = getType(op.getInit()).getShape();
     Value sums = memref::AllocOp::create(builder, loc, MemRefType::get({parts, shape[0], shape[1]}, i32));
     auto product = MatmulOp::create(builder, loc, Type(), cut(op.getLhs()), cut(op.getRhs()), sums, ValueRange(), op.getLhsUnsigned(),
-                                    op.getRhsUnsigned(), op.getBits());
+                                    op.getRhsUnsigned(), op.getBits(), /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
     {
       OpBuilder::InsertionGuard guard(builder);
       Block *block = builder.createBlock(&product.getEpilogue(), {}, i32, loc);

@@ -72,6 +72,19 @@ static bool isFloat(Value side) { return isa<FloatType>(getElementTypeOrSelf(sid
 
 Type MatmulOp::getSumType() { return isFloat(getLhs()) ? Type(Float32Type::get(getContext())) : Type(IntegerType::get(getContext(), 32)); }
 
+/// The matrix that lhs is: itself, or its windows.
+static FailureOr<SmallVector<int64_t>> getLeftShape(MatmulOp op) {
+  auto lhs = cast<ShapedType>(op.getLhs().getType());
+  std::optional<WindowsAttr> windows = op.getLhsWindows();
+  if (!windows)
+    return SmallVector<int64_t>(lhs.getShape());
+  if (!lhs.hasStaticShape() || !lhs.getElementType().isInteger() || lhs.getRank() != windows->getMap().getNumResults())
+    return op.emitOpError() << "(C6) lhs is " << lhs << "; expected integers in a static shape of " << windows->getMap().getNumResults()
+                            << " axes, of which windows are read";
+  int64_t rows = ShapedType::getNumElements(windows->getRows(lhs.getShape()));
+  return SmallVector<int64_t>{rows, windows->getNumColumns()};
+}
+
 LogicalResult MatmulOp::verify() {
   auto lhs = cast<ShapedType>(getLhs().getType()), rhs = cast<ShapedType>(getRhs().getType()), init = cast<ShapedType>(getInit().getType());
   auto [left8, right8] = std::pair(lhs.getElementTypeBitWidth() == 8, rhs.getElementTypeBitWidth() == 8);
@@ -83,8 +96,12 @@ LogicalResult MatmulOp::verify() {
   bool mayTurn = lhs.getElementType().isF32();
   if (!mayTurn && (getLhsTransposed() || getRhsTransposed()))
     return emitOpError("(C5) bytes are not transposed");
-  if (lhs.getRank() < 2 || rhs.getRank() != lhs.getRank() || init.getRank() != lhs.getRank())
-    return emitOpError() << "(C1) lhs, rhs and init have ranks " << lhs.getRank() << ", " << rhs.getRank() << " and " << init.getRank()
+  FailureOr<SmallVector<int64_t>> matrix = getLeftShape(*this);
+  if (failed(matrix))
+    return failure();
+  int64_t rank = matrix->size();
+  if (rank < 2 || rhs.getRank() != rank || init.getRank() != rank)
+    return emitOpError() << "(C1) lhs, rhs and init have ranks " << rank << ", " << rhs.getRank() << " and " << init.getRank()
                          << "; expected the same, at least 2";
   auto turn = [](ArrayRef<int64_t> shape, bool isTransposed) {
     SmallVector<int64_t> sizes(shape);
@@ -92,7 +109,7 @@ LogicalResult MatmulOp::verify() {
       std::swap(sizes[sizes.size() - 1], sizes[sizes.size() - 2]);
     return sizes;
   };
-  SmallVector<int64_t> left = turn(lhs.getShape(), getLhsTransposed()), right = turn(rhs.getShape(), getRhsTransposed());
+  SmallVector<int64_t> left = turn(*matrix, getLhsTransposed()), right = turn(rhs.getShape(), getRhsTransposed());
   ArrayRef<int64_t> shape = init.getShape();
   if (!agree(left.back(), right.back()) || !hasBatchesOf(left, shape) || !hasBatchesOf(right, shape) ||
       !agree(shape.take_back(2), {left[left.size() - 2], right[right.size() - 2]})) {

@@ -111,6 +111,42 @@ std::optional<WindowView> getWindowView(Value windows) {
   return isWhole ? std::optional(view) : std::nullopt;
 }
 
+WindowsAttr WindowView::getWindows(int64_t elements) const {
+  MLIRContext *context = image.getContext();
+  SmallVector<AffineExpr> exprs;
+  for (const Axis &axis : axes) {
+    AffineExpr place = getAffineConstantExpr(0, context);
+    if (axis.row)
+      place = getAffineDimExpr(*axis.row, context) * axis.step;
+    if (axis.tap)
+      place = place + getAffineDimExpr(rows.size() + *axis.tap, context) * axis.dilation;
+    exprs.push_back(place);
+  }
+  unsigned numLoops = rows.size() + taps.size() + 1;
+  exprs.push_back(getAffineDimExpr(numLoops - 1, context));
+  SmallVector<int64_t> columns(taps);
+  columns.push_back(elements);
+  return WindowsAttr::get(context, columns, AffineMap::get(numLoops, 0, exprs, context));
+}
+
+Value gatherWindows(OpBuilder &builder, Location loc, Value image, WindowsAttr windows) {
+  auto type = cast<RankedTensorType>(image.getType());
+  SmallVector<int64_t> shape = windows.getRows(type.getShape());
+  int64_t numRows = shape.size();
+  llvm::append_range(shape, windows.getColumns());
+  int64_t rank = shape.size();
+  Value empty = tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
+  SmallVector<AffineMap> maps{windows.getMap(), builder.getMultiDimIdentityMap(rank)};
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  Value copy =
+      linalg::GenericOp::create(builder, loc, empty.getType(), image, empty, maps, iterators,
+                                [](OpBuilder &b, Location at, ValueRange elements) { linalg::YieldOp::create(b, at, elements[0]); })
+          .getResult(0);
+  SmallVector<ReassociationIndices> groups{llvm::to_vector<2>(llvm::seq<int64_t>(0, numRows)),
+                                           llvm::to_vector<2>(llvm::seq(numRows, rank))};
+  return rank == 2 ? copy : tensor::CollapseShapeOp::create(builder, loc, copy, groups).getResult();
+}
+
 Value buildPad(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> low, ArrayRef<int64_t> high, Value border) {
   if (llvm::all_of(low, [](int64_t size) { return size == 0; }) && llvm::all_of(high, [](int64_t size) { return size == 0; }))
     return value;

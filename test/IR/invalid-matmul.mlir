@@ -243,3 +243,26 @@ func.func @c3_sum(%a: tensor<2x64xi8>, %w: tensor<1x1024xi8>, %init: tensor<2x8x
   } -> tensor<2x8xf32>
   return
 }
+
+// -----
+
+func.func @c6_rows(%a: tensor<6x5x16xi8>, %b: tensor<7x144xi8>, %init: tensor<24x7xi32>) {
+  // expected-error @+2 {{(C1) shapes of 'tensor<6x5x16xi8>', 'tensor<7x144xi8>' and 'tensor<24x7xi32>' do not agree}}
+  // expected-note @+1 {{expected […, M, K]}}
+  %r = lowbit.matmul lhs(%a : tensor<6x5x16xi8>) rhs(%b : tensor<7x144xi8>) outs(%init : tensor<24x7xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } {lhs_windows = #lowbit.windows<[3, 3, 16], (h, w, i, j, c) -> (h + i, w + j, c)>} -> tensor<24x7xi32>
+  return
+}
+
+// -----
+
+func.func @c6_axes(%a: tensor<30x16xi8>, %b: tensor<7x144xi8>, %init: tensor<12x7xi32>) {
+  // expected-error @+1 {{(C6) lhs is 'tensor<30x16xi8>'; expected integers in a static shape of 3 axes, of which windows are read}}
+  %r = lowbit.matmul lhs(%a : tensor<30x16xi8>) rhs(%b : tensor<7x144xi8>) outs(%init : tensor<12x7xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } {lhs_windows = #lowbit.windows<[3, 3, 16], (h, w, i, j, c) -> (h + i, w + j, c)>} -> tensor<12x7xi32>
+  return
+}

@@ -13,6 +13,20 @@
 
 namespace mlir::lowbit {
 
+/// Where the rows of a side lie in an image, of which they are windows. Each index of a row, or of a column within it, is a loop: its size,
+/// and the bytes from one to the next. Neighbours that lie next to one another are one loop.
+struct ImageRows {
+  struct Loop {
+    int64_t size, bytes;
+    bool operator==(const Loop &other) const { return size == other.size && bytes == other.bytes; }
+  };
+  SmallVector<Loop> rows;
+  SmallVector<Loop> taps; ///< Loops over the window but for the last one.
+  int64_t run = 0;        ///< Bytes of the last loop, which lie next to one another.
+
+  bool isThere() const { return run != 0; }
+};
+
 /// Codes of one side as integers, or floats.
 struct MatmulSide {
   unsigned width = 8; ///< Bits of a code: 8, or 1 (packed along the reduction); of a float 32.
@@ -20,6 +34,7 @@ struct MatmulSide {
   FloatType number;          ///< f8E4M3FN, f8E5M2 or f32; null where codes are integers.
   bool isTransposed = false; ///< Whether the rows in memory are those of the reduction, so that it is not contiguous. Of f32 alone.
   bool isShared = false;     ///< Whether all batches have the same.
+  ImageRows windows;         ///< Of lhs alone.
 };
 
 /// What an operand of the epilogue varies along.

@@ -5,6 +5,7 @@
 
 include "lowbit/IR/LowbitOpBase.td"
 include "lowbit/IR/ContractOp.td"
+include "lowbit/IR/Windows.td"
 
 def Lowbit_IntegerMatrix : AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>]>;
 def Lowbit_Matrix : AnyTypeOf<[RankedTensorOf<[I8, F8E4M3FN, F8E5M2, F32]>, MemRefOf<[I8, F8E4M3FN, F8E5M2, F32]>]>;
@@ -31,6 +32,9 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
     of which subnormals have that of the smallest normal number); the result keeps as many bits. These sums are added in order, rounded to
     nearest.
 
+    With `lhs_windows` lhs is an image of bytes, whose windows are the rows, in the order of their indices; the reduction are their columns. With
+    `bits` a column is a byte of eight bits.
+
     Constraints:
     - (C1) lhs is `[…, M, K]` (`[…, K, M]` with `lhs_transposed`), rhs `[…, N, K]` (`[…, K, N]` with `rhs_transposed`), init `[…, M, N]`. An axis
       before is that of init, or 1 where it is shared; the last axis of buffers is contiguous.
@@ -39,6 +43,8 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
     - (C4) all of them are tensors, and there is a result of the type of init; or all are buffers, and there is none.
     - (C5) lhs and rhs are both of integers, both of floats of 8 bits, or both of f32. Only integers are unsigned or bits, only f32 is
       transposed.
+    - (C6) lhs of `lhs_windows` is of integers and static, with an axis for each result of the map, and has M windows of K columns; init has two
+      axes.
 
     Example:
     ```mlir
@@ -57,7 +63,7 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
   let arguments = (ins Lowbit_Matrix:$lhs, Lowbit_Matrix:$rhs, Lowbit_TensorOrBuffer:$init,
                        Variadic<Lowbit_TensorOrBuffer>:$epilogue_operands,
                        UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned, UnitAttr:$bits,
-                       UnitAttr:$lhs_transposed, UnitAttr:$rhs_transposed);
+                       UnitAttr:$lhs_transposed, UnitAttr:$rhs_transposed, OptionalAttr<Lowbit_WindowsAttr>:$lhs_windows);
   let regions = (region SizedRegion<1>:$epilogue);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{

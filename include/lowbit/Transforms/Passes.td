@@ -516,7 +516,7 @@ def UnfoldWindowsPass : Pass<"lowbit-unfold-windows"> {
     once are left out: vectors lie along the channels. Sums are exact, so no bit changes.
 
     Left alone, with a remark that says why: convolutions with channels before the places in the result, or with scales of
-    the left codes that are not one for all. For targets without vectors nothing is done.
+    the left codes that are not one for all. For CPUs without vectors nothing is done.
 
     ```text
     %r = lowbit.contract [affine_map<(h, w, o, i, j, c) -> (h + i, w + j, c)>, affine_map<(h, w, o, i, j, c) -> (i, j, c, o)>,

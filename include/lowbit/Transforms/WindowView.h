@@ -24,6 +24,8 @@ struct WindowView {
 
   /// Rows that are neighbours along one axis.
   int64_t getRun() const { return rows.back(); }
+  /// The same as an attribute, with so many elements of each place of the image.
+  WindowsAttr getWindows(int64_t elements) const;
 };
 
 /// Whether `op` sums products of bytes of which the channel, the last axis of both sides and of the result, is the same: vectors lie along
@@ -32,6 +34,9 @@ bool isAlongChannels(ContractOp op);
 
 /// What `windows` is a copy of; nothing where it is no such copy.
 std::optional<WindowView> getWindowView(Value windows);
+
+/// A copy of all windows of `image`, a matrix with a row for each.
+Value gatherWindows(OpBuilder &builder, Location loc, Value image, WindowsAttr windows);
 
 /// An image with the same code around it.
 struct Bordered {

@@ -1,13 +1,10 @@
 """Run twins of contractions of bits: every target gives the bits of the reference lowering, whatever divides or does not."""
 
-import subprocess
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
-from test_contract import MAPS, QUANT_RUN, TARGETS
+from sweeps import MAPS, TARGETS, Part, Sweep, sweep_fixture
 
 CODE = "!lowbit.code<#lowbit.binary>"
 
@@ -24,8 +21,7 @@ class Case:
     transposed: bool = False
 
 
-def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], str, np.ndarray]:
-    """The text of one contraction, its arguments, its result, the arrays, the weights, and what numpy says."""
+def write_case(i: int, case: Case, rng: np.random.Generator) -> Part:
     m, n, k = case.m, case.n, case.k
     a, b = rng.choice([-1, 1], (m, k)), rng.choice([-1, 1], (k, n))
     bias = rng.integers(-99, 99, n)
@@ -67,8 +63,8 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
   }} -> tensor<{m}x{n}x{element}>
 """
     codes = np.ascontiguousarray(((b.T if case.transposed else b) < 0).astype(np.uint8))
-    arguments = ", ".join(f'%{name}: {types[name]} {{lowbit.name = "{name}"}}' for name in values)
-    return body, arguments, f'tensor<{m}x{n}x{element}> {{lowbit.name = "r{i}"}}', values, f'w{i}: "0x01000000{codes.tobytes().hex()}"', expected
+    resources = [f'w{i}: "0x01000000{codes.tobytes().hex()}"']
+    return Part(body, f"%r{i} : tensor<{m}x{n}x{element}>", types, values, expected, resources)
 
 
 SWEEPS = {
@@ -80,41 +76,16 @@ SWEEPS = {
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with the module and its inputs, and the expected results."""
-    rng = np.random.default_rng(zlib.crc32(request.param.encode()))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
-    folder = tmp_path_factory.mktemp(request.param)
-    results, types = ", ".join(part[2] for part in parts), ", ".join(part[2].split()[0] for part in parts)
-    body, values = "".join(part[0] for part in parts), ", ".join(f"%r{i}" for i in range(len(parts)))
-    text = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({results}) {{\n{body}  return {values} : {types}\n}}\n"
-    resources = ",\n".join(part[4] for part in parts)
-    (folder / "m.mlir").write_text(text + "{-# dialect_resources: { builtin: {\n" + resources + "\n} } #-}\n")
-    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
-    return folder, {f"r{i}": part[5] for i, part in enumerate(parts)}
+sweep = sweep_fixture(SWEEPS, write_case)
 
 
-def run(folder: Path, target: str) -> dict[str, np.ndarray]:
-    output = folder / f"{target}.npz"
-    command = [QUANT_RUN, folder / "m.mlir", "--entry", "main", "--inputs", folder / "in.npz", "--output", output, "--target", target]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return dict(np.load(output))
-
-
-def test_reference(sweep: tuple[Path, dict[str, np.ndarray]]) -> None:
+def test_reference(sweep: Sweep) -> None:
     """The reference is what the op's document says, up to the rounding of f32."""
-    folder, expected = sweep
-    results = run(folder, "reference")
-    for name, array in expected.items():
-        np.testing.assert_allclose(results[name], array, rtol=1e-5, atol=1e-4, err_msg=name)
+    for part, found in zip(sweep.parts, sweep.run("reference"), strict=True):
+        np.testing.assert_allclose(found, part.expected, rtol=1e-5, atol=1e-4, err_msg=part.result)
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
+def test_bits(sweep: Sweep, target: str) -> None:
     """Every target is the reference."""
-    folder, expected = sweep
-    results, reference = run(folder, target), run(folder, "reference")
-    different = [name for name in expected if results[name].tobytes() != reference[name].tobytes()]
-    assert not different, f"{different} differ on {target}"
+    sweep.check_bits(target, sweep.run("reference"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_binary import CODE, run
-from test_contract import QUANT_RUN, SIMULATED, TARGETS
+from sweeps import QUANT_OPT, SIMULATED, TARGETS, Part, Sweep, sweep_fixture, write_sweep
+from test_binary import CODE
 
 
 @dataclass
@@ -45,10 +45,8 @@ def result_size(case: Case) -> tuple[int, int]:
     return tuple((n + 2 * case.pad - (w - 1) * case.dilation - 1) // case.stride + 1 for n, w in zip(case.size, case.window, strict=True))
 
 
-def write_case(
-    i: int, case: Case, rng: np.random.Generator, image: np.ndarray | None = None
-) -> tuple[str, str, str, dict[str, np.ndarray], str, np.ndarray]:
-    """The text of one convolution, its arguments, its result, the arrays, the weights, and what numpy says. A given `image` is the last result."""
+def write_case(i: int, case: Case, rng: np.random.Generator, image: np.ndarray | None = None) -> Part:
+    """A given `image` is the last result."""
     (height, width), (channels, outputs), pad, batch = case.size, case.channels, case.pad, case.batch
     source = f"%r{i - 1}"
     if image is None:
@@ -98,10 +96,8 @@ def write_case(
     values = {f"a{i}": image, f"f{i}": factor, f"b{i}": bias}
     if source != f"%a{i}":
         del values[f"a{i}"]
-    arguments = ", ".join(
-        f'%{name}: tensor<{"x".join(map(str, array.shape))}xf32> {{lowbit.name = "{name}"}}' for name, array in values.items()
-    )
-    return text, arguments, result, values, f'k{i}: "0x01000000{codes.tobytes().hex()}"', expected
+    types = {name: f"tensor<{'x'.join(map(str, array.shape))}xf32>" for name, array in values.items()}
+    return Part(text, result, types, values, expected, [f'k{i}: "0x01000000{codes.tobytes().hex()}"'])
 
 
 SWEEPS = {
@@ -113,66 +109,44 @@ SWEEPS = {
     "borders": [Case((5, 6), (channels, 9), (3, 3), batch=2, pad=1, border=border, scale=scale) for channels in (40, 64) for border, scale in
                 ((0.0, 1.0), (1.0, 0.25), (-1.0, 3.0), (-0.5, 2.0), (-1e-30, 1e30))],
     "layouts": [Case((6, 5), (channels, 18), (3, 3), stride, pad=1, batch=2, outputs_first=True) for channels in (48, 64) for stride in (1, 2)],
+    "wide": [Case((7, 6), (channels, 21), window, stride, dilation, 2, 1) for channels, window, stride, dilation in
+             ((128, (3, 3), 1, 1), (128, (2, 3), 2, 1), (256, (3, 2), 1, 2), (128, (1, 1), 2, 1))],
     "signs": [Case((6, 5), (64, outputs), (3, 3), pad=1, border=1.0, codes=True) for outputs in (7, 32, 48, 64)],
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with one module of all convolutions of a sweep and its inputs, and the expected results."""
-    rng = np.random.default_rng(len(request.param))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
-    folder = tmp_path_factory.mktemp(request.param)
-    values, types = zip(*(part[2].split(" : ") for part in parts), strict=True)
-    results = ", ".join(f'{kind} {{lowbit.name = "r{i}"}}' for i, kind in enumerate(types))
-    body = "".join(part[0] for part in parts) + f"  return {', '.join(values)} : {', '.join(types)}\n"
-    resources = ",\n".join(part[4] for part in parts)
-    text = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({results}) {{\n{body}}}\n"
-    (folder / "m.mlir").write_text(text + "{-# dialect_resources: { builtin: {\n" + resources + "\n} } #-}\n")
-    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
-    return folder, {f"r{i}": part[5] for i, part in enumerate(parts)}
+sweep = sweep_fixture(SWEEPS, write_case)
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS, *SIMULATED])
-def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
+def test_bits(sweep: Sweep, target: str) -> None:
     """The reference is numpy's integer arithmetic, and every target is the reference."""
-    folder, expected = sweep
-    results = run(folder, target)
-    different = [name for name, array in expected.items() if results[name].tobytes() != array.tobytes()]
-    assert not different, f"{different} differ on {target}"
+    sweep.check_bits(target)
 
 
-def write_chain(folder: Path, channels: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Two convolutions, signs from one to the next and a border between them: m.mlir and in.npz; the inputs, and what numpy says of `r`."""
+def write_chain(folder: Path, channels: int) -> Sweep:
+    """Two convolutions, signs from one to the next and a border between them; `r0` is what the second gives."""
     rng = np.random.default_rng(channels)
     first = write_case(0, Case((7, 6), (64, channels), (3, 3), pad=1), rng)
-    second = write_case(1, Case((7, 6), (channels, 33), (3, 3), 2, pad=1, border=-1.0), rng, first[5])
-    value, kind = second[2].split(" : ")
-    text = f"func.func @main({first[1]}, {second[1]}) -> ({kind} {{lowbit.name = \"r\"}}) {{\n{first[0]}{second[0]}  return {value} : {kind}\n}}\n"
-    (folder / "m.mlir").write_text(text + "{-# dialect_resources: { builtin: {\n" + f"{first[4]},\n{second[4]}" + "\n} } #-}\n")
-    inputs = first[3] | second[3]
-    np.savez(folder / "in.npz", **inputs)
-    return inputs, second[5]
+    second = write_case(1, Case((7, 6), (channels, 33), (3, 3), 2, pad=1, border=-1.0), rng, first.expected)
+    both = Part(first.text + second.text, second.result, {**first.types, **second.types}, first.inputs | second.inputs, second.expected,
+                [*first.resources, *second.resources])
+    return write_sweep(folder, [both])
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS, *SIMULATED])
 @pytest.mark.parametrize("channels", [32, 40])
 def test_chain(tmp_path: Path, target: str, channels: int) -> None:
     """What is left between two convolutions is signs."""
-    _, expected = write_chain(tmp_path, channels)
-    assert run(tmp_path, target)["r"].tobytes() == expected.tobytes()
+    write_chain(tmp_path, channels).check_bits(target)
 
 
 @pytest.mark.parametrize("channels", [40, 64])
 def test_kernel(tmp_path: Path, channels: int) -> None:
     """Nothing is left to the reference lowering, whether channels fill words or not."""
-    text, arguments, result, _, weights, _ = write_case(0, Case((5, 6), (channels, 9), (3, 3), pad=1), np.random.default_rng(0))
-    value, kind = result.split(" : ")
-    module = f"func.func @main({arguments}) -> {kind} {{\n{text}  return {value} : {kind}\n}}\n"
-    (tmp_path / "m.mlir").write_text(module + "{-# dialect_resources: { builtin: {\n" + weights + "\n} } #-}\n")
-    tool = Path(QUANT_RUN).with_name("quant-opt")
+    write_sweep(tmp_path, [write_case(0, Case((5, 6), (channels, 9), (3, 3), pad=1), np.random.default_rng(0))])
     pipeline = "--pass-pipeline=builtin.module(lowbit-compile{target=x86-64-avx2})"
-    command = [tool, tmp_path / "m.mlir", pipeline, "--remarks-filter=lowbit", "-o", tmp_path / "out.mlir"]
+    command = [QUANT_OPT, tmp_path / "m.mlir", pipeline, "--remarks-filter=lowbit", "-o", tmp_path / "out.mlir"]
     remarks = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     assert "[Passed] contract" in remarks
     assert "[Missed] contract" not in remarks

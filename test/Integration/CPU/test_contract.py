@@ -7,32 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-QUANT_RUN = ROOT / "build/bin/quant-run"
-FLAGS = {
-    "generic": set(),
-    "x86-64-avx2": {"avx2", "fma", "bmi2"},
-    "x86-64-avxvnni": {"avx_vnni", "fma", "bmi2"},
-    "x86-64-avxvnniint8": {"avx_vnni_int8", "fma", "bmi2"},
-    "x86-64-avx512vnni": {"avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg", "avx512_vbmi2"},
-    "x86-64-avx512bf16": {"avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg", "avx512_vbmi2", "avx512_bf16"},
-    "x86-64-avx10.2": {"avx10_2"},
-    "x86-64-amx-int8": {"amx_int8", "avx512_vnni"},
-}
-MAPS = "[affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> {rhs}>, affine_map<(m, n, k) -> (m, n)>, affine_map<(m, n, k) -> (n)>]"
-
-
-def machine_flags() -> set[str]:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("flags"):
-            return set(line.split(":")[1].split())
-    return set()
-
-
-TARGETS = [name for name, flags in FLAGS.items() if flags <= machine_flags()]
-# Machines whose kernels the simulator runs: with matrix units and copies of rows, and without.
-SIMULATED = ["gpu-sim", "gpu-sim:sm_75"]
+from sweeps import FLAGS, MAPS, QUANT_RUN, TARGETS, Part, Sweep, literal, random_codes, run, sweep_fixture
 
 
 @dataclass
@@ -59,18 +34,7 @@ def scheme(kind: str, block: str, zero: bool) -> str:
     return f"<#lowbit.{kind}<8>, block = {block}{', zero = i8' if zero else ''}>"
 
 
-def random_codes(rng: np.random.Generator, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
-    codes = rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, shape).astype(dtype)
-    codes.flat[: min(2, codes.size)] = (np.iinfo(dtype).min, np.iinfo(dtype).max)[: codes.size]
-    return codes
-
-
-def literal(array: np.ndarray) -> str:
-    return f'dense<"0x{array.tobytes().hex().upper()}">' if array.size > 1 else f"dense<{array.ravel()[0]}>"
-
-
-def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray]:
-    """The text of one contraction, its arguments, its result, the arrays, and what numpy says."""
+def write_case(i: int, case: Case, rng: np.random.Generator) -> Part:
     m, n, k = case.m, case.n, case.k
     rhs_shape, scale_shape, block = ((n, k), (n, 1), "[1, 0]") if case.transposed else ((k, n), (1, n), "[0, 1]")
     a, b = random_codes(rng, case.dtype(case.lhs), (m, k)), random_codes(rng, case.dtype(case.rhs), rhs_shape)
@@ -95,7 +59,6 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
         constants = f"  %b{i} = arith.constant {literal(b.view(np.int8))} : {tensor(b)}\n"
     else:
         values[f"b{i}"] = b
-    arguments = ", ".join(f'%{name}: {tensor(array)} {{lowbit.name = "{name}"}}' for name, array in values.items())
     rhs_map = "(n, k)" if case.transposed else "(k, n)"
     text = f"""{constants}  %init{i} = tensor.empty() : tensor<{m}x{n}xf32>
   %r{i} = lowbit.contract {MAPS.format(rhs=rhs_map)}
@@ -114,7 +77,8 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     if case.transposed:
         rhs, sb = rhs.T, sb.T
     expected = (lhs @ rhs).astype(np.float32) * sa * sb + bias
-    return text, arguments, f'tensor<{m}x{n}xf32> {{lowbit.name = "r{i}"}}', values, expected
+    types = {name: tensor(array) for name, array in values.items()}
+    return Part(text, f"%r{i} : tensor<{m}x{n}xf32>", types, values, expected)
 
 
 SWEEPS = {
@@ -135,43 +99,13 @@ SWEEPS = {
 }
 
 
-def write_sweep(name: str, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Puts one module with all contractions of a sweep into m.mlir; returns its inputs and what they give."""
-    rng = np.random.default_rng(len(name))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[name])]
-    results = ", ".join(part[2] for part in parts)
-    values = ", ".join(f"%r{i}" for i in range(len(parts)))
-    types = ", ".join(part[2].split()[0] for part in parts)
-    body = "".join(part[0] for part in parts)
-    text = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({results}) {{\n{body}  return {values} : {types}\n}}\n"
-    (folder / "m.mlir").write_text(text)
-    return {name: array for part in parts for name, array in part[3].items()}, {f"r{i}": part[4] for i, part in enumerate(parts)}
-
-
-@pytest.fixture(scope="module", params=SWEEPS)
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with the module and its inputs, and the expected results."""
-    folder = tmp_path_factory.mktemp(request.param)
-    inputs, expected = write_sweep(request.param, folder)
-    np.savez(folder / "in.npz", **inputs)
-    return folder, expected
-
-
-def run(folder: Path, target: str) -> dict[str, np.ndarray]:
-    output = folder / f"{target}.npz"
-    command = [QUANT_RUN, folder / "m.mlir", "--entry", "main", "--inputs", folder / "in.npz", "--output", output, "--target", target]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return dict(np.load(output))
+sweep = sweep_fixture(SWEEPS, write_case)
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS])
-def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
+def test_bits(sweep: Sweep, target: str) -> None:
     """The reference is numpy's int64 arithmetic, and every target is the reference."""
-    folder, expected = sweep
-    results = run(folder, target)
-    different = [name for name, array in expected.items() if results[name].tobytes() != array.tobytes()]
-    assert not different, f"{different} differ on {target}"
+    sweep.check_bits(target)
 
 
 @pytest.mark.parametrize("target", sorted(FLAGS.keys() - set(TARGETS)))

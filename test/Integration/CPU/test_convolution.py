@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_contract import SIMULATED, TARGETS, literal, random_codes, run
+from sweeps import SIMULATED, TARGETS, Part, Sweep, literal, random_codes, run, sweep_fixture
 
 
 @dataclass
@@ -69,8 +69,7 @@ def write_epilogue(case: Case, i: int) -> tuple[str, str]:
   }}"""
 
 
-def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray]:
-    """The text of one convolution, its arguments, its result, the arrays, and what numpy says."""
+def write_case(i: int, case: Case, rng: np.random.Generator) -> Part:
     (height, width), (channels, outputs), pad = case.size, case.channels, case.pad
     dtype = np.uint8 if case.lhs == "uint" else np.int8
     image = random_codes(rng, dtype, (case.batch, height, width, channels))
@@ -97,7 +96,7 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     if case.right_zeros:
         values[f"zk{i}"] = right
     zeros = (f"zeros %zk{i} ", ", zero = i8", f", {tensor(right)}") if case.right_zeros else ("", "", "")
-    arguments = ", ".join(f'%{name}: {tensor(array)} {{lowbit.name = "{name}"}}' for name, array in values.items())
+    types = {name: tensor(array) for name, array in values.items()}
     place = [f"{axis} * {case.stride} + {tap} * {case.dilation}" for axis, tap in (("h", "i"), ("w", "j"))]
     result_axes = f"({', '.join(case.order('n', 'h', 'w', 'o'))})"
     maps = [f"({', '.join(case.order('n', *place, 'c'))})", axes, result_axes, "(o)", result_axes]
@@ -121,8 +120,8 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
         text += f"""  %one{i} = arith.constant dense<1.0> : tensor<f32>
   %q{i} = lowbit.quantize %r{i}, %one{i} <#lowbit.int<8>> : (tensor<{shape}xf32>, tensor<f32>) -> tensor<{shape}xi8>
 """
-        return text, arguments, f"%q{i} : tensor<{shape}xi8>", values, np.clip(np.rint(expected), -128, 127).astype(np.int8)
-    return text, arguments, f"%r{i} : tensor<{shape}xf32>", values, expected
+        return Part(text, f"%q{i} : tensor<{shape}xi8>", types, values, np.clip(np.rint(expected), -128, 127).astype(np.int8))
+    return Part(text, f"%r{i} : tensor<{shape}xf32>", types, values, expected)
 
 
 SWEEPS = {
@@ -141,6 +140,10 @@ SWEEPS = {
                               for stride, dilation, lhs, zero, codes, constant in
                               ((1, 1, "uint", 200, True, True), (2, 1, "int", -7, False, True), (1, 2, "int", 0, False, False),
                                (2, 2, "uint", 0, False, False), (1, 1, "uint", 3, False, False))],
+    # Channels of whole copies, which GPUs read where they lie; tiles and windows end anywhere.
+    "wide": [Case((9, 8), (16, 17), (3, 3), batch=2, pad=1), Case((7, 9), (48, 40), (3, 2), 2, 1, 2, pad=1, zero=3), Case((8, 7), (32, 9), (2, 3), 1, 2, 3, "int", 1, -5),
+             Case((10, 10), (64, 70), (5, 5), 2, 1, 2, pad=2, codes=True), Case((6, 7), (16, 33), (6, 1), batch=3, right_zeros=True, zero=7),
+             Case((13, 1), (80, 19), (3, 1), pad=1), Case((17, 13), (32, 24), (3, 3), batch=2, pad=1, outputs_first=True, constant=False)],
     "channels first": [Case(size, channels, window, stride, dilation, batch, lhs, pad, zero, False, codes, constant, channels_first=True)
                        for size, channels, window, stride, dilation, batch, lhs, pad, zero, codes, constant in
                        (((14, 14), (8, 16), (3, 3), 1, 1, 1, "uint", 1, 0, True, True), ((7, 6), (4, 9), (3, 3), 2, 1, 2, "int", 1, -7, False, True),
@@ -199,8 +202,8 @@ GROUPED = {
 }
 
 
-def write_grouped(i: int, case: Grouped, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray]:
-    """As `write_case`. Arrays are made with an axis for everything and then brought to the axes of the layout."""
+def write_grouped(i: int, case: Grouped, rng: np.random.Generator) -> Part:
+    """Arrays are made with an axis for everything and then brought to the axes of the layout."""
     (height, width), (channels, outputs), pad = case.size, case.channels, case.pad
     dtype = np.uint8 if case.lhs == "uint" else np.int8
     image_axes, weight_axes, result_axes = LAYOUTS[case.layout]
@@ -241,7 +244,7 @@ def write_grouped(i: int, case: Grouped, rng: np.random.Generator) -> tuple[str,
     block = [int(name in "go") for name in weight_axes]
     edges = ", ".join(str(pad if name in "hw" else 0) for name in image_axes)
     code, one, shape = np.array(case.zero).astype(dtype).view(np.int8), "x".join("1" * len(image_axes)), "x".join(map(str, expected.shape))
-    arguments = ", ".join(f'%{name}: {tensor(array)} {{lowbit.name = "{name}"}}' for name, array in values.items())
+    types = {name: tensor(array) for name, array in values.items()}
     text = f"""{weights}  %border{i} = arith.constant {code} : i8
   %x{i} = tensor.pad %a{i} low[{edges}] high[{edges}] {{
   ^bb0({", ".join(f"%{name}: index" for name in image_axes)}):
@@ -265,32 +268,19 @@ def write_grouped(i: int, case: Grouped, rng: np.random.Generator) -> tuple[str,
         text += f"""  %one{i} = arith.constant dense<1.0> : tensor<f32>
   %q{i} = lowbit.quantize %r{i}, %one{i} <#lowbit.int<8>> : (tensor<{shape}xf32>, tensor<f32>) -> tensor<{shape}xi8>
 """
-        return text, arguments, f"%q{i} : tensor<{shape}xi8>", values, np.clip(np.rint(expected), -128, 127).astype(np.int8)
-    return text, arguments, f"%r{i} : tensor<{shape}xf32>", values, expected
+        return Part(text, f"%q{i} : tensor<{shape}xi8>", types, values, np.clip(np.rint(expected), -128, 127).astype(np.int8))
+    return Part(text, f"%r{i} : tensor<{shape}xf32>", types, values, expected)
 
 
-@pytest.fixture(scope="module", params=[*SWEEPS, *GROUPED])
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with one module of all convolutions of a sweep and its inputs, and the expected results."""
-    rng = np.random.default_rng(len(request.param))
-    write, cases = (write_case, SWEEPS[request.param]) if request.param in SWEEPS else (write_grouped, GROUPED[request.param])
-    parts = [write(i, case, rng) for i, case in enumerate(cases)]
-    folder = tmp_path_factory.mktemp(request.param)
-    values, types = zip(*(part[2].split(" : ") for part in parts), strict=True)
-    results = ", ".join(f'{kind} {{lowbit.name = "r{i}"}}' for i, kind in enumerate(types))
-    body = "".join(part[0] for part in parts) + f"  return {', '.join(values)} : {', '.join(types)}\n"
-    (folder / "m.mlir").write_text(f"func.func @main({', '.join(part[1] for part in parts)}) -> ({results}) {{\n{body}}}\n")
-    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
-    return folder, {f"r{i}": part[4] for i, part in enumerate(parts)}
+sweep = sweep_fixture(
+    SWEEPS | GROUPED, lambda i, case, rng: (write_grouped if isinstance(case, Grouped) else write_case)(i, case, rng)
+)
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS, *SIMULATED])
-def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
+def test_bits(sweep: Sweep, target: str) -> None:
     """The reference is numpy's int64 arithmetic, and every target is the reference."""
-    folder, expected = sweep
-    results = run(folder, target)
-    different = [name for name, array in expected.items() if results[name].tobytes() != array.tobytes()]
-    assert not different, f"{different} differ on {target}"
+    sweep.check_bits(target)
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS, *SIMULATED])

@@ -9,8 +9,9 @@ import lowbit
 import numpy as np
 import pytest
 from c_program import build, call, write_program
+from sweeps import TARGETS, Sweep, draw_parts, write_sweep
 from test_binary_convolution import write_chain
-from test_contract import SWEEPS, TARGETS, write_sweep
+from test_contract import SWEEPS, write_case
 
 EMULATORS = {
     "aarch64+neon": ("aarch64-linux-gnu", ["qemu-aarch64", "-cpu", "cortex-a53"]),
@@ -107,34 +108,33 @@ def write_layer(folder: Path) -> Path:
     return folder / "m.mlir"
 
 
-def run_twin(folder: Path, target: str, name: str, sources: list[str], compiler: list[str], emulator: list[str]) -> None:
+def write_named(folder: Path, name: str) -> Sweep:
+    return write_sweep(folder, draw_parts(name, SWEEPS[name], write_case))
+
+
+def run_twin(sweep: Sweep, target: str, sources: list[str], compiler: list[str], emulator: list[str]) -> None:
     """Compiles a sweep for `target`, links it into a C program, and compares what that gives."""
-    inputs, expected = write_sweep(name, folder)
+    folder = sweep.folder
     module = lowbit.load(folder / "m.mlir")
     module.export(folder / "k.o", target=target, header=folder / "k.h")
     write_program(folder, "k.h", "k_main", module)
     build(folder, "main.c", *sources, "k.o", "-lm", "-o", "program", compiler=compiler)
-    results = emulate(folder, emulator, module, inputs)
-    assert not [result for result, array in expected.items() if results[result] != array.tobytes()]
+    results = emulate(folder, emulator, module, {name: array for part in sweep.parts for name, array in part.inputs.items()})
+    assert not [f"r{i}" for i, part in enumerate(sweep.parts) if results[f"r{i}"] != part.expected.tobytes()]
 
 
 @pytest.mark.parametrize("target", EMULATORS)
 @pytest.mark.parametrize("name", SWEEPS)
 def test_bits(tmp_path: Path, target: str, name: str) -> None:
     compiler, emulator = get_tools(target)
-    run_twin(tmp_path, target, name, [], compiler, emulator)
+    run_twin(write_named(tmp_path, name), target, [], compiler, emulator)
 
 
 @pytest.mark.parametrize("target", EMULATORS)
 def test_signs(tmp_path: Path, target: str) -> None:
     """Convolutions of signs: words out of comparisons, and population counts."""
     compiler, emulator = get_tools(target)
-    inputs, expected = write_chain(tmp_path, channels=32)
-    module = lowbit.load(tmp_path / "m.mlir")
-    module.export(tmp_path / "k.o", target=target, header=tmp_path / "k.h")
-    write_program(tmp_path, "k.h", "k_main", module)
-    build(tmp_path, "main.c", "k.o", "-lm", "-o", "program", compiler=compiler)
-    assert emulate(tmp_path, emulator, module, inputs)["r"] == expected.tobytes()
+    run_twin(write_chain(tmp_path, channels=32), target, [], compiler, emulator)
 
 
 @pytest.mark.parametrize("target", ["aarch64+dotprod", "riscv64+v"])
@@ -156,7 +156,7 @@ def test_layer(tmp_path: Path, target: str) -> None:
 @pytest.mark.parametrize("name", ["rows", "columns", "depth"])
 def test_nothing_is_read_beyond_arrays(tmp_path: Path, target: str, name: str) -> None:
     """Tails of every size at the end of a page, on this processor."""
-    run_twin(tmp_path, target, name, [], ["clang-22", "-std=c99"], [])
+    run_twin(write_named(tmp_path, name), target, [], ["clang-22", "-std=c99"], [])
 
 
 @pytest.mark.skipif("x86-64-avx512vnni" not in TARGETS, reason="the code around tiles needs AVX-512")
@@ -164,4 +164,4 @@ def test_nothing_is_read_beyond_arrays(tmp_path: Path, target: str, name: str) -
 def test_tiles(tmp_path: Path, name: str) -> None:
     """AMX, its instructions computed by the program itself where the processor has none."""
     emulator = Path(__file__).parents[2] / "Execution/Inputs/amx_emulator.c"
-    run_twin(tmp_path, "x86-64-amx-int8", name, [str(emulator)], ["clang-22", "-std=gnu99"], [])
+    run_twin(write_named(tmp_path, name), "x86-64-amx-int8", [str(emulator)], ["clang-22", "-std=gnu99"], [])

@@ -2,14 +2,12 @@
 
 import itertools
 import subprocess
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
-from test_contract import MAPS, TARGETS, run
-from test_floats import QUANT_OPT, TOLERANCE, to_bits, to_reals
+from sweeps import MAPS, QUANT_OPT, TARGETS, Part, Sweep, sweep_fixture
+from test_floats import TOLERANCE, to_bits, to_reals
 
 NF4 = np.array([-1.0, -0.6961928, -0.52507305, -0.3949175, -0.28444138, -0.18477343, -0.091050036, 0.0,
                 0.0795803, 0.1609302, 0.2461123, 0.33791524, 0.44070983, 0.562617, 0.72295684, 1.0], np.float32)
@@ -82,8 +80,7 @@ def draw_scales(rng: np.random.Generator, element: str, shape: tuple[int, ...]) 
     return bits, to_reals(bits)
 
 
-def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict, list[str], np.ndarray, np.ndarray]:
-    """The text of one product, its arguments, its result, its inputs, its resources, what numpy says, and by how much it may be missed."""
+def write_case(i: int, case: Case, rng: np.random.Generator) -> Part:
     form, (m, n, k) = FORMATS[case.form], (case.m, case.n, case.k)
     groups = k // (case.group or k)
     codes = form.draw(rng, (k, n))
@@ -106,9 +103,9 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
         inputs[f"a{i}"], types[f"a{i}"] = a, f"tensor<{m}x{k}x{case.lhs}>"
         left, side = to_reals(a), f"%a{i} : {types[f'a{i}']}"
 
-    block, order = [case.group, 1], (k, n)
+    block = [case.group, 1]
     if case.transposed:
-        codes, scales, zeros, block, order = codes.T, scales.T, zeros.T, block[::-1], (n, k)
+        codes, scales, zeros, block = codes.T, scales.T, zeros.T, block[::-1]
     shape, scale_shape = (f"{array.shape[0]}x{array.shape[1]}" for array in (codes, scales))
     constants = {"w": (codes, f"{shape}x{form.element}"), "sw": (scales, f"{scale_shape}x{case.scale}")}
     if case.zero:
@@ -127,9 +124,8 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     lowbit.yield %biased : f32
   }} -> tensor<{m}x{n}xf32>
 """
-    arguments = ", ".join(f'%{name}: {kind} {{lowbit.name = "{name}"}}' for name, kind in types.items())
     allowed = TOLERANCE * (np.abs(left) @ magnitude + np.abs(bias))
-    return text, arguments, f'tensor<{m}x{n}xf32> {{lowbit.name = "r{i}"}}', inputs, resources, left @ right + bias, allowed
+    return Part(text, f"%r{i} : tensor<{m}x{n}xf32>", types, inputs, left @ right + bias, resources, allowed)
 
 
 LEFTS = ("f32", "bf16")
@@ -158,36 +154,20 @@ SWEEPS = {
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Case], list[tuple]]:
-    """A folder with one module of all products of a sweep and its inputs, and what they are."""
-    folder = tmp_path_factory.mktemp(request.param.replace(" ", "-"))
-    rng = np.random.default_rng(zlib.crc32(request.param.encode()))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
-    values = ", ".join(f"%r{i}" for i in range(len(parts)))
-    types = ", ".join(part[2].split()[0] for part in parts)
-    signature = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({', '.join(part[2] for part in parts)})"
-    resources = ",\n".join(line for part in parts for line in part[4])
-    (folder / "m.mlir").write_text(f"{signature} {{\n{''.join(part[0] for part in parts)}  return {values} : {types}\n}}\n"
-                                   f"{{-# dialect_resources: {{ builtin: {{\n{resources}\n}} }} #-}}\n")
-    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
-    return folder, SWEEPS[request.param], parts
+sweep = sweep_fixture(SWEEPS, write_case)
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS])
-def test_sums(sweep: tuple[Path, list[Case], list[tuple]], target: str) -> None:
+def test_sums(sweep: Sweep, target: str) -> None:
     """Within the rounding of sums, of numpy's f64."""
-    folder, cases, parts = sweep
-    found = run(folder, target)
-    wrong = [case for i, (case, part) in enumerate(zip(cases, parts)) if not (np.abs(found[f"r{i}"] - part[5]) <= part[6]).all()]
-    assert not wrong, f"{len(wrong)} of {len(cases)} on {target}: {wrong}"
+    sweep.check_sums(target)
 
 
-def test_no_remark(sweep: tuple[Path, list[Case], list[tuple]]) -> None:
+def test_no_remark(sweep: Sweep) -> None:
     """Every one of these has register tiles, with a table of floats and without."""
     for target in ("x86-64-avx2", "x86-64-avx512vnni", "x86-64-avx512bf16", "aarch64+dotprod"):
         passes = f"builtin.module(lowbit-pack-weights{{target={target}}},lowbit-lower-contract{{target={target}}})"
-        command = [QUANT_OPT, sweep[0] / "m.mlir", f"--pass-pipeline={passes}", "--remarks-filter=lowbit", "-o", "/dev/null"]
+        command = [QUANT_OPT, sweep.folder / "m.mlir", f"--pass-pipeline={passes}", "--remarks-filter=lowbit", "-o", "/dev/null"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert result.returncode == 0 and "[Missed]" not in result.stderr, f"{target}: {result.stderr}"
-        assert result.stderr.count("[Passed] contract") == len(sweep[1])
+        assert result.stderr.count("[Passed] contract") == len(sweep.parts)

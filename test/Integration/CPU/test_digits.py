@@ -1,13 +1,12 @@
 """Run twins of contractions whose weights are packed five to a byte, as digits to base 3: bit for bit the reference on every target."""
 
 import subprocess
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_contract import MAPS, ROOT, TARGETS, literal, run
+from sweeps import MAPS, QUANT_OPT, TARGETS, Part, Sweep, literal, run, sweep_fixture
 
 PANEL = "#lowbit.panel<columns = 16, depth = 4, base = 3{transposed}>"
 
@@ -37,8 +36,7 @@ def unpack(packed: np.ndarray) -> np.ndarray:
     return digits.transpose(1, 4, 3, 0, 2).reshape(packed.shape[1] * 20, packed.shape[0] * 16)
 
 
-def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray]:
-    """The text of one contraction, its arguments, its result, the arrays, and what numpy says."""
+def write_case(i: int, case: Case, rng: np.random.Generator) -> Part:
     m, n, k = case.m, case.n, case.k
     padded_k, padded_n = -(-k // 20) * 20, -(-n // 16) * 16
     codes = np.zeros((padded_k, padded_n), np.uint8)
@@ -64,7 +62,7 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     rhs(%w{i} scales %sw{i} zeros %zw{i} <#lowbit.uint<2>, block = {block}, zero = i8> : tensor<{shape}xi2>, tensor<{scales}xf32>, tensor<{scales}xi8>)
     outs(%init{i} : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>
 """
-    return body, f'%a{i}: tensor<{m}x{k}xi8> {{lowbit.name = "a{i}"}}', f"tensor<{m}x{n}xf32>", {f"a{i}": a}, expected
+    return Part(body, f"%r{i} : tensor<{m}x{n}xf32>", {f"a{i}": f"tensor<{m}x{k}xi8>"}, {f"a{i}": a}, expected)
 
 
 SWEEPS = {
@@ -81,35 +79,19 @@ SWEEPS = {
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with the module and its inputs, and the expected results."""
-    rng = np.random.default_rng(zlib.crc32(request.param.encode()))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
-    folder = tmp_path_factory.mktemp(request.param)
-    results = ", ".join(f'{part[2]} {{lowbit.name = "r{i}"}}' for i, part in enumerate(parts))
-    values, types = ", ".join(f"%r{i}" for i in range(len(parts))), ", ".join(part[2] for part in parts)
-    text = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({results}) {{\n{''.join(part[0] for part in parts)}"
-    (folder / "m.mlir").write_text(text + f"  return {values} : {types}\n}}\n")
-    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
-    return folder, {f"r{i}": part[4] for i, part in enumerate(parts)}
+sweep = sweep_fixture(SWEEPS, write_case)
 
 
-def test_reference(sweep: tuple[Path, dict[str, np.ndarray]]) -> None:
+def test_reference(sweep: Sweep) -> None:
     """The reference reads the digits that numpy does."""
-    folder, expected = sweep
-    results = run(folder, "reference")
-    for name, array in expected.items():
-        np.testing.assert_allclose(results[name], array, rtol=1e-5, atol=1e-3, err_msg=name)
+    for part, found in zip(sweep.parts, sweep.run("reference"), strict=True):
+        np.testing.assert_allclose(found, part.expected, rtol=1e-5, atol=1e-3, err_msg=part.result)
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
+def test_bits(sweep: Sweep, target: str) -> None:
     """Every target is the reference."""
-    folder, expected = sweep
-    results, reference = run(folder, target), run(folder, "reference")
-    different = [name for name in expected if results[name].tobytes() != reference[name].tobytes()]
-    assert not different, f"{different} differ on {target}"
+    sweep.check_bits(target, sweep.run("reference"))
 
 
 @pytest.mark.parametrize(("m", "k", "base"), [(1, 4001, True), (16, 4001, False), (1, 1000, False)])
@@ -132,7 +114,7 @@ def test_choice(m: int, k: int, base: bool, tmp_path: Path) -> None:
     (tmp_path / "m.mlir").write_text(text)
     np.savez(tmp_path / "in.npz", a=rng.integers(-128, 128, (m, k)).astype(np.int8))
     passes = "--pass-pipeline=builtin.module(lowbit-pack-weights{target=x86-64-avx512vnni})"
-    command = [str(ROOT / "build/bin/quant-opt"), "m.mlir", passes, "--mlir-elide-resource-strings-if-larger=16"]
+    command = [QUANT_OPT, "m.mlir", passes, "--mlir-elide-resource-strings-if-larger=16"]
     packing = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert ("base = 3" in packing) == base and "#lowbit.panel" in packing
     if base and "x86-64-avx512vnni" in TARGETS:

@@ -3,13 +3,11 @@
 import itertools
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
-from test_contract import ROOT, TARGETS, literal, run
+from sweeps import QUANT_OPT, TARGETS, Part, Sweep, literal, sweep_fixture
 
-QUANT_OPT = ROOT / "build/bin/quant-opt"
 # Part of the sum of magnitudes that rounding f32 sums of these lengths may change.
 TOLERANCE = 4e-6
 
@@ -39,8 +37,7 @@ def to_reals(bits: np.ndarray) -> np.ndarray:
     return ((bits.astype(np.uint32) << 16).view(np.float32) if bits.dtype == np.uint16 else bits).astype(np.float64)
 
 
-def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """The text of one product, its arguments, its result, the arrays, what numpy says, and by how much it may be missed."""
+def write_case(i: int, case: Case, rng: np.random.Generator) -> Part:
     outer = (case.batch,) if case.batch else ()
     a = to_bits(rng.normal(size=(*outer, case.m, case.k)), case.lhs)
     b = to_bits(rng.normal(size=(*outer, case.n, case.k) if case.transposed else (*outer, case.k, case.n)), case.rhs)
@@ -56,7 +53,6 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
         constants = f"  %b{i} = arith.constant {literal(b)} : {rhs_type}\n"
     else:
         values[f"b{i}"], types[f"b{i}"] = b, rhs_type
-    arguments = ", ".join(f'%{name}: {kind} {{lowbit.name = "{name}"}}' for name, kind in types.items())
     loops, p = ("p, m, n, k", "p, ") if case.batch else ("m, n, k", "")
     maps = ", ".join(f"affine_map<({loops}) -> ({p}{axes})>" for axes in ("m, k", "n, k" if case.transposed else "k, n", "m, n"))
     text = f"""{constants}  %init{i} = tensor.empty() : {out}
@@ -68,7 +64,8 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
   }} -> {out}
 """
     lhs, rhs = to_reals(a), np.swapaxes(to_reals(b), -1, -2) if case.transposed else to_reals(b)
-    return text, arguments, f'{out} {{lowbit.name = "r{i}"}}', values, lhs @ rhs + bias, TOLERANCE * (np.abs(lhs) @ np.abs(rhs) + np.abs(bias))
+    allowed = TOLERANCE * (np.abs(lhs) @ np.abs(rhs) + np.abs(bias))
+    return Part(text, f"%r{i} : {out}", types, values, lhs @ rhs + bias, allowed=allowed)
 
 
 TYPES = ("f32", "f16", "bf16")
@@ -84,32 +81,18 @@ SWEEPS = {
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple]]:
-    """A folder with one module of all products of a sweep and its inputs, and what they are."""
-    folder = tmp_path_factory.mktemp(request.param)
-    rng = np.random.default_rng(len(request.param))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
-    values = ", ".join(f"%r{i}" for i in range(len(parts)))
-    types = ", ".join(part[2].split()[0] for part in parts)
-    signature = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({', '.join(part[2] for part in parts)})"
-    (folder / "m.mlir").write_text(f"{signature} {{\n{''.join(part[0] for part in parts)}  return {values} : {types}\n}}\n")
-    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
-    return folder, parts
+sweep = sweep_fixture(SWEEPS, write_case)
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS])
-def test_sums(sweep: tuple[Path, list[tuple]], target: str) -> None:
+def test_sums(sweep: Sweep, target: str) -> None:
     """Within the rounding of sums, of numpy's f64."""
-    folder, parts = sweep
-    found = run(folder, target)
-    wrong = [i for i, part in enumerate(parts) if not (np.abs(found[f"r{i}"] - part[4]) <= part[5]).all()]
-    assert not wrong, f"{[part[2] for part in (parts[i] for i in wrong)]} on {target}"
+    sweep.check_sums(target)
 
 
-def test_no_remark(sweep: tuple[Path, list[tuple]]) -> None:
+def test_no_remark(sweep: Sweep) -> None:
     """Every one of these has register tiles, with and without products of bf16."""
     for target in ("x86-64-avx2", "x86-64-avx512bf16", "aarch64+dotprod"):
-        command = [QUANT_OPT, sweep[0] / "m.mlir", f"--pass-pipeline=builtin.module(lowbit-lower-contract{{target={target}}})", "--remarks-filter=lowbit"]
+        command = [QUANT_OPT, sweep.folder / "m.mlir", f"--pass-pipeline=builtin.module(lowbit-lower-contract{{target={target}}})", "--remarks-filter=lowbit"]
         result = subprocess.run([*command, "-o", "/dev/null"], capture_output=True, text=True, check=False)
         assert result.returncode == 0 and "[Missed]" not in result.stderr, result.stderr

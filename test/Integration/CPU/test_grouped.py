@@ -1,12 +1,10 @@
 """Run twins of contractions with weights of few bits: every target gives the bits of the reference lowering, for every format and group."""
 
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
-from test_contract import MAPS, TARGETS, run
+from sweeps import MAPS, TARGETS, Part, Sweep, run, sweep_fixture
 
 FORMATS = {
     "int4": ("#lowbit.int<4>", "i4", range(-8, 8)),
@@ -45,8 +43,8 @@ def encode(case: Case, values: np.ndarray) -> np.ndarray:
     return (values & (2**bits - 1)).astype(np.uint8)
 
 
-def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, str, dict[str, np.ndarray], np.ndarray]:
-    """The text of one contraction, its arguments, its result, the arrays, and what numpy says (in double precision)."""
+def write_case(i: int, case: Case, rng: np.random.Generator) -> Part:
+    """What numpy says is in double precision."""
     text_format, element, levels = FORMATS[case.form]
     m, n, k, groups = case.m, case.n, case.k, case.k // (case.group or case.k)
     a = rng.integers(-128, 128, (m, k)).astype(np.int8) if case.lhs == "int" else rng.integers(0, 256, (m, k)).astype(np.uint8)
@@ -69,7 +67,6 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
         parts.append(constant("zw", np.ascontiguousarray(zb).astype(np.uint8), f"{scale_shape}xi8"))
     values = {f"a{i}": a, f"sa{i}": sa, f"bias{i}": bias} | ({f"za{i}": za} if case.lhs == "uint" else {})
     types = {f"a{i}": f"tensor<{m}x{k}xi8>", f"sa{i}": f"tensor<{m}x1xf32>", f"bias{i}": f"tensor<{n}xf32>", f"za{i}": f"tensor<{m}x1xi8>"}
-    arguments = ", ".join(f'%{name}: {types[name]} {{lowbit.name = "{name}"}}' for name in values)
     left_zero = (f"zeros %za{i} ", ", zero = i8", f", tensor<{m}x1xi8>") if case.lhs == "uint" else ("", "", "")
     right_zero = (f"zeros %zw{i} ", ", zero = i8", f", tensor<{scale_shape}xi8>") if case.has_zeros else ("", "", "")
     body = f"""{"".join(part[0] for part in parts)}  %init{i} = tensor.empty() : tensor<{m}x{n}xf32>
@@ -83,7 +80,7 @@ def write_case(i: int, case: Case, rng: np.random.Generator) -> tuple[str, str, 
     lowbit.yield %biased : f32
   }} -> tensor<{m}x{n}xf32>
 """
-    return body, arguments, f'tensor<{m}x{n}xf32> {{lowbit.name = "r{i}"}}', values | {"resources": [part[1] for part in parts]}, expected
+    return Part(body, f"%r{i} : tensor<{m}x{n}xf32>", types, values, expected, [part[1] for part in parts])
 
 
 SWEEPS = {
@@ -97,32 +94,17 @@ SWEEPS = {
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with the module and its inputs, and the expected results."""
-    rng = np.random.default_rng(zlib.crc32(request.param.encode()))
-    parts = [write_case(i, case, rng) for i, case in enumerate(SWEEPS[request.param])]
-    folder = tmp_path_factory.mktemp(request.param)
-    results, types = ", ".join(part[2] for part in parts), ", ".join(part[2].split()[0] for part in parts)
-    values = ", ".join(f"%r{i}" for i in range(len(parts)))
-    resources = ",\n".join(line for part in parts for line in part[3].pop("resources"))
-    body = "".join(part[0] for part in parts)
-    text = f"func.func @main({', '.join(part[1] for part in parts)}) -> ({results}) {{\n{body}  return {values} : {types}\n}}\n"
-    (folder / "m.mlir").write_text(text + "{-# dialect_resources: { builtin: {\n" + resources + "\n} } #-}\n")
-    np.savez(folder / "in.npz", **{name: array for part in parts for name, array in part[3].items()})
-    return folder, {f"r{i}": part[4] for i, part in enumerate(parts)}
+sweep = sweep_fixture(SWEEPS, write_case)
 
 
-def test_reference(sweep: tuple[Path, dict[str, np.ndarray]]) -> None:
+def test_reference(sweep: Sweep) -> None:
     """The reference is what the op's document says, up to the rounding of f32."""
-    folder, expected = sweep
-    results = run(folder, "reference")
-    for name, array in expected.items():
-        np.testing.assert_allclose(results[name], array, rtol=1e-5, atol=1e-5 * np.abs(array).max(), err_msg=name)
+    for part, found in zip(sweep.parts, sweep.run("reference"), strict=True):
+        np.testing.assert_allclose(found, part.expected, rtol=1e-5, atol=1e-5 * np.abs(part.expected).max(), err_msg=part.result)
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_bits(sweep: tuple[Path, dict[str, np.ndarray]], target: str) -> None:
+def test_bits(sweep: Sweep, target: str) -> None:
     """Every target is the reference."""
     folder, expected = sweep
     results, reference = run(folder, target), run(folder, "reference")

@@ -5,7 +5,7 @@ from pathlib import Path
 import lowbit
 import numpy as np
 import pytest
-from test_contract import TARGETS
+from sweeps import TARGETS
 
 ROWS, LOOKUPS = 50, 9
 FORMATS = ["int<8>", "int<6>", "int<4>", "uint<4>", "int<3>", "int<2>", "ternary", "binary", "codebook<nf4>", "float<f4E2M1FN>"]
