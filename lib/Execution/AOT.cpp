@@ -174,15 +174,16 @@ static ObjectDescription describeObject(const ObjectOptions &options, const Mach
   object.target =
       (target.getName() + " (" + machine.triple.str() + (machine.processor.empty() ? "" : ", ") + machine.processor + ")").str();
   object.threads = options.compile.threads;
-  object.onGPU = isGPU(target);
+  if (isGPU(target))
+    object.device = getDeviceInterface(target.getGPU()->code);
   return object;
 }
 
-static FailureOr<std::vector<CFunction>> nameFunctions(ModuleOp module, StringRef stem, bool onGPU) {
+static FailureOr<std::vector<CFunction>> nameFunctions(ModuleOp module, StringRef stem, const DeviceInterface *device) {
   std::vector<CFunction> functions;
   for (const Entry &entry : readSignatures(module)) {
     Location loc = module.lookupSymbol(entry.name)->getLoc();
-    FailureOr<CFunction> function = nameFunction(loc, entry, stem, onGPU);
+    FailureOr<CFunction> function = nameFunction(loc, entry, stem, device);
     if (failed(function))
       return failure();
     for (const CFunction &other : functions)
@@ -224,7 +225,7 @@ static FailureOr<std::string> getKernels(ModuleOp module, const GPUArchitecture 
 /// Code with the functions of `object`, linked if it is a library.
 static FailureOr<std::string> compileFunctions(ModuleOp module, const Machine &machine, const ObjectOptions &options,
                                                const ObjectDescription &object, ArrayRef<CFunction> functions) {
-  if (failed(object.onGPU ? buildDeviceEntryPoints(module, functions, object.stem) : buildEntryPoints(module, functions)))
+  if (failed(object.device ? buildDeviceEntryPoints(module, functions, object.stem) : buildEntryPoints(module, functions)))
     return failure();
   FailureOr<std::string> code = emitObject(module, machine, options);
   if (failed(code) || !StringRef(object.file).ends_with(".so"))
@@ -232,7 +233,7 @@ static FailureOr<std::string> compileFunctions(ModuleOp module, const Machine &m
   SmallVector<StringRef> libraries = {"m"};
   if (options.compile.threads > 1)
     libraries.insert(libraries.begin(), "omp");
-  auto linked = linkSharedLibrary(*code, object.file, machine.triple, libraries, object.onGPU ? getDeviceArchive() : StringRef());
+  auto linked = linkSharedLibrary(*code, object.file, machine.triple, libraries, object.device ? getDeviceArchive() : StringRef());
   if (!linked)
     return emitError(module.getLoc()) << llvm::toString(linked.takeError()), failure();
   return std::move(*linked);
@@ -261,8 +262,8 @@ LogicalResult compileToFile(ModuleOp module, const ObjectOptions &options) {
   StringRef suffix = llvm::sys::path::extension(options.outputPath);
   Machine machine{llvm::Triple(target.getTriple()), target.getProcessor().str(), target.getFeatures().str()};
   ObjectDescription object = describeObject(options, machine, target);
-  bool isKernels = object.onGPU && isKernelFile(*target.getGPU(), suffix);
-  FailureOr<std::vector<CFunction>> functions = nameFunctions(module, object.stem, object.onGPU);
+  bool isKernels = isGPU(target) && isKernelFile(*target.getGPU(), suffix);
+  FailureOr<std::vector<CFunction>> functions = nameFunctions(module, object.stem, object.device);
   if (failed(functions))
     return failure();
   FailureOr<std::string> code =

@@ -68,10 +68,10 @@ static LogicalResult checkPort(Location loc, const Entry &entry, const Port &por
 std::string getErrorFunction(StringRef stem) { return getIdentifier((stem + "_error").str()); }
 std::string getReleaseFunction(StringRef stem) { return getIdentifier((stem + "_release").str()); }
 
-FailureOr<CFunction> nameFunction(Location loc, const Entry &entry, StringRef stem, bool onGPU) {
+FailureOr<CFunction> nameFunction(Location loc, const Entry &entry, StringRef stem, const DeviceInterface *device) {
   if (!entry.obstacle.empty())
     return emitError(loc) << "function `" << entry.name << "` cannot be called from outside: " << entry.obstacle;
-  CFunction function{entry, getIdentifier((stem + "_" + entry.name).str()), {}, onGPU};
+  CFunction function{entry, getIdentifier((stem + "_" + entry.name).str()), {}, device};
   llvm::StringSet<> used;
   for (const Port &port : llvm::concat<const Port>(entry.inputs, entry.outputs)) {
     if (failed(checkPort(loc, entry, port)))
@@ -80,8 +80,8 @@ FailureOr<CFunction> nameFunction(Location loc, const Entry &entry, StringRef st
   }
   if (entry.workspaceBytes)
     function.parameters.push_back(getUnused("workspace", used));
-  if (onGPU)
-    function.parameters.push_back(getUnused("stream", used));
+  if (device)
+    function.parameters.push_back(getUnused(device->stream.str(), used));
   return function;
 }
 
@@ -131,8 +131,8 @@ static std::vector<Parameter> getParameters(const CFunction &function, StringRef
                           llvm::formatv("{0} of them, at an address that 64 divides; one workspace for each call at a time",
                                         function.entry.workspaceBytes)});
   }
-  if (function.onGPU)
-    parameters.push_back({"void *" + function.parameters.back(), function.parameters.back(), "CUstream", "NULL for the default one"});
+  if (const DeviceInterface *device = function.device)
+    parameters.push_back({"void *" + function.parameters.back(), function.parameters.back(), device->streamType.str(), device->note.str()});
   return parameters;
 }
 
@@ -153,7 +153,7 @@ static void writeFunction(raw_ostream &os, const CFunction &function, StringRef 
                            .str();
     os << StringRef(line).rtrim() << (index + 1 == parameters.size() ? " */\n" : "\n");
   }
-  os << (function.onGPU ? "int32_t " : "void ") << function.symbol << "(";
+  os << (function.device ? "int32_t " : "void ") << function.symbol << "(";
   llvm::interleaveComma(parameters, os, [&](const Parameter &parameter) { os << parameter.declaration; });
   os << (parameters.empty() ? "void);\n" : ");\n");
 }
@@ -172,12 +172,11 @@ static void writeUse(raw_ostream &os, const ObjectDescription &object) {
     os << " * Threads: " << object.threads << ", through OpenMP\n";
   os << " * Link with: " << object.file << (isShared ? " (-Wl,-rpath,'$ORIGIN' lets the loader find it beside the program)" : " -lm")
      << (object.threads > 1 && !isShared ? " -fopenmp (clang's; with other compilers -lomp)" : "") << "\n *\n";
-  if (object.onGPU)
-    os << " * Arrays are dense and row-major, in the memory of one GPU, at multiples of 16 bytes. Inputs are only read; outputs are "
-          "written\n"
-       << " * whole and share memory with nothing else. Work is put on `stream` and may go on when a function returns: 0, or -1 when it\n"
-       << " * could not be put there; " << getErrorFunction(object.stem)
-       << " then says why. The GPU is that of the thread's CUDA context, else the first.\n"
+  if (const DeviceInterface *device = object.device)
+    os << " * Arrays are dense and row-major, " << device->memory << ", at multiples of 16 bytes. Inputs are only read; outputs are\n"
+       << " * written whole and share memory with nothing else. Work is put on `" << device->stream
+       << "` and may go on when a function returns: 0,\n"
+       << " * or -1 when it could not be put there; " << getErrorFunction(object.stem) << " then says why. " << device->choice << "\n"
        << " * Kernels and constants are brought there by the first call. Several threads may call at the same time. */\n";
   else
     os << " * Arrays are dense and row-major, at any address that suits their elements. Inputs are only read; outputs are written whole "
@@ -201,9 +200,9 @@ std::string formatHeader(ArrayRef<CFunction> functions, const ObjectDescription 
     os << "\n";
     writeFunction(os, function, restrictMacro);
   }
-  if (object.onGPU)
+  if (object.device)
     os << "\n/* What was wrong with the last call of this thread that gave -1. */\nconst char *" << getErrorFunction(object.stem)
-       << "(void);\n\n/* Gives back all memory that calls of this process left on GPUs; none may run. */\nvoid "
+       << "(void);\n\n/* Gives back all memory that calls of this process left on devices; none may run. */\nvoid "
        << getReleaseFunction(object.stem) << "(void);\n";
   os << "\n#ifdef __cplusplus\n}\n#endif\n#undef " << restrictMacro << "\n\n#endif\n";
   return text;

@@ -1,5 +1,5 @@
-//===- DeviceEntryPoints.cpp - functions of a library for GPUs -------------===//
-// Law: the body of a function runs between `lowbit_gpu_enter` and `lowbit_gpu_leave`, or not at all; nothing but addresses and numbers
+//===- DeviceEntryPoints.cpp - functions of a library for devices ----------===//
+// Law: the body of a function runs between `lowbit_gpu_enter_…` and `lowbit_gpu_leave`, or not at all; nothing but addresses and numbers
 // decides what it does.
 
 #include "EntryPoints.h"
@@ -102,7 +102,7 @@ void Builder::buildFunction(const CFunction &function, LLVM::LLVMFuncOp body) {
     LLVM::StoreOp::create(builder, loc, toWord(argument), slot);
   }
   Value zero = constant(i32, 0), handle = addressOf(entry);
-  Value state = call(declareFunction(module, "lowbit_gpu_enter", i32, {pointer, pointer, i32, pointer}),
+  Value state = call(declareFunction(module, function.device->enter, i32, {pointer, pointer, i32, pointer}),
                      {handle, words, constant(i32, count), wrapper.getArguments().back()});
   Value runs = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, state, zero);
   LLVM::CondBrOp::create(builder, loc, runs, run, skip);
@@ -144,9 +144,9 @@ LogicalResult buildDeviceEntryPoints(ModuleOp module, ArrayRef<CFunction> functi
   std::string error = getErrorFunction(stem), release = getReleaseFunction(stem);
   for (StringRef name : {StringRef(error), StringRef(release)})
     if (module.lookupSymbol(name))
-      return emitError(module.getLoc()) << "function `" << name << "` has the name of one that every library for GPUs has; rename it";
+      return emitError(module.getLoc()) << "function `" << name << "` has the name of one that every library for a device has; rename it";
   builder.buildForwarder(error, "lowbit_gpu_error", LLVM::LLVMPointerType::get(module.getContext()), "");
-  builder.buildForwarder(release, "lowbit_gpu_release", Type(), programSymbol);
+  builder.buildForwarder(release, functions.front().device->release, Type(), programSymbol);
   return success();
 }
 

@@ -10,7 +10,7 @@ namespace mlir::lowbit {
 /// internal.
 LogicalResult buildEntryPoints(ModuleOp module, ArrayRef<CFunction> functions);
 
-/// The same for functions whose arrays are in a GPU's memory: they take a stream, return whether the work could be put there, and come
+/// The same for functions whose arrays are in a device's memory: they take a stream, return whether the work could be put there, and come
 /// with a function that says why not and one that gives memory back. `stem` is the library's.
 LogicalResult buildDeviceEntryPoints(ModuleOp module, ArrayRef<CFunction> functions, StringRef stem);
 

@@ -81,7 +81,7 @@ KernelFiles getKernelFiles(KernelCode code) {
   case KernelCode::AMDGCN:
     return {".s", ".hsaco", "ld.lld", /*hasLibraries=*/false};
   case KernelCode::SPIRV:
-    return {".spvasm", ".spv", "", /*hasLibraries=*/false};
+    return {".spvasm", ".spv", "", /*hasLibraries=*/true};
   }
   llvm_unreachable("all cases are above");
 }

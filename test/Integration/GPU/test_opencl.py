@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -102,6 +104,49 @@ def test_what_is_wrong_is_said(load: Callable[[str], lowbit.Module]) -> None:
     f = load(codes_of_codes(4, 8, 16)).compile(TARGET)
     with pytest.raises(lowbit.Error, match="`a` has shape"):
         f(a=np.zeros((3, 16), np.int8), b=np.zeros((8, 16), np.int8), scale=np.ones(8, np.float32))
+
+
+class Queue:
+    """A queue of the device, as a program has one that uses OpenCL itself."""
+
+    def __init__(self) -> None:
+        self.opencl = cl = ctypes.CDLL("libOpenCL.so.1")
+        for name in ("clCreateContext", "clCreateCommandQueueWithProperties", "clSVMAlloc"):
+            getattr(cl, name).restype = ctypes.c_void_p
+        platform, device, status = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_int()
+        assert cl.clGetPlatformIDs(1, ctypes.byref(platform), None) == 0
+        assert cl.clGetDeviceIDs(platform, ctypes.c_uint64(0xFFFFFFFF), 1, ctypes.byref(device), None) == 0
+        self.context = ctypes.c_void_p(cl.clCreateContext(None, 1, ctypes.byref(device), None, None, ctypes.byref(status)))
+        self.queue = ctypes.c_void_p(cl.clCreateCommandQueueWithProperties(self.context, device, None, ctypes.byref(status)))
+        assert status.value == 0
+
+    def upload(self, array: np.ndarray) -> ctypes.c_void_p:
+        """A copy in memory of the context."""
+        place = ctypes.c_void_p(self.opencl.clSVMAlloc(self.context, ctypes.c_uint64(1), ctypes.c_size_t(array.nbytes), 128))
+        self.copy(place, array.ctypes.data_as(ctypes.c_void_p), array.nbytes)
+        return place
+
+    def copy(self, target: ctypes.c_void_p, source: ctypes.c_void_p, size: int) -> None:
+        assert self.opencl.clEnqueueSVMMemcpy(self.queue, 1, target, source, ctypes.c_size_t(size), 0, None, None) == 0
+
+
+def test_library(tmp_path: Path, load: Callable[[str], lowbit.Module]) -> None:
+    """A library in this process, on queues of two contexts."""
+    m, n, k = 17, 40, 65
+    load(codes_of_codes(m, n, k)).export(tmp_path / "m.so", TARGET, header=tmp_path / "m.h")
+    size = int(re.search(r"M_MAIN_WORKSPACE_BYTES (\d+)", (tmp_path / "m.h").read_text())[1])
+    library, reference = ctypes.CDLL(str(tmp_path / "m.so")), lowbit.load(tmp_path / "m.mlir").compile("reference")
+    library.m_error.restype = ctypes.c_char_p
+    random = np.random.default_rng(7)
+    for queue in (Queue(), Queue()):
+        a, b = (random.integers(-128, 128, shape).astype(np.int8) for shape in ((m, k), (n, k)))
+        scale, found = random.uniform(1e-4, 2e-3, n).astype(np.float32), np.zeros((m, n), np.int8)
+        places = [queue.upload(array) for array in (a, b, scale, found, np.zeros(size, np.int8))]
+        for _ in range(2):
+            assert library.m_main(*places, queue.queue) == 0, library.m_error()
+        queue.copy(found.ctypes.data_as(ctypes.c_void_p), places[3], found.nbytes)
+        np.testing.assert_array_equal(found, reference(a=a, b=b, scale=scale)["y"])
+    library.m_release()
 
 
 def test_without_a_loader(tmp_path: Path) -> None:

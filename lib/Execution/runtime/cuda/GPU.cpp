@@ -2,6 +2,7 @@
 // Law: what the driver refuses is an error of the call, with what was asked for and what to do; a call allocates nothing unless told to.
 
 #include "GPU.h"
+#include "../EntryCalls.h"
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -11,9 +12,6 @@ namespace mlir::lowbit::cuda {
 
 /// Of CUdevice_attribute, CUpointer_attribute, CUmemorytype.
 enum { MaxSharedBytes = 97, CapabilityMajor = 75, CapabilityMinor = 76, PointerMemoryType = 2, PointerOrdinal = 9, HostMemory = 1 };
-
-/// What kernels count on.
-static constexpr uint64_t arrayAlignment = 16;
 
 void GPU::reportFailure(int status, const std::string &what) const {
   failCall(what + ": " + driver.describe(status) + " (" + getDescription() + ")");
@@ -107,16 +105,13 @@ void GPU::synchronize() {
 }
 
 bool GPU::checkArrays(const DeviceEntry &entry, const uint64_t *words, unsigned count) const {
+  if (!checkAlignment(entry, words, count))
+    return false;
   for (unsigned i = 0; i < count; ++i) {
     const char *array = entry.arguments[i];
     int type = HostMemory, where = ordinal;
     if (!array || !words[i]) // a null pointer is that of an array without elements
       continue;
-    if (words[i] % arrayAlignment != 0) {
-      failCall("array `" + std::string(array) + "` of `" + entry.name + "` begins at " + std::to_string(words[i] % arrayAlignment) +
-               " bytes past a multiple of " + std::to_string(arrayAlignment) + "; kernels read whole pieces of that size: copy it");
-      return false;
-    }
     if (driver.cuPointerGetAttribute(&type, PointerMemoryType, words[i]) != Success || type == HostMemory) {
       failCall("array `" + std::string(array) + "` of `" + entry.name + "` is not in device memory; expected memory of " +
                getDescription() + ": copy it there first");
@@ -178,3 +173,19 @@ Device *getCudaDevice(std::string &error) {
 }
 
 } // namespace mlir::lowbit
+
+int32_t lowbit_gpu_enter_cuda(mlir::lowbit::DeviceEntry *entry, const uint64_t *words, int32_t count, void *stream) {
+  std::string error;
+  mlir::lowbit::Device *device = mlir::lowbit::getCudaDevice(error);
+  return mlir::lowbit::enterCall(device, std::move(error), *entry, words, count, stream);
+}
+
+void lowbit_gpu_release_cuda(mlir::lowbit::DeviceProgram *program) {
+  std::string error;
+  if (!program->cache)
+    return;
+  if (mlir::lowbit::Device *device = mlir::lowbit::getCudaDevice(error)) {
+    mlir::lowbit::CallScope scope(*device);
+    device->release(*program);
+  }
+}

@@ -1,12 +1,8 @@
 //===- Device.cpp - one device with a driver for OpenCL --------------------===//
 // Law: what the driver refuses is an error of the call, with what was asked for; work is done in the order in which it is put there.
 
-#include "Driver.h"
-#include "lowbit/Execution/OpenCLDevice.h"
-#include <map>
-#include <memory>
-#include <mutex>
-#include <vector>
+#include "Device.h"
+#include "../EntryCalls.h"
 
 namespace mlir::lowbit::opencl {
 
@@ -22,49 +18,9 @@ enum Query : uint32_t {
   FloatConfig = 0x101B,
   BuildLog = 0x1183
 };
-constexpr uint64_t gpuType = 1 << 2, anyType = 0xFFFFFFFF, roundedDivision = 1 << 7;
-
-/// What the device keeps for a compiled module.
-struct Program {
-  std::map<const void *, Handle> modules;
-  std::map<const DeviceKernel *, Handle> kernels;
-  std::map<const DeviceConstant *, void *> constants;
-};
-
-class OpenCLDevice final : public Device {
-public:
-  explicit OpenCLDevice(const Driver &driver) : driver(driver) {}
-  bool open(Handle chosen, std::string &error);
-
-  void launch(const void *kernel, const LaunchShape &shape, void **parameters, unsigned count) override;
-  TensorMap *encodeTensorMap(const TensorMapShape &shape) override;
-  void *getConstant(DeviceConstant &constant, const void *bytes, size_t size) override;
-  void *allocate(size_t bytes) override;
-  void deallocate(void *memory) override;
-  void copyToDevice(void *target, const void *source, size_t bytes) override { copy(target, source, bytes); }
-  void copyToHost(void *target, const void *source, size_t bytes) override { copy(target, source, bytes); }
-  void synchronize() override { check(driver.clFinish(queue), "a kernel failed while it ran, of this call or one before it"); }
-  void release(DeviceProgram &program) override;
-
-private:
-  bool check(int status, const std::string &what) const {
-    if (status != Success)
-      failCall(what + ": " + describe(status) + " (" + name + ")");
-    return status == Success;
-  }
-  void copy(void *target, const void *source, size_t bytes);
-  Program &getProgram(DeviceProgram &program);
-  Handle getModule(const DeviceKernel &kernel, Program &program);
-  Handle getKernel(DeviceKernel &kernel);
-  std::string getBuildLog(Handle program) const;
-
-  const Driver &driver;
-  std::string name;
-  Handle device = nullptr, context = nullptr, queue = nullptr;
-  bool roundsDivision = false;
-  std::recursive_mutex mutex; ///< A kernel's arguments are set one after the other.
-};
 } // namespace
+
+static constexpr uint64_t roundedDivision = 1 << 7;
 
 static std::string getText(const Driver &driver, Handle device, Query query) {
   size_t bytes = 0;
@@ -81,8 +37,7 @@ static uint64_t getNumber(const Driver &driver, Handle device, Query query) {
   return value;
 }
 
-/// What kernels of ours need that the device lacks; empty when it has all.
-static std::string findLack(const Driver &driver, Handle device) {
+std::string findLack(const Driver &driver, Handle device) {
   if (getText(driver, device, DeviceILVersion).find("SPIR-V_1.4") == std::string::npos)
     return "takes no kernels in SPIR-V 1.4";
   if (getText(driver, device, DeviceExtensions).find("cl_khr_integer_dot_product") == std::string::npos)
@@ -92,17 +47,38 @@ static std::string findLack(const Driver &driver, Handle device) {
   return {};
 }
 
-bool OpenCLDevice::open(Handle chosen, std::string &error) {
+std::string getName(const Driver &driver, Handle device) { return getText(driver, device, DeviceName); }
+
+void OpenCLDevice::setDevice(Handle chosen) {
   device = chosen;
-  name = getText(driver, device, DeviceName);
+  name = getName(driver, device);
   roundsDivision = getNumber(driver, device, FloatConfig) & roundedDivision;
+}
+
+bool OpenCLDevice::open(Handle chosen, std::string &error) {
+  setDevice(chosen);
   int status = Success;
   context = driver.clCreateContext(nullptr, 1, &device, nullptr, nullptr, &status);
   if (status == Success)
-    queue = driver.clCreateCommandQueueWithProperties(context, device, nullptr, &status);
+    ownQueue = driver.clCreateCommandQueueWithProperties(context, device, nullptr, &status);
   if (status != Success)
     error = "the OpenCL device " + name + " cannot be used: " + describe(status) + "; check `clinfo`";
   return status == Success;
+}
+
+void OpenCLDevice::share(Handle chosen, Handle callers) {
+  setDevice(chosen);
+  context = callers;
+  driver.clRetainContext(context);
+}
+
+Handle OpenCLDevice::getQueue() const {
+  CallScope *scope = CallScope::getCurrent();
+  return scope && scope->getStream() ? scope->getStream() : ownQueue;
+}
+
+CallState OpenCLDevice::begin(DeviceEntry &entry, const uint64_t *words, unsigned count) {
+  return checkAlignment(entry, words, count) ? CallState::Run : CallState::Failed;
 }
 
 //===----------------------------------------------------------------------===//
@@ -122,23 +98,27 @@ void *OpenCLDevice::allocate(size_t bytes) {
 void OpenCLDevice::deallocate(void *memory) {
   if (!memory)
     return;
-  driver.clFinish(queue);
+  if (ownQueue)
+    driver.clFinish(ownQueue);
   driver.clSVMFree(context, memory);
 }
 
-void OpenCLDevice::copy(void *target, const void *source, size_t bytes) {
+bool OpenCLDevice::copy(void *target, const void *source, size_t bytes) {
   constexpr uint32_t blocking = 1;
-  if (bytes)
-    check(driver.clEnqueueSVMMemcpy(queue, blocking, target, source, bytes, 0, nullptr, nullptr),
-          "copy of " + std::to_string(bytes) + " bytes");
+  return bytes == 0 || check(driver.clEnqueueSVMMemcpy(getQueue(), blocking, target, source, bytes, 0, nullptr, nullptr),
+                             "copy of " + std::to_string(bytes) + " bytes");
 }
 
 void *OpenCLDevice::getConstant(DeviceConstant &constant, const void *bytes, size_t size) {
   std::lock_guard<std::recursive_mutex> lock(mutex);
-  void *&memory = getProgram(*constant.program).constants[&constant];
-  if (!memory && (memory = allocate(size)))
-    copy(memory, bytes, size);
-  return memory;
+  void *&known = programs[constant.program].constants[&constant];
+  if (known)
+    return known;
+  void *memory = allocate(size);
+  if (!memory || copy(memory, bytes, size))
+    return known = memory;
+  driver.clSVMFree(context, memory);
+  return nullptr;
 }
 
 TensorMap *OpenCLDevice::encodeTensorMap(const TensorMapShape &) {
@@ -150,25 +130,20 @@ TensorMap *OpenCLDevice::encodeTensorMap(const TensorMapShape &) {
 // Programs
 //===----------------------------------------------------------------------===//
 
-Program &OpenCLDevice::getProgram(DeviceProgram &program) {
-  if (!program.cache)
-    program.cache = new Program();
-  return *static_cast<Program *>(program.cache);
-}
-
 void OpenCLDevice::release(DeviceProgram &program) {
   std::lock_guard<std::recursive_mutex> lock(mutex);
-  std::unique_ptr<Program> kept(static_cast<Program *>(program.cache));
-  program.cache = nullptr;
-  if (!kept)
+  auto found = programs.find(&program);
+  if (found == programs.end())
     return;
-  driver.clFinish(queue);
-  for (auto [key, kernel] : kept->kernels)
+  if (ownQueue)
+    driver.clFinish(ownQueue);
+  for (auto [key, kernel] : found->second.kernels)
     driver.clReleaseKernel(kernel);
-  for (auto [key, module] : kept->modules)
+  for (auto [key, module] : found->second.modules)
     driver.clReleaseProgram(module);
-  for (auto [key, memory] : kept->constants)
+  for (auto [key, memory] : found->second.constants)
     driver.clSVMFree(context, memory);
+  programs.erase(found);
 }
 
 std::string OpenCLDevice::getBuildLog(Handle program) const {
@@ -199,14 +174,16 @@ Handle OpenCLDevice::getModule(const DeviceKernel &kernel, Program &program) {
 }
 
 Handle OpenCLDevice::getKernel(DeviceKernel &kernel) {
-  Program &program = getProgram(*kernel.program);
+  Program &program = programs[kernel.program];
   Handle &found = program.kernels[&kernel];
   if (found)
     return found;
   Handle module = getModule(kernel, program);
+  if (!module)
+    return nullptr;
   int status = Success;
-  Handle made = module ? driver.clCreateKernel(module, kernel.name, &status) : nullptr;
-  if (!made || !check(status, "kernel `" + std::string(kernel.name) + "` cannot be found in its module"))
+  Handle made = driver.clCreateKernel(module, kernel.name, &status);
+  if (!check(status, "kernel `" + std::string(kernel.name) + "` cannot be found in its module"))
     return nullptr;
   return found = made;
 }
@@ -227,62 +204,10 @@ void OpenCLDevice::launch(const void *address, const LaunchShape &shape, void **
     global[i] = size_t(shape.grid[i]) * shape.block[i];
   }
   if (status == Success)
-    status = driver.clEnqueueNDRangeKernel(queue, loaded, 3, nullptr, global, local, 0, nullptr, nullptr);
+    status = driver.clEnqueueNDRangeKernel(getQueue(), loaded, 3, nullptr, global, local, 0, nullptr, nullptr);
   check(status, "launch of kernel `" + std::string(kernel.name) + "` in groups of " + std::to_string(local[0] * local[1] * local[2]) +
                     " (the device has at most " + std::to_string(getNumber(driver, device, MaxGroupSize)) + ", and " +
                     std::to_string(getNumber(driver, device, LocalMemorySize)) + " bytes of local memory)");
 }
 
 } // namespace mlir::lowbit::opencl
-
-namespace mlir::lowbit {
-
-/// The first device of this type that lacks nothing; `lacks` says what others lack.
-static opencl::Handle findDevice(const opencl::Driver &driver, uint64_t type, std::string &lacks) {
-  uint32_t platformCount = 0;
-  driver.clGetPlatformIDs(0, nullptr, &platformCount);
-  std::vector<opencl::Handle> platforms(platformCount);
-  if (platformCount)
-    driver.clGetPlatformIDs(platformCount, platforms.data(), nullptr);
-  lacks.clear();
-  for (opencl::Handle platform : platforms) {
-    uint32_t count = 0;
-    if (driver.clGetDeviceIDs(platform, type, 0, nullptr, &count) != opencl::Success || count == 0)
-      continue;
-    std::vector<opencl::Handle> devices(count);
-    driver.clGetDeviceIDs(platform, type, count, devices.data(), nullptr);
-    for (opencl::Handle device : devices) {
-      std::string lack = opencl::findLack(driver, device);
-      if (lack.empty())
-        return device;
-      lacks += (lacks.empty() ? "" : "; ") + opencl::getText(driver, device, opencl::DeviceName) + " " + lack;
-    }
-  }
-  return nullptr;
-}
-
-Device *getOpenCLDevice(std::string &error) {
-  static std::mutex mutex;
-  static std::unique_ptr<opencl::OpenCLDevice> found;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (found)
-    return found.get();
-  const opencl::Driver *driver = opencl::Driver::get(error);
-  if (!driver)
-    return nullptr;
-  std::string lacks;
-  opencl::Handle chosen = findDevice(*driver, opencl::gpuType, lacks);
-  if (!chosen)
-    chosen = findDevice(*driver, opencl::anyType, lacks);
-  if (!chosen) {
-    error = lacks.empty() ? "OpenCL finds no device; install the driver of one, and check `clinfo`" : "no device of OpenCL fits: " + lacks;
-    return nullptr;
-  }
-  auto made = std::make_unique<opencl::OpenCLDevice>(*driver);
-  if (!made->open(chosen, error))
-    return nullptr;
-  found = std::move(made);
-  return found.get();
-}
-
-} // namespace mlir::lowbit

@@ -10,18 +10,22 @@ std::string describe(int status) {
   switch (status) {
   case -1:
     return "CL_DEVICE_NOT_FOUND";
-  case MemoryAllocationFailure:
+  case -4:
     return "CL_MEM_OBJECT_ALLOCATION_FAILURE";
-  case OutOfResources:
+  case -5:
     return "CL_OUT_OF_RESOURCES";
-  case OutOfHostMemory:
+  case -6:
     return "CL_OUT_OF_HOST_MEMORY";
-  case BuildFailure:
+  case -11:
     return "CL_BUILD_PROGRAM_FAILURE";
+  case -36:
+    return "CL_INVALID_COMMAND_QUEUE";
   case -42:
     return "CL_INVALID_BINARY";
   case -46:
     return "CL_INVALID_KERNEL_NAME";
+  case -50:
+    return "CL_INVALID_ARG_VALUE";
   case -51:
     return "CL_INVALID_ARG_SIZE";
   case -54:
@@ -61,9 +65,11 @@ Loaded::Loaded() {
   Driver &d = driver;
   find(d.clGetPlatformIDs, "clGetPlatformIDs") && find(d.clGetDeviceIDs, "clGetDeviceIDs") && find(d.clGetDeviceInfo, "clGetDeviceInfo") &&
       find(d.clCreateContext, "clCreateContext") && find(d.clCreateCommandQueueWithProperties, "clCreateCommandQueueWithProperties") &&
-      find(d.clCreateProgramWithIL, "clCreateProgramWithIL") && find(d.clBuildProgram, "clBuildProgram") &&
-      find(d.clGetProgramBuildInfo, "clGetProgramBuildInfo") && find(d.clReleaseProgram, "clReleaseProgram") &&
-      find(d.clCreateKernel, "clCreateKernel") && find(d.clReleaseKernel, "clReleaseKernel") && find(d.clSetKernelArg, "clSetKernelArg") &&
+      find(d.clRetainContext, "clRetainContext") && find(d.clReleaseContext, "clReleaseContext") &&
+      find(d.clGetCommandQueueInfo, "clGetCommandQueueInfo") && find(d.clCreateProgramWithIL, "clCreateProgramWithIL") &&
+      find(d.clBuildProgram, "clBuildProgram") && find(d.clGetProgramBuildInfo, "clGetProgramBuildInfo") &&
+      find(d.clReleaseProgram, "clReleaseProgram") && find(d.clCreateKernel, "clCreateKernel") &&
+      find(d.clReleaseKernel, "clReleaseKernel") && find(d.clSetKernelArg, "clSetKernelArg") &&
       find(d.clSetKernelArgSVMPointer, "clSetKernelArgSVMPointer") && find(d.clEnqueueNDRangeKernel, "clEnqueueNDRangeKernel") &&
       find(d.clFinish, "clFinish") && find(d.clSVMAlloc, "clSVMAlloc") && find(d.clSVMFree, "clSVMFree") &&
       find(d.clEnqueueSVMMemcpy, "clEnqueueSVMMemcpy");

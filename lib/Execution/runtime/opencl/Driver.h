@@ -14,8 +14,7 @@ namespace mlir::lowbit::opencl {
 
 using Handle = void *; ///< Of a platform, device, context, queue, program or kernel.
 
-/// Of cl_int, where a message of ours knows more than the number.
-enum Status : int { Success = 0, MemoryAllocationFailure = -4, OutOfResources = -5, OutOfHostMemory = -6, BuildFailure = -11 };
+enum Status : int { Success = 0 }; ///< Of cl_int; `describe` knows the others.
 
 /// The functions that are used.
 struct Driver {
@@ -25,6 +24,9 @@ struct Driver {
   Handle (*clCreateContext)(const intptr_t *properties, uint32_t count, const Handle *devices,
                             void (*notify)(const char *, const void *, size_t, void *), void *user, int *status);
   Handle (*clCreateCommandQueueWithProperties)(Handle context, Handle device, const uint64_t *properties, int *status);
+  int (*clRetainContext)(Handle context);
+  int (*clReleaseContext)(Handle context);
+  int (*clGetCommandQueueInfo)(Handle queue, uint32_t what, size_t bytes, void *value, size_t *needed);
   Handle (*clCreateProgramWithIL)(Handle context, const void *code, size_t bytes, int *status);
   int (*clBuildProgram)(Handle program, uint32_t count, const Handle *devices, const char *options, void (*notify)(Handle, void *),
                         void *user);
