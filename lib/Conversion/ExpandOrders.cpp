@@ -33,8 +33,9 @@ public:
         reductions.push_back(loop);
       else
         outer.push_back(loop);
-    if (reductions.empty() || (order.matrix != 0 && reductions.size() != 1))
-      return op.emitOpError() << "has " << reductions.size() << " reductions longer than one; expected one, which its order is of";
+    if (reductions.empty() || order.part != 0 || order.exponent != 0 || (order.matrix != 0 && (order.neighbours != 0 || order.parts != 0)))
+      return op.emitOpError() << (reductions.empty() ? "has no reduction longer than one; expected one, which its order is of"
+                                                     : "has the order of a product; expected that of one sum");
     if (order.matrix != 0) {
       if (failed(findFactors()))
         return failure();
@@ -60,14 +61,21 @@ private:
     return success();
   }
 
-  /// The sum of a matrix unit is `out + left * right`, of halves as f32.
+  int64_t getReductionSize() const {
+    int64_t size = 1;
+    for (unsigned reduction : reductions)
+      size *= sizes[reduction];
+    return size;
+  }
+
+  /// The sum of a matrix unit is `out + left * right`, of smaller floats as f32.
   LogicalResult findFactors() {
     auto refuse = [&] {
-      return op.emitOpError(
-          "is a sum on a matrix unit; expected products of two inputs, f16 or bf16, added in f32, a multiple of what it adds "
-          "at a time");
+      return op.emitOpError("is a sum on a matrix unit; expected products of two inputs, f16, bf16 or floats of 8 bits, added in f32, a "
+                            "multiple of what it adds "
+                            "at a time");
     };
-    if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || sizes[reductions[0]] % order.matrix != 0)
+    if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || getReductionSize() % order.matrix != 0)
       return refuse();
     BlockArgument out = op.getRegionOutputArgs()[0];
     auto sum = op.getBlock()->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
@@ -77,8 +85,11 @@ private:
     auto right = product ? product.getRhs().getDefiningOp<arith::ExtFOp>() : arith::ExtFOp();
     bool areInputs =
         left && right && isa<BlockArgument>(left.getIn()) && isa<BlockArgument>(right.getIn()) && left.getIn() != right.getIn();
-    if (!areInputs || !sum.getType().isF32() || left.getIn().getType() != right.getIn().getType() ||
-        !(left.getIn().getType().isF16() || left.getIn().getType().isBF16()))
+    if (!areInputs || !sum.getType().isF32())
+      return refuse();
+    auto is8 = [](Type type) { return isa<Float8E4M3FNType, Float8E5M2Type>(type); };
+    Type first = left.getIn().getType(), second = right.getIn().getType();
+    if (!(is8(first) && is8(second)) && (first != second || !(first.isF16() || first.isBF16())))
       return refuse();
     return success();
   }
@@ -157,9 +168,7 @@ private:
   }
 
   void emitLanes() {
-    int64_t size = 1, stride = order.lanes * order.neighbours;
-    for (unsigned reduction : reductions)
-      size *= sizes[reduction];
+    int64_t size = getReductionSize(), stride = order.lanes * order.neighbours;
     loop(at(0), order.lanes, 1, [&](Value lane) {
       startAtNeutral(lane);
       Value begin = arith::MulIOp::create(b, lane, at(order.neighbours));
@@ -211,19 +220,18 @@ private:
   }
 
   void emitMatrix() {
-    unsigned reduction = reductions[0];
     OpOperand &init = op.getDpsInitsMutable()[0];
-    loop(at(0), sizes[reduction], order.matrix, [&](Value start) {
-      indices[reduction] = start;
+    loop(at(0), getReductionSize(), order.matrix, [&](Value start) {
+      enter(start);
       Value sum = buildMatrixStep(b, op.getLoc(), load(init), order.matrix, [&](OpBuilder &nested, Value index) -> std::pair<Value, Value> {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-        indices[reduction] = arith::AddIOp::create(b, start, index);
+        enter(arith::AddIOp::create(b, start, index));
         Value left = load(*op.getDpsInputOperand(0)), right = load(*op.getDpsInputOperand(1));
         nested.setInsertionPoint(b.getInsertionBlock(), b.getInsertionPoint());
         return {left, right};
       });
-      indices[reduction] = start;
+      enter(start);
       memref::StoreOp::create(b, sum, init.get(), getPlace(init));
     });
   }

@@ -1,8 +1,9 @@
 //===- MatrixStep.cpp - how tensor cores add products of halves -----------===//
-// Law: every bit of the recordings (test/Integration/GPU/test_float_order.py). Shares nothing with the simulator's model of the
-// instruction, which computes in integers alone.
+// Law: every bit of the recordings (test/Integration/GPU/test_float_order.py, test_float8.py). Shares nothing with the simulator's model of
+// the instruction, which computes in integers alone.
 
 #include "MatrixStep.h"
+#include "lowbit/Formats/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -10,8 +11,8 @@
 
 namespace mlir::lowbit {
 
-/// Bits kept below the largest exponent.
-static constexpr int64_t keptBits = 25;
+/// Of sums of 8-bit floats: bits of the fraction, and bits of an f32 that go.
+static constexpr int64_t float8Bits = 13, float8Rest = 23 - float8Bits;
 /// Below all exponents; 2 to it, and to the negative of it, are numbers of f64.
 static constexpr int64_t noExponent = -500;
 
@@ -54,6 +55,9 @@ public:
     return arith::FPToSIOp::create(*this, getI64Type(), finite);
   }
 
+  /// A factor as f32, which is exact.
+  Value widen(Value factor) { return buildAsF32(*this, getLoc(), factor); }
+
   /// An f64 as f32, cut toward zero; from 2^128 on, infinity.
   Value cutToSingle(Value real64) {
     Type i32 = getI32Type();
@@ -78,22 +82,26 @@ Value buildMatrixStep(OpBuilder &builder, Location loc, Value sum, int64_t count
   // In f64 products of halves are exact, and sums of them overflow only where a term does.
   auto getProduct = [](Scalars &s, Value left, Value right) {
     Type f64 = s.getF64Type();
-    return arith::MulFOp::create(s, arith::ExtFOp::create(s, f64, left), arith::ExtFOp::create(s, f64, right)).getResult();
+    auto widen = [&](Value factor) { return arith::ExtFOp::create(s, f64, s.widen(factor)).getResult(); };
+    return arith::MulFOp::create(s, widen(left), widen(right)).getResult();
   };
+  bool areFloats8 = false;
 
   Value none = b.integer(i32, noExponent), start = b.select(b.isNotZero(sum), b.getExponent(sum, -126), none);
   auto largest = scf::ForOp::create(b, first, end, step, start, [&](OpBuilder &nested, Location, Value index, ValueRange carried) {
     Scalars s(loc, nested);
     auto [left, right] = load(nested, index);
-    int64_t smallest = left.getType().isBF16() ? -126 : -14;
-    auto exponent = [&](Value x) { return s.getExponent(arith::ExtFOp::create(s, s.getF32Type(), x), smallest); };
+    areFloats8 = left.getType().getIntOrFloatBitWidth() == 8;
+    auto exponent = [&](Value x) {
+      return s.getExponent(s.widen(x), APFloat::semanticsMinExponent(cast<FloatType>(x.getType()).getFloatSemantics()));
+    };
     Value both = arith::AddIOp::create(s, exponent(left), exponent(right));
-    Value counts = arith::AndIOp::create(s, s.isNotZero(left), s.isNotZero(right));
+    Value counts = arith::AndIOp::create(s, s.isNotZero(s.widen(left)), s.isNotZero(s.widen(right)));
     Value found = s.select(counts, both, none);
     scf::YieldOp::create(s, ValueRange{arith::MaxSIOp::create(s, carried[0], found)});
   });
 
-  Value unit = arith::SubIOp::create(b, largest.getResult(0), b.integer(i32, keptBits));
+  Value unit = arith::SubIOp::create(b, largest.getResult(0), b.integer(i32, areFloats8 ? float8Bits : 25));
   Value scale = b.getPower(arith::SubIOp::create(b, b.integer(i32, 0), unit));
   Value wideSum = arith::ExtFOp::create(b, b.getF64Type(), sum);
   Value cutSum = b.cut(arith::MulFOp::create(b, wideSum, scale));
@@ -109,6 +117,10 @@ Value buildMatrixStep(OpBuilder &builder, Location loc, Value sum, int64_t count
 
   Value exact = arith::MulFOp::create(b, arith::SIToFPOp::create(b, b.getF64Type(), added.getResult(0)), b.getPower(unit));
   Value finite = b.cutToSingle(exact);
+  if (areFloats8) {
+    Value kept = arith::AndIOp::create(b, arith::BitcastOp::create(b, i32, finite), b.integer(i32, -(int64_t(1) << float8Rest)));
+    finite = arith::BitcastOp::create(b, b.getF32Type(), kept);
+  }
   // Where a term is infinite or NaN, so is their plain sum.
   Value plain = added.getResult(1), single = arith::TruncFOp::create(b, b.getF32Type(), plain);
   Value nan = arith::BitcastOp::create(b, b.getF32Type(), b.integer(i32, 0x7FFFFFFF));

@@ -1,6 +1,7 @@
 //===- ContractAxes.cpp - batches, rows and columns of a contraction ------===//
 
 #include "ContractAxes.h"
+#include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/BlockView.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
@@ -22,8 +23,11 @@ Value buildReshaped(OpBuilder &builder, Location loc, Value value, ArrayRef<int6
 }
 
 bool sharesScalesInPart(ContractOp op) {
-  for (auto [scheme, codes] : {std::pair(op.getLhsSchemeAttr(), op.getLhs()), std::pair(op.getRhsSchemeAttr(), op.getRhs())}) {
-    if (!scheme || scheme.isPerTensor())
+  for (ContractOperand side : {ContractOperand::Lhs, ContractOperand::Rhs}) {
+    bool isLhs = side == ContractOperand::Lhs;
+    SchemeAttr scheme = isLhs ? op.getLhsSchemeAttr() : op.getRhsSchemeAttr();
+    Value codes = isLhs ? op.getLhs() : op.getRhs();
+    if (!scheme || scheme.isPerTensor() || changesAlongReductions(op, side))
       continue;
     for (auto [block, size] : llvm::zip(scheme.getBlock().asArrayRef(), cast<RankedTensorType>(codes.getType()).getShape()))
       if (block != 0 && block != 1 && block != size)
@@ -119,6 +123,8 @@ static SmallVector<int64_t> getOrder(AffineMap map, ArrayRef<unsigned> loops) {
   return llvm::map_to_vector(
       loops, [&](unsigned loop) { return static_cast<int64_t>(*map.getResultPosition(getAffineDimExpr(loop, map.getContext()))); });
 }
+
+SmallVector<int64_t> ContractAxes::getSideAxes(AffineMap map, bool isLhs) const { return getOrder(map, getSideLoops(isLhs)); }
 
 Value buildTransposed(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> order) {
   if (isIdentityPermutation(order))

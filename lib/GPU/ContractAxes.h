@@ -36,6 +36,9 @@ public:
   /// An operand of the epilogue that `map` indexes (or a scalar), in the rank of the result, with 1 for what it does not vary along.
   Value formOperand(OpBuilder &builder, Location loc, Value value, AffineMap map) const;
 
+  /// The axes of what `map` indexes, of a side, in the order of its form.
+  SmallVector<int64_t> getSideAxes(AffineMap map, bool isLhs) const;
+
 private:
   int64_t getSize(ArrayRef<unsigned> loops) const;
   SmallVector<int64_t> getShape(int64_t first, ArrayRef<int64_t> last) const;
@@ -48,7 +51,8 @@ private:
   SmallVector<int64_t> sizes; ///< Of all loops.
 };
 
-/// Whether a scale is shared by some but not all codes of an axis, so that it is no operand along rows or columns.
+/// Whether a scale that does not change along the reduction is shared by some but not all codes of an axis, so that it is no operand along
+/// rows or columns.
 bool sharesScalesInPart(ContractOp op);
 
 /// The axes of `op`, or, where it is no product as it stands, of the same contraction with its sides and the axes of its result in the

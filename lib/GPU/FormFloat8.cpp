@@ -3,6 +3,7 @@
 // reduction up is zero times zero.
 
 #include "FormFloat8.h"
+#include "FormScales.h"
 #include "ProductParts.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/BlockView.h"
@@ -19,15 +20,15 @@ bool hasFloat8Sides(ContractOp op) {
                       [](Value side) { return isa<Float8E4M3FNType, Float8E5M2Type>(getElementTypeOrSelf(side.getType())); });
 }
 
-std::string getFloat8Obstacle(ContractOp op, const GPUArchitecture *gpu) {
+std::string getFloat8Obstacle(ContractOp op, const ContractAxes &axes, const GPUArchitecture *gpu) {
   if (op->hasAttr(kExactAttr))
     return "matrix units keep fewer bits of sums of 8-bit floats than `lowbit.exact` allows";
   if (gpu && !gpu->hasFloat8Mma)
     return (gpu->chip + " has no products of 8-bit floats").str();
   if (op.getLhsZeros() || op.getRhsZeros())
     return "floats have zero points";
-  if (changesAlongReductions(op, ContractOperand::Lhs) || changesAlongReductions(op, ContractOperand::Rhs))
-    return "scales change along the reduction";
+  if (std::string reason = getReductionGroupObstacle(op, axes, gpu); !reason.empty())
+    return reason;
   if (sharesScalesInPart(op))
     return "scales are shared by some but not all codes of an axis";
   Type element = getElementTypeOrSelf(op.getResult().getType());
@@ -76,16 +77,21 @@ struct Former {
 
   Value build() {
     SmallVector<Value> operands;
-    for (auto [scales, map] : {std::pair(op.getLhsScales(), op.getLhsMap()), std::pair(op.getRhsScales(), op.getRhsMap())})
-      if (scales)
-        operands.push_back(axes.formOperand(rewriter, loc, scales, map));
+    Value lhsScales = formGroupScales(rewriter, op, axes, ContractOperand::Lhs);
+    Value rhsScales = formGroupScales(rewriter, op, axes, ContractOperand::Rhs);
+    if (op.getLhsScales() && !lhsScales)
+      operands.push_back(axes.formOperand(rewriter, loc, op.getLhsScales(), op.getLhsMap()));
+    if (op.getRhsScales() && !rhsScales)
+      operands.push_back(axes.formOperand(rewriter, loc, op.getRhsScales(), op.getRhsMap()));
     unsigned numScales = operands.size();
     appendEpilogueOperands(rewriter, op, axes, operands);
     Value lhs = formSide(op.getLhs(), op.getLhsMap(), /*isLhs=*/true), rhs = formSide(op.getRhs(), op.getRhsMap(), /*isLhs=*/false);
     auto type = cast<RankedTensorType>(op.getResult().getType());
     Value init = formInit(rewriter, op, axes);
-    auto matmul = MatmulOp::create(rewriter, loc, init.getType(), lhs, rhs, init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
-                                   /*bits=*/false, /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
+    auto matmul =
+        MatmulOp::create(rewriter, loc, init.getType(), lhs, rhs, lhsScales, rhsScales, init, operands, /*lhs_unsigned=*/false,
+                         /*rhs_unsigned=*/false,
+                         /*bits=*/false, /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr(), getReductionGroup(op, axes));
     matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(matmul, operands, numScales);
     return buildReshaped(rewriter, loc, matmul.getResult(), type.getShape());

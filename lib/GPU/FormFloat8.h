@@ -11,7 +11,7 @@ namespace mlir::lowbit {
 bool hasFloat8Sides(ContractOp op);
 
 /// Why such a contraction becomes no product of bytes; empty where it can. `gpu`: null where the target is none.
-std::string getFloat8Obstacle(ContractOp op, const GPUArchitecture *gpu);
+std::string getFloat8Obstacle(ContractOp op, const ContractAxes &axes, const GPUArchitecture *gpu);
 
 /// Its `lowbit.matmul`.
 Value formFloat8(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes);

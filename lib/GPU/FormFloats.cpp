@@ -63,9 +63,9 @@ Value formFloats(RewriterBase &rewriter, ContractOp op, const ContractAxes &axes
   appendEpilogueOperands(rewriter, op, axes, operands);
   auto type = cast<RankedTensorType>(op.getResult().getType());
   Value init = formInit(rewriter, op, axes);
-  auto matmul =
-      MatmulOp::create(rewriter, loc, init.getType(), sides[0], sides[1], init, operands, /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
-                       /*bits=*/false, areTransposed[0], areTransposed[1], WindowsAttr());
+  auto matmul = MatmulOp::create(rewriter, loc, init.getType(), sides[0], sides[1], Value(), Value(), init, operands,
+                                 /*lhs_unsigned=*/false, /*rhs_unsigned=*/false,
+                                 /*bits=*/false, areTransposed[0], areTransposed[1], WindowsAttr());
   matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   OpBuilder::InsertionGuard guard(rewriter);
   Block *block = createEpilogue(rewriter, loc, matmul.getEpilogue(), rewriter.getF32Type(), operands);

@@ -5,6 +5,7 @@
 #include "FormFloat8.h"
 #include "FormFloats.h"
 #include "FormGrouped.h"
+#include "FormScales.h"
 #include "ProductParts.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/BlockView.h"
@@ -65,18 +66,22 @@ public:
   Value build() {
     Value left = formCodes(lhs), right = formCodes(rhs);
     addCorrections(left, right);
+    Value lhsGroups = formGroupScales(rewriter, op, axes, ContractOperand::Lhs);
+    Value rhsGroups = formGroupScales(rewriter, op, axes, ContractOperand::Rhs);
     unsigned first = operands.size();
-    for (const Side *side : {&lhs, &rhs})
-      if (side->scales)
-        addOperand(side->scales, *side);
+    if (lhs.scales && !lhsGroups)
+      addOperand(lhs.scales, lhs);
+    if (rhs.scales && !rhsGroups)
+      addOperand(rhs.scales, rhs);
     unsigned numScales = operands.size() - first;
     appendEpilogueOperands(rewriter, op, axes, operands);
     auto type = cast<RankedTensorType>(op.getResult().getType());
     Type element = getStored(type.getElementType());
     Value init = element == type.getElementType() ? formInit(rewriter, op, axes)
                                                   : tensor::EmptyOp::create(rewriter, loc, axes.getResultShape(), element).getResult();
-    auto matmul = MatmulOp::create(rewriter, loc, init.getType(), left, right, init, operands, !areBits && !lhs.isSigned(),
-                                   !areBits && !rhs.isSigned(), areBits, /*lhs_transposed=*/false, /*rhs_transposed=*/false, lhsWindows);
+    auto matmul = MatmulOp::create(rewriter, loc, init.getType(), left, right, lhsGroups, rhsGroups, init, operands,
+                                   !areBits && !lhs.isSigned(), !areBits && !rhs.isSigned(), areBits, /*lhs_transposed=*/false,
+                                   /*rhs_transposed=*/false, lhsWindows, getReductionGroup(op, axes));
     matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(matmul, first, numScales);
     return castElements(buildReshaped(rewriter, loc, matmul.getResult(), type.getShape()), type.getElementType());
@@ -303,18 +308,19 @@ private:
 
   void buildRegion(MatmulOp matmul, unsigned firstScale, unsigned numScales) {
     OpBuilder::InsertionGuard guard(rewriter);
-    Block *block = createEpilogue(rewriter, loc, matmul.getEpilogue(), rewriter.getI32Type(), operands);
+    Block *block = createEpilogue(rewriter, loc, matmul.getEpilogue(), matmul.getSumType(), operands);
     ValueRange elements = block->getArguments().drop_front();
     Value value = buildCorrected(rewriter, loc, block->getArgument(0), elements);
-    if (numScales != 0)
+    bool isReal = matmul.getGroup() != 0 || numScales != 0;
+    if (isReal && value.getType().isInteger())
       value = arith::SIToFPOp::create(rewriter, loc, rewriter.getF32Type(), value);
     for (Value scale : elements.slice(firstScale, numScales))
       value = arith::MulFOp::create(rewriter, loc, value, buildAsF32(rewriter, loc, scale));
-    if (numScales == 0)
+    if (!isReal)
       value = buildResize(rewriter, loc, value, op.getSumType().getIntOrFloatBitWidth(), /*isSigned=*/true);
     Type element = getElementTypeOrSelf(op.getResult().getType());
     if (!op.hasEpilogue()) {
-      YieldOp::create(rewriter, loc, numScales != 0 ? buildFromF32(rewriter, loc, value, element) : value);
+      YieldOp::create(rewriter, loc, isReal ? buildFromF32(rewriter, loc, value, element) : value);
       return;
     }
     YieldOp::create(rewriter, loc, applyEpilogue(rewriter, op.getEpilogue(), value, elements.drop_front(firstScale + numScales)));
@@ -380,24 +386,30 @@ private:
         !areFloats && !areFloats8 && succeeded(axes) && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
     if (succeeded(axes))
       reason = areFloats    ? getFloatObstacle(op, *axes)
-               : areFloats8 ? getFloat8Obstacle(op, gpu)
+               : areFloats8 ? getFloat8Obstacle(op, *axes, gpu)
                : isGrouped  ? getGroupedObstacle(op, *axes)
-                            : getObstacle(op);
+                            : getObstacle(op, *axes, gpu);
     if (reason.empty() && isGrouped && gpu && !gpu->hasAsyncCopy)
       reason = (gpu->chip + " has no kernel for weights in groups").str();
+    // Codes that no kernel for weights of few bits takes may still be bytes.
+    if (isGrouped && !reason.empty() && op.isInteger() && getObstacle(op, *axes, gpu).empty()) {
+      isGrouped = false;
+      reason.clear();
+    }
     if (!reason.empty())
       return reportMissed(op, "matmul", reason);
     rewriter.setInsertionPoint(op);
     if (areFloats || areFloats8)
       return rewriter.replaceOp(op, areFloats ? formFloats(rewriter, op, *axes) : formFloat8(rewriter, op, *axes));
-    bool areBits = !isGrouped && gpu && gpu->prefersBits() && areSigns(op);
-    if (!isGrouped && gpu && !gpu->prefersBits() && areSigns(op))
+    bool mayBeBits = !isGrouped && areSigns(op) && getReductionGroup(op, *axes) == 0;
+    bool areBits = mayBeBits && gpu && gpu->prefersBits();
+    if (mayBeBits && gpu && !gpu->prefersBits())
       reportMissed(op, "bits", (gpu->chip + " multiplies bytes faster than it counts bits; signs become bytes").str());
-    bool readsImages = gpu && gpu->hasAsyncCopy && (areBits ? gpu->hasBinaryMma : gpu->hasByteMma);
+    bool readsImages = gpu && gpu->hasAsyncCopy && getReductionGroup(op, *axes) == 0 && (areBits ? gpu->hasBinaryMma : gpu->hasByteMma);
     rewriter.replaceOp(op, isGrouped ? formGrouped(rewriter, op, *axes) : Former(rewriter, op, *axes, areBits, readsImages).build());
   }
 
-  static std::string getObstacle(ContractOp op) {
+  static std::string getObstacle(ContractOp op, const ContractAxes &axes, const GPUArchitecture *gpu) {
     if (!op.isInteger())
       return "a side is not of integer codes";
     for (SchemeAttr scheme : {op.getLhsSchemeAttr(), op.getRhsSchemeAttr()}) {
@@ -408,8 +420,8 @@ private:
     }
     if (sharesScalesInPart(op))
       return "scales are shared by some but not all codes of an axis";
-    if (changesAlongReductions(op, ContractOperand::Lhs))
-      return "scales change along the reduction";
+    if (std::string reason = getReductionGroupObstacle(op, axes, gpu); !reason.empty())
+      return reason;
     if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
       return "sums of products may not fit 32 bits";
     Type element = getStored(getElementTypeOrSelf(op.getResult().getType()));

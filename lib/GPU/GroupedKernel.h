@@ -4,6 +4,8 @@
 
 #include "LaneProducts.h"
 #include "lowbit/GPU/MatmulKernel.h"
+#include "lowbit/IR/Lowbit.h"
+#include "lowbit/Transforms/SumOrder.h"
 
 namespace mlir::lowbit {
 
@@ -25,6 +27,8 @@ struct GroupedKernel {
   int64_t getGroupsOfStep() const;
   /// What scales are in shared memory: those of 8 bits become f32 on their way there, once for all rows.
   FloatType getSharedScale() const;
+  /// Types, groups and known sizes of a product, on tensors or buffers; its epilogue is not looked at.
+  static GroupedKernel describe(GroupedMatmulOp op);
   /// Whether the reduction is known to be whole steps.
   bool hasWholeSteps() const { return shared.depth != 0 && shared.depth % getStepDepth() == 0; }
 };
@@ -40,6 +44,8 @@ public:
   GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors);
 
   std::string getName() const;
+  /// In which order it adds floats up; plain where dots are exact.
+  SumOrder getOrder() const;
   int64_t getThreads() const { return 32 * warps; }
   int64_t getColumns() const { return LaneWeights::columns * tiles; }
   int64_t getSharedBytes() const { return getScalesOffset() + getScalesBytes() + getDots() * getElements() * 4; }

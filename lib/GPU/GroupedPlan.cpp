@@ -5,6 +5,21 @@
 
 namespace mlir::lowbit {
 
+GroupedKernel GroupedKernel::describe(GroupedMatmulOp op) {
+  auto lhs = cast<ShapedType>(op.getLhs().getType()), init = cast<ShapedType>(op.getInit().getType());
+  GroupedKernel kernel{{},
+                       {lhs.getElementType(), static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned(),
+                        op.getLevels().value_or(ArrayRef<float>()), LaneWeights::getLaneDepth(static_cast<int64_t>(op.getGroup()))},
+                       op.getScales() ? cast<FloatType>(getElementTypeOrSelf(op.getScales().getType())) : FloatType(),
+                       static_cast<int64_t>(op.getGroup()),
+                       static_cast<bool>(op.getZeros())};
+  auto getKnown = [](int64_t size) { return ShapedType::isDynamic(size) ? 0 : size; };
+  kernel.shared.rows = getKnown(init.getDimSize(0));
+  kernel.shared.columns = getKnown(init.getDimSize(1));
+  kernel.shared.depth = getKnown(lhs.getDimSize(1));
+  return kernel;
+}
+
 int64_t GroupedKernel::getStepDepth() const {
   int64_t usual = LaneWeights::usualDepth;
   return std::max(types.getWeights().getPieceDepth(), scale ? std::min(group, usual) : usual);
@@ -50,6 +65,22 @@ GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) :
 std::string GroupedPlan::getName() const {
   return llvm::formatv("lanes_{0}x{1}_w{2}_g{3}_{4}x{5}x{6}{7}", rows, getColumns(), kernel.types.width, kernel.group, warps, slots, turns,
                        isOneTurn ? "" : "x");
+}
+
+SumOrder GroupedPlan::getOrder() const {
+  SumOrder order;
+  if (kernel.types.areBytes())
+    return order;
+  order.matrix = kernel.types.getWeights().getProductDepth();
+  order.neighbours = kernel.types.laneDepth;
+  if (!kernel.scale) {
+    order.parts = warps;
+    order.part = kernel.getStepDepth();
+  }
+  if (!kernel.types.levels.empty())
+    if (std::optional<LaneLevels> levels = LaneLevels::find(kernel.types.levels, kernel.types.element))
+      order.exponent = levels->getExponent();
+  return order;
 }
 
 SmallVector<Type> GroupedPlan::getArguments(MLIRContext *context) const {

@@ -113,10 +113,10 @@ public:
       operands.push_back(joinOperands(i, columns));
     auto joined = type.clone({type.getDimSize(0), columns});
     Value init = tensor::EmptyOp::create(rewriter, loc, joined.getShape(), joined.getElementType());
-    auto made =
-        MatmulOp::create(rewriter, rewriter.getFusedLoc(llvm::map_to_vector(ops, [](MatmulOp op) -> Location { return op.getLoc(); })),
-                         joined, first.getLhs(), rhs, init, operands, first.getLhsUnsigned(), first.getRhsUnsigned(), first.getBits(),
-                         /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
+    auto made = MatmulOp::create(
+        rewriter, rewriter.getFusedLoc(llvm::map_to_vector(ops, [](MatmulOp op) -> Location { return op.getLoc(); })), joined,
+        first.getLhs(), rhs, Value(), Value(), init, operands, first.getLhsUnsigned(), first.getRhsUnsigned(), first.getBits(),
+        /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
     made->setDiscardableAttrs(first->getDiscardableAttrDictionary());
     made.getEpilogue().takeBody(first.getEpilogue());
     int64_t begin = 0;

@@ -46,17 +46,11 @@ static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
     return op.emitOpError() << "has lhs of " << lhs << "; expected a reduction that is a multiple of " << multiple;
   if (op.getZeros() && lhs.getElementType().isInteger())
     return op.emitOpError("has zeros and lhs of i8; expected none");
-  GroupedKernel kernel{{},
-                       {lhs.getElementType(), static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned(),
-                        op.getLevels().value_or(ArrayRef<float>()), LaneWeights::getLaneDepth(static_cast<int64_t>(op.getGroup()))},
-                       op.getScales() ? cast<FloatType>(getElementTypeOrSelf(op.getScales().getType())) : FloatType(),
-                       static_cast<int64_t>(op.getGroup()),
-                       static_cast<bool>(op.getZeros())};
+  GroupedKernel kernel = GroupedKernel::describe(op);
   if (op.getLevels() && !LaneLevels::find(*op.getLevels(), lhs.getElementType()))
     return op.emitOpError() << "has levels that are no sums of three numbers of " << lhs.getElementType();
   if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel.shared)))
     return failure();
-  kernel.shared.depth = getKnown(lhs.getDimSize(1));
   kernel.hasConstantWeights = llvm::all_of(ArrayRef<Value>{op.getRhs(), op.getScales(), op.getZeros()}, isConstant);
   return kernel;
 }
@@ -75,6 +69,8 @@ static std::string describe(const MatmulKernel &kernel) {
       stream << ";" << loop.size << "," << loop.bytes;
     stream << ";" << side.windows.run;
   }
+  if (kernel.group != 0)
+    stream << "," << kernel.group << kernel.lhsScale << kernel.rhsScale;
   stream << "," << kernel.hasBatches << kernel.depthAlignment << "," << kernel.columnAlignment;
   for (const EpilogueOperand &operand : kernel.operands)
     stream << "," << static_cast<int>(operand.kind) << operand.isShared;
@@ -148,6 +144,8 @@ private:
       return failure();
     kernel->startsEarly = architecture->hasBulkCopy;
     GroupedPlan plan(*kernel, architecture->multiprocessors);
+    if (failed(verifySumOrder(op, plan.getOrder())))
+      return failure();
     gpu::GPUFuncOp function =
         kernels.get(plan.getName() + "\n" + describe(*kernel), plan.getName(), op.getLoc(), plan.getArguments(op.getContext()), {},
                     plan.getThreads(), [&](KernelBuilder &b, gpu::GPUFuncOp made) { plan.emit(b, made); });
@@ -208,6 +206,10 @@ private:
     };
     arguments.lhs = getBufferPointer(b, op.getLhs());
     arguments.rhs = getBufferPointer(b, op.getRhs());
+    if (op.getLhsScales())
+      arguments.lhsScales = getBufferPointer(b, op.getLhsScales());
+    if (op.getRhsScales())
+      arguments.rhsScales = getBufferPointer(b, op.getRhsScales());
     arguments.lhsPitch = getPitch(op.getLhs(), hasBatches);
     arguments.rhsPitch = getPitch(op.getRhs(), hasBatches);
     if (hasBatches) {

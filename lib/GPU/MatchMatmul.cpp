@@ -73,6 +73,19 @@ FailureOr<MatmulKernel> matchMatmul(MatmulOp op) {
   unsigned width = op.getBits() ? 1 : lhs.getElementTypeBitWidth();
   kernel.lhs = {width, !op.getLhsUnsigned(), dyn_cast<FloatType>(lhs.getElementType()), op.getLhsTransposed()};
   kernel.rhs = {width, !op.getRhsUnsigned(), dyn_cast<FloatType>(rhs.getElementType()), op.getRhsTransposed()};
+  for (auto [scales, type] : {std::pair(op.getLhsScales(), &kernel.lhsScale), std::pair(op.getRhsScales(), &kernel.rhsScale)}) {
+    if (!scales)
+      continue;
+    auto buffer = cast<MemRefType>(scales.getType());
+    if (!buffer.getLayout().isIdentity())
+      return op.emitOpError() << "has scales of type " << buffer << ", which are a part of another buffer; copy them first", failure();
+    *type = cast<FloatType>(buffer.getElementType());
+  }
+  kernel.group = static_cast<int64_t>(op.getGroup());
+  FailureOr<SumOrder> order = getSumOrder(op);
+  if (failed(order))
+    return failure();
+  kernel.order = *order;
   if (std::optional<WindowsAttr> windows = op.getLhsWindows()) {
     if (!isPacked(lhs))
       return op.emitOpError() << "has windows of an image of type " << lhs << ", whose elements are not next to one another; copy it first",

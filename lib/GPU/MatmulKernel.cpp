@@ -14,12 +14,20 @@ int64_t MatmulKernel::guessBatches() const {
   return hasBatches ? (batches ? batches : usual) : 1;
 }
 
+SumOrder MatmulKernel::getFloat8Order(bool byWarpgroups) {
+  SumOrder order;
+  order.matrix = byWarpgroups ? 32 : 16; // mma.sync makes f16 of them
+  order.part = byWarpgroups ? 128 : 32;
+  return order;
+}
+
 Type MatmulKernel::getSumType(MLIRContext *context) const {
-  return lhs.number ? Type(Float32Type::get(context)) : Type(IntegerType::get(context, 32));
+  return lhs.number || group != 0 ? Type(Float32Type::get(context)) : Type(IntegerType::get(context, 32));
 }
 
 SmallVector<Type> MatmulArguments::getTypes(MLIRContext *context, const MatmulKernel &kernel) {
-  SmallVector<Type> types(2 + kernel.operands.size() + kernel.results.size(), LLVM::LLVMPointerType::get(context, 1));
+  size_t scales = (kernel.lhsScale ? 1 : 0) + (kernel.rhsScale ? 1 : 0);
+  SmallVector<Type> types(2 + scales + kernel.operands.size() + kernel.results.size(), LLVM::LLVMPointerType::get(context, 1));
   types.append(kernel.hasBatches ? 8 : 5, IntegerType::get(context, 32));
   return types;
 }
@@ -33,6 +41,10 @@ MatmulArguments MatmulArguments::get(ValueRange values, const MatmulKernel &kern
   };
   arguments.lhs = take();
   arguments.rhs = take();
+  if (kernel.lhsScale)
+    arguments.lhsScales = take();
+  if (kernel.rhsScale)
+    arguments.rhsScales = take();
   for (size_t i = 0; i < kernel.operands.size(); ++i)
     arguments.operands.push_back(take());
   for (size_t i = 0; i < kernel.results.size(); ++i)
@@ -47,6 +59,9 @@ MatmulArguments MatmulArguments::get(ValueRange values, const MatmulKernel &kern
 
 SmallVector<Value> MatmulArguments::toValues() const {
   SmallVector<Value> values{lhs, rhs};
+  for (Value scales : {lhsScales, rhsScales})
+    if (scales)
+      values.push_back(scales);
   llvm::append_range(values, operands);
   llvm::append_range(values, results);
   values.append({rows, columns, depth, lhsPitch, rhsPitch});

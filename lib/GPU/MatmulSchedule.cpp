@@ -13,9 +13,11 @@ ArrayRef<const MatmulSchedule *> getMatmulSchedules() {
   return all;
 }
 
-std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment, bool takesFloats, bool takesWindows) {
+std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment, bool takesFloats, bool takesWindows, bool takesGroups) {
   if (kernel.lhs.windows.isThere() && !takesWindows)
     return "rows are windows of an image";
+  if (kernel.group != 0 && !takesGroups)
+    return "scales change along the reduction";
   if (kernel.hasFloats() && !takesFloats)
     return "sides are of floats";
   if (kernel.lhs.width != kernel.rhs.width || (kernel.lhs.width != 8 && kernel.lhs.width != 1))

@@ -7,11 +7,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "GroupScales.h"
 #include "ImageRows.h"
+#include "MmaInstruction.h"
 #include "Schedules.h"
 #include "TileOrder.h"
 #include "lowbit/GPU/Epilogue.h"
-#include "lowbit/GPU/Float8Mma.h"
 #include "lowbit/GPU/Swizzle.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -27,13 +28,15 @@ struct Tile {
   int64_t getThreads() const { return 32 * (rows / warpRows) * (columns / warpColumns); }
   int64_t getSlotBytes() const { return (rows + columns) * depth; }
   int64_t getSharedBytes() const { return getSlotBytes() * stages; }
+  /// Sums of a lane.
+  int64_t getSums() const { return warpRows * warpColumns / 32; }
   /// Rows that all threads copy together, in pieces of 16 bytes.
   int64_t getRowsPerCopy() const { return getThreads() / (depth / Swizzle::pieceBytes); }
   /// 32-bit registers of a lane: accumulators, two sets of fragments, pointers and what else there is.
   int64_t getRegisters() const {
     int64_t fragments = warpRows / 16 * 4 + warpColumns / 8 * 2;
     int64_t copies = llvm::divideCeil(rows, getRowsPerCopy()) + llvm::divideCeil(columns, getRowsPerCopy());
-    return warpRows * warpColumns / 32 + 2 * fragments + 2 * copies + 30;
+    return getSums() + 2 * fragments + 2 * copies + 30;
   }
 };
 
@@ -42,58 +45,10 @@ constexpr Tile tiles[] = {
     {32, 64, 128, 16, 32, 4},  {16, 128, 128, 16, 32, 4}, {16, 64, 128, 16, 16, 6}, {16, 32, 128, 16, 16, 8},
 };
 
-/// Of floats: a lane with 128 sums would have no registers left for what is added to them.
+/// Of floats, and of groups: a lane with 128 sums would have no registers left for what is added to them.
 constexpr Tile floatTiles[] = {
     {128, 128, 64, 32, 64, 5}, {64, 128, 64, 32, 64, 4},  {64, 64, 64, 32, 32, 5},  {32, 128, 64, 32, 32, 5},
     {32, 64, 128, 16, 32, 4},  {16, 128, 128, 16, 32, 4}, {16, 64, 128, 16, 16, 6}, {16, 32, 128, 16, 16, 8},
-};
-
-/// The instruction m16n8 with 32 bytes of the reduction.
-struct Instruction {
-  static constexpr int64_t rows = 16, columns = 8, depth = 32;
-  NVVM::MMATypes lhs, rhs;
-  bool areBits, areFloats;
-
-  explicit Instruction(const MatmulKernel &kernel)
-      : lhs(getType(kernel.lhs)), rhs(getType(kernel.rhs)), areBits(kernel.lhs.width == 1), areFloats(kernel.hasFloats()) {}
-
-  Value getZero(KernelBuilder &b) const { return areFloats ? arith::ConstantOp::create(b, b.getF32FloatAttr(0)).getResult() : b.i32(0); }
-
-  static NVVM::MMATypes getType(MatmulSide side) {
-    if (side.number)
-      return isa<Float8E4M3FNType>(side.number) ? NVVM::MMATypes::e4m3 : NVVM::MMATypes::e5m2;
-    return side.width == 1 ? NVVM::MMATypes::b1 : side.isSigned ? NVVM::MMATypes::s8 : NVVM::MMATypes::u8;
-  }
-
-  /// Replaces the four sums by those with the product added.
-  void emit(KernelBuilder &b, ValueRange a, ValueRange bColumns, MutableArrayRef<Value> sums) const {
-    if (areFloats)
-      return emitFloats(b, a, bColumns, sums);
-    Type i32 = b.getI32Type();
-    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
-    SmallVector<int64_t> shape{rows, columns, areBits ? depth * 8 : depth};
-    std::optional<NVVM::MMAB1Op> bitOp;
-    std::optional<NVVM::MMAIntOverflow> overflow;
-    if (areBits)
-      bitOp = NVVM::MMAB1Op::and_popc;
-    else
-      overflow = NVVM::MMAIntOverflow::wrapped;
-    Value result = NVVM::MmaOp::create(b, type, a, bColumns, ValueRange(ArrayRef<Value>(sums)), shape, bitOp, overflow,
-                                       std::array{lhs, rhs}, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-    llvm::copy(b.unpack(result), sums.begin());
-  }
-
-  /// Each 32 products are a sum of their own, and join the others by an addition that rounds: the tensor core keeps fewer bits.
-  void emitFloats(KernelBuilder &b, ValueRange a, ValueRange bColumns, MutableArrayRef<Value> sums) const {
-    SmallVector<Value> operands(a);
-    llvm::append_range(operands, bColumns);
-    operands.append(Accumulator16x8::size, getZero(b));
-    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(Accumulator16x8::size, b.getF32Type()));
-    std::string name = getFloat8MmaName(NVVM::stringifyEnum(lhs), NVVM::stringifyEnum(rhs));
-    Value part = LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name), operands).getResult(0);
-    for (auto [sum, added] : llvm::zip_equal(sums, b.unpack(part)))
-      sum = arith::AddFOp::create(b, sum, added);
-  }
 };
 
 /// Writes one kernel.
@@ -118,17 +73,15 @@ public:
     rhs = makeCopy(shared, arguments.rhs, blockColumn, arguments.columns, tile.columns, tile.rows * tile.depth,
                    [&](Value row) { return getRow(row, arguments.rhsPitch); });
     findFragments(shared);
-    SmallVector<Value> sums = multiply();
-    AccumulatorTile result{b.add(b.add(blockRow, warpRow), Accumulator16x8::getRow(b, lane)),
-                           b.add(b.add(blockColumn, warpColumn), Accumulator16x8::getColumn(b, lane)),
-                           {},
-                           sums};
-    for (int64_t i = 0, size = sums.size(); i < size; ++i) {
-      int64_t fragment = i / Accumulator16x8::size;
-      TilePlace place = Accumulator16x8::getPlace(i % Accumulator16x8::size);
-      result.places.push_back(
-          {place.row + fragment / numColumns() * instruction.rows, place.column + fragment % numColumns() * instruction.columns});
+    // What scales are read by has to be there before, what results are stored by only after: it would take registers.
+    std::optional<AccumulatorTile> scaled;
+    if (kernel.group != 0) {
+      scaled = makeTile();
+      scales.emplace(b, kernel, arguments, *scaled);
     }
+    SmallVector<Value> sums = multiply();
+    AccumulatorTile result = makeTile();
+    result.sums = sums;
     emitEpilogue(b, kernel, arguments, result);
   }
 
@@ -143,6 +96,22 @@ private:
   int64_t numRows() const { return tile.warpRows / instruction.rows; }
   int64_t numColumns() const { return tile.warpColumns / instruction.columns; }
   int64_t numSteps() const { return tile.depth / instruction.depth; }
+  int64_t numSums() const { return numRows() * numColumns() * Accumulator16x8::size; }
+
+  /// Where the lane's sums belong.
+  AccumulatorTile makeTile() {
+    AccumulatorTile made{b.add(b.add(blockRow, warpRow), Accumulator16x8::getRow(b, lane)),
+                         b.add(b.add(blockColumn, warpColumn), Accumulator16x8::getColumn(b, lane)),
+                         {},
+                         {}};
+    for (int64_t i = 0; i < numSums(); ++i) {
+      int64_t fragment = i / Accumulator16x8::size;
+      TilePlace place = Accumulator16x8::getPlace(i % Accumulator16x8::size);
+      made.places.push_back(
+          {place.row + fragment / numColumns() * instruction.rows, place.column + fragment % numColumns() * instruction.columns});
+    }
+    return made;
+  }
 
   /// `getStart`: bytes (i64) to the begin of a row (i32).
   Copy makeCopy(Value shared, Value side, Value firstRow, Value rows, int64_t tileRows, int64_t offset,
@@ -208,22 +177,14 @@ private:
     }
   }
 
-  void loadMatrices(Value pointer, SmallVectorImpl<Value> &registers) {
-    Type i32 = b.getI32Type();
-    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
-    Value loaded = NVVM::LdMatrixOp::create(b, type, pointer, 4, NVVM::MMALayout::row, NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
-                                            NVVM::LdStMatrixEltType::B16);
-    llvm::append_range(registers, b.unpack(loaded));
-  }
-
   /// The fragments of 32 bytes of the reduction: four registers for each 16 rows of A, then two for each 8 of B.
   SmallVector<Value> loadFragments(Value slot, int64_t step) {
     SmallVector<Value> registers;
     Value a = b.offset(fragmentsA[step], slot), rhsRows = b.offset(fragmentsB[step], slot);
     for (int64_t i = 0; i < numRows(); ++i)
-      loadMatrices(b.offset(a, i * instruction.rows * tile.depth), registers);
+      llvm::append_range(registers, loadMatrices(b, b.offset(a, i * instruction.rows * tile.depth), 4));
     for (int64_t i = 0; i < numColumns() / 2; ++i)
-      loadMatrices(b.offset(rhsRows, i * 16 * tile.depth), registers);
+      llvm::append_range(registers, loadMatrices(b, b.offset(rhsRows, i * 16 * tile.depth), 4));
     return registers;
   }
 
@@ -239,13 +200,80 @@ private:
     for (int64_t stage = 0; stage + 1 < tile.stages; ++stage)
       startCopies(b.i32(stage * tile.getSlotBytes()), b.i32(stage * tile.depth));
     wait(tile.stages - 2);
-    int64_t numSums = numRows() * numColumns() * Accumulator16x8::size;
-    SmallVector<Value> carried(numSums, instruction.getZero(b));
-    llvm::append_range(carried, loadFragments(slot, 0));
+    SmallVector<Value> rest = loadFragments(slot, 0);
     // The slot that is read, and the one that is filled.
-    carried.append({slot, b.i32((tile.stages - 1) * tile.getSlotBytes())});
-    carried = b.loop(b.i32(0), arguments.depth, tile.depth, carried, [&](Value depth, ValueRange values) {
-      SmallVector<Value> sums(values.take_front(numSums)), fragments(values.drop_front(numSums).drop_back(2));
+    rest.append({slot, b.i32((tile.stages - 1) * tile.getSlotBytes())});
+    SmallVector<Value> sums = kernel.group == 0           ? multiplySteps(b.i32(0), arguments.depth, makeZeros(), rest)
+                              : kernel.group > tile.depth ? multiplyLargeGroups(rest)
+                                                          : multiplySmallGroups(rest);
+    NVVM::CpAsyncWaitGroupOp::create(b, 0u);
+    return sums;
+  }
+
+  SmallVector<Value> makeZeros() { return SmallVector<Value>(numSums(), instruction.getZero(b)); }
+  SmallVector<Value> makeReals() {
+    Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+    return SmallVector<Value>(numSums(), zero);
+  }
+
+  /// Groups of several steps: each step of them, then their scales.
+  SmallVector<Value> multiplyLargeGroups(ArrayRef<Value> rest) {
+    SmallVector<Value> carried = makeReals();
+    llvm::append_range(carried, rest);
+    carried = b.loop(b.i32(0), arguments.depth, kernel.group, carried, [&](Value first, ValueRange values) {
+      SmallVector<Value> reals(values.take_front(numSums())), inner(values.drop_front(numSums()));
+      std::optional<GroupScales::Loaded> loaded;
+      auto load = [&] { loaded = scales->load(b.div(first, kernel.group), /*mayBeBeyond=*/false); };
+      // They come while others multiply, where there are registers for them.
+      if (!instruction.areFloats)
+        load();
+      SmallVector<Value> dots = multiplySteps(first, b.add(first, kernel.group), makeZeros(), inner);
+      if (!loaded)
+        load();
+      scales->add(*loaded, dots, reals);
+      llvm::append_range(reals, inner);
+      return reals;
+    });
+    carried.resize(numSums());
+    return carried;
+  }
+
+  /// Groups of which a step has one or several.
+  SmallVector<Value> multiplySmallGroups(SmallVector<Value> rest) {
+    SmallVector<Value> dots, reals = makeReals();
+    int64_t perGroup = kernel.group / instruction.depth, groups = tile.depth / kernel.group;
+    std::optional<GroupScales::Loaded> loaded;
+    auto beginStep = [&](Value depth, int64_t step) {
+      if (step % perGroup != 0)
+        return;
+      dots = makeZeros();
+      loaded = scales->load(b.add(b.div(depth, kernel.group), step / perGroup), /*mayBeBeyond=*/groups > 1);
+    };
+    return multiplySteps(b.i32(0), arguments.depth, reals, rest,
+                         [&](Value depth, int64_t step, ArrayRef<Value> fragments, MutableArrayRef<Value> sums) {
+                           beginStep(depth, step);
+                           multiplyFragments(fragments, dots);
+                           if ((step + 1) % perGroup == 0)
+                             scales->add(*loaded, dots, sums);
+                         });
+  }
+
+  /// What one step of 32 bytes does with fragments and sums.
+  using StepEmitter = function_ref<void(Value depth, int64_t step, ArrayRef<Value> fragments, MutableArrayRef<Value> sums)>;
+
+  /// Adds the products from `first` to `end` (i32 bytes) of the reduction to `sums`; `rest`, the fragments and slots, goes on to what is
+  /// next.
+  SmallVector<Value> multiplySteps(Value first, Value end, ArrayRef<Value> sums, SmallVectorImpl<Value> &rest) {
+    return multiplySteps(first, end, sums, rest, [&](Value, int64_t, ArrayRef<Value> fragments, MutableArrayRef<Value> added) {
+      multiplyFragments(fragments, added);
+    });
+  }
+
+  SmallVector<Value> multiplySteps(Value first, Value end, ArrayRef<Value> start, SmallVectorImpl<Value> &rest, StepEmitter emitStep) {
+    SmallVector<Value> carried(start);
+    llvm::append_range(carried, rest);
+    carried = b.loop(first, end, tile.depth, carried, [&](Value depth, ValueRange values) {
+      SmallVector<Value> sums(values.take_front(numSums())), fragments(values.drop_front(numSums()).drop_back(2));
       Value read = values.drop_back().back(), filled = values.back();
       for (int64_t step = 0; step < numSteps(); ++step) {
         bool isLast = step + 1 == numSteps();
@@ -259,7 +287,7 @@ private:
           startCopies(filled, b.add(depth, (tile.stages - 1) * tile.depth));
           filled = nextSlot(filled);
         }
-        multiplyFragments(fragments, sums);
+        emitStep(depth, step, fragments, sums);
         fragments = next;
       }
       SmallVector<Value> results(sums);
@@ -267,8 +295,8 @@ private:
       results.append({read, filled});
       return results;
     });
-    NVVM::CpAsyncWaitGroupOp::create(b, 0u);
-    carried.resize(numSums);
+    rest.assign(carried.begin() + numSums(), carried.end());
+    carried.resize(numSums());
     return carried;
   }
 
@@ -276,8 +304,9 @@ private:
   const MatmulKernel &kernel;
   const Tile &tile;
   MatmulArguments arguments;
-  Instruction instruction;
+  MmaInstruction instruction;
   Swizzle swizzle;
+  std::optional<GroupScales> scales;
   Value thread, lane, blockRow, blockColumn, warpRow, warpColumn, copyPiece;
   Copy lhs, rhs;
   SmallVector<Value> fragmentsA, fragmentsB;
@@ -344,21 +373,31 @@ public:
     obstacle = getObstacle(kernel, architecture);
     if (!obstacle.empty())
       return nullptr;
-    ArrayRef<Tile> all = kernel.hasFloats() ? ArrayRef<Tile>(floatTiles) : ArrayRef<Tile>(tiles);
-    return findCheapest<MmaSyncPlan>(all, kernel, architecture, name, obstacle);
+    ArrayRef<Tile> all = kernel.hasFloats() || kernel.group != 0 ? ArrayRef<Tile>(floatTiles) : ArrayRef<Tile>(tiles);
+    auto fits = [&](const Tile &tile) { return tile.getSums() <= getMostSums(kernel); };
+    return findCheapest<MmaSyncPlan>(llvm::make_filter_range(all, fits), kernel, architecture, name, obstacle);
   }
 
 private:
+  /// Sums of a lane for which there are registers. In groups it has them twice, and scales; what ptxas makes of floats, or of scales for
+  /// each instruction, takes more.
+  static int64_t getMostSums(const MatmulKernel &kernel) {
+    bool takesMore = kernel.group != 0 && (kernel.hasFloats() || kernel.group == MmaInstruction::depth);
+    return takesMore ? 32 : 128;
+  }
+
   static std::string getObstacle(const MatmulKernel &kernel, const GPUArchitecture &architecture) {
     if (!architecture.hasAsyncCopy)
       return (architecture.chip + " has no cp.async").str();
     if (kernel.hasFloats() && !architecture.hasFloat8Mma)
       return (architecture.chip + " has no m16n8k32 of 8-bit floats").str();
+    if (kernel.hasFloats() && !kernel.allowsFloat8Order(/*byWarpgroups=*/false))
+      return "sums of 8-bit floats are to be added up in another order";
     if (kernel.lhs.width == 8 && !architecture.hasByteMma)
       return (architecture.chip + " has no m16n8k32 of bytes").str();
     if (kernel.lhs.width == 1 && !architecture.hasBinaryMma)
       return (architecture.chip + " has no m16n8k256 of bits").str();
-    return getSideObstacle(kernel, /*rowAlignment=*/16, /*takesFloats=*/true, /*takesWindows=*/true);
+    return getSideObstacle(kernel, /*rowAlignment=*/16, /*takesFloats=*/true, /*takesWindows=*/true, /*takesGroups=*/true);
   }
 };
 

@@ -1,6 +1,7 @@
 //===- OrderSums.cpp - reductions that a warp will share ------------------===//
 // Law: the order that is written is the one that `lowbit-launch-loops` takes, which refuses any other.
 
+#include "GroupedKernel.h"
 #include "LoopOrder.h"
 #include "PassGPU.h"
 #include "lowbit/GPU/Passes.h"
@@ -65,6 +66,19 @@ SumOrder findLoopOrder(linalg::LinalgOp op) {
   return order;
 }
 
+/// Of floats of 8 bits: what the schedules that this GPU has add up.
+static SumOrder findProductOrder(MatmulOp op, const GPUArchitecture &gpu) {
+  auto element = dyn_cast<FloatType>(getElementTypeOrSelf(op.getLhs().getType()));
+  if (!element || element.getWidth() != 8 || !gpu.hasFloat8Mma)
+    return {};
+  return MatmulKernel::getFloat8Order(/*byWarpgroups=*/gpu.hasWarpgroupMma);
+}
+
+static SumOrder findProductOrder(GroupedMatmulOp op, const GPUArchitecture &gpu) {
+  GroupedKernel kernel = GroupedKernel::describe(op);
+  return GroupedPlan(kernel, gpu.multiprocessors).getOrder();
+}
+
 namespace {
 struct OrderSumsPass final : impl::OrderSumsPassBase<OrderSumsPass> {
   using OrderSumsPassBase::OrderSumsPassBase;
@@ -73,6 +87,12 @@ struct OrderSumsPass final : impl::OrderSumsPassBase<OrderSumsPass> {
     const GPUArchitecture *gpu = getPassGPU(getOperation(), target);
     if (!gpu)
       return signalPassFailure();
+    getOperation()->walk([&](Operation *op) {
+      if (auto matmul = dyn_cast<MatmulOp>(op))
+        setSumOrder(op, findProductOrder(matmul, *gpu));
+      else if (auto grouped = dyn_cast<GroupedMatmulOp>(op); grouped && gpu->hasAsyncCopy)
+        setSumOrder(op, findProductOrder(grouped, *gpu));
+    });
     if (gpu->hasShuffle)
       getOperation()->walk([](linalg::LinalgOp op) {
         if (!op->hasAttr(rowAttrName))

@@ -2,6 +2,7 @@
 // Law: a copy is read only behind the wait and the barrier for it, and rows of shared memory have no bank conflicts.
 
 #include "RowProduct.h"
+#include "MmaInstruction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -138,15 +139,6 @@ SmallVector<Value> RowProducts::packLeft(ArrayRef<Value> values, int64_t depth) 
   return registers;
 }
 
-SmallVector<Value> RowProducts::loadMatrices(const SharedSide &side, Value pointer, int64_t count) {
-  SmallVector<Type> words(count, b.getI32Type());
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), words);
-  NVVM::MMALayout layout = side.isTransposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
-  Value loaded = NVVM::LdMatrixOp::create(b, type, pointer, count, layout, NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
-                                          NVVM::LdStMatrixEltType::B16);
-  return b.unpack(loaded);
-}
-
 void RowProducts::multiply(const RowStep &step, ArrayRef<Value> left, MutableArrayRef<Value> sums) {
   const SharedSide &side = kernel.sides.find(step.op)->second;
   int64_t depth = step.sizes[step.serial[0]], columns = step.getColumns(), perRow = columns / 4;
@@ -169,7 +161,8 @@ void RowProducts::multiply(const RowStep &step, ArrayRef<Value> left, MutableArr
     for (int64_t k = 0; k < depth; k += 16) {
       int64_t bytes = side.isTransposed ? k * side.pitch + column * halfBytes : column * side.pitch + k * halfBytes;
       int64_t tiles = std::min<int64_t>(2, (columns - column) / 8);
-      SmallVector<Value> right = loadMatrices(side, b.offset(start, bytes), 2 * tiles);
+      SmallVector<Value> right =
+          loadMatrices(b, b.offset(start, bytes), 2 * tiles, side.isTransposed ? NVVM::MMALayout::col : NVVM::MMALayout::row);
       for (int64_t tile = 0; tile < tiles; ++tile) {
         int64_t at = (column + 8 * tile) / 4;
         Value before[] = {sums[at], sums[at + 1], sums[perRow + at], sums[perRow + at + 1]};

@@ -24,8 +24,6 @@ public:
 
 private:
   void startCopies(const RowStep &step, const SharedSide &side);
-  /// `count` matrices of 8 by 8 halves, of which the lane gives a row.
-  SmallVector<Value> loadMatrices(const SharedSide &side, Value pointer, int64_t count);
 
   KernelBuilder &b;
   const RowKernel &kernel;

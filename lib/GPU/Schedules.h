@@ -16,7 +16,8 @@ const MatmulSchedule &getFmaSchedule();
 
 /// Why the sides cannot be taken as they are, by loads that need rows to begin at multiples of so many bytes; empty where they can. Of
 /// ldmatrix and of bulk copies it is 16.
-std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment = 16, bool takesFloats = false, bool takesWindows = false);
+std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment = 16, bool takesFloats = false, bool takesWindows = false,
+                            bool takesGroups = false);
 
 /// The cheapest of the plans, one for each of `tiles`, that have that name, where one is given, and the shared memory that there is; null,
 /// and why in `obstacle`, where none has.

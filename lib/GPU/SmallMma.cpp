@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "MmaInstruction.h"
 #include "Schedules.h"
 #include "StagedProduct.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -64,15 +65,10 @@ public:
 private:
   /// A register for each eight rows.
   static SmallVector<Value> load(KernelBuilder &b, Value lane, const StagedSide &side, int64_t count, int64_t piece) {
-    Type i32 = b.getI32Type();
-    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
     Value address = side.getAddress(b, lane, b.i32(piece));
     SmallVector<Value> registers;
     for (int64_t i = 0; i < count; i += matrices) {
-      Value pointer = b.offset(address, i * size * side.swizzle.rowBytes);
-      Value loaded = NVVM::LdMatrixOp::create(b, type, pointer, matrices, NVVM::MMALayout::row,
-                                              NVVM::LdStMatrixShapeAttr::get(b.getContext(), size, size), NVVM::LdStMatrixEltType::B16);
-      llvm::append_range(registers, b.unpack(loaded));
+      llvm::append_range(registers, loadMatrices(b, b.offset(address, i * size * side.swizzle.rowBytes), matrices));
     }
     return registers;
   }

@@ -87,8 +87,9 @@ public:
     Type i32 = builder.getI32Type();
     ArrayRef<int64_t> shape = getType(op.getInit()).getShape();
     Value sums = memref::AllocOp::create(builder, loc, MemRefType::get({parts, shape[0], shape[1]}, i32));
-    auto product = MatmulOp::create(builder, loc, Type(), cut(op.getLhs()), cut(op.getRhs()), sums, ValueRange(), op.getLhsUnsigned(),
-                                    op.getRhsUnsigned(), op.getBits(), /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
+    auto product = MatmulOp::create(builder, loc, Type(), cut(op.getLhs()), cut(op.getRhs()), Value(), Value(), sums, ValueRange(),
+                                    op.getLhsUnsigned(), op.getRhsUnsigned(), op.getBits(), /*lhs_transposed=*/false,
+                                    /*rhs_transposed=*/false, WindowsAttr());
     {
       OpBuilder::InsertionGuard guard(builder);
       Block *block = builder.createBlock(&product.getEpilogue(), {}, i32, loc);

@@ -40,7 +40,7 @@ public:
     double step = tile.consumers * WarpgroupMma::rows * tile.columns * WarpgroupMma::rowBytes / productsPerCycle + wait;
     // Sums of floats are added once more in registers, which only another consumer hides. Not measured.
     constexpr double additionsPerCycle = 128;
-    if (kernel.hasFloats() && tile.consumers == 1)
+    if ((kernel.hasFloats() || kernel.group != 0) && tile.consumers == 1)
       step += WarpgroupMma::rows * tile.columns / additionsPerCycle;
     double ops = 9 + llvm::range_size(kernel.epilogue->front());
     double cycles = std::ceil(numTiles / architecture.multiprocessors) * (steps * step + tile.rows * tile.columns * ops / opsPerCycle);
@@ -74,7 +74,8 @@ public:
     obstacle = getObstacle(kernel, architecture);
     if (!obstacle.empty())
       return nullptr;
-    auto fits = [&](const WarpgroupTile &tile) { return !kernel.hasFloats() || tile.columns <= WarpgroupTile::mostFloatColumns; };
+    int64_t most = WarpgroupTile::getMostColumns(kernel);
+    auto fits = [&](const WarpgroupTile &tile) { return tile.columns <= most; };
     return findCheapest<WarpgroupPlan>(llvm::make_filter_range(tiles, fits), kernel, architecture, name, obstacle);
   }
 
@@ -82,7 +83,9 @@ private:
   static std::string getObstacle(const MatmulKernel &kernel, const GPUArchitecture &architecture) {
     if (!architecture.hasWarpgroupMma || !architecture.hasBulkCopy)
       return (architecture.chip + " has no wgmma").str();
-    return getSideObstacle(kernel, /*rowAlignment=*/16, /*takesFloats=*/true);
+    if (kernel.hasFloats() && !kernel.allowsFloat8Order(/*byWarpgroups=*/true))
+      return "sums of 8-bit floats are to be added up in another order";
+    return getSideObstacle(kernel, /*rowAlignment=*/16, /*takesFloats=*/true, /*takesWindows=*/false, /*takesGroups=*/true);
   }
 };
 

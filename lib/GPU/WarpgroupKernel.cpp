@@ -1,6 +1,7 @@
 //===- WarpgroupKernel.cpp - a product by wgmma, written for one lane -----===//
 
 #include "WarpgroupKernel.h"
+#include "GroupScales.h"
 #include "PersistentTiles.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -60,21 +61,29 @@ private:
     RingPlace start = ring.getReaderStart(b);
     b.loop(b.i32(0), tiles->count, 1, {start.stage, start.parity}, [&](Value index, ValueRange places) {
       RingPlace place{places[0], places[1]};
-      SmallVector<Value> sums = kernel.hasFloats() ? multiplyFloats(place) : multiplyTile(place);
-      auto [row, column] = tiles->getOrigin(b, index);
+      // Where the tile is takes no registers while it is multiplied, but for scales.
+      Value row, column;
+      SmallVector<Value> sums;
+      if (kernel.group != 0) {
+        std::tie(row, column) = tiles->getOrigin(b, index);
+        sums = multiplyGroups(place, b.add(row, warpRow), column);
+      } else {
+        sums = kernel.hasFloats() ? multiplyFloats(place) : multiplyTile(place);
+        std::tie(row, column) = tiles->getOrigin(b, index);
+      }
       MatmulArguments own = tiles->getArguments(b, arguments, index); // which the epilogue refers to
       StagedEpilogue epilogue(b, kernel, own, memory, lane);
       Value first = b.add(row, warpRow), end = b.min(arguments.rows, b.add(row, tile.rows));
-      b.when(b.lessThan(first, end), [&, column = column] { epilogue.emit({first, column, end, sums}); });
+      b.when(b.lessThan(first, end), [&] { epilogue.emit({first, column, end, sums}); });
       return SmallVector<Value>{place.stage, place.parity};
     });
   }
 
-  /// Starts the products of one stage.
-  Value multiply(Value stage, Value sums, bool accumulate) {
-    Value offset = b.widen(b.mul(stage, WarpgroupMma::getStep(tile.getStageBytes())));
+  /// Starts the products of one stage, or of `bytes` of it from `first` on.
+  Value multiply(Value stage, Value sums, bool accumulate, int64_t first = 0, int64_t bytes = WarpgroupMma::rowBytes) {
+    Value offset = b.add(b.widen(b.mul(stage, WarpgroupMma::getStep(tile.getStageBytes()))), WarpgroupMma::getStep(first));
     NVVM::WgmmaFenceAlignedOp::create(b);
-    Value result = mma.emitRow(b, b.add(lhsDescriptor, offset), b.add(rhsDescriptor, offset), sums, accumulate);
+    Value result = mma.emitRow(b, b.add(lhsDescriptor, offset), b.add(rhsDescriptor, offset), sums, accumulate, bytes);
     NVVM::WgmmaGroupSyncAlignedOp::create(b);
     return result;
   }
@@ -108,23 +117,77 @@ private:
     Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
     SmallVector<Value> carried(mma.getSumsPerLane(), zero);
     carried.append({place.stage, place.parity});
-    carried = b.loop(b.i32(0), tiles->steps, 1, carried, [&](Value, ValueRange values) {
+    carried = b.loop(b.i32(0), tiles->steps, 1, carried, [&](Value, ValueRange values) { return addStage(values); });
+    place = {carried[carried.size() - 2], carried.back()};
+    carried.resize(mma.getSumsPerLane());
+    return carried;
+  }
+
+  /// Adds the sums of one stage to those carried, which the stage's place follows.
+  SmallVector<Value> addStage(ValueRange values) {
+    RingPlace now{values.drop_back().back(), values.back()};
+    ring.waitUntilFull(b, now);
+    Value undefined = LLVM::UndefOp::create(b, mma.getSumsType(b.getContext()));
+    Value part = multiply(now.stage, undefined, /*accumulate=*/false);
+    NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+    ring.release(b, now.stage, lane);
+    SmallVector<Value> next;
+    for (auto [sum, added] : llvm::zip_equal(values.drop_back(2), b.unpack(part)))
+      next.push_back(kernel.hasFloats() ? arith::AddFOp::create(b, sum, added).getResult() : b.add(sum, added));
+    RingPlace after = ring.advance(b, now);
+    next.append({after.stage, after.parity});
+    return next;
+  }
+
+  /// The reals of a tile, whose warp has rows from `row` on, with scales that change along the reduction.
+  SmallVector<Value> multiplyGroups(RingPlace &place, Value row, Value column) {
+    AccumulatorTile result{b.add(row, Accumulator16x8::getRow(b, lane)), b.add(column, Accumulator16x8::getColumn(b, lane)), {}, {}};
+    for (int64_t i = 0; i < mma.getSumsPerLane(); ++i)
+      result.places.push_back(Accumulator16x8::getPlace(i));
+    GroupScales scales(b, kernel, arguments, result);
+    SmallVector<Value> carried(mma.getSumsPerLane(), arith::ConstantOp::create(b, b.getF32FloatAttr(0)));
+    carried.append({place.stage, place.parity});
+    int64_t stages = std::max<int64_t>(1, kernel.group / WarpgroupMma::rowBytes);
+    carried = b.loop(b.i32(0), tiles->steps, stages, carried, [&](Value step, ValueRange values) {
+      SmallVector<Value> reals(values.drop_back(2));
       RingPlace now{values.drop_back().back(), values.back()};
-      ring.waitUntilFull(b, now);
-      Value undefined = LLVM::UndefOp::create(b, mma.getSumsType(b.getContext()));
-      Value part = multiply(now.stage, undefined, /*accumulate=*/false);
-      NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
-      ring.release(b, now.stage, lane);
-      SmallVector<Value> next;
-      for (auto [sum, added] : llvm::zip_equal(values.drop_back(2), b.unpack(part)))
-        next.push_back(arith::AddFOp::create(b, sum, added));
-      RingPlace after = ring.advance(b, now);
-      next.append({after.stage, after.parity});
-      return next;
+      if (stages == 1)
+        multiplyGroupsOfStage(scales, step, now, reals);
+      else
+        multiplyGroupOfStages(scales, step, stages, now, reals);
+      reals.append({now.stage, now.parity});
+      return reals;
     });
     place = {carried[carried.size() - 2], carried.back()};
     carried.resize(mma.getSumsPerLane());
     return carried;
+  }
+
+  /// Groups of up to one stage: the scales of each come while it is multiplied.
+  void multiplyGroupsOfStage(GroupScales &scales, Value step, RingPlace &place, MutableArrayRef<Value> reals) {
+    int64_t groups = WarpgroupMma::rowBytes / kernel.group;
+    ring.waitUntilFull(b, place);
+    for (int64_t i = 0; i < groups; ++i) {
+      Value undefined = LLVM::UndefOp::create(b, mma.getSumsType(b.getContext()));
+      Value dots = multiply(place.stage, undefined, /*accumulate=*/false, i * kernel.group, kernel.group);
+      GroupScales::Loaded loaded = scales.load(b.add(b.mul(step, groups), i), /*mayBeBeyond=*/groups > 1);
+      NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+      if (i + 1 == groups)
+        ring.release(b, place.stage, lane);
+      scales.add(loaded, b.unpack(dots), reals);
+    }
+    place = ring.advance(b, place);
+  }
+
+  /// A group of several stages, whose dots are added up in registers.
+  void multiplyGroupOfStages(GroupScales &scales, Value step, int64_t stages, RingPlace &place, MutableArrayRef<Value> reals) {
+    Value zero = kernel.hasFloats() ? arith::ConstantOp::create(b, b.getF32FloatAttr(0)).getResult() : b.i32(0);
+    SmallVector<Value> carried(mma.getSumsPerLane(), zero);
+    carried.append({place.stage, place.parity});
+    GroupScales::Loaded loaded = scales.load(b.div(step, stages), /*mayBeBeyond=*/false);
+    carried = b.loop(b.i32(0), b.i32(stages), 1, carried, [&](Value, ValueRange values) { return addStage(values); });
+    place = {carried[carried.size() - 2], carried.back()};
+    scales.add(loaded, ArrayRef(carried).drop_back(2), reals);
   }
 
   KernelBuilder &b;

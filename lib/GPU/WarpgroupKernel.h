@@ -18,8 +18,11 @@
 namespace mlir::lowbit {
 
 struct WarpgroupTile {
-  /// Columns that floats may have: a lane has their sums twice, those of one stage and those of all.
-  static constexpr int64_t mostFloatColumns = 128;
+  /// Columns that a tile may have: of floats and of groups a lane has sums twice, those of one stage and those of all; of groups of several
+  /// stages three times, and of groups of a part of one it has several scales at a time.
+  static int64_t getMostColumns(const MatmulKernel &kernel) {
+    return kernel.group != 0 && kernel.group != WarpgroupMma::rowBytes ? 64 : kernel.group != 0 || kernel.hasFloats() ? 128 : 256;
+  }
 
   /// Of the result. With one consumer there may be fewer rows than its 64: the others are neither copied nor stored, and what they are
   /// multiplied to does not matter.

@@ -25,14 +25,14 @@ static NVVM::WGMMATypes getElementType(MatmulSide side) {
   return side.width == 1 ? NVVM::WGMMATypes::b1 : side.isSigned ? NVVM::WGMMATypes::s8 : NVVM::WGMMATypes::u8;
 }
 
-Value WarpgroupMma::emitRow(KernelBuilder &b, Value lhsDescriptor, Value rhsDescriptor, Value sums, bool accumulate) const {
+Value WarpgroupMma::emitRow(KernelBuilder &b, Value lhsDescriptor, Value rhsDescriptor, Value sums, bool accumulate, int64_t bytes) const {
   MLIRContext *context = b.getContext();
   auto shape = NVVM::MMAShapeAttr::get(context, rows, columns, depthBytes * 8 / lhs.width);
   auto typeOf = [&](NVVM::WGMMATypes type) { return NVVM::WGMMATypesAttr::get(context, type); };
   auto factor = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
   auto overflow = lhs.number ? NVVM::MMAIntOverflowAttr() : NVVM::MMAIntOverflowAttr::get(context, NVVM::MMAIntOverflow::wrapped);
   auto sum = typeOf(lhs.number ? NVVM::WGMMATypes::f32 : NVVM::WGMMATypes::s32);
-  for (int64_t byte = 0; byte < rowBytes; byte += depthBytes) {
+  for (int64_t byte = 0; byte < bytes; byte += depthBytes) {
     auto scale = byte == 0 && !accumulate ? NVVM::WGMMAScaleOut::zero : NVVM::WGMMAScaleOut::one;
     sums = NVVM::WgmmaMmaAsyncOp::create(
         b, sums.getType(), sums, b.add(lhsDescriptor, getStep(byte)), b.add(rhsDescriptor, getStep(byte)), shape,

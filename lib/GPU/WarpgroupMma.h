@@ -28,9 +28,9 @@ struct WarpgroupMma {
   static Value getDescriptor(KernelBuilder &b, Value address);
   static int64_t getStep(int64_t bytes) { return bytes / 16; }
 
-  /// Starts the product of rowBytes of each row; the result may be used after the group that it is committed to was waited for. Without
-  /// `accumulate` what is in `sums` does not matter.
-  Value emitRow(KernelBuilder &b, Value lhsDescriptor, Value rhsDescriptor, Value sums, bool accumulate) const;
+  /// Starts the product of `bytes` of each row, from the descriptors on; the result may be used after the group that it is committed to was
+  /// waited for. Without `accumulate` what is in `sums` does not matter.
+  Value emitRow(KernelBuilder &b, Value lhsDescriptor, Value rhsDescriptor, Value sums, bool accumulate, int64_t bytes = rowBytes) const;
 };
 
 } // namespace mlir::lowbit

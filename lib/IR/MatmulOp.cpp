@@ -70,7 +70,39 @@ static bool hasBatchesOf(ArrayRef<int64_t> side, ArrayRef<int64_t> init) {
 
 static bool isFloat(Value side) { return isa<FloatType>(getElementTypeOrSelf(side.getType())); }
 
-Type MatmulOp::getSumType() { return isFloat(getLhs()) ? Type(Float32Type::get(getContext())) : Type(IntegerType::get(getContext(), 32)); }
+Type MatmulOp::getSumType() {
+  return isFloat(getLhs()) || getGroup() != 0 ? Type(Float32Type::get(getContext())) : Type(IntegerType::get(getContext(), 32));
+}
+
+/// Scales that change along the reduction.
+static LogicalResult verifyGroups(MatmulOp op, int64_t rows, int64_t columns, int64_t depth) {
+  constexpr int64_t smallest = 32, largest = 4096;
+  auto group = static_cast<int64_t>(op.getGroup());
+  bool hasScales = op.getLhsScales() || op.getRhsScales();
+  if (!hasScales && group == 0)
+    return success();
+  if (!hasScales || group < smallest || group > largest || !llvm::isPowerOf2_64(group) ||
+      (!ShapedType::isDynamic(depth) && depth % group != 0))
+    return op.emitOpError() << "(C7) has " << (hasScales ? "" : "no ") << "scales along the reduction and group " << group
+                            << "; expected a power of two from " << smallest << " to " << largest
+                            << " that divides the reduction, with scales, or zero without";
+  if (cast<ShapedType>(op.getInit().getType()).getRank() != 2 || op.getBits() || op.getLhsWindows() ||
+      getElementTypeOrSelf(op.getLhs().getType()).isF32())
+    return op.emitOpError("(C7) has groups; expected a product of rank 2, of bytes or of floats of 8 bits");
+  int64_t groups = ShapedType::isDynamic(depth) ? depth : depth / group;
+  for (auto [scales, shape] :
+       {std::pair(op.getLhsScales(), std::array{rows, groups}), std::pair(op.getRhsScales(), std::array{groups, columns})}) {
+    if (!scales)
+      continue;
+    auto type = cast<ShapedType>(scales.getType());
+    auto element = dyn_cast<FloatType>(type.getElementType());
+    if (!agree(type.getShape(), shape) || !element ||
+        (element.getWidth() != 8 && !element.isF16() && !element.isBF16() && !element.isF32()))
+      return op.emitOpError() << "(C7) has scales of type " << type << "; expected [M, K / group] of lhs and [K / group, N] of rhs, "
+                              << "of f32, f16, bf16 or floats of 8 bits";
+  }
+  return success();
+}
 
 /// The matrix that lhs is: itself, or its windows.
 static FailureOr<SmallVector<int64_t>> getLeftShape(MatmulOp op) {
@@ -79,7 +111,7 @@ static FailureOr<SmallVector<int64_t>> getLeftShape(MatmulOp op) {
   if (!windows)
     return SmallVector<int64_t>(lhs.getShape());
   if (!lhs.hasStaticShape() || !lhs.getElementType().isInteger() || lhs.getRank() != windows->getMap().getNumResults())
-    return op.emitOpError() << "(C6) lhs is " << lhs << "; expected integers in a static shape of " << windows->getMap().getNumResults()
+    return op.emitOpError() << "(C7) lhs is " << lhs << "; expected integers in a static shape of " << windows->getMap().getNumResults()
                             << " axes, of which windows are read";
   int64_t rows = ShapedType::getNumElements(windows->getRows(lhs.getShape()));
   return SmallVector<int64_t>{rows, windows->getNumColumns()};
@@ -117,6 +149,8 @@ LogicalResult MatmulOp::verify() {
     diagnostic.attachNote() << "expected […, M, K], […, N, K] and […, M, N]" << (mayTurn ? ", but for what is transposed" : "");
     return diagnostic;
   }
+  if (failed(verifyGroups(*this, left[left.size() - 2], right[right.size() - 2], left.back())))
+    return failure();
   return verifyProduct(*this, getInit(), getEpilogueOperands());
 }
 

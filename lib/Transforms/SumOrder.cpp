@@ -11,7 +11,8 @@ namespace mlir::lowbit {
 
 /// The numbers of a form, by name, in the order of the members.
 static SmallVector<std::pair<StringRef, int64_t SumOrder::*>> getFields() {
-  return {{"lanes", &SumOrder::lanes}, {"neighbours", &SumOrder::neighbours}, {"parts", &SumOrder::parts}, {"matrix", &SumOrder::matrix}};
+  return {{"lanes", &SumOrder::lanes}, {"neighbours", &SumOrder::neighbours}, {"parts", &SumOrder::parts}, {"matrix", &SumOrder::matrix},
+          {"part", &SumOrder::part},   {"exponent", &SumOrder::exponent}};
 }
 
 DictionaryAttr SumOrder::toAttr(MLIRContext *context) const {
@@ -33,9 +34,12 @@ FailureOr<SumOrder> getSumOrder(Operation *op) {
     for (auto [name, field] : getFields())
       if (auto number = dictionary.getAs<IntegerAttr>(name))
         order.*field = number.getInt();
-  bool hasLanes = order.lanes > 0 && llvm::isPowerOf2_64(order.lanes) && order.neighbours > 0 && order.parts == 0 && order.matrix == 0;
-  bool hasParts = order.parts > 0 && order.lanes == 0 && order.neighbours == 0 && order.matrix == 0;
-  bool hasMatrix = order.matrix > 0 && order.lanes == 0 && order.neighbours == 0 && order.parts == 0;
+  bool isOfProduct = order.part != 0 || order.exponent != 0;
+  bool hasLanes =
+      !isOfProduct && order.lanes > 0 && llvm::isPowerOf2_64(order.lanes) && order.neighbours > 0 && order.parts == 0 && order.matrix == 0;
+  bool hasParts = !isOfProduct && order.parts > 0 && order.lanes == 0 && order.neighbours == 0 && order.matrix == 0;
+  bool hasMatrix = order.matrix > 0 && order.lanes == 0 && order.neighbours >= 0 && order.parts >= 0 && order.part >= 0 &&
+                   (order.parts == 0 || order.part != 0);
   if (!(hasLanes || hasParts || hasMatrix) || order.toAttr(op->getContext()) != dictionary)
     return op->emitOpError() << "has `" << sumOrderAttrName << "` " << attr
                              << "; expected `lanes`, a power of two, and `neighbours`, or `parts`, or `matrix`, positive",

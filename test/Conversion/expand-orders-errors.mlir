@@ -48,9 +48,9 @@ func.func @strict(%x: memref<3x40xf32>, %y: memref<3xf32>) {
 
 #in = affine_map<(i, k, j) -> (i, k, j)>
 #out = affine_map<(i, k, j) -> (i)>
-func.func @two(%x: memref<3x4x5xf32>, %y: memref<3xf32>) {
-  // expected-error @+1 {{has 2 reductions longer than one; expected one, which its order is of}}
-  linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction", "reduction"]} ins(%x : memref<3x4x5xf32>) outs(%y : memref<3xf32>)
+func.func @none(%x: memref<3x1x1xf32>, %y: memref<3xf32>) {
+  // expected-error @+1 {{has no reduction longer than one; expected one, which its order is of}}
+  linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction", "reduction"]} ins(%x : memref<3x1x1xf32>) outs(%y : memref<3xf32>)
       attrs = {lowbit.order = {matrix = 16 : i64}} {
   ^bb0(%a: f32, %o: f32):
     %0 = arith.addf %a, %o fastmath<reassoc> : f32
@@ -64,7 +64,7 @@ func.func @two(%x: memref<3x4x5xf32>, %y: memref<3xf32>) {
 #in = affine_map<(i, k) -> (i, k)>
 #out = affine_map<(i, k) -> (i)>
 func.func @matrix(%x: memref<3x32xf32>, %y: memref<3xf32>) {
-  // expected-error @+1 {{is a sum on a matrix unit; expected products of two inputs, f16 or bf16, added in f32, a multiple of what it adds at a time}}
+  // expected-error @+1 {{is a sum on a matrix unit; expected products of two inputs, f16, bf16 or floats of 8 bits, added in f32, a multiple of what it adds at a time}}
   linalg.generic {indexing_maps = [#in, #in, #out], iterator_types = ["parallel", "reduction"]} ins(%x, %x : memref<3x32xf32>, memref<3x32xf32>) outs(%y : memref<3xf32>)
       attrs = {lowbit.order = {matrix = 16 : i64}} {
   ^bb0(%a: f32, %b: f32, %o: f32):
@@ -88,4 +88,20 @@ func.func @tensors(%x: tensor<3x40xf32>, %y: tensor<3xf32>) -> tensor<3xf32> {
     linalg.yield %0 : f32
   } -> tensor<3xf32>
   return %r : tensor<3xf32>
+}
+
+// -----
+
+#in = affine_map<(i, k) -> (i, k)>
+#out = affine_map<(i, k) -> (i)>
+func.func @product(%x: memref<3x32xf16>, %y: memref<3xf32>) {
+  // expected-error @+1 {{has the order of a product; expected that of one sum}}
+  linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction"]} ins(%x : memref<3x32xf16>) outs(%y : memref<3xf32>)
+      attrs = {lowbit.order = {matrix = 16 : i64, part = 32 : i64}} {
+  ^bb0(%a: f16, %o: f32):
+    %0 = arith.extf %a : f16 to f32
+    %1 = arith.addf %0, %o : f32
+    linalg.yield %1 : f32
+  }
+  return
 }

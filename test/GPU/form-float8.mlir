@@ -52,9 +52,12 @@ func.func @exact(%a: tensor<4x16xf8E4M3FN>, %s: tensor<f32>, %b: tensor<2x16xf8E
 
 // -----
 
-// WHY: scales change along the reduction
+// Scales that change along the reduction are those of groups.
 // CHECK-LABEL: func @groups(
-//       CHECK:   lowbit.contract
+//  CHECK-SAME:   %[[A:.*]]: tensor<4x64xf8E4M3FN>, %[[S:[^:]*]]: tensor<4x2xf32>
+//       CHECK:   lowbit.matmul lhs(%[[A]] : {{.*}}) rhs({{.*}}) lhs_scales(%[[S]] : tensor<4x2xf32>) outs({{.*}}) operands({{.*}} : tensor<1x1xf32>) group 32 {
+//  CHECK-NEXT:   ^bb0(%[[REAL:.*]]: f32, %[[SB:.*]]: f32):
+//  CHECK-NEXT:     arith.mulf %[[REAL]], %[[SB]] : f32
 func.func @groups(%a: tensor<4x64xf8E4M3FN>, %s: tensor<4x2xf32>, %b: tensor<2x64xf8E4M3FN>, %sb: tensor<f32>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
   %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
     lhs(%a scales %s <#lowbit.float<f8E4M3FN>, block = [1, 32]> : tensor<4x64xf8E4M3FN>, tensor<4x2xf32>)

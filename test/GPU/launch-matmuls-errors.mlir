@@ -78,3 +78,26 @@ func.func @few_bits_levels(%a: memref<4x64xf16>, %w: memref<1x1024xi8>, %r: memr
   }
   return
 }
+
+// -----
+
+// A kernel keeps to the order that its op says.
+func.func @other_order(%a: memref<2x64xf16>, %w: memref<1x512xi8>, %s: memref<2x16xf32>, %init: memref<2x8xf32>) {
+  // expected-error @+1 {{would be combined in the order {matrix = 16 : i64, neighbours = 8 : i64}; expected that of its `lowbit.order`, {matrix = 16 : i64, neighbours = 4 : i64}}}
+  lowbit.grouped_matmul lhs(%a : memref<2x64xf16>) rhs(%w : memref<1x512xi8>) scales(%s : memref<2x16xf32>) outs(%init : memref<2x8xf32>) width 4 group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } {lowbit.order = {matrix = 16 : i64, neighbours = 4 : i64}}
+  return
+}
+
+// -----
+
+func.func @groups_of_a_part(%a: memref<4x64xi8>, %b: memref<6x64xi8>, %s: memref<4x2xf32, strided<[2, 1], offset: 2>>, %init: memref<4x6xf32>) {
+  // expected-error @+1 {{which are a part of another buffer; copy them first}}
+  lowbit.matmul lhs(%a : memref<4x64xi8>) rhs(%b : memref<6x64xi8>) lhs_scales(%s : memref<4x2xf32, strided<[2, 1], offset: 2>>) outs(%init : memref<4x6xf32>) group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  }
+  return
+}

@@ -266,3 +266,59 @@ func.func @c6_axes(%a: tensor<30x16xi8>, %b: tensor<7x144xi8>, %init: tensor<12x
   } {lhs_windows = #lowbit.windows<[3, 3, 16], (h, w, i, j, c) -> (h + i, w + j, c)>} -> tensor<12x7xi32>
   return
 }
+
+
+// -----
+
+func.func @groups_are_powers_of_two(%a: tensor<4x96xi8>, %b: tensor<6x96xi8>, %s: tensor<4x2xf32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  // expected-error @+1 {{(C7) has scales along the reduction and group 48; expected a power of two from 32 to 4096 that divides the reduction, with scales, or zero without}}
+  %r = lowbit.matmul lhs(%a : tensor<4x96xi8>) rhs(%b : tensor<6x96xi8>) lhs_scales(%s : tensor<4x2xf32>) outs(%init : tensor<4x6xf32>) group 48 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+func.func @groups_divide(%a: tensor<4x96xi8>, %b: tensor<6x96xi8>, %s: tensor<4x2xf32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  // expected-error @+1 {{(C7) has scales along the reduction and group 64; expected a power of two}}
+  %r = lowbit.matmul lhs(%a : tensor<4x96xi8>) rhs(%b : tensor<6x96xi8>) lhs_scales(%s : tensor<4x2xf32>) outs(%init : tensor<4x6xf32>) group 64 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+func.func @groups_have_scales(%a: tensor<4x64xi8>, %b: tensor<6x64xi8>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  // expected-error @+1 {{(C7) has no scales along the reduction and group 32}}
+  %r = lowbit.matmul lhs(%a : tensor<4x64xi8>) rhs(%b : tensor<6x64xi8>) outs(%init : tensor<4x6xf32>) group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+func.func @scales_of_groups(%a: tensor<4x64xi8>, %b: tensor<6x64xi8>, %s: tensor<6x2xf32>, %init: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  // expected-error @+1 {{(C7) has scales of type 'tensor<6x2xf32>'; expected [M, K / group] of lhs and [K / group, N] of rhs, of f32, f16, bf16 or floats of 8 bits}}
+  %r = lowbit.matmul lhs(%a : tensor<4x64xi8>) rhs(%b : tensor<6x64xi8>) rhs_scales(%s : tensor<6x2xf32>) outs(%init : tensor<4x6xf32>) group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+func.func @no_groups_of_batches(%a: tensor<2x4x64xi8>, %b: tensor<2x6x64xi8>, %s: tensor<4x2xf32>, %init: tensor<2x4x6xf32>) -> tensor<2x4x6xf32> {
+  // expected-error @+1 {{(C7) has groups; expected a product of rank 2, of bytes or of floats of 8 bits}}
+  %r = lowbit.matmul lhs(%a : tensor<2x4x64xi8>) rhs(%b : tensor<2x6x64xi8>) lhs_scales(%s : tensor<4x2xf32>) outs(%init : tensor<2x4x6xf32>) group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } -> tensor<2x4x6xf32>
+  return %r : tensor<2x4x6xf32>
+}

@@ -291,7 +291,8 @@ def LowerMatmulsPass : Pass<"lowbit-lower-matmuls"> {
   let summary = "Products that kernels would compute become loops over elements";
   let description = [{
     `lowbit.matmul` on tensors as its document says: a sum of products in i32 that wraps, then its epilogue, each a `linalg.generic`. For
-    targets that follow kernels without having any; `lowbit.grouped_matmul` is refused.
+    targets that follow kernels without having any. Floats of 8 bits, and weights of few bits that meet floats (`lowbit.grouped_matmul`), are
+    added up in the order that the op says (`lowbit.order`), and refused where it says none; weights are unpacked here.
 
     ```mlir
     func.func @before(%a: tensor<16x64xi8>, %b: tensor<32x64xi8>, %s: tensor<1x32xf32>, %init: tensor<16x32xf32>) -> tensor<16x32xf32> {

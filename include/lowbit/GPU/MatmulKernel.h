@@ -2,6 +2,8 @@
 //
 //   result[m, n] = epilogue(sum over k of lhs[m, k] * rhs[n, k], operands at m, n)
 //
+// or, with scales that change along the reduction, the real that `lowbit.matmul` says,
+//
 // once, or for each of many batches. Sums of codes are in i32 and wrap; that they do not overflow is proved before a kernel is asked for.
 // Sums of floats are those of `lowbit.matmul`.
 //
@@ -10,6 +12,7 @@
 #define LOWBIT_GPU_MATMULKERNEL_H
 
 #include "lowbit/GPU/KernelBuilder.h"
+#include "lowbit/Transforms/SumOrder.h"
 
 namespace mlir::lowbit {
 
@@ -51,21 +54,29 @@ struct MatmulKernel {
   MatmulSide lhs, rhs;
   SmallVector<EpilogueOperand> operands;
   bool hasBatches = false;
-  Region *epilogue = nullptr; ///< Takes the sum (i32, or f32 of floats) and an element of each operand; yields one of each result.
-                              ///< Constants may come from around it.
-  SmallVector<Type> results;  ///< Elements of [M, N].
+  int64_t group = 0;            ///< Of the reduction, each of which has scales; 0: there are none.
+  FloatType lhsScale, rhsScale; ///< Of a group; null where a side has none.
+  Region *epilogue = nullptr;   ///< Takes the sum (i32; f32 of floats, or in groups) and an element of each operand; yields one of each
+                                ///< result. Constants may come from around it.
+  SmallVector<Type> results;    ///< Elements of [M, N].
   /// Rows of lhs and rhs begin at multiples of so many bytes (a power of two, up to 16) and are as long, and elements of results and full
   /// operands that many columns apart are aligned together.
   unsigned depthAlignment = 16;
   unsigned columnAlignment = 1;
+  /// Of floats of 8 bits: in which order they are to be added up; plain where it is open.
+  SumOrder order;
   /// What is known of the problem, to choose a tile by; 0: nothing. The code does not depend on it.
   int64_t rows = 0, columns = 0, depth = 0, batches = 0;
 
   /// Whether both sides are floats of 8 bits.
   bool hasFloats() const { return lhs.number && lhs.width == 8; }
+  /// How `wgmma` adds floats of 8 bits up, or `mma.sync`.
+  static SumOrder getFloat8Order(bool byWarpgroups);
+  /// Whether they may be added up so.
+  bool allowsFloat8Order(bool byWarpgroups) const { return order.isPlain() || order == getFloat8Order(byWarpgroups); }
   /// Whether both are f32.
   bool hasWideFloats() const { return lhs.width == 32; }
-  /// Of the products: i32, or f32.
+  /// What the epilogue takes: i32, or f32.
   Type getSumType(MLIRContext *context) const;
   /// Rows, columns and depth to estimate by.
   std::array<int64_t, 3> guessSizes() const;
@@ -73,12 +84,13 @@ struct MatmulKernel {
   int64_t guessBatches() const;
 };
 
-/// Arguments of the kernel, in the order in which they are passed: lhs, rhs (`!llvm.ptr<1>`), each operand (pointer; also of a scalar),
-/// each result (pointer), then rows, columns, depth (in bytes) and the bytes between rows of lhs and of rhs (i32); where there are batches,
-/// their number and the bytes between those of lhs and of rhs (i32). A schedule may put arguments of its own after them. On the host the
-/// same struct holds the values that are passed.
+/// Arguments of the kernel, in the order in which they are passed: lhs, rhs (`!llvm.ptr<1>`), scales of their groups where there are, each
+/// operand (pointer; also of a scalar), each result (pointer), then rows, columns, depth (in bytes) and the bytes between rows of lhs and
+/// of rhs (i32); where there are batches, their number and the bytes between those of lhs and of rhs (i32). A schedule may put arguments of
+/// its own after them. On the host the same struct holds the values that are passed.
 struct MatmulArguments {
   Value lhs, rhs;
+  Value lhsScales, rhsScales; ///< Null where there are none.
   SmallVector<Value> operands, results;
   Value rows, columns, depth, lhsPitch, rhsPitch;
   Value batches, lhsBatchPitch, rhsBatchPitch; ///< Null where there are no batches.

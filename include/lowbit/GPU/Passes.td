@@ -316,6 +316,7 @@ def OrderSumsPass : Pass<"lowbit-order-sums"> {
     op, and has 32 elements or more, `lowbit-launch-loops` gives it to a warp: lane l takes the elements l, l + 32, …, one after the other; then
     lanes combine what they have with those 16, 8, 4, 2 and 1 further on. The attribute `lowbit.order` says so before there are kernels, so that
     whoever computes the same ops otherwise gets the same bits (`lowbit-expand-orders`). Ops in rows have their order from `lowbit-form-rows`.
+    Products of floats of 8 bits, and of floats with weights of few bits, get the order of the kernels that this GPU has, which keep to it.
 
     ```text
     linalg.generic … ins(%x : tensor<40x64xf32>) outs(%y : tensor<40xf32>) { … arith.addf … fastmath<reassoc> }

@@ -20,7 +20,7 @@ def Lowbit_GroupedMatmulOp : Lowbit_Op<"grouped_matmul", [
     ```
 
     Without, there is one group, of the whole reduction, and the epilogue takes the dot itself. With lhs of i8, which is signed, dots are exact in
-    i32; with floats they are in f32, in any order. Zeros are bytes, signed if and only if the weights are; or there are none.
+    i32; with floats they are in f32, in any order but one that the attribute `lowbit.order` says (lowbit/Transforms/SumOrder.h). Zeros are bytes, signed if and only if the weights are; or there are none.
 
     Weights are numbers of `width` bits, in two's complement or `unsigned`, or codes of four bits for 16 `levels`, reals. They are in the order in
     which the lanes of a warp take them: a row of rhs is 16 columns of the result, 512 bytes of it are 256 / width neighbours of the reduction, of

@@ -12,7 +12,7 @@ def Lowbit_Matrix : AnyTypeOf<[RankedTensorOf<[I8, F8E4M3FN, F8E5M2, F32]>, MemR
 def Lowbit_TensorOrBuffer : AnyTypeOf<[AnyRankedTensor, AnyMemRef]>;
 
 def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
-    DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    AttrSizedOperandSegments, DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
     SingleBlockImplicitTerminator<"::mlir::lowbit::YieldOp">]> {
   let summary = "Products, summed, with an elementwise epilogue: what one kernel computes";
   let description = [{
@@ -32,6 +32,16 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
     of which subnormals have that of the smallest normal number); the result keeps as many bits. These sums are added in order, rounded to
     nearest.
 
+    With a `group`, scales change along the reduction, each `group` of it; a side without has no factor:
+
+    ```text
+    dot[m, n, g] = sum over k of group g of lhs[m, k] * rhs[n, k]
+    real[m, n]   = fma(f32(dot[m, n, g]) * lhs_scales[m, g], rhs_scales[g, n], real[m, n]) for g in order, from zero
+    result[m, n] = epilogue(real[m, n], element of each operand at m, n)
+    ```
+
+    The attribute `lowbit.order` may say in which order sums of floats of 8 bits are added up (lowbit/Transforms/SumOrder.h).
+
     With `lhs_windows` lhs is an image of bytes, whose windows are the rows, in the order of their indices; the reduction are their columns. With
     `bits` a column is a byte of eight bits.
 
@@ -45,6 +55,8 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
       transposed.
     - (C6) lhs of `lhs_windows` is of integers and static, with an axis for each result of the map, and has M windows of K columns; init has two
       axes.
+    - (C7) `group` is a power of two from 32 to 4096 that divides K, with one side's scales at least, or zero and without. Then init has rank 2, sides are
+      neither of f32 nor bits, and scales are `[M, K / group]` and `[K / group, N]`, of f32, f16, bf16 or floats of 8 bits.
 
     Example:
     ```mlir
@@ -60,15 +72,18 @@ def Lowbit_MatmulOp : Lowbit_Op<"matmul", [
     }
     ```
   }];
-  let arguments = (ins Lowbit_Matrix:$lhs, Lowbit_Matrix:$rhs, Lowbit_TensorOrBuffer:$init,
+  let arguments = (ins Lowbit_Matrix:$lhs, Lowbit_Matrix:$rhs, Optional<Lowbit_TensorOrBuffer>:$lhs_scales,
+                       Optional<Lowbit_TensorOrBuffer>:$rhs_scales, Lowbit_TensorOrBuffer:$init,
                        Variadic<Lowbit_TensorOrBuffer>:$epilogue_operands,
                        UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned, UnitAttr:$bits,
-                       UnitAttr:$lhs_transposed, UnitAttr:$rhs_transposed, OptionalAttr<Lowbit_WindowsAttr>:$lhs_windows);
+                       UnitAttr:$lhs_transposed, UnitAttr:$rhs_transposed, OptionalAttr<Lowbit_WindowsAttr>:$lhs_windows,
+                       DefaultValuedAttr<I64Attr, "0">:$group);
   let regions = (region SizedRegion<1>:$epilogue);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
-    `lhs` `(` $lhs `:` type($lhs) `)` `rhs` `(` $rhs `:` type($rhs) `)` `outs` `(` $init `:` type($init) `)`
-    (`operands` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)? $epilogue attr-dict (`->` type($result)^)?
+    `lhs` `(` $lhs `:` type($lhs) `)` `rhs` `(` $rhs `:` type($rhs) `)`
+    (`lhs_scales` `(` $lhs_scales^ `:` type($lhs_scales) `)`)? (`rhs_scales` `(` $rhs_scales^ `:` type($rhs_scales) `)`)? `outs` `(` $init `:` type($init) `)`
+    (`operands` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)? (`group` $group^)? $epilogue attr-dict (`->` type($result)^)?
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

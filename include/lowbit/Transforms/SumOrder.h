@@ -10,8 +10,21 @@
 //   {parts = P}                   Of the first reduction longer than one: element k belongs to part k mod P. A part goes through its
 //                                 elements, and through all other reductions within, one after the other. What the result held before is
 //                                 combined with part 0, then with part 1, and so on.
-//   {matrix = S}                  Products of f16 or bf16, summed in f32 as a tensor core does, S at a time: `buildMatrixStep`
+//   {matrix = S}                  Products of f16, bf16 or floats of 8 bits, summed in f32 as a tensor core does, S at a time, of the
+//                                 reductions longer than one, counted as one, the last the fastest: `buildMatrixStep`
 //                                 (lib/Conversion/MatrixStep.h).
+//
+// Products say more:
+//
+//   {matrix = S, part = D}        `lowbit.matmul` of floats of 8 bits: each D of the reduction (or of a group of it) are a sum of their own
+//                                 from zero, S at a time; these are added one after the other. With S = 16 the floats are f16, and of each
+//                                 32 those with k mod 4 < 2 come first.
+//   {matrix = 16, neighbours = L} `lowbit.grouped_matmul` of floats: of each 4 L neighbours of the reduction, step i takes from each L the
+//   four
+//                                 from 4 i on. Where a weight is a sum of halves, the nearest to it, then the nearest to what is left, and
+//                                 so on, a step is one for each of them.
+//   … parts = P, part = D         Without groups: D neighbours at a time are dealt to P sums in turn, which are added one after the other.
+//   … exponent = E                Levels are 2^E times what is multiplied; dots are multiplied by that.
 //
 // Lanes and parts begin with the neutral element of the combination, so that an fma is the product alone at first. An op without the
 // attribute goes through its loops one after the other.
@@ -28,7 +41,7 @@ inline constexpr llvm::StringLiteral sumOrderAttrName = "lowbit.order";
 
 /// Zeros where a form has no such number.
 struct SumOrder {
-  int64_t lanes = 0, neighbours = 0, parts = 0, matrix = 0;
+  int64_t lanes = 0, neighbours = 0, parts = 0, matrix = 0, part = 0, exponent = 0;
 
   bool operator==(const SumOrder &) const = default;
   /// Whether the op's own loops are the order.
