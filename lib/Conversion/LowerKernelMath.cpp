@@ -21,6 +21,7 @@ StringRef getKernelIntrinsic(Operation *op) {
       .Case("math.ctpop", "llvm.ctpop")
       .Case("math.floor", "llvm.floor")
       .Case("math.fma", "llvm.fma")
+      .Case("math.round", "llvm.round")
       .Case("math.roundeven", "llvm.roundeven")
       .Case("math.sqrt", "llvm.sqrt")
       .Case("math.trunc", "llvm.trunc")

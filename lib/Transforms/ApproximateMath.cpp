@@ -1,9 +1,9 @@
 //===- ApproximateMath.cpp - functions as polynomials ---------------------===//
 // Law: results stay within 6 units in the last place of the C library's (test/Integration/CPU/functions.mlir), infinities and NaN included;
 // results and operands below the smallest normal number count as zero and as that number. No value takes a branch: a vector costs the same
-// whatever is in it. Sine and cosine stay the library's: upstream's lose large angles.
+// whatever is in it. Functions with a law of their own: ApproximateAngles.cpp, ApproximateWide.cpp, ExpandIntegers.cpp.
 
-#include "ApproximatePower.h"
+#include "ApproximateFunctions.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -124,8 +124,11 @@ struct ApproximateMathPass final : impl::ApproximateMathPassBase<ApproximateMath
     RewritePatternSet patterns(&getContext());
     patterns.add<Approximate<math::ErfOp>>(&getContext(), approximateErf, reciprocals);
     patterns.add<Approximate<math::ExpOp>>(&getContext(), approximateExp, reciprocals);
-    populateApproximatePowerPatterns(patterns);
-    math::populateExpansionPatterns(patterns, {"rsqrt"}); // one over the square root, as the library has it
+    populateApproximateAnglePatterns(patterns);
+    populateApproximateWidePatterns(patterns);
+    populateExpandIntegerPatterns(patterns);
+    // One over the square root, as the library has it; powers with a constant whole exponent multiplied out; clamps by comparisons.
+    math::populateExpansionPatterns(patterns, {"rsqrt", "fpowi", "clampf"});
     auto isUpstream = [](StringRef name) {
       return llvm::is_contained({math::TanhOp::getOperationName(), math::LogOp::getOperationName(), math::Log1pOp::getOperationName(),
                                  math::ExpM1Op::getOperationName()},

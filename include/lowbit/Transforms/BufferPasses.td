@@ -158,11 +158,13 @@ def PlanWorkspacePass : Pass<"lowbit-plan-workspace", "::mlir::ModuleOp"> {
 }
 
 def ApproximateMathPass : Pass<"lowbit-approximate-math"> {
-  let summary = "Compute exp, erf, tanh and their like by polynomials, in vector registers";
+  let summary = "Compute functions of floats by arithmetic, in vector registers";
   let description = [{
     The C library's functions take one scalar at a time; polynomials take a whole vector. Errors are at most 6 units in the last place (exp, erf,
-    tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Powers are computed in f64 and
-    rounded once, as C has them. Other functions are left to the library. The operations
+    tanh, log, log1p, expm1); results of exp below the smallest normal number are zero. Sine and cosine are within 1 unit, tangent within 2, for
+    every f32, however large: angles are reduced by integers (Payne and Hanek). Powers, cube roots, exp2, log2, log10, hyperbolic and inverse functions, atan2 and erfc are
+    computed in f64 and rounded once, as C has them. Absolute values, counts of zeros and powers of integers, and questions such as `math.isnan`, become integer
+    arithmetic and comparisons. Functions of f64 are left to the library, which a GPU has not. The operations
     of a polynomial are to be computed as they are; with `reciprocals` the quotient of erf may be a product with the reciprocal, where erf may.
 
     ```text
