@@ -4,6 +4,7 @@
 
 #include "ApproximateFunctions.h"
 #include "WideBuilder.h"
+#include "mlir/IR/Matchers.h"
 
 namespace mlir::lowbit {
 using P = arith::CmpFPredicate;
@@ -105,8 +106,8 @@ static Value widen(WideBuilder &f, Value x) {
 namespace {
 /// Replaces a function of one or two operands.
 template <typename OpTy, auto function> struct ApproximateWide final : OpRewritePattern<OpTy> {
-  /// Upstream's patterns, which multiply a power with a constant exponent out, go before.
-  explicit ApproximateWide(MLIRContext *context) : OpRewritePattern<OpTy>(context, /*benefit=*/0) {}
+  /// Before upstream's, which take a whole exponent through f32.
+  explicit ApproximateWide(MLIRContext *context) : OpRewritePattern<OpTy>(context, /*benefit=*/2) {}
 
   LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
     Type type = op.getType(), element = getElementTypeOrSelf(type);
@@ -115,6 +116,8 @@ template <typename OpTy, auto function> struct ApproximateWide final : OpRewrite
       return rewriter.notifyMatchFailure(op, "wider than f32");
     if (!vector && isa<ShapedType>(type))
       return rewriter.notifyMatchFailure(op, "neither a scalar nor a vector");
+    if (std::is_same_v<OpTy, math::FPowIOp> && matchPattern(op->getOperand(1), m_Constant()))
+      return rewriter.notifyMatchFailure(op, "multiplied out by upstream's pattern");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     WideBuilder f(b, vector);
     Value x = widen(f, op->getOperand(0)), y;
