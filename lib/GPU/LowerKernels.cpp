@@ -12,11 +12,13 @@
 #include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/Passes.h"
@@ -45,6 +47,19 @@ static void addConversion(OpPassManager &kernels, const GPUArchitecture &gpu) {
   options.indexBitwidth = 64;
   kernels.addPass(createConvertGpuOpsToNVVMOps(options));
   kernels.addPass(createConvertNVVMToLLVMPass()); // those that are text of PTX
+}
+
+/// What is asserted stops the GPU where it does not hold; the call that reads results then fails.
+static void trapAssertions(gpu::GPUModuleOp kernels) {
+  kernels.walk([](cf::AssertOp op) {
+    OpBuilder builder(op);
+    Value truth = arith::ConstantIntOp::create(builder, op.getLoc(), /*value=*/1, /*width=*/1);
+    Value isWrong = arith::XOrIOp::create(builder, op.getLoc(), op.getArg(), truth);
+    auto branch = scf::IfOp::create(builder, op.getLoc(), isWrong, /*withElseRegion=*/false);
+    builder.setInsertionPoint(branch.thenYield());
+    LLVM::Trap::create(builder, op.getLoc());
+    op.erase();
+  });
 }
 
 /// Upstream's pass converts branches of a whole module, the host's among them.
@@ -164,6 +179,8 @@ struct LowerKernelsPass final : impl::LowerKernelsPassBase<LowerKernelsPass> {
       for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>())
         portInstructions(kernels, *gpu);
     TensorMapArguments maps(getOperation());
+    for (gpu::GPUModuleOp kernels : getOperation().getOps<gpu::GPUModuleOp>())
+      trapAssertions(kernels);
     OpPassManager pm(ModuleOp::getOperationName());
     buildPipeline(pm, *gpu);
     if (failed(runPipeline(pm, getOperation())))

@@ -3,6 +3,7 @@
 
 #include "lowbit/GPU/Passes.h"
 #include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -98,12 +99,42 @@ static void addInput(RewriterBase &rewriter, linalg::GenericOp op, Value scalar,
   rewriter.replaceOp(op, made);
 }
 
+/// The pad of known size around a tensor that yields the value.
+static tensor::PadOp getPad(OpOperand &use) {
+  auto pad = isa<tensor::YieldOp>(use.getOwner()) ? use.getOwner()->getParentOfType<tensor::PadOp>() : tensor::PadOp();
+  return pad && pad.getLow().empty() && pad.getHigh().empty() && pad.getType().hasStaticShape() ? pad : tensor::PadOp();
+}
+
+/// The same pad: the tensor's element everywhere, and the source put into it.
+static void replacePad(RewriterBase &rewriter, tensor::PadOp pad, Value tensor) {
+  rewriter.setInsertionPoint(pad);
+  Location loc = pad.getLoc();
+  Value empty = tensor::EmptyOp::create(rewriter, loc, pad.getType().getShape(), pad.getType().getElementType());
+  SmallVector<int64_t> added = llvm::to_vector(llvm::seq(pad.getType().getRank()));
+  Value around = linalg::BroadcastOp::create(rewriter, loc, tensor, empty, added)->getResult(0);
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, pad.getSource());
+  SmallVector<OpFoldResult> strides(sizes.size(), rewriter.getIndexAttr(1));
+  rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(pad, pad.getSource(), around, pad.getMixedLowPad(), sizes, strides);
+}
+
+/// The same assertion, of the tensor's element, where it can be read.
+static void replaceAssertion(RewriterBase &rewriter, cf::AssertOp op, Value tensor) {
+  rewriter.setInsertionPoint(op);
+  auto body = [&](OpBuilder &b, Location loc, ValueRange elements) {
+    cf::AssertOp::create(b, loc, elements.front(), op.getMsg());
+    linalg::YieldOp::create(b, loc, ValueRange());
+  };
+  linalg::GenericOp::create(rewriter, op.getLoc(), TypeRange(), tensor, ValueRange(), AffineMap::get(rewriter.getContext()),
+                            ArrayRef<utils::IteratorType>{}, body);
+  rewriter.eraseOp(op);
+}
+
 /// Whether the use can take a tensor of rank 0 instead, and is not a part of what computes other scalars.
 static bool takesTensor(OpOperand &use, const ScalarCode &code) {
   if (code.contains(use.getOwner()))
     return false;
   auto pack = dyn_cast<tensor::FromElementsOp>(use.getOwner());
-  return getReader(use) || (pack && pack.getNumOperands() == 1);
+  return getReader(use) || getPad(use) || isa<cf::AssertOp>(use.getOwner()) || (pack && pack.getNumOperands() == 1);
 }
 
 /// Lets the use take the tensor.
@@ -119,6 +150,10 @@ static void redirect(RewriterBase &rewriter, OpOperand &use, Value tensor) {
       rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(pack, pack.getType(), tensor, ArrayRef<ReassociationIndices>{});
     return;
   }
+  if (tensor::PadOp pad = getPad(use))
+    return replacePad(rewriter, pad, tensor);
+  if (auto assertion = dyn_cast<cf::AssertOp>(user); assertion && !getReader(use))
+    return replaceAssertion(rewriter, assertion, tensor);
   addInput(rewriter, getReader(use), use.get(), tensor);
 }
 

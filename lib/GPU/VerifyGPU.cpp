@@ -6,6 +6,7 @@
 #include "lowbit/GPU/Float8Mma.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -144,6 +145,9 @@ private:
       return op->emitOpError() << "needs threads that read each other's registers, which " << gpu->chip << " does not have";
     if (isa<NVVM::DotAccumulate4WayOp>(op) && !gpu->hasByteDot)
       return op->emitOpError() << "is a dot product of bytes, which " << gpu->chip << " does not have";
+    if (isa<cf::AssertOp>(op) && gpu->code == KernelCode::SPIRV)
+      return op->emitOpError() << "stops a kernel, for which " << gpu->chip
+                               << " has no instruction; expected indices that are held in bounds";
     bool isNVIDIAs = isa_and_nonnull<NVVM::NVVMDialect>(op->getDialect());
     bool isAMDs = isa_and_nonnull<ROCDL::ROCDLDialect>(op->getDialect());
     if ((isNVIDIAs && gpu->code != KernelCode::PTX && !isCommon(op)) || (isAMDs && gpu->code != KernelCode::AMDGCN))

@@ -25,7 +25,7 @@ struct LowerGPUToSimPass final : impl::LowerGPUToSimPassBase<LowerGPUToSimPass> 
 static Rules makeRules() {
   Rules rules;
   for (auto *add : {addPlaceRules, addMemoryRules, addBarrierRules, addCopyRules, addMatrixRules, addMmaRules, addMfmaRules, addWarpRules,
-                    addScalarRules, addMbarrierRules, addBulkRules, addWarpgroupRules, addTensorRules})
+                    addScalarRules, addStopRules, addMbarrierRules, addBulkRules, addWarpgroupRules, addTensorRules})
     add(rules);
   return rules;
 }

@@ -101,6 +101,8 @@ Value Lowering::call(StringRef name, Type result, ValueRange arguments) {
 
 Value Lowering::site() { return LLVM::AddressOfOp::create(builder, loc, sites.add(op)); }
 
+Value Lowering::text(StringRef words) { return LLVM::AddressOfOp::create(builder, loc, sites.getString(words)); }
+
 Value Lowering::allocate(unsigned words) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(&kernel.getBody().front());

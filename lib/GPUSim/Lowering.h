@@ -48,6 +48,8 @@ public:
   Value call(StringRef name, Type result, ValueRange arguments);
   /// The address of the place that reports name for the current op.
   Value site();
+  /// The address of the words, with a zero behind them.
+  Value text(StringRef words);
 
   /// Memory of the lane for the registers of one op: `offset` words into what all ops share.
   Value scratch(unsigned offset = 0);
@@ -130,6 +132,7 @@ void addMmaRules(Rules &rules);
 void addMfmaRules(Rules &rules);
 void addWarpRules(Rules &rules);
 void addScalarRules(Rules &rules);
+void addStopRules(Rules &rules);
 void addMbarrierRules(Rules &rules);
 void addBulkRules(Rules &rules);
 void addWarpgroupRules(Rules &rules);

@@ -8,6 +8,7 @@
 #include "lowbit/Pipelines/Lower.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -72,6 +73,8 @@ void buildLaunchPipeline(OpPassManager &pm) {
   buildDefineFloatsPipeline(pm, /*target=*/"", /*rows=*/true);
   buildBufferizePipeline(pm);
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
+  pm.addPass(affine::createAffineExpandIndexOpsPass());
+  pm.addPass(createLowerAffinePass());
   cleanUp(pm);
   pm.addPass(createSplitMatmulsPass()); // what it adds is part of the workspace
   pm.addPass(createPlanWorkspacePass());

@@ -4,6 +4,7 @@
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -105,9 +106,23 @@ static bool shouldReshape(OpOperand *operand) {
 }
 
 namespace {
+/// What a fused op asserted is asserted where it is computed now. Upstream would leave an op without results that asserts it again.
+struct EraseAssertions final : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::GenericOp op, PatternRewriter &rewriter) const override {
+    auto isHarmless = [](Operation &nested) { return isa<cf::AssertOp>(nested) || isMemoryEffectFree(&nested); };
+    if (!op.use_empty() || op.getNumLoops() == 0 || !op.hasPureTensorSemantics() ||
+        !llvm::all_of(op.getBlock()->without_terminator(), isHarmless))
+      return rewriter.notifyMatchFailure(op, "has a result, or does more than to assert, or asserts what no loop computes");
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct FuseElementwisePass final : impl::FuseElementwisePassBase<FuseElementwisePass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
+    patterns.add<EraseAssertions>(&getContext());
     linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
     linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, shouldReshape);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, &getContext());

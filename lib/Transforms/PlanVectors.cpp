@@ -149,6 +149,8 @@ static bool isSupported(linalg::LinalgOp op, std::string &reason) {
   auto refuse = [&](StringRef text) { return reason = text.str(), false; };
   if (!op.hasPureBufferSemantics())
     return refuse("it is not on buffers");
+  if (op.getNumDpsInits() == 0)
+    return refuse("it has no result");
   for (OpOperand &init : op.getDpsInitsMutable())
     if (!llvm::all_of(op.getMatchingIndexingMap(&init).getResults(), llvm::IsaPred<AffineDimExpr, AffineConstantExpr>))
       return refuse("a result's map is not a projection");

@@ -1,9 +1,12 @@
-"""ONNX's own node tests of the quantization operators, as onnx generates them in memory."""
+"""ONNX's own node tests, as onnx generates them in memory."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import onnx
@@ -31,15 +34,32 @@ class Case:
 
 
 def collect() -> list[Case]:
+    """Those of the quantization operators."""
+    return [_make_case(case) for case in _generate() if OPERATORS & {node.op_type for node in case.model.graph.node}]
+
+
+def collect_all(names: Collection[str] | None) -> list[Case]:
+    """Those of any operator by their names; all where there is no name, but for those whose values are no tensors."""
+    return [_make_case(case) for case in _generate() if (names is None or case.name in names) and _has_tensors(case)]
+
+
+@cache
+def _generate() -> list[Any]:
     from onnx.backend.test.case.node import collect_testcases
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the generators of other operators divide by zero on purpose
-        found = collect_testcases(None)
-    return [_make_case(case) for case in found if OPERATORS & {node.op_type for node in case.model.graph.node}]
+        warnings.simplefilter("ignore")  # generators divide by zero on purpose
+        return collect_testcases(None)
 
 
-def _make_case(case: object) -> Case:
+def _has_tensors(case: Any) -> bool:
+    graph, values = case.model.graph, case.data_sets[0]
+    return (len(graph.input), len(graph.output)) == (len(values[0]), len(values[1])) and all(
+        isinstance(value, (onnx.TensorProto, np.ndarray, np.generic)) for value in [*values[0], *values[1]]
+    )
+
+
+def _make_case(case: Any) -> Case:
     graph = case.model.graph
     inputs, outputs = ([_to_array(value) for value in values] for values in case.data_sets[0])
     return Case(

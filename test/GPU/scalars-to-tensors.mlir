@@ -78,3 +78,35 @@ func.func @condition(%s: tensor<i1>, %number: f32, %x: tensor<6xf32>) -> tensor<
   }
   return %r : tensor<6xf32>
 }
+
+// -----
+
+// What is put around a tensor is an element, too; the tensor goes into the middle.
+// CHECK-LABEL: func @pad
+//  CHECK-SAME:   %[[ZERO:.*]]: tensor<i8>, %[[X:.*]]: tensor<3x4xi8>
+//       CHECK:   %[[AROUND:.*]] = linalg.broadcast ins(%[[ZERO]] : tensor<i8>) outs(%{{.*}} : tensor<5x7xi8>) dimensions = [0, 1]
+//       CHECK:   tensor.insert_slice %[[X]] into %[[AROUND]][1, 2] [3, 4] [1, 1]
+func.func @pad(%zero: tensor<i8>, %x: tensor<3x4xi8>) -> tensor<5x7xi8> {
+  %0 = tensor.extract %zero[] : tensor<i8>
+  %1 = tensor.pad %x low[1, 2] high[1, 1] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %0 : i8
+  } : tensor<3x4xi8> to tensor<5x7xi8>
+  return %1 : tensor<5x7xi8>
+}
+
+// -----
+
+// An assertion is a kernel's where its condition is computed from what only kernels read.
+// CHECK-LABEL: func @assertion
+//   CHECK-NOT:   tensor.extract
+//       CHECK:   linalg.generic {indexing_maps = [#{{.*}}], iterator_types = []} ins(%{{.*}} : tensor<i1>) {
+//  CHECK-NEXT:   ^bb0(%[[TRUTH:[a-z]*]]: i1):
+//  CHECK-NEXT:     cf.assert %[[TRUTH]], "the scale is 1"
+func.func @assertion(%scale: tensor<f32>) {
+  %one = arith.constant 1.0 : f32
+  %0 = tensor.extract %scale[] : tensor<f32>
+  %1 = arith.cmpf oeq, %0, %one : f32
+  cf.assert %1, "the scale is 1"
+  return
+}

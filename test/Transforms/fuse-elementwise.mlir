@@ -144,3 +144,28 @@ func.func @transposed(%x: tensor<8x4xf32>, %y: tensor<4x8xf32>) -> tensor<8x4xf3
   } -> tensor<8x4xf32>
   return %r : tensor<8x4xf32>
 }
+
+// What the first op asserts is asserted in the second one, and nowhere else.
+// CHECK-LABEL: func @asserted
+//       CHECK:   linalg.generic
+//       CHECK:     cf.assert
+//   CHECK-NOT:   cf.assert
+//   CHECK-NOT:   linalg.generic
+//       CHECK:   return
+func.func @asserted(%x: tensor<8x4xi64>) -> tensor<8x4xi64> {
+  %zero = arith.constant 0 : i64
+  %e = tensor.empty() : tensor<8x4xi64>
+  %a = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x4xi64>) outs(%e : tensor<8x4xi64>) {
+  ^bb0(%i: i64, %o: i64):
+    %0 = arith.cmpi sge, %i, %zero : i64
+    cf.assert %0, "no index is negative"
+    %1 = arith.addi %i, %i : i64
+    linalg.yield %1 : i64
+  } -> tensor<8x4xi64>
+  %b = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<8x4xi64>) outs(%e : tensor<8x4xi64>) {
+  ^bb0(%i: i64, %o: i64):
+    %0 = arith.muli %i, %i : i64
+    linalg.yield %0 : i64
+  } -> tensor<8x4xi64>
+  return %b : tensor<8x4xi64>
+}

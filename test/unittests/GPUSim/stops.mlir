@@ -13,6 +13,7 @@
 // RUN: not gpu-sim-run %s --kernel matrix --block 32 --shared 1024 | FileCheck %s --check-prefix=MATRIX
 // RUN: not gpu-sim-run %s --kernel left --block 2048 | FileCheck %s --check-prefix=THREADS
 // RUN: not gpu-sim-run %s --kernel left --block 32 --shared 300000 | FileCheck %s --check-prefix=SHARED
+// RUN: not gpu-sim-run %s --kernel assertion --block 32 | FileCheck %s --check-prefix=ASSERTION
 // THREADS: illegal (1): kernel `left`: 2048 threads in a block; expected 1 to 1024
 // SHARED: illegal (1): kernel `left`: 300000 bytes of shared memory; a block has at most 232448
 
@@ -156,6 +157,15 @@ gpu.module @kernels {
     %thread = arith.index_cast %x : index to i32
     %row = llvm.getelementptr %shared[%thread] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
     %a = nvvm.ldmatrix %row {num = 4 : i32, layout = #nvvm.mma_layout<row>, shape = #nvvm.ld_st_matrix_shape<m = 8, n = 8>, eltType = #nvvm.ld_st_matrix_elt_type<b16>} : (!llvm.ptr<3>) -> !llvm.struct<(i32, i32, i32, i32)>
+    gpu.return
+  }
+
+  // ASSERTION: illegal (1): kernel `assertion`: `cf.assert` {{.*}}, thread 20: an assertion does not hold: less than 20
+  gpu.func @assertion() kernel {
+    %twenty = arith.constant 20 : index
+    %x = gpu.thread_id x
+    %isLess = arith.cmpi ult, %x, %twenty : index
+    cf.assert %isLess, "less than 20"
     gpu.return
   }
 }

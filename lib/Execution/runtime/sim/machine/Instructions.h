@@ -26,6 +26,7 @@ void addMmaSymbols(Symbols &symbols);
 void addMfmaSymbols(Symbols &symbols);
 void addWarpSymbols(Symbols &symbols);
 void addScalarSymbols(Symbols &symbols);
+void addStopSymbols(Symbols &symbols);
 void addMbarrierSymbols(Symbols &symbols);
 void addBulkSymbols(Symbols &symbols);
 void addWarpgroupSymbols(Symbols &symbols);

@@ -5,8 +5,9 @@ namespace mlir::lowbit::sim {
 
 std::vector<std::pair<const char *, void *>> getMachineSymbols() {
   Symbols symbols;
-  for (auto *add : {addPlaceSymbols, addMemorySymbols, addBarrierSymbols, addCopySymbols, addMatrixSymbols, addMmaSymbols, addMfmaSymbols,
-                    addWarpSymbols, addScalarSymbols, addMbarrierSymbols, addBulkSymbols, addWarpgroupSymbols, addTensorSymbols})
+  for (auto *add :
+       {addPlaceSymbols, addMemorySymbols, addBarrierSymbols, addCopySymbols, addMatrixSymbols, addMmaSymbols, addMfmaSymbols,
+        addWarpSymbols, addScalarSymbols, addStopSymbols, addMbarrierSymbols, addBulkSymbols, addWarpgroupSymbols, addTensorSymbols})
     add(symbols);
   return symbols;
 }
