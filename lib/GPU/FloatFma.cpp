@@ -14,7 +14,13 @@
 namespace mlir::lowbit {
 namespace {
 
-constexpr StagedTile tiles[] = {{128, 128, 64, 32, 64}, {64, 64, 64, 32, 32}, {32, 64, 64, 16, 32}, {32, 32, 64, 16, 16}};
+constexpr StagedTile tiles[] = {{128, 128, 64, 32, 64},
+                                {64, 64, 64, 32, 32},
+                                {32, 64, 64, 16, 32},
+                                {32, 32, 64, 16, 16},
+                                // Of few rows, or few columns: longer steps of the reduction, behind which there is little to wait with.
+                                {8, 32, 128, 8, 8},
+                                {32, 8, 128, 8, 8}};
 
 class FmaOfWords final : public WordProduct {
 public:

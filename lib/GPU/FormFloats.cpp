@@ -9,16 +9,24 @@
 
 namespace mlir::lowbit {
 
-/// With fewer rows or columns most of a tile would be outside: a warp for each element reads what there is faster.
-static constexpr int64_t leastSize = 16;
+/// With fewer elements, or a reduction that is much longer than a side, few blocks would wait for one another's bytes: a warp for each
+/// element shares the reduction.
+static constexpr int64_t leastSize = 16, leastLongSide = 64, mostDepth = 64;
+
+/// Whether a kernel by tiles pays.
+static bool isLarge(const ContractAxes &axes) {
+  int64_t rows = axes.getRows(), columns = axes.getColumns(), longSide = std::max(rows, columns);
+  return std::min(rows, columns) >= leastSize || (longSide >= leastLongSide && axes.getDepth() <= mostDepth * longSide);
+}
 
 std::string getFloatObstacle(ContractOp op, const ContractAxes &axes) {
   for (Value side : {op.getLhs(), op.getRhs()})
     if (!getElementTypeOrSelf(side.getType()).isF32())
       return "a side is neither of codes nor of f32";
-  if (axes.getRows() < leastSize || axes.getColumns() < leastSize)
-    return "it has " + std::to_string(axes.getRows()) + " rows and " + std::to_string(axes.getColumns()) + " columns; a kernel pays from " +
-           std::to_string(leastSize) + " of each on";
+  if (!isLarge(axes))
+    return "it has " + std::to_string(axes.getRows()) + " rows and " + std::to_string(axes.getColumns()) + " columns of " +
+           std::to_string(axes.getDepth()) + " products; a kernel pays from " + std::to_string(leastSize) + " of each on, or " +
+           std::to_string(leastLongSide) + " of one whose " + std::to_string(mostDepth) + "-fold the reduction does not exceed";
   Type element = getElementTypeOrSelf(op.getResult().getType());
   if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() < 8)
     return "elements of the result take less than a byte";

@@ -33,7 +33,20 @@ static bool canSplit(MatmulOp op) {
          getType(op.getInit()).getRank() == 2 && !op.getLhsWindows() && llvm::all_of(op->getOperands(), isKnown);
 }
 
-static bool canSplit(MatmulOp op, int64_t parts) { return getType(op.getLhs()).getDimSize(1) % (parts * partMultiple) == 0; }
+namespace {
+/// Parts of the same length, and what is left behind them, which is a product of its own. In elements of a side: bytes.
+struct Cut {
+  int64_t parts = 1, length = 0, rest = 0;
+
+  static Cut make(MatmulOp op, int64_t parts) {
+    int64_t depth = getType(op.getLhs()).getDimSize(1), length = depth / (parts * partMultiple) * partMultiple;
+    return {parts, length, depth - parts * length};
+  }
+  /// Whether there is such a cut, with rows that begin where kernels read.
+  bool isPossible() const { return length != 0 && rest % partMultiple == 0; }
+  int64_t getProducts() const { return parts + (rest != 0); }
+};
+} // namespace
 
 namespace {
 /// What the plans of a product say.
@@ -46,30 +59,38 @@ public:
     YieldOp::create(builder, op.getLoc(), block->getArgument(0));
   }
 
-  /// Microseconds in so many parts, 1 being the product as it is; nothing where there is no plan.
-  std::optional<double> estimate(int64_t parts) {
-    MatmulKernel kernel = whole;
-    if (parts > 1) {
-      kernel.hasBatches = true;
-      kernel.batches = parts;
-      kernel.depth = whole.depth / parts;
-      kernel.depthAlignment = std::min(whole.depthAlignment, getAlignment(kernel.depth, 16));
-      kernel.operands.clear();
-      kernel.results = {IntegerType::get(op.getContext(), 32)};
-      kernel.epilogue = &sum;
-    }
-    std::string obstacles;
-    std::unique_ptr<MatmulPlan> plan = planMatmul(kernel, architecture, obstacles);
-    if (!plan)
-      return std::nullopt;
-    return plan->estimate() + (parts > 1 ? estimateAddition(parts) : 0);
+  /// Microseconds of the product as it is; nothing where there is no plan.
+  std::optional<double> estimateWhole() { return estimate(whole); }
+
+  /// Microseconds in parts, with what adds them up.
+  std::optional<double> estimateParts(const Cut &cut) {
+    MatmulKernel part = whole;
+    part.hasBatches = true;
+    part.batches = cut.parts;
+    part.operands.clear();
+    part.results = {IntegerType::get(op.getContext(), 32)};
+    part.epilogue = &sum;
+    std::optional<double> time = estimate(part, cut.length);
+    // What a second kernel takes to begin and to end, and for sums that were written a moment ago, which the L2 has.
+    constexpr double start = 2.5, cacheBytes = 4e6; // a microsecond
+    double addition = start + 2.0 * cut.getProducts() * whole.rows * whole.columns * 4 / cacheBytes;
+    if (!time || cut.rest == 0)
+      return time ? std::optional(*time + addition) : std::nullopt;
+    part.hasBatches = false;
+    part.batches = whole.batches;
+    std::optional<double> rest = estimate(part, cut.rest);
+    return rest ? std::optional(*time + start + *rest + addition) : std::nullopt;
   }
 
 private:
-  /// What a second kernel takes to begin and to end, and for sums that were written a moment ago, which the L2 has.
-  double estimateAddition(int64_t parts) const {
-    constexpr double start = 2.5, cacheBytes = 4e6; // a microsecond
-    return start + 2.0 * parts * whole.rows * whole.columns * 4 / cacheBytes;
+  std::optional<double> estimate(MatmulKernel kernel, std::optional<int64_t> depth = {}) {
+    if (depth) {
+      kernel.depth = whole.depth * *depth / getType(op.getLhs()).getDimSize(1);
+      kernel.depthAlignment = std::min(whole.depthAlignment, getAlignment(kernel.depth, 16));
+    }
+    std::string obstacles;
+    std::unique_ptr<MatmulPlan> plan = planMatmul(kernel, architecture, obstacles);
+    return plan ? std::optional(plan->estimate()) : std::nullopt;
   }
 
   MatmulOp op;
@@ -81,51 +102,66 @@ private:
 /// Splits one product.
 class Splitter {
 public:
-  Splitter(MatmulOp op, int64_t parts) : op(op), parts(parts), builder(op), loc(op.getLoc()) {}
+  Splitter(MatmulOp op, const Cut &cut) : op(op), cut(cut), builder(op), loc(op.getLoc()) {}
 
   void split() {
-    Type i32 = builder.getI32Type();
     ArrayRef<int64_t> shape = getType(op.getInit()).getShape();
-    Value sums = memref::AllocOp::create(builder, loc, MemRefType::get({parts, shape[0], shape[1]}, i32));
-    auto product = MatmulOp::create(builder, loc, Type(), cut(op.getLhs()), cut(op.getRhs()), Value(), Value(), sums, ValueRange(),
-                                    op.getLhsUnsigned(), op.getRhsUnsigned(), op.getBits(), /*lhs_transposed=*/false,
-                                    /*rhs_transposed=*/false, WindowsAttr());
-    {
-      OpBuilder::InsertionGuard guard(builder);
-      Block *block = builder.createBlock(&product.getEpilogue(), {}, i32, loc);
-      YieldOp::create(builder, loc, block->getArgument(0));
+    SmallVector<Value> sums, parts;
+    auto multiply = [&](function_ref<Value(Value)> take, ArrayRef<int64_t> sizes) {
+      sums.push_back(memref::AllocOp::create(builder, loc, MemRefType::get(sizes, builder.getI32Type())));
+      Value lhs = take(op.getLhs()), rhs = take(op.getRhs());
+      buildProduct(lhs, rhs, sums.back());
+    };
+    multiply([&](Value side) { return takeParts(side); }, {cut.parts, shape[0], shape[1]});
+    for (int64_t part = 0; part < cut.parts; ++part)
+      parts.push_back(getPart(sums[0], part));
+    if (cut.rest != 0) {
+      multiply([&](Value side) { return takeRest(side); }, shape);
+      parts.push_back(sums[1]);
     }
-    buildAddition(sums);
-    memref::DeallocOp::create(builder, loc, sums);
+    buildAddition(parts);
+    for (Value buffer : sums)
+      memref::DeallocOp::create(builder, loc, buffer);
     op.erase();
   }
 
 private:
+  void buildProduct(Value lhs, Value rhs, Value sums) {
+    auto product =
+        MatmulOp::create(builder, loc, Type(), lhs, rhs, Value(), Value(), sums, ValueRange(), op.getLhsUnsigned(), op.getRhsUnsigned(),
+                         op.getBits(), /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
+    OpBuilder::InsertionGuard guard(builder);
+    Block *block = builder.createBlock(&product.getEpilogue(), {}, builder.getI32Type(), loc);
+    YieldOp::create(builder, loc, block->getArgument(0));
+  }
+
+  Value view(Value buffer, int64_t offset, ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides) {
+    auto layout = StridedLayoutAttr::get(op.getContext(), offset, strides);
+    auto type = MemRefType::get(sizes, getType(buffer).getElementType(), layout);
+    return memref::ReinterpretCastOp::create(builder, loc, type, buffer, offset, sizes, strides);
+  }
+
   /// The parts of a side along the reduction, as batches.
-  Value cut(Value side) {
-    MemRefType type = getType(side);
-    auto [strides, offset] = type.getStridesAndOffset();
-    int64_t depth = type.getDimSize(1) / parts, sizes[] = {parts, type.getDimSize(0), depth}, places[] = {depth, strides[0], 1};
-    auto layout = StridedLayoutAttr::get(op.getContext(), offset, places);
-    return memref::ReinterpretCastOp::create(builder, loc, MemRefType::get(sizes, type.getElementType(), layout), side, offset, sizes,
-                                             places);
+  Value takeParts(Value side) {
+    auto [strides, offset] = getType(side).getStridesAndOffset();
+    return view(side, offset, {cut.parts, getType(side).getDimSize(0), cut.length}, {cut.length, strides[0], 1});
+  }
+
+  Value takeRest(Value side) {
+    auto [strides, offset] = getType(side).getStridesAndOffset();
+    return view(side, offset + cut.parts * cut.length, {getType(side).getDimSize(0), cut.rest}, {strides[0], 1});
   }
 
   Value getPart(Value sums, int64_t part) {
     ArrayRef<int64_t> shape = getType(op.getInit()).getShape();
-    int64_t sizes[] = {shape[0], shape[1]}, places[] = {shape[1], 1}, offset = part * shape[0] * shape[1];
-    auto layout = StridedLayoutAttr::get(op.getContext(), offset, places);
-    return memref::ReinterpretCastOp::create(builder, loc, MemRefType::get(sizes, builder.getI32Type(), layout), sums, offset, sizes,
-                                             places);
+    return view(sums, part * shape[0] * shape[1], shape, {shape[1], 1});
   }
 
   /// The op that adds the sums of all parts up and computes the epilogue: one thread an element.
-  void buildAddition(Value sums) {
+  void buildAddition(ArrayRef<Value> parts) {
     AffineMap all = builder.getMultiDimIdentityMap(2);
-    SmallVector<Value> inputs;
-    for (int64_t part = 0; part < parts; ++part)
-      inputs.push_back(getPart(sums, part));
-    SmallVector<AffineMap> maps(parts, all);
+    SmallVector<Value> inputs(parts);
+    SmallVector<AffineMap> maps(parts.size(), all);
     for (Value operand : op.getEpilogueOperands()) {
       inputs.push_back(operand);
       maps.push_back(getEpilogueMap(op.getContext(), getType(operand).getShape()));
@@ -135,15 +171,15 @@ private:
     linalg::GenericOp::create(builder, loc, TypeRange(), inputs, op.getInit(), maps, iterators,
                               [&](OpBuilder &b, Location at, ValueRange elements) {
                                 Value sum = elements[0];
-                                for (Value part : elements.slice(1, parts - 1))
+                                for (Value part : elements.slice(1, parts.size() - 1))
                                   sum = arith::AddIOp::create(b, at, sum, part);
-                                ValueRange others = elements.drop_front(parts).drop_back();
+                                ValueRange others = elements.drop_front(parts.size()).drop_back();
                                 linalg::YieldOp::create(b, at, applyEpilogue(b, op.getEpilogue(), sum, others));
                               });
   }
 
   MatmulOp op;
-  int64_t parts;
+  Cut cut;
   OpBuilder builder;
   Location loc;
 };
@@ -163,8 +199,10 @@ struct SplitMatmulsPass final : impl::SplitMatmulsPassBase<SplitMatmulsPass> {
       FailureOr<MatmulKernel> kernel = matchMatmul(op);
       if (failed(kernel))
         return signalPassFailure();
-      int64_t best = parts != 0 && canSplit(op, parts) ? int64_t(parts) : chooseParts(op, *kernel, *architecture);
-      if (best == 1)
+      Cut best = Cut::make(op, std::max<int64_t>(parts, 1));
+      if (best.parts == 1 || !best.isPossible())
+        best = chooseParts(op, *kernel, *architecture);
+      if (best.parts == 1)
         continue;
       report(op, best);
       Splitter(op, best).split();
@@ -172,20 +210,25 @@ struct SplitMatmulsPass final : impl::SplitMatmulsPassBase<SplitMatmulsPass> {
   }
 
 private:
-  static int64_t chooseParts(MatmulOp op, const MatmulKernel &kernel, const GPUArchitecture &architecture) {
+  static Cut chooseParts(MatmulOp op, const MatmulKernel &kernel, const GPUArchitecture &architecture) {
     Estimator estimator(op, kernel, architecture);
-    std::optional<double> least = estimator.estimate(1);
-    int64_t best = 1;
-    for (int64_t parts = 2; least && parts <= mostParts; parts *= 2)
-      if (std::optional<double> time = canSplit(op, parts) ? estimator.estimate(parts) : std::nullopt; time && *time < *least)
-        std::tie(best, least) = std::pair(parts, time);
+    std::optional<double> least = estimator.estimateWhole();
+    Cut best;
+    for (int64_t parts = 2; least && parts <= mostParts; ++parts) {
+      Cut cut = Cut::make(op, parts);
+      // With something left behind them, powers of two say enough.
+      if (!cut.isPossible() || (cut.rest != 0 && !llvm::isPowerOf2_64(parts)))
+        continue;
+      if (std::optional<double> time = estimator.estimateParts(cut); time && *time < *least)
+        std::tie(best, least) = std::pair(cut, time);
+    }
     return best;
   }
 
-  static void report(MatmulOp op, int64_t parts) {
+  static void report(MatmulOp op, const Cut &cut) {
     auto parent = op->getParentOfType<func::FuncOp>();
     remark::passed(op.getLoc(), remark::RemarkOpts::name("split").category("lowbit").function(parent ? parent.getName() : ""))
-        << remark::metric("parts", parts);
+        << remark::metric("parts", cut.parts) << remark::metric("rest", cut.rest);
   }
 };
 } // namespace

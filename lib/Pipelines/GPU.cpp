@@ -81,7 +81,6 @@ void buildLaunchPipeline(OpPassManager &pm) {
   pm.addPass(createLaunchMatmulsPass());
   pm.addPass(createLaunchRowsPass());
   pm.addPass(createLaunchLoopsPass());
-  pm.addNestedPass<gpu::GPUModuleOp>(createLowerAffinePass()); // of bodies that compute where they read
   cleanUp(pm);
   pm.addPass(createEmulateBFloat16Pass());
   pm.addNestedPass<gpu::GPUModuleOp>(createSettleFloatsPass());

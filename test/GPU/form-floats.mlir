@@ -110,3 +110,37 @@ func.func @left(%a: tensor<32x24xf32>, %b: tensor<24x16xf32>, %c: tensor<32x16xf
   %q = linalg.matmul ins(%d, %b : tensor<2x24xf32>, tensor<24x16xf32>) outs(%e : tensor<2x16xf32>) -> tensor<2x16xf32>
   return %p, %q : tensor<32x16xf32>, tensor<2x16xf32>
 }
+
+// -----
+
+// One row by many columns is a kernel by tiles, too: a head of one token.
+// CHECK-LABEL: func @one_row
+//       CHECK:   lowbit.matmul lhs(%{{.*}} : tensor<1x96xf32>) rhs(%{{.*}} : tensor<80x96xf32>)
+func.func @one_row(%a: tensor<96x1xf32>, %b: tensor<80x96xf32>, %z: tensor<1x80xf32>) -> tensor<1x80xf32> {
+  %t = tensor.collapse_shape %a [[0, 1]] : tensor<96x1xf32> into tensor<96xf32>
+  %l = tensor.expand_shape %t [[0, 1]] output_shape [1, 96] : tensor<96xf32> into tensor<1x96xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%l, %b : tensor<1x96xf32>, tensor<80x96xf32>) outs(%z : tensor<1x80xf32>) {
+  ^bb0(%x: f32, %w: f32, %s: f32):
+    %0 = arith.mulf %x, %w : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x80xf32>
+  return %p : tensor<1x80xf32>
+}
+
+// -----
+
+// A reduction that is far longer than a side is shared by the lanes of a warp, an element each.
+// CHECK-LABEL: func @long
+//   CHECK-NOT:   lowbit.matmul
+func.func @long(%a: tensor<4x8192xf32>, %b: tensor<80x8192xf32>, %z: tensor<4x80xf32>) -> tensor<4x80xf32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<4x8192xf32>, tensor<80x8192xf32>) outs(%z : tensor<4x80xf32>) {
+  ^bb0(%x: f32, %w: f32, %s: f32):
+    %0 = arith.mulf %x, %w : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<4x80xf32>
+  return %p : tensor<4x80xf32>
+}

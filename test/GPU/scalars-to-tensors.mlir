@@ -100,7 +100,8 @@ func.func @pad(%zero: tensor<i8>, %x: tensor<3x4xi8>) -> tensor<5x7xi8> {
 // An assertion is a kernel's where its condition is computed from what only kernels read.
 // CHECK-LABEL: func @assertion
 //   CHECK-NOT:   tensor.extract
-//       CHECK:   linalg.generic {indexing_maps = [#{{.*}}], iterator_types = []} ins(%{{.*}} : tensor<i1>) {
+//       CHECK:   %[[TRUTHS:.*]] = linalg.generic
+//       CHECK:   linalg.generic {{.*}} ins(%[[TRUTHS]] : tensor<i1>) {
 //  CHECK-NEXT:   ^bb0(%[[TRUTH:[a-z]*]]: i1):
 //  CHECK-NEXT:     cf.assert %[[TRUTH]], "the scale is 1"
 func.func @assertion(%scale: tensor<f32>) {

@@ -59,14 +59,14 @@ func.func @short(%a: memref<16x512xi8>, %b: memref<32x512xi8>, %r: memref<16x32x
 
 // -----
 
-// No part would begin where 16 bytes are read at once; floats have an order; batches are parallel as they are.
+// What is left would not end where 16 bytes are read at once; floats have an order; batches are parallel as they are.
 // CHECK-LABEL: func.func @none
 //   CHECK-NOT:   memref.alloc
 // TWO-LABEL: func.func @none
 //   TWO-NOT:   memref.alloc
-func.func @none(%a: memref<16x4112xi8>, %b: memref<32x4112xi8>, %r: memref<16x32xi32>, %c: memref<16x4096xf32>, %d: memref<32x4096xf32>,
+func.func @none(%a: memref<16x4104xi8>, %b: memref<32x4104xi8>, %r: memref<16x32xi32>, %c: memref<16x4096xf32>, %d: memref<32x4096xf32>,
                 %s: memref<16x32xf32>, %e: memref<2x16x4096xi8>, %f: memref<2x32x4096xi8>, %t: memref<2x16x32xi32>) {
-  lowbit.matmul lhs(%a : memref<16x4112xi8>) rhs(%b : memref<32x4112xi8>) outs(%r : memref<16x32xi32>) {
+  lowbit.matmul lhs(%a : memref<16x4104xi8>) rhs(%b : memref<32x4104xi8>) outs(%r : memref<16x32xi32>) {
   ^bb0(%sum: i32):
     lowbit.yield %sum : i32
   }
@@ -75,6 +75,30 @@ func.func @none(%a: memref<16x4112xi8>, %b: memref<32x4112xi8>, %r: memref<16x32
     lowbit.yield %sum : f32
   }
   lowbit.matmul lhs(%e : memref<2x16x4096xi8>) rhs(%f : memref<2x32x4096xi8>) outs(%t : memref<2x16x32xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  }
+  return
+}
+
+// -----
+
+// 16496 bytes are 1031 times 16, a prime number: what is left behind equal parts is a product of its own, whose sums are added, too.
+// CHECK-LABEL: func.func @uneven
+//       CHECK:   %[[SUMS:.*]] = memref.alloc() : memref<32x20x40xi32>
+//       CHECK:   lowbit.matmul {{.*}} outs(%[[SUMS]] : memref<32x20x40xi32>)
+//       CHECK:   %[[REST:.*]] = memref.alloc() : memref<20x40xi32>
+//       CHECK:   memref.reinterpret_cast %{{.*}} to offset: [16384], sizes: [20, 112], strides: [16496, 1]
+//       CHECK:   memref.reinterpret_cast %{{.*}} to offset: [16384], sizes: [40, 112], strides: [16496, 1]
+//       CHECK:   lowbit.matmul {{.*}} outs(%[[REST]] : memref<20x40xi32>)
+//       CHECK:   linalg.generic
+// CHECK-COUNT-32:   arith.addi
+//   CHECK-NOT:     arith.addi
+// TWO-LABEL: func.func @uneven
+//       TWO:   sizes: [2, 20, 8240], strides: [8240, 16496, 1]
+//       TWO:   to offset: [16480], sizes: [20, 16], strides: [16496, 1]
+func.func @uneven(%a: memref<20x16496xi8>, %b: memref<40x16496xi8>, %r: memref<20x40xi32>) {
+  lowbit.matmul lhs(%a : memref<20x16496xi8>) rhs(%b : memref<40x16496xi8>) outs(%r : memref<20x40xi32>) {
   ^bb0(%sum: i32):
     lowbit.yield %sum : i32
   }

@@ -55,9 +55,9 @@ def test_codes_of_codes(tmp_path: Path, target: str, size: tuple[int, int, int])
 
 
 @pytest.mark.parametrize("target", ["gpu-sim", "gpu-sim:sm_75", "gpu-sim:sm_80"])
-@pytest.mark.parametrize("size", [(1, 24, 8192), (20, 40, 4096), (100, 8, 4608)])
+@pytest.mark.parametrize("size", [(1, 24, 8192), (20, 40, 4096), (100, 8, 4608), (3, 9, 16496)])
 def test_split_reductions(tmp_path: Path, target: str, size: tuple[int, int, int]) -> None:
-    """Few tiles and a long reduction, with the largest sums: parts are added up in scratch memory, whatever a call finds there."""
+    """Few tiles and a long reduction, even parts and not, with the largest sums: parts are added up in scratch memory, whatever a call finds there."""
     m, n, k = size
     (tmp_path / "m.mlir").write_text(codes_of_codes(*size))
     generator = np.random.default_rng(sum(size))
@@ -201,3 +201,73 @@ def test_minilm(count: int, tmp_path: Path) -> None:
         for found in results.values():
             np.testing.assert_allclose(np.linalg.norm(found, axis=-1), 1, atol=1e-5)
             assert float((found * results["reference"]).sum(-1).min()) > 0.999
+
+
+# Rows, columns and depth, and which side lies across the reduction: one token's row, a classifier's few columns, tails, one product alone.
+FEW = [
+    (1, 100, 36, ""),
+    (1, 130, 65, "rhs"),
+    (7, 64, 1, "lhs rhs"),
+    (15, 70, 132, "lhs"),
+    (66, 2, 50, ""),
+    (129, 10, 33, "rhs"),
+    (64, 15, 7, "lhs"),
+]
+
+
+def product_of_floats(index: int, m: int, n: int, k: int, across: str) -> tuple[str, str]:
+    """Arguments and body of max(a b + c, 0), the result being %y<index>."""
+    a, b = (f"{k}x{m}" if "lhs" in across else f"{m}x{k}"), (f"{k}x{n}" if "rhs" in across else f"{n}x{k}")
+    places = ("k, i" if "lhs" in across else "i, k", "k, j" if "rhs" in across else "j, k", "i, j")
+    maps = ", ".join(f"affine_map<(i, j, k) -> ({place})>" for place in places)
+    arguments = ", ".join(
+        f'%{name}{index}: tensor<{shape}xf32> {{lowbit.name = "{name}{index}"}}' for name, shape in (("a", a), ("b", b), ("c", n))
+    )
+    result = f"tensor<{m}x{n}xf32>"
+    body = f"""
+  %e{index} = tensor.empty() : {result}
+  %z{index} = linalg.fill ins(%zero : f32) outs(%e{index} : {result}) -> {result}
+  %p{index} = linalg.generic {{indexing_maps = [{maps}], iterator_types = ["parallel", "parallel", "reduction"]}}
+      ins(%a{index}, %b{index} : tensor<{a}xf32>, tensor<{b}xf32>) outs(%z{index} : {result}) {{
+  ^bb0(%x: f32, %w: f32, %o: f32):
+    %0 = arith.mulf %x, %w : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  }} -> {result}
+  %y{index} = linalg.generic {{indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>],
+                               iterator_types = ["parallel", "parallel"]}}
+      ins(%p{index}, %c{index} : {result}, tensor<{n}xf32>) outs(%e{index} : {result}) {{
+  ^bb0(%s: f32, %bias: f32, %o: f32):
+    %0 = arith.addf %s, %bias : f32
+    %1 = arith.maximumf %0, %zero : f32
+    linalg.yield %1 : f32
+  }} -> {result}"""
+    return arguments, body
+
+
+def test_floats_of_few_rows(tmp_path: Path) -> None:
+    """Kernels by tiles and not loops; the sums of the target that orders them alike, to the last bit."""
+    parts = [product_of_floats(index, *case) for index, case in enumerate(FEW)]
+    kinds = [f"tensor<{m}x{n}xf32>" for m, n, _, _ in FEW]
+    named = ", ".join(f'{kind} {{lowbit.name = "y{index}"}}' for index, kind in enumerate(kinds))
+    (tmp_path / "m.mlir").write_text(f"""
+func.func @main({", ".join(arguments for arguments, _ in parts)}) -> ({named}) {{
+  %zero = arith.constant 0.0 : f32
+{"".join(body for _, body in parts)}
+  return {", ".join(f"%y{index}" for index in range(len(FEW)))} : {", ".join(kinds)}
+}}""")
+    generator = np.random.default_rng(0)
+    arrays, want = {}, {}
+    for index, (m, n, k, across) in enumerate(FEW):
+        a = generator.normal(size=(k, m) if "lhs" in across else (m, k)).astype(np.float32)
+        b = generator.normal(size=(k, n) if "rhs" in across else (n, k)).astype(np.float32)
+        c = generator.normal(size=n).astype(np.float32)
+        arrays |= {f"a{index}": a, f"b{index}": b, f"c{index}": c}
+        left, right = (a.T if "lhs" in across else a), (b if "rhs" in across else b.T)
+        want[f"y{index}"] = np.maximum(left.astype(np.float64) @ right + c, 0)
+    model = lowbit.load(tmp_path / "m.mlir")
+    found = {target: model.compile(target)(**arrays) for target in ("gpu-sim", "gpu-sim:sm_75", "reference:sm_90a")}
+    for name, exact in want.items():
+        np.testing.assert_allclose(found["gpu-sim"][name], exact, rtol=1e-4, atol=1e-5)
+        for target in ("gpu-sim:sm_75", "reference:sm_90a"):
+            np.testing.assert_array_equal(found[target][name], found["gpu-sim"][name], f"{target}: {name}")

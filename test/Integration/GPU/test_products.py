@@ -207,7 +207,7 @@ def test_staged_assembles(target: str, stem: str, tile: str, tmp_path: Path) -> 
         assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
 
 
-FLOAT_TILES = ["128x128x64", "64x64x64", "32x64x64", "32x32x64"]
+FLOAT_TILES = ["128x128x64", "64x64x64", "32x64x64", "32x32x64", "8x32x128", "32x8x128"]
 
 
 @pytest.mark.parametrize(
