@@ -43,6 +43,8 @@ FewBits::FewBits(ContractOp op, const ContractAxes &axes)
   becomesHalves = left && (!levels.empty() || op.getLhsZeros() || op.getRhsZeros() || !isSignedByte);
   if (becomesHalves)
     element = Float16Type::get(op.getContext());
+  else if (element.isF32())
+    element = BFloat16Type::get(op.getContext()); // of which a lane makes three of each
 }
 
 LaneWeights FewBits::getWeights() const {
@@ -53,7 +55,7 @@ LaneWeights FewBits::getWeights() const {
 std::string FewBits::getLeftObstacle() {
   SchemeAttr scheme = op.getLhsSchemeAttr();
   if (!scheme)
-    return element.isF16() || element.isBF16() ? "" : "left elements that meet weights of few bits are neither f16 nor bf16";
+    return element.isF16() || element.isBF16() ? "" : "left elements that meet weights of few bits are neither f16, bf16 nor f32";
   if (!scheme.getFormat().isInteger() || !isa<IntegerType>(scheme.getFormat().getCodeType()))
     return "left codes that meet weights of few bits are no integers";
   if (changesAlongReductions(op, ContractOperand::Lhs))

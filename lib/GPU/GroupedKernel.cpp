@@ -61,7 +61,7 @@ private:
     for (int64_t i = 0; i < plan.tiles * plan.getPieces(); ++i)
       words.push_back(b.loadElements(b.getI32Type(), b.offset(b.offset(ring, slot), i * LaneWeights::pieceBytes), LaneWeights::laneWords));
     reads.fill(slot, b.add(step, plan.slots));
-    int64_t perRow = 2 * getProducts(), perGroup = getProducts() / kernel.getGroupsOfStep();
+    int64_t perRow = getLeftWords() * getProducts(), perGroup = getProducts() / kernel.getGroupsOfStep();
     SmallVector<std::array<Value, 2>> prepared;
     for (int64_t i = 0; i < kernel.getGroupsOfStep() * plan.tiles; ++i) {
       Value *pair = kernel.hasZeros ? &left[getRowTiles() * perRow + 2 * i] : nullptr;
@@ -75,7 +75,7 @@ private:
         SmallVector<Value> registers =
             products->decode(words[tile * plan.getPieces() + piece], product % weights.getProducts(), prepared[group * plan.tiles + tile]);
         for (int64_t row = 0; row < getRowTiles(); ++row)
-          products->multiply(registers, ArrayRef(left).slice(row * perRow + 2 * product, 2),
+          products->multiply(registers, ArrayRef(left).slice(row * perRow + getLeftWords() * product, getLeftWords()),
                              MutableArrayRef(sums[group]).slice((tile * getRowTiles() + row) * 4, 4));
       }
       // In the registers that are free now.

@@ -15,7 +15,9 @@ struct GroupedLane {
   int64_t getRowTiles() const { return llvm::divideCeil(plan.rows, 8); }
   int64_t getGroupDepth() const { return kernel.getStepDepth() * kernel.getStepsOfGroup(); }
   int64_t getProducts() const { return plan.getPieces() * weights.getProducts(); }
-  int64_t getElementBytes() const { return weights.elementWidth / 8; }
+  int64_t getElementBytes() const { return weights.elementWidth / 8 * kernel.types.getWords(); }
+  /// Words of a row of lhs that a product takes.
+  int64_t getLeftWords() const { return 2 * kernel.types.getWords(); }
 
   KernelBuilder &b;
   const GroupedPlan &plan;

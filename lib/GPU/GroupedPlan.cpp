@@ -7,12 +7,15 @@ namespace mlir::lowbit {
 
 GroupedKernel GroupedKernel::describe(GroupedMatmulOp op) {
   auto lhs = cast<ShapedType>(op.getLhs().getType()), init = cast<ShapedType>(op.getInit().getType());
+  bool areSingles = lhs.getElementType().isF32();
+  Type element = areSingles ? BFloat16Type::get(op.getContext()) : lhs.getElementType();
   GroupedKernel kernel{{},
-                       {lhs.getElementType(), static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned(),
+                       {element, static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned(),
                         op.getLevels().value_or(ArrayRef<float>()), LaneWeights::getLaneDepth(static_cast<int64_t>(op.getGroup()))},
                        op.getScales() ? cast<FloatType>(getElementTypeOrSelf(op.getScales().getType())) : FloatType(),
                        static_cast<int64_t>(op.getGroup()),
                        static_cast<bool>(op.getZeros())};
+  kernel.types.areSingles = areSingles;
   auto getKnown = [](int64_t size) { return ShapedType::isDynamic(size) ? 0 : size; };
   kernel.shared.rows = getKnown(init.getDimSize(0));
   kernel.shared.columns = getKnown(init.getDimSize(1));
@@ -33,7 +36,8 @@ FloatType GroupedKernel::getSharedScale() const {
 GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) : kernel(kernel) {
   constexpr int64_t usual = 4096;
   int64_t depth = kernel.shared.depth ? kernel.shared.depth : usual, columns = kernel.shared.columns ? kernel.shared.columns : usual;
-  rows = std::clamp<int64_t>(llvm::PowerOf2Ceil(kernel.shared.rows ? kernel.shared.rows : 16), 2, 16);
+  // 16 rows of f32 would take more registers than there are.
+  rows = std::clamp<int64_t>(llvm::PowerOf2Ceil(kernel.shared.rows ? kernel.shared.rows : 16), 2, kernel.types.areSingles ? 8 : 16);
   // What was the fastest of some on an H200. Tiles of a block share what is read of lhs; blocks are high where each multiprocessor has one.
   // Sums of several groups of 16 rows take more registers than `emit` leaves to threads of three tiles, or to 512 of two.
   bool areSumsLarge = rows == 16 && kernel.getGroupsOfStep() > 1;
@@ -43,7 +47,7 @@ GroupedPlan::GroupedPlan(const GroupedKernel &kernel, int64_t multiprocessors) :
   // lhs besides.
   constexpr int64_t fewGroups = 2, mostKept = 60, fewWarps = 8;
   int64_t groups = kernel.getGroupsOfStep(), rowTiles = llvm::divideCeil(rows, 8), dotBytes = (rows == 16 ? 64 : 32) << 10;
-  int64_t ofRows = 2 * getPieces() * kernel.types.getWeights().getProducts() * rowTiles;
+  int64_t ofRows = 2 * kernel.types.getWords() * getPieces() * kernel.types.getWeights().getProducts() * rowTiles;
   auto isLarge = [&] {
     return (groups > fewGroups && groups * tiles * (4 * rowTiles + 2 * kernel.hasZeros) + ofRows > mostKept) ||
            fewWarps * groups * getElements() * 4 > dotBytes;

@@ -47,7 +47,7 @@ void GroupedReads::fill(Value slot, Value step) {
 }
 
 SmallVector<Value> GroupedReads::loadLeft(Value step) {
-  SmallVector<Value> loaded(getRowTiles() * 2 * getProducts());
+  SmallVector<Value> loaded(getRowTiles() * getLeftWords() * getProducts());
   Value start = getLeftStart(step);
   for (int64_t load = 0; load < getProducts() / weights.getProductsOfLoad(); ++load)
     loadLhs(start, load, loaded);
@@ -64,7 +64,8 @@ Value GroupedReads::getLeftStart(Value step) {
 void GroupedReads::loadLhs(Value start, int64_t load, MutableArrayRef<Value> loaded) {
   Value first = b.add(b.add(start, b.mul(quad, weights.laneDepth)), load * 4 * weights.laneDepth);
   for (auto [i, row] : llvm::enumerate(lhsRows))
-    llvm::copy(loadWords(row, first), loaded.begin() + i * 2 * getProducts() + load * weights.getLoadWords());
+    llvm::copy(loadWords(row, first),
+               loaded.begin() + i * getLeftWords() * getProducts() + load * weights.getLoadWords() * kernel.types.getWords());
 }
 
 SmallVector<Value> GroupedReads::loadZeros(Value start) {
@@ -84,8 +85,12 @@ SmallVector<Value> GroupedReads::loadZeros(Value start) {
 
 SmallVector<Value> GroupedReads::loadWords(Value row, Value first) {
   Value inside = kernel.hasWholeSteps() ? first : b.min(first, b.add(depth, -weights.laneDepth));
-  SmallVector<Value> words =
-      b.loadElements(b.getI32Type(), b.offset(row, b.mul(b.widen(inside), getElementBytes())), weights.getLoadWords());
+  constexpr int64_t wordsOfLoad = 4;
+  Value pointer = b.offset(row, b.mul(b.widen(inside), getElementBytes()));
+  SmallVector<Value> words;
+  for (int64_t left = weights.getLoadWords() * kernel.types.getWords(); left > 0; left -= wordsOfLoad)
+    llvm::append_range(
+        words, b.loadElements(b.getI32Type(), b.offset(pointer, static_cast<int64_t>(words.size()) * 4), std::min(left, wordsOfLoad)));
   if (kernel.hasWholeSteps() || kernel.scale)
     return words;
   Value isInside = b.lessThan(first, depth);

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <limits>
 
 namespace mlir::lowbit {
 
@@ -94,7 +95,46 @@ SmallVector<Value> LaneProducts::decode(ArrayRef<Value> words, int64_t product, 
   return registers;
 }
 
+/// Words of f32 as three times half as many of bf16. The upper halves of their bits are the first; what that leaves is exact in f32, and
+/// after another turn has eight digits at most. Of what is no number, and of infinities, nothing is left; below 2^-133 bf16 has no numbers.
+SmallVector<SmallVector<Value>> LaneProducts::split(ArrayRef<Value> others) const {
+  constexpr int64_t upper = 0xffff0000;
+  SmallVector<SmallVector<Value>> parts(3);
+  SmallVector<Value> rests, areFinite;
+  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+  auto toReal = [&](Value word) -> Value { return arith::BitcastOp::create(b, b.getF32Type(), word); };
+  auto compare = [&](arith::CmpFPredicate predicate, Value left, float right) -> Value {
+    return arith::CmpFOp::create(b, predicate, left, arith::ConstantOp::create(b, b.getF32FloatAttr(right)));
+  };
+  for (Value word : others) {
+    Value size = math::AbsFOp::create(b, toReal(word));
+    areFinite.push_back(compare(arith::CmpFPredicate::OLT, size, std::numeric_limits<float>::infinity()));
+    // Whose upper half might say infinity.
+    Value isNone = compare(arith::CmpFPredicate::UNO, size, 0);
+    rests.push_back(b.select(isNone, b.i32(0x7fc00000), word));
+  }
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    for (size_t j = 0; j < rests.size(); j += 2)
+      part.push_back(arith::OrIOp::create(b, b.div(rests[j], int64_t(1) << 16), b.bitAnd(rests[j + 1], upper)));
+    for (auto [rest, isFinite] : llvm::zip(rests, areFinite)) {
+      if (i + 1 == parts.size())
+        break;
+      Value left = arith::SubFOp::create(b, toReal(rest), toReal(b.bitAnd(rest, upper)));
+      rest = arith::BitcastOp::create(b, b.getI32Type(), b.select(isFinite, left, zero));
+    }
+  }
+  return parts;
+}
+
 void LaneProducts::multiply(ArrayRef<Value> registers, ArrayRef<Value> others, MutableArrayRef<Value> sums) const {
+  if (!types.areSingles)
+    return multiplyOnce(registers, others, sums);
+  SmallVector<SmallVector<Value>> parts = split(others);
+  for (ArrayRef<Value> part : llvm::reverse(parts)) // the smallest first
+    multiplyOnce(registers, part, sums);
+}
+
+void LaneProducts::multiplyOnce(ArrayRef<Value> registers, ArrayRef<Value> others, MutableArrayRef<Value> sums) const {
   auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, types.getSumType()));
   SmallVector<Value> left(registers), right(others);
   NVVM::MMATypes first = NVVM::MMATypes::f16, second = NVVM::MMATypes::f16;

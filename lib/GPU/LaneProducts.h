@@ -20,7 +20,11 @@ struct LaneTypes {
   bool isUnsigned;
   ArrayRef<float> levels = {}; ///< What weights stand for, where they are codes.
   int64_t laneDepth = 8;
+  /// Whether the other side is of f32, of each of which three of bf16 are multiplied that together are it.
+  bool areSingles = false;
 
+  /// Words of the other side for two of its elements.
+  int64_t getWords() const { return areSingles ? 2 : 1; }
   bool areBytes() const { return element.isInteger(); }
   LaneWeights getWeights() const;
   Type getSumType() const;
@@ -38,13 +42,15 @@ public:
   /// The registers of product `product` of a piece, of the lane's four words of it: four, or as many for each float that weights are sums
   /// of.
   SmallVector<Value> decode(ArrayRef<Value> words, int64_t product, const std::array<Value, 2> &zeros) const;
-  /// Adds the products with two registers (i32) of the other side.
+  /// Adds the products with two registers (i32) of the other side, or with four f32 of it.
   void multiply(ArrayRef<Value> registers, ArrayRef<Value> others, MutableArrayRef<Value> sums) const;
   /// A sum as it is meant, i32 or f32.
   Value finish(Value sum) const;
 
 private:
   Value toWord(Value floats) const;
+  SmallVector<SmallVector<Value>> split(ArrayRef<Value> others) const;
+  void multiplyOnce(ArrayRef<Value> registers, ArrayRef<Value> others, MutableArrayRef<Value> sums) const;
   Value decodeFloats(Value word, int64_t part, Value zero) const;
   Value decodeBytes(Value word, int64_t part) const;
 

@@ -47,8 +47,8 @@ static FailureOr<GroupedKernel> match(GroupedMatmulOp op) {
   if (op.getZeros() && lhs.getElementType().isInteger())
     return op.emitOpError("has zeros and lhs of i8; expected none");
   GroupedKernel kernel = GroupedKernel::describe(op);
-  if (op.getLevels() && !LaneLevels::find(*op.getLevels(), lhs.getElementType()))
-    return op.emitOpError() << "has levels that are no sums of three numbers of " << lhs.getElementType();
+  if (op.getLevels() && !LaneLevels::find(*op.getLevels(), kernel.types.element))
+    return op.emitOpError() << "has levels that are no sums of three numbers of " << kernel.types.element;
   if (failed(matchEpilogue(op, op.getInit(), op.getEpilogueOperands(), op.getEpilogue(), kernel.shared)))
     return failure();
   kernel.hasConstantWeights = llvm::all_of(ArrayRef<Value>{op.getRhs(), op.getScales(), op.getZeros()}, isConstant);
@@ -81,7 +81,7 @@ static std::string describe(const MatmulKernel &kernel) {
 static std::string describe(const GroupedKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  stream << kernel.types.element << kernel.types.width << kernel.types.isUnsigned;
+  stream << kernel.types.element << kernel.types.areSingles << kernel.types.width << kernel.types.isUnsigned;
   for (float level : kernel.types.levels)
     stream << "," << llvm::bit_cast<uint32_t>(level);
   if (kernel.scale)

@@ -47,9 +47,9 @@ LogicalResult GroupedMatmulOp::verify() {
   if (group && !ShapedType::isDynamic(lhs[1]) && lhs[1] % group != 0)
     return emitOpError() << "(C5) groups of " << group << " weights do not divide a reduction of " << lhs[1];
   Type element = getElementTypeOrSelf(getLhs().getType());
-  if (!element.isF16() && !element.isBF16() && !element.isInteger(8))
-    return emitOpError() << "(C1) lhs has elements of " << element << "; expected f16, bf16 or i8";
-  LaneWeights weights{static_cast<int64_t>(getWidth()), element.getIntOrFloatBitWidth()};
+  if (!element.isF16() && !element.isBF16() && !element.isF32() && !element.isInteger(8))
+    return emitOpError() << "(C1) lhs has elements of " << element << "; expected f16, bf16, f32 or i8";
+  LaneWeights weights{static_cast<int64_t>(getWidth()), element.isInteger() ? 8 : 16};
   int64_t tiles = ceilDiv(init[1], LaneWeights::columns), columns = ShapedType::isDynamic(tiles) ? tiles : tiles * LaneWeights::columns;
   int64_t bytes = ShapedType::isDynamic(lhs[1]) ? lhs[1] : weights.getRowBytes(lhs[1], group);
   SmallVector<int64_t> groups{group ? ceilDiv(lhs[1], group) : 1, columns};

@@ -119,7 +119,7 @@ func.func @left(%a: tensor<32x24xf32>, %b: tensor<24x16xf32>, %c: tensor<32x16xf
 func.func @one_row(%a: tensor<96x1xf32>, %b: tensor<80x96xf32>, %z: tensor<1x80xf32>) -> tensor<1x80xf32> {
   %t = tensor.collapse_shape %a [[0, 1]] : tensor<96x1xf32> into tensor<96xf32>
   %l = tensor.expand_shape %t [[0, 1]] output_shape [1, 96] : tensor<96xf32> into tensor<1x96xf32>
-  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%l, %b : tensor<1x96xf32>, tensor<80x96xf32>) outs(%z : tensor<1x80xf32>) {
   ^bb0(%x: f32, %w: f32, %s: f32):
     %0 = arith.mulf %x, %w : f32
@@ -135,7 +135,7 @@ func.func @one_row(%a: tensor<96x1xf32>, %b: tensor<80x96xf32>, %z: tensor<1x80x
 // CHECK-LABEL: func @long
 //   CHECK-NOT:   lowbit.matmul
 func.func @long(%a: tensor<4x8192xf32>, %b: tensor<80x8192xf32>, %z: tensor<4x80xf32>) -> tensor<4x80xf32> {
-  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%a, %b : tensor<4x8192xf32>, tensor<80x8192xf32>) outs(%z : tensor<4x80xf32>) {
   ^bb0(%x: f32, %w: f32, %s: f32):
     %0 = arith.mulf %x, %w : f32

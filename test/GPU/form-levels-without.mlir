@@ -36,21 +36,6 @@ func.func @wide(%a: tensor<4x64xf16>, %s: tensor<16x1xf32>, %init: tensor<4x16xf
 #nk = affine_map<(m, n, k) -> (n, k)>
 #mn = affine_map<(m, n, k) -> (m, n)>
 
-// Activations in f32 are not rounded.
-// CHECK: matmul {{.*}}Function=singles {{.*}}left elements that meet weights of few bits are neither f16 nor bf16
-func.func @singles(%a: tensor<4x64xf32>, %s: tensor<16x4xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
-  %w = arith.constant dense<1.5> : tensor<16x64xf4E2M1FN>
-  %r = lowbit.contract [#mk, #nk, #mn] lhs(%a : tensor<4x64xf32>)
-    rhs(%w scales %s <#lowbit.float<f4E2M1FN>, block = [1, 16]> : tensor<16x64xf4E2M1FN>, tensor<16x4xf32>) outs(%init : tensor<4x16xf32>) -> tensor<4x16xf32>
-  return %r : tensor<4x16xf32>
-}
-
-// -----
-
-#mk = affine_map<(m, n, k) -> (m, k)>
-#nk = affine_map<(m, n, k) -> (n, k)>
-#mn = affine_map<(m, n, k) -> (m, n)>
-
 // 1024 products of 128 and 263 are more than f32 counts one by one.
 // CHECK: matmul {{.*}}Function=zeros {{.*}}dots of a group of codes may not fit 24 bits
 func.func @zeros(%b: tensor<4x2048xi8>, %t: tensor<16x2xf32>, %u: tensor<16x2xi8>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {

@@ -86,3 +86,19 @@ func.func @zeros(%a: tensor<4x64xi8>, %sa: tensor<4x1xf32>, %s: tensor<16x2xf32>
     outs(%init : tensor<4x16xf32>) -> tensor<4x16xf32>
   return %r : tensor<4x16xf32>
 }
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
+// Activations in f32 are not rounded: they stay f32, and lanes multiply three halves of each.
+// CHECK-LABEL: func.func @singles
+//       CHECK:   lowbit.grouped_matmul lhs(%{{.*}} : tensor<4x64xf32>)
+func.func @singles(%a: tensor<4x64xf32>, %s: tensor<16x4xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %w = arith.constant dense<1.5> : tensor<16x64xf4E2M1FN>
+  %r = lowbit.contract [#mk, #nk, #mn] lhs(%a : tensor<4x64xf32>)
+    rhs(%w scales %s <#lowbit.float<f4E2M1FN>, block = [1, 16]> : tensor<16x64xf4E2M1FN>, tensor<16x4xf32>) outs(%init : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %r : tensor<4x16xf32>
+}

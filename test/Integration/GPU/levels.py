@@ -60,6 +60,15 @@ def sparse(rng: np.random.Generator, shape: tuple[int, int], group: int) -> np.n
     return a.reshape(m, k)
 
 
+def many_digits(rng: np.random.Generator, shape: tuple[int, int], group: int, levels: np.ndarray) -> np.ndarray:
+    """A number in each group that takes all of f32's digits with the largest level: dots are exact."""
+    unit = 2.0 ** np.floor(np.log2(np.min(np.abs(levels[levels != 0]))))
+    while (levels / unit % 1).any():
+        unit /= 2
+    digits = 24 - int(np.max(np.abs(levels)) / unit).bit_length()
+    return -sparse(rng, shape, group) * (rng.integers(2 ** (digits - 1), 2**digits, shape) | 1).astype(np.float32)
+
+
 def leveled(
     rng: np.random.Generator,
     shape: tuple[int, int, int],
@@ -76,8 +85,10 @@ def leveled(
     whole = group or k
     a = sparse(rng, (m, k), whole) if exact else rng.integers(-8, 9, (m, k)).astype(np.float32)
     codes = rng.permutation(np.arange(n * k) % 16).reshape(n, k)
-    left = a.astype(np.float16) if lhs == "f16" else (a.view(np.uint32) >> 16).astype(np.uint16)
-    sides = {"lhs": left, "rhs": lane_weights(codes, 4, 16, group, levels, lhs)}
+    if lhs == "f32" and not exact:
+        a = many_digits(rng, (m, k), whole, levels)
+    left = a if lhs == "f32" else a.astype(np.float16) if lhs == "f16" else (a.view(np.uint32) >> 16).astype(np.uint16)
+    sides = {"lhs": left, "rhs": lane_weights(codes, 4, 16, group, levels, "bf16" if lhs == "f32" else lhs)}
     reals = levels[codes].astype(np.float64)
     after = f"width 4 levels [{', '.join(f'{level:.17e}' for level in levels)}]" + (f" group {group}" if group else "")
     types = {"lhs": lhs}

@@ -30,7 +30,7 @@ def product(kind: str, shape: tuple[int, int, int], lhs: str = "f16", **options:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("lhs", ["f16", "bf16"])
+@pytest.mark.parametrize("lhs", ["f16", "bf16", "f32"])
 @pytest.mark.parametrize("shape", [(1, 17, 16), (5, 40, 1104), (21, 23, 464)])
 def test_levels(kind: str, lhs: str, shape: tuple[int, int, int], tmp_path: Path) -> None:
     m, n, _ = shape
@@ -75,7 +75,7 @@ def test_many_groups_assemble(width: int, group: int, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
 @pytest.mark.parametrize("kind", ["mxfp4", "nvfp4", "nf4"])
-@pytest.mark.parametrize("lhs", ["f16", "bf16"])
+@pytest.mark.parametrize("lhs", ["f16", "bf16", "f32"])
 def test_levels_assemble(kind: str, lhs: str, tmp_path: Path) -> None:
     cases = [(1, 64, "sm_80"), (16, 64, "sm_80"), (8, 64, "sm_89"), (16, 4096, "sm_100"), (8, 64, "sm_100a")]
     for rows, columns, chip in [*cases, *((rows, columns, "sm_90a") for rows in (1, 8, 16) for columns in (64, 4096, 4400))]:

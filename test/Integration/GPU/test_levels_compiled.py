@@ -89,6 +89,10 @@ class Case:
             }
         if self.weights == "codebook<nf4>":
             return {"a": sparse(self.rng, (self.m, self.k), self.group).astype(np.float16)}
+        if self.lhs == "f32":  # of more digits than any half has, and dots of less than 2^24
+            a = self.rng.integers(-(2**14), 2**14, (self.m, self.k)).astype(np.float32)
+            a[0, 0], a[1, 40], a[2, 70] = np.inf, np.nan, np.array(0x7F800001, np.uint32).view(np.float32)
+            return {"a": a} | ({} if self.stored is None else {"s": self.stored})
         return {"a": self.rng.integers(-8, 9, (self.m, self.k)).astype(np.float16)} | ({} if self.stored is None else {"s": self.stored})
 
 
@@ -96,6 +100,8 @@ CASES = [
     Case("mxfp4", "float<f4E2M1FN>", 32, "f8E8M0FNU", "f16"),
     Case("nvfp4", "float<f4E2M1FN>", 16, "f8E4M3FN", "f16"),
     Case("nf4", "codebook<nf4>", 64, "f16", "f16"),
+    Case("mxfp4 by f32", "float<f4E2M1FN>", 32, "f8E8M0FNU", "f32"),
+    Case("numbers by f32", "uint<4>", 32, "f16", "f32", zeros="i8"),
     # Codes that there are none of count as the last one.
     Case("few levels", CODEBOOK, 0, "f32", "f16", high=7),
     Case("codes by levels", CODEBOOK, 32, "f16", high=5),
