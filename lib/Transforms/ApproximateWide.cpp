@@ -131,9 +131,29 @@ template <typename OpTy, auto function> struct ApproximateWide final : OpRewrite
     return success();
   }
 };
+
+/// A power of f64 that is only asked for in f32, as importers compute f32 to the power of an integer.
+struct NarrowPower final : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    auto power = op.getIn().getDefiningOp<math::PowFOp>();
+    if (!power || !getElementTypeOrSelf(power.getType()).isF64() || getElementTypeOrSelf(op.getType()).getIntOrFloatBitWidth() > 32)
+      return rewriter.notifyMatchFailure(op, "no power of f64");
+    auto vector = dyn_cast<VectorType>(op.getType());
+    if (!vector && isa<ShapedType>(op.getType()))
+      return rewriter.notifyMatchFailure(op, "neither a scalar nor a vector");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    WideBuilder f(b, vector);
+    Value result = f.power(power.getLhs(), power.getRhs());
+    rewriter.modifyOpInPlace(op, [&] { op.getInMutable().assign(result); });
+    return success();
+  }
+};
 } // namespace
 
 void populateApproximateWidePatterns(RewritePatternSet &patterns) {
+  patterns.add<NarrowPower>(patterns.getContext());
   patterns
       .add<ApproximateWide<math::AcosOp, buildAcos>, ApproximateWide<math::AcoshOp, buildAcosh>, ApproximateWide<math::AsinOp, buildAsin>,
            ApproximateWide<math::AsinhOp, buildAsinh>, ApproximateWide<math::AtanOp, buildAtan>, ApproximateWide<math::Atan2Op, buildAngle>,

@@ -110,3 +110,15 @@ func.func @integers(%x: vector<4xi64>, %y: i32, %f: f32) -> (vector<4xi64>, i32,
   %7 = math.isnormal %f : f32
   return %0, %1, %2, %3, %4, %5, %6, %7 : vector<4xi64>, i32, i32, i32, i1, i1, i1, i1
 }
+
+// An integer power of f32 comes by way of f64.
+// CHECK-LABEL: func @narrow_power
+//   CHECK-NOT:   math.powf
+//       CHECK:   return
+func.func @narrow_power(%x: f32, %n: i64) -> f32 {
+  %0 = arith.extf %x : f32 to f64
+  %1 = arith.sitofp %n : i64 to f64
+  %2 = math.powf %0, %1 : f64
+  %3 = arith.truncf %2 : f64 to f32
+  return %3 : f32
+}

@@ -78,7 +78,10 @@ def test_many_groups_assemble(width: int, group: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("lhs", ["f16", "bf16", "f32"])
 def test_levels_assemble(kind: str, lhs: str, tmp_path: Path) -> None:
     cases = [(1, 64, "sm_80"), (16, 64, "sm_80"), (8, 64, "sm_89"), (16, 4096, "sm_100"), (8, 64, "sm_100a")]
-    for rows, columns, chip in [*cases, *((rows, columns, "sm_90a") for rows in (1, 8, 16) for columns in (64, 4096, 4400))]:
+    cases += [(rows, columns, "sm_90a") for rows in (1, 8, 16) for columns in (64, 4096, 4400)]
+    if lhs == "f32":  # whose kernels have 8 rows at most
+        cases = [(8, 64, "sm_80"), (1, 4400, "sm_90a"), (8, 64, "sm_90a"), (8, 4400, "sm_90a"), (8, 4096, "sm_100")]
+    for rows, columns, chip in cases:
         log = assemble(launch(product(kind, (rows, columns, 256), lhs), tmp_path, f"nvptx:{chip}"), f"nvptx:{chip}", tmp_path)
         assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
         assert int(re.search(r"Used (\d+) registers", log).group(1)) <= 255
