@@ -1,6 +1,6 @@
 """ONNX's node tests on kernels of a GPU, in the simulator: what `host` computes, `gpu-sim` computes, too.
 
-Of the tests of quantization operators all, bit for bit; of the others a choice, or all with LOWBIT_CONFORMANCE=all (20 minutes).
+Of the tests of quantization operators all, bit for bit; of the others a choice, or all with LOWBIT_CONFORMANCE=all.
 """
 
 from __future__ import annotations
