@@ -15,8 +15,8 @@ struct GroupedReads : GroupedLane {
   void prefetch();
   /// Starts the copies of a step's weights; there are none beyond the last one.
   void fill(Value slot, Value step);
-  /// What a step needs besides its weights: two words of lhs (of f32: four) for each product, by tiles of rows, then zero points (i32) of each
-  /// group and tile of columns, two each.
+  /// What a step needs besides its weights: two words of lhs (of f32: four) for each product, by tiles of rows, then zero points (i32) of
+  /// each group and tile of columns, two each.
   SmallVector<Value> loadLeft(Value step);
   /// Where that begins.
   Value getLeftStart(Value step);
