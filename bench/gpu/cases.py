@@ -19,6 +19,8 @@ NF4 = (-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.
 NF4 += (-0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224)
 NF4 += (0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0)
 E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
+# Of the depth: groups, and what is loaded together, are whole.
+WHOLE = {"binary": 128, "w4a16": 128, "w4a8": 128, "w2a16": 64, "ternary": 32, "ternary_a8": 32, "nf4": 64, "mxfp4": 32, "nvfp4": 16}
 RANDOM = 100  # sizes that are compared only, by kind, where nothing else is asked for
 
 
@@ -32,11 +34,13 @@ class Case:
     k: int
     timed: bool = True
     batches: int = 0
+    plan: str = ""  # of the kernel, where one is asked for
 
     @property
     def name(self) -> str:
         """As the function is called."""
-        return f"{self.kind}_{f'{self.batches}x' if self.batches else ''}{self.m}x{self.n}x{self.k}"
+        plan = f"_{self.plan}" if self.plan else ""
+        return f"{self.kind}_{f'{self.batches}x' if self.batches else ''}{self.m}x{self.n}x{self.k}{plan}"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,18 +67,7 @@ def cases(kind: str, random_sizes: int = RANDOM) -> list[Case]:
         "float8": [(m, m, m) for m in (4096, 8192)] + [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (16, 128, 512, 2048)],
         **{few: [(m, n, k) for n, k in LAYERS if n >= 4096 for m in (1, 2, 4, 8, 16)] for few in FEW_BITS},
     }[kind]
-    # Groups, and what is loaded together, are whole.
-    whole = {
-        "binary": 128,
-        "w4a16": 128,
-        "w4a8": 128,
-        "w2a16": 64,
-        "ternary": 32,
-        "ternary_a8": 32,
-        "nf4": 64,
-        "mxfp4": 32,
-        "nvfp4": 16,
-    }.get(kind, 1)
+    whole = WHOLE.get(kind, 1)
     generator = random.Random(kind)
     tails = list(TAILS) + [tuple(round(10 ** generator.uniform(0, 2.7)) for _ in range(3)) for _ in range(random_sizes)]
     checked = dict.fromkeys((m, n, -(-k // whole) * whole) for m, n, k in tails)

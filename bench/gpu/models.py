@@ -19,6 +19,12 @@ def _function(case: Case, arguments: str, result: str, body: str) -> str:
 """
 
 
+def _attributes(case: Case, *words: str) -> str:
+    """Of the product."""
+    words += (f'lowbit.plan = "{case.plan}"',) if case.plan else ()
+    return f"{{{', '.join(words)}}} " if words else ""
+
+
 def _sides(case: Case, lhs: str = "#lowbit.int<8>", rhs: str = "#lowbit.int<8>") -> str:
     m, n, k = case.m, case.n, case.k
     return f"lhs(%a <{lhs}> : tensor<{m}x{k}xi8>)\n    rhs(%b <{rhs}> : tensor<{n}x{k}xi8>)"
@@ -32,7 +38,7 @@ def _codes(case: Case, unsigned: bool = False) -> str:
 def s8(case: Case, lhs: str = "#lowbit.int<8>") -> str:
     """Sums of products of bytes."""
     result = f"tensor<{case.m}x{case.n}xi32>"
-    body = f"  %r = lowbit.contract [{MAPS}]\n    {_sides(case, lhs)}\n    outs(%init : {result}) -> {result}"
+    body = f"  %r = lowbit.contract [{MAPS}]\n    {_sides(case, lhs)}\n    outs(%init : {result}) {_attributes(case)}-> {result}"
     return _function(case, _codes(case, "uint" in lhs), result, body)
 
 
@@ -47,7 +53,7 @@ def batched(case: Case) -> str:
     maps = ", ".join(f"affine_map<(b, m, n, k) -> ({axes})>" for axes in ("b, m, k", "b, n, k", "b, m, n"))
     left, right, result = f"tensor<{b}x{m}x{k}xi8>", f"tensor<{b}x{n}x{k}xi8>", f"tensor<{b}x{m}x{n}xi32>"
     body = f"""  %r = lowbit.contract [{maps}] lhs(%a <#lowbit.int<8>> : {left}) rhs(%b <#lowbit.int<8>> : {right})
-    outs(%init : {result}) -> {result}"""
+    outs(%init : {result}) {_attributes(case)}-> {result}"""
     return _function(case, f'%a: {left} {{lowbit.name = "a"}}, %b: {right} {{lowbit.name = "b"}}', result, body)
 
 
@@ -60,7 +66,7 @@ def f32(case: Case) -> str:
     body = f"""  %zero = arith.constant 0.0 : f32
   %zeros = linalg.fill ins(%zero : f32) outs(%init : {result}) -> {result}
   %r = linalg.generic {{indexing_maps = [{maps}], iterator_types = ["parallel", "parallel", "reduction"]}}
-    ins(%a, %b : {left}, {right}) outs(%zeros : {result}) {{
+    ins(%a, %b : {left}, {right}) outs(%zeros : {result}) {f"attrs = {_attributes(case)}" if case.plan else ""}{{
   ^bb0(%l: f32, %s: f32, %sum: f32):
     %0 = arith.mulf %l, %s : f32
     %1 = arith.addf %sum, %0 : f32
@@ -88,7 +94,7 @@ def requantize(case: Case) -> str:
     %6 = arith.minimumf %5, %high : f32
     %7 = arith.fptosi %6 : f32 to i8
     lowbit.yield %7 : i8
-  }} -> {result}"""
+  }} {_attributes(case)}-> {result}"""
     arguments = f'{_codes(case)}, %scale: {columns} {{lowbit.name = "scale"}}, %bias: {columns} {{lowbit.name = "bias"}}'
     return _function(case, arguments, result, body)
 
@@ -99,7 +105,7 @@ def dequantize(case: Case) -> str:
     body = f"""  %r = lowbit.contract [{MAPS}]
     lhs(%a scales %rows <#lowbit.int<8>, block = [1, 0]> : tensor<{m}x{k}xi8>, tensor<{m}x1xf32>)
     rhs(%b scales %columns <#lowbit.int<8>, block = [1, 0]> : tensor<{n}x{k}xi8>, tensor<{n}x1xf32>)
-    outs(%init : {result}) -> {result}"""
+    outs(%init : {result}) {_attributes(case)}-> {result}"""
     arguments = (
         f'{_codes(case)}, %rows: tensor<{m}x1xf32> {{lowbit.name = "rows"}}, %columns: tensor<{n}x1xf32> {{lowbit.name = "columns"}}'
     )
@@ -122,7 +128,7 @@ def binary(case: Case) -> str:
     %3 = arith.subi %0, %2 : i32
     %4 = arith.addi %3, %depth : i32
     lowbit.yield %4 : i32
-  }} {{bits}} -> {result}"""
+  }} {_attributes(case, "bits")}-> {result}"""
     arguments = f'%a: {a} {{lowbit.name = "a"}}, %b: {b} {{lowbit.name = "b"}}, %rows: {rows}, %columns: {columns}'
     return _function(case, arguments, result, body)
 
@@ -135,7 +141,7 @@ def float8(case: Case) -> str:
     body = f"""  %r = lowbit.contract [{MAPS}]
     lhs(%a scales %rows <#lowbit.float<f8E4M3FN>, block = [1, 0]> : {a}, {rows})
     rhs(%b scales %columns <#lowbit.float<f8E4M3FN>, block = [1, 0]> : {b}, {columns})
-    outs(%init : {result}) -> {result}"""
+    outs(%init : {result}) {_attributes(case)}-> {result}"""
     names = {"a": a, "b": b, "rows": rows, "columns": columns}
     return _function(case, ", ".join(f'%{name}: {kind} {{lowbit.name = "{name}"}}' for name, kind in names.items()), result, body)
 

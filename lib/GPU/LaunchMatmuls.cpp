@@ -124,7 +124,9 @@ private:
     if (failed(kernel))
       return failure();
     std::string obstacles;
-    std::unique_ptr<MatmulPlan> plan = planMatmul(*kernel, *architecture, obstacles, {schedule, tile});
+    auto wanted = op->getAttrOfType<StringAttr>(planAttr);
+    StringRef name = wanted && tile.empty() ? wanted.getValue() : StringRef(tile);
+    std::unique_ptr<MatmulPlan> plan = planMatmul(*kernel, *architecture, obstacles, {schedule, name});
     if (!plan)
       return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
     gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);

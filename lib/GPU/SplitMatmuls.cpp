@@ -25,6 +25,8 @@ static MemRefType getType(Value buffer) { return cast<MemRefType>(buffer.getType
 
 /// Whether the reduction may be taken in parts at all.
 static bool canSplit(MatmulOp op) {
+  if (op->hasAttr(planAttr))
+    return false;
   auto isKnown = [](Value buffer) {
     auto [strides, offset] = getType(buffer).getStridesAndOffset();
     return getType(buffer).hasStaticShape() && !ShapedType::isDynamic(offset) && llvm::none_of(strides, ShapedType::isDynamic);

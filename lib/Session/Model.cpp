@@ -177,6 +177,13 @@ uint64_t Model::getNumBytes() const {
 Program::Program(std::shared_ptr<const Executable> shared, const Entry &called)
     : executable(std::move(shared)), entry(&called), info(describeEntry(called)) {}
 
+llvm::Expected<Program> Program::getOther(const std::string &name) const {
+  llvm::Expected<const Entry *> other = executable->findEntry(name);
+  if (!other)
+    return other.takeError();
+  return Program(executable, **other);
+}
+
 llvm::Error Program::run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const { return executable->run(*entry, inputs, outputs); }
 
 llvm::Error BoundProgram::run() const {

@@ -75,6 +75,10 @@ class Function:
         """What it takes: name, shape, dtype, type."""
         return list(self._entry.inputs)
 
+    def other(self, name: str) -> Function:
+        """Another public function of the module, which was compiled with this one."""
+        return Function(self._program.other(name))
+
     def __call__(self, *args: Any, **inputs: Any) -> dict[str, np.ndarray]:
         """Calls it with arrays by name (or in order); returns {output name: array}."""
         arrays = bind(self._entry.inputs, args, inputs)

@@ -144,6 +144,9 @@ void bindPrograms(nb::module_ &module) {
   nb::class_<Program>(module, "Program", "A compiled function.")
       .def_prop_ro("entry", &Program::getEntry)
       .def(
+          "other", [](const Program &program, const std::string &name) { return take(program.getOther(name)); }, nb::arg("name"),
+          "Another public function of the module, compiled with this one.")
+      .def(
           "run",
           [](const Program &program, const std::vector<InputArray> &inputs, const std::vector<OutputArray> &outputs) {
             auto in = getBuffers(inputs), out = getBuffers(outputs);

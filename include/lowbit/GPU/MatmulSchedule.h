@@ -36,6 +36,9 @@ public:
   virtual Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const = 0;
 };
 
+/// Of a product: the name of the only plan to take.
+constexpr StringLiteral planAttr = "lowbit.plan";
+
 /// Which plans are asked for; all where empty. Tests ask for one.
 struct PlanFilter {
   StringRef schedule; ///< A schedule's name.

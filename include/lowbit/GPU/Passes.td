@@ -64,7 +64,8 @@ def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
   let description = [{
     For each `lowbit.matmul` the cheapest schedule that the target's GPU has the instructions for writes a `gpu.func`, in the one `gpu.module`
     that all kernels share; products that differ in their sizes alone share a kernel, because sizes are arguments. The op becomes
-    `gpu.launch_func`. `schedule` names the only schedule to ask, for tests. A `lowbit.grouped_matmul` has one way: weights are decoded in
+    `gpu.launch_func`. `schedule` names the only schedule to ask, for tests; the attribute `lowbit.plan = "mma_sync_64x64x64x5"` of a
+    product the only plan, and where it does not fit the product is an error. A `lowbit.grouped_matmul` has one way: weights are decoded in
     registers, for mma.sync. Its kernel begins before those before it have ended, where the GPU has dependent launches and its weights are
     constants, or arguments of a function with the attribute `lowbit.constant`: nothing that is under way may write them.
 
@@ -92,8 +93,8 @@ def SplitMatmulsPass : Pass<"lowbit-split-matmuls", "::mlir::ModuleOp"> {
     `lowbit-launch-matmuls` would take say that it is faster: the result has too few tiles for all multiprocessors. Kernels share no memory
     that one of them must find as another call left it, and none waits for another block.
 
-    Parts are 2 to 32, all of the same length, a multiple of 16 bytes. Left as they are: products whose sizes are not known, with batches, or
-    inside of a loop. The sums take `parts * M * N` i32, which become part of the workspace.
+    Parts are 2 to 32, all of the same length, a multiple of 16 bytes. Left as they are: products whose sizes are not known, with batches, with
+    `lowbit.plan`, or inside of a loop. The sums take `parts * M * N` i32, which become part of the workspace.
 
     ```text
     lowbit.matmul lhs(%a : memref<16x4096xi8>) rhs(%b : memref<64x4096xi8>) outs(%c : memref<16x64xf32>) { ^bb0(%sum: i32): … }

@@ -70,6 +70,8 @@ class Program {
 public:
   Program(std::shared_ptr<const Executable> executable, const Entry &entry);
   const EntryInfo &getEntry() const { return info; }
+  /// Another public function of the module, compiled with this one.
+  llvm::Expected<Program> getOther(const std::string &name) const;
   /// Buffers in the order of the ports.
   llvm::Error run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
   llvm::Expected<BoundProgram> bind(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
