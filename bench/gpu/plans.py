@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.gpu.cases import FEW_BITS, FLOATS
+from bench.gpu.mixed import ROWS
 
 _LARGEST = "128x256x64x4"
 _MMA = (_LARGEST, "128x128x64x4", "64x128x64x4", "64x64x64x5", "32x128x64x5", "32x64x128x4", "16x128x128x4", "16x64x128x6", "16x32x128x8")
@@ -45,4 +46,4 @@ def get_plans(kind: str, target: str) -> tuple[str, ...] | None:
         return None if target == "sm_75" else ()
     if kind in FLOATS:
         return _named("fma", _FMA)
-    return {"binary": _BITS, "long": dict.fromkeys(TARGETS, ())}.get(kind, _BYTES)[target]
+    return {"binary": _BITS, **dict.fromkeys(("long", *ROWS), dict.fromkeys(TARGETS, ()))}.get(kind, _BYTES)[target]

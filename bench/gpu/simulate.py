@@ -24,11 +24,14 @@ from pathlib import Path
 import lowbit
 import numpy as np
 
-from bench.gpu.cases import FEW_BITS, KINDS, WHOLE, Case
+from bench.gpu import cases as measured
+from bench.gpu import mixed
+from bench.gpu.cases import FEW_BITS, WHOLE, Case
 from bench.gpu.definitions import VALUES, Arrays, define
 from bench.gpu.models import BUILDERS
 from bench.gpu.plans import TARGETS, get_plans
 
+KINDS = (*measured.KINDS, *mixed.PRODUCTS, *mixed.ROWS)
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = 100  # of a module, at most
 PRODUCTS = 1 << 22  # of a case, at most: some seconds of the simulator's time
@@ -37,15 +40,13 @@ PRIMES = tuple(n for n in range(2, 300) if all(n % d for d in range(2, math.isqr
 
 @dataclass(frozen=True)
 class Drawn:
-    """One case with its values."""
+    """One function, what it is called with, and its result; without one, loops of the reference say what it is."""
 
-    case: Case
-    values: tuple[str, str]
-    key: tuple[int, ...]  # of the generator of its values
-
-    def define(self) -> tuple[Arrays, np.ndarray]:
-        """Arguments and the result."""
-        return define(self.case, np.random.default_rng(self.key), self.values)
+    name: str
+    text: str
+    arguments: Arrays
+    want: np.ndarray | None
+    about: str = ""
 
 
 def draw_size(rng: np.random.Generator, tile: int) -> int:
@@ -63,8 +64,10 @@ def draw_depth(rng: np.random.Generator, step: int, buffers: int) -> int:
 
 def draw(kind: str, target: str, seed: int, number: int) -> Drawn:
     """The case of this number."""
-    key = (seed, zlib.crc32(kind.encode()), zlib.crc32(target.encode()), number)
-    rng = np.random.default_rng((*key, 0))
+    rng = np.random.default_rng((seed, zlib.crc32(kind.encode()), zlib.crc32(target.encode()), number))
+    name = f"{kind}_{number}"
+    if kind in mixed.ROWS:
+        return Drawn(name, *mixed.ROWS[kind](rng, name))
     plans = get_plans(kind, target)
     # Every plan in turn, and the compiler's own choice.
     plan = ("", *plans)[number % (1 + len(plans))]
@@ -75,11 +78,14 @@ def draw(kind: str, target: str, seed: int, number: int) -> Drawn:
         m, n = int(rng.choice([rng.integers(1, 17), rng.integers(1, 40)])), int(rng.choice([n, rng.choice([2115, 4330])], p=[0.95, 0.05]))
     if kind == "long":
         m, n, k = min(m, 40), min(n, 40), 4096 + 64 * int(rng.integers(0, 64))
-    whole = WHOLE.get(kind, 1)
     batches = int(rng.integers(1, 6)) if kind == "batched" else 0
     m = max(1, min(m, PRODUCTS // (max(batches, 1) * n * k)))
+    if kind in mixed.PRODUCTS:
+        return Drawn(name, *mixed.PRODUCTS[kind](rng, name, (m, n, k), plan), about=f"{m}x{n}x{k} {plan}")
+    whole = WHOLE.get(kind, 1)
+    case = Case(kind, m, n, -(-k // whole) * whole, timed=False, batches=batches, plan=plan)
     values = tuple(str(side) for side in rng.choice(VALUES, 2, p=[0.7, 0.1, 0.1, 0.1]))
-    return Drawn(Case(kind, m, n, -(-k // whole) * whole, timed=False, batches=batches, plan=plan), values, (*key, 1))
+    return Drawn(case.name, BUILDERS[kind](case), *define(case, rng, values), about=f"values {values}")
 
 
 @dataclass
@@ -88,20 +94,29 @@ class Failure:
 
     drawn: Drawn
     text: str
+    want: np.ndarray | None = None
 
 
-def name_target(target: str) -> str:
-    """Of the simulator."""
-    return "gpu-sim" if target == "sm_90a" else f"gpu-sim:{target}"
+def compile_all(cases: list[Drawn], target: str, source: Path) -> lowbit.Function:
+    """The first function; the others are compiled with it."""
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("\n".join(drawn.text for drawn in cases))
+    return lowbit.load(source, entry=cases[0].name).compile(target)
+
+
+def name_targets(target: str) -> tuple[str, str]:
+    """The simulator, and loops that decide about floats as it does."""
+    loops = {"sm_89": "sm_80", "sm_100a": "sm_90a"}.get(target, target)
+    return "gpu-sim" if target == "sm_90a" else f"gpu-sim:{target}", f"reference:{loops}"
 
 
 def check(target: str, cases: list[Drawn], folder: Path) -> Iterator[Failure]:
     """Compiles the cases together and runs each. Where they do not compile, by halves, down to the one that does not."""
-    folder.mkdir(parents=True, exist_ok=True)
-    source = folder / "m.mlir"
-    source.write_text("\n".join(BUILDERS[drawn.case.kind](drawn.case) for drawn in cases))
+    simulator, loops = name_targets(target)
+    undefined = [drawn for drawn in cases if drawn.want is None]
     try:
-        first = lowbit.load(source, entry=cases[0].case.name).compile(name_target(target))
+        first = compile_all(cases, simulator, folder / "m.mlir")
+        reference = compile_all(undefined, loops, folder / "reference.mlir") if undefined else None
     except lowbit.Error as error:
         if len(cases) == 1:
             yield Failure(cases[0], str(error))
@@ -110,28 +125,30 @@ def check(target: str, cases: list[Drawn], folder: Path) -> Iterator[Failure]:
             yield from check(target, half, folder)
         return
     for drawn in cases:
-        arguments, want = drawn.define()
+        arguments = drawn.arguments.values()
         try:
-            found = first.other(drawn.case.name)(*arguments.values())["y"]
+            want = reference.other(drawn.name)(*arguments)["y"] if drawn.want is None else drawn.want
+            found = first.other(drawn.name)(*arguments)["y"]
         except lowbit.Error as error:
-            yield Failure(drawn, str(error))
+            yield Failure(drawn, str(error), drawn.want)
             continue
         wrong = np.flatnonzero(found.view(f"V{found.itemsize}") != want.view(f"V{want.itemsize}"))
         if wrong.size:
-            places = ", ".join(f"{found.flat[i]!r} at {tuple(map(int, np.unravel_index(i, want.shape)))} is {want.flat[i]!r}" for i in wrong[:3])
-            yield Failure(drawn, f"{wrong.size} of {want.size} elements are wrong: {places}")
+            places = (f"{found.flat[i]!r} at {tuple(map(int, np.unravel_index(i, want.shape)))} is {want.flat[i]!r}" for i in wrong[:3])
+            yield Failure(drawn, f"{wrong.size} of {want.size} elements are wrong: {', '.join(places)}", want)
 
 
-def keep(failure: Failure, target: str, folder: Path) -> Path:
-    """The function, its arguments and its result, and what was found."""
-    folder = folder / target / failure.drawn.case.name
+def keep(failure: Failure, target: str, folder: Path) -> str:
+    """Writes the function, its arguments and its result, and what was found; says where."""
+    drawn = failure.drawn
+    folder = folder / target / drawn.name
     folder.mkdir(parents=True, exist_ok=True)
-    arguments, want = failure.drawn.define()
-    (folder / "m.mlir").write_text(BUILDERS[failure.drawn.case.kind](failure.drawn.case))
-    bits = {name: array if array.dtype.kind in "iuf" else array.view(np.uint8) for name, array in (arguments | {"expected": want}).items()}
-    np.savez(folder / "arrays.npz", **bits)
-    (folder / "found.txt").write_text(f"{name_target(target)}, values {failure.drawn.values}\n{failure.text}\n")
-    return folder
+    (folder / "m.mlir").write_text(drawn.text)
+    arrays = drawn.arguments | ({} if failure.want is None else {"expected": failure.want})
+    np.savez(folder / "arrays.npz", **{name: array if array.dtype.kind in "iuf" else array.view(np.uint8) for name, array in arrays.items()})
+    text = f"{name_targets(target)[0]} {drawn.name} {drawn.about}: {failure.text}"
+    (folder / "found.txt").write_text(text + "\n")
+    return f"{text[:700]}\n  {folder}"
 
 
 @dataclass(frozen=True)
@@ -146,15 +163,14 @@ class Part:
 
     def draw(self) -> list[Drawn]:
         """Functions of a module are called apart: shapes that come again are left out."""
-        drawn = [draw(self.kind, self.target, self.seed, number) for number in range(self.first, self.first + self.count)]
-        return list({one.case.name: one for one in drawn}.values())
+        drawn = (draw(self.kind, self.target, self.seed, number) for number in range(self.first, self.first + self.count))
+        return list({one.name: one for one in drawn}.values())
 
     def run(self, folder: Path) -> dict[str, object]:
         """Here, in this process."""
         cases = self.draw()
-        lines = []
-        for failure in check(self.target, cases, folder / f"{self.kind}_{self.target}_{self.first}"):
-            lines.append(f"{self.target} {failure.drawn.case.name}: {failure.text[:500]}\n  {keep(failure, self.target, folder)}")
+        failures = check(self.target, cases, folder / f"{self.kind}_{self.target}_{self.first}")
+        lines = [keep(failure, self.target, folder) for failure in failures]
         return {"run": len(cases), "wrong": len(lines), "lines": lines}
 
     def run_apart(self, folder: Path) -> dict[str, object]:
@@ -165,9 +181,8 @@ class Part:
             return json.loads(done.stdout.splitlines()[-1])
         if self.count == 1:
             [drawn] = self.draw()
-            failure = Failure(drawn, f"the process ended with {done.returncode}: {done.stderr[-2000:]}")
-            line = f"{self.target} {drawn.case.name}: {failure.text}\n  {keep(failure, self.target, folder)}"
-            return {"run": 1, "wrong": 1, "lines": [line]}
+            failure = Failure(drawn, f"the process ended with {done.returncode}: {done.stderr[-2000:]}", drawn.want)
+            return {"run": 1, "wrong": 1, "lines": [keep(failure, self.target, folder)]}
         half = self.count // 2
         parts = [Part(self.kind, self.target, self.seed, *place) for place in ((self.first, half), (self.first + half, self.count - half))]
         results = [part.run_apart(folder) for part in parts]
