@@ -250,6 +250,7 @@ FailureOr<ContractAxes> findOrderedAxes(RewriterBase &rewriter, ContractOp &op, 
     inverse[axis] = place;
   result = buildTransposed(rewriter, op.getLoc(), other.getResult(), inverse);
   op = other;
+  axes->areSwapped = isSwapped;
   reason.clear();
   return axes;
 }

@@ -21,6 +21,8 @@ public:
   int64_t getDepth() const { return sizes[depth]; }
   unsigned getDepthLoop() const { return depth; }
   bool hasBatches() const { return getBatches() != 1; }
+  /// Whether the left side of the contraction that this one was made of is the right one here: reals are multiplied by its scale first.
+  bool hasSwappedSides() const { return areSwapped; }
   /// The shapes of the sides, with a reduction of `depth`, and of the result.
   SmallVector<int64_t> getLhsShape(int64_t depth) const { return getShape(isLhsShared ? 1 : getBatches(), {getRows(), depth}); }
   SmallVector<int64_t> getRhsShape(int64_t depth) const { return getShape(getBatches(), {getColumns(), depth}); }
@@ -40,6 +42,7 @@ public:
   SmallVector<int64_t> getSideAxes(AffineMap map, bool isLhs) const;
 
 private:
+  friend FailureOr<ContractAxes> findOrderedAxes(RewriterBase &rewriter, ContractOp &op, Value &result, std::string &reason);
   int64_t getSize(ArrayRef<unsigned> loops) const;
   SmallVector<int64_t> getShape(int64_t first, ArrayRef<int64_t> last) const;
   /// Loops of a side in the order of its form.
@@ -47,7 +50,8 @@ private:
 
   SmallVector<unsigned> batches, rows;
   unsigned column = 0, depth = 0;
-  bool isLhsShared = false;   ///< By all batches.
+  bool isLhsShared = false; ///< By all batches.
+  bool areSwapped = false;
   SmallVector<int64_t> sizes; ///< Of all loops.
 };
 
@@ -56,8 +60,8 @@ private:
 bool sharesScalesInPart(ContractOp op);
 
 /// The axes of `op`, or, where it is no product as it stands, of the same contraction with its sides and the axes of its result in the
-/// order of one: that is built, `op` becomes it, and `result` what is then to take the place of the old one, which stays. Failure with the
-/// reason where it is no product in any order.
+/// order of one: that is built, `op` becomes it, and `result` what is then to take the place of the old one, which stays. It means the same
+/// only with its scales in the order of the old one (`hasSwappedSides`). Failure with the reason where it is no product in any order.
 FailureOr<ContractAxes> findOrderedAxes(RewriterBase &rewriter, ContractOp &op, Value &result, std::string &reason);
 
 /// `value` with its axes in this order.

@@ -79,11 +79,8 @@ struct Former {
     SmallVector<Value> operands;
     Value lhsScales = formGroupScales(rewriter, op, axes, ContractOperand::Lhs);
     Value rhsScales = formGroupScales(rewriter, op, axes, ContractOperand::Rhs);
-    if (op.getLhsScales() && !lhsScales)
-      operands.push_back(axes.formOperand(rewriter, loc, op.getLhsScales(), op.getLhsMap()));
-    if (op.getRhsScales() && !rhsScales)
-      operands.push_back(axes.formOperand(rewriter, loc, op.getRhsScales(), op.getRhsMap()));
-    unsigned numScales = operands.size();
+    unsigned numScales = appendScales(rewriter, loc, axes, {lhsScales ? Value() : op.getLhsScales(), op.getLhsMap()},
+                                      {rhsScales ? Value() : op.getRhsScales(), op.getRhsMap()}, operands);
     appendEpilogueOperands(rewriter, op, axes, operands);
     Value lhs = formSide(op.getLhs(), op.getLhsMap(), /*isLhs=*/true), rhs = formSide(op.getRhs(), op.getRhsMap(), /*isLhs=*/false);
     auto type = cast<RankedTensorType>(op.getResult().getType());

@@ -119,11 +119,8 @@ struct Former {
 
   Value build() {
     SmallVector<Value> operands;
-    if (op.getLhsScales())
-      operands.push_back(axes.formOperand(rewriter, loc, op.getLhsScales(), op.getLhsMap()));
-    if (op.getRhsScales() && group == 0)
-      operands.push_back(axes.formOperand(rewriter, loc, op.getRhsScales(), op.getRhsMap()));
-    size_t numScales = operands.size();
+    unsigned numScales = appendScales(rewriter, loc, axes, {op.getLhsScales(), op.getLhsMap()},
+                                      {group == 0 ? op.getRhsScales() : Value(), op.getRhsMap()}, operands);
     appendEpilogueOperands(rewriter, op, axes, operands);
     Value lhs = axes.formSide(rewriter, loc, op.getLhs(), op.getLhsMap(), /*isLhs=*/true);
     if (bits.becomesHalves)

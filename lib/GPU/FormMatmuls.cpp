@@ -69,11 +69,8 @@ public:
     Value lhsGroups = formGroupScales(rewriter, op, axes, ContractOperand::Lhs);
     Value rhsGroups = formGroupScales(rewriter, op, axes, ContractOperand::Rhs);
     unsigned first = operands.size();
-    if (lhs.scales && !lhsGroups)
-      addOperand(lhs.scales, lhs);
-    if (rhs.scales && !rhsGroups)
-      addOperand(rhs.scales, rhs);
-    unsigned numScales = operands.size() - first;
+    unsigned numScales = appendScales(rewriter, loc, axes, {lhsGroups ? Value() : lhs.scales, lhs.map},
+                                      {rhsGroups ? Value() : rhs.scales, rhs.map}, operands);
     appendEpilogueOperands(rewriter, op, axes, operands);
     auto type = cast<RankedTensorType>(op.getResult().getType());
     Type element = getStored(type.getElementType());
@@ -231,7 +228,7 @@ private:
         [](OpBuilder &b, Location at, ValueRange elements) -> Value { return arith::AddIOp::create(b, at, elements[1], elements[0]); });
   }
 
-  /// Appends scales or zero points of a side.
+  /// Appends zero points of a side.
   void addOperand(Value value, const Side &side) { operands.push_back(axes.formOperand(rewriter, loc, value, side.map)); }
 
   /// A zero point with the sum that it is multiplied by: each a number, or a place among the operands.
@@ -379,8 +376,6 @@ private:
     ContractOp before = op;
     Value result;
     FailureOr<ContractAxes> axes = findOrderedAxes(rewriter, op, result, reason);
-    if (op != before)
-      rewriter.replaceOp(before, result);
     bool areFloats8 = hasFloat8Sides(op), areFloats = !areFloats8 && !op.getLhsSchemeAttr() && !op.getRhsSchemeAttr();
     bool isGrouped =
         !areFloats && !areFloats8 && succeeded(axes) && !axes->hasBatches() && prefersGrouped(op, *axes, !gpu || gpu->hasAsyncCopy);
@@ -396,8 +391,16 @@ private:
       isGrouped = false;
       reason.clear();
     }
-    if (!reason.empty())
-      return reportMissed(op, "matmul", reason);
+    if (!reason.empty()) {
+      if (op != before) {
+        for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+          rewriter.eraseOp(user);
+        rewriter.eraseOp(op);
+      }
+      return reportMissed(before, "matmul", reason);
+    }
+    if (op != before)
+      rewriter.replaceOp(before, result);
     rewriter.setInsertionPoint(op);
     if (areFloats || areFloats8)
       return rewriter.replaceOp(op, areFloats ? formFloats(rewriter, op, *axes) : formFloat8(rewriter, op, *axes));

@@ -7,6 +7,17 @@
 
 namespace mlir::lowbit {
 
+unsigned appendScales(OpBuilder &builder, Location loc, const ContractAxes &axes, SideScales lhs, SideScales rhs,
+                      SmallVectorImpl<Value> &operands) {
+  if (axes.hasSwappedSides())
+    std::swap(lhs, rhs);
+  size_t before = operands.size();
+  for (auto [scales, map] : {lhs, rhs})
+    if (scales)
+      operands.push_back(axes.formOperand(builder, loc, scales, map));
+  return operands.size() - before;
+}
+
 void appendEpilogueOperands(OpBuilder &builder, ContractOp op, const ContractAxes &axes, SmallVectorImpl<Value> &operands) {
   for (auto [i, operand] : llvm::enumerate(op.getEpilogueOperands()))
     operands.push_back(axes.formOperand(builder, op.getLoc(), operand, op.getMap(3 + i)));

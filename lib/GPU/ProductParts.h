@@ -7,6 +7,13 @@
 
 namespace mlir::lowbit {
 
+/// Scales of a side that do not change along the reduction, if there are any, and what indexes the side.
+using SideScales = std::pair<Value, AffineMap>;
+
+/// Scales, in the order in which reals are multiplied by them. Returns how many.
+unsigned appendScales(OpBuilder &builder, Location loc, const ContractAxes &axes, SideScales lhs, SideScales rhs,
+                      SmallVectorImpl<Value> &operands);
+
 /// Operands of the contraction's epilogue, in the form of the product's.
 void appendEpilogueOperands(OpBuilder &builder, ContractOp op, const ContractAxes &axes, SmallVectorImpl<Value> &operands);
 

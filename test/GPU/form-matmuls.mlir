@@ -187,3 +187,40 @@ func.func @many(%a: tensor<40x128xi8>, %init: tensor<40x16xi32>) -> tensor<40x16
     outs(%init : tensor<40x16xi32>) -> tensor<40x16xi32>
   return %r : tensor<40x16xi32>
 }
+
+// -----
+
+// The result has its columns first, so sides change places: reals are multiplied by the left side's scale first all the same.
+// CHECK-LABEL: func.func @swapped_scales
+//  CHECK-SAME:   %{{[^:]*}}: tensor<7x64xi8>, %[[LEFT:[^:]*]]: tensor<7x1xf32>, %{{[^:]*}}: tensor<129x64xi8>, %[[RIGHT:[^:]*]]: tensor<129x1xf32>
+//       CHECK:   %[[COLUMN:.*]] = tensor.expand_shape %{{.*}} output_shape [1, 7]
+//       CHECK:   lowbit.matmul lhs(%{{.*}} : tensor<129x64xi8>) rhs(%{{.*}} : tensor<7x64xi8>)
+//  CHECK-SAME:     operands(%[[COLUMN]], %{{.*}} : tensor<1x7xf32>, tensor<129x1xf32>)
+//       CHECK:   ^bb0(%[[SUM:.*]]: i32, %[[L:.*]]: f32, %[[R:.*]]: f32):
+//       CHECK:     %[[REAL:.*]] = arith.sitofp %[[SUM]]
+//       CHECK:     %[[ONCE:.*]] = arith.mulf %[[REAL]], %[[L]]
+//       CHECK:     arith.mulf %[[ONCE]], %[[R]]
+func.func @swapped_scales(%a: tensor<7x64xi8>, %s: tensor<7x1xf32>, %b: tensor<129x64xi8>, %t: tensor<129x1xf32>) -> tensor<129x7xf32> {
+  %init = tensor.empty() : tensor<129x7xf32>
+  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (n, m)>]
+    lhs(%a scales %s <#lowbit.int<8>, block = [1, 0]> : tensor<7x64xi8>, tensor<7x1xf32>)
+    rhs(%b scales %t <#lowbit.int<8>, block = [1, 0]> : tensor<129x64xi8>, tensor<129x1xf32>)
+    outs(%init : tensor<129x7xf32>) -> tensor<129x7xf32>
+  return %r : tensor<129x7xf32>
+}
+
+// -----
+
+// What is no product stays as it is, its sides in their places.
+// CHECK-LABEL: func.func @not_swapped
+//       CHECK:   lowbit.contract
+//       CHECK:     lhs(%{{.*}} : tensor<7x64xi8>
+//       CHECK:     outs(%{{.*}} : tensor<129x7xf32>)
+func.func @not_swapped(%a: tensor<7x64xi8>, %s: tensor<7x2xf32>, %b: tensor<129x64xi8>, %t: tensor<129x1xf32>) -> tensor<129x7xf32> {
+  %init = tensor.empty() : tensor<129x7xf32>
+  %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (n, m)>]
+    lhs(%a scales %s <#lowbit.int<8>, block = [1, 32]> : tensor<7x64xi8>, tensor<7x2xf32>)
+    rhs(%b scales %t <#lowbit.int<8>, block = [1, 0]> : tensor<129x64xi8>, tensor<129x1xf32>)
+    outs(%init : tensor<129x7xf32>) -> tensor<129x7xf32>
+  return %r : tensor<129x7xf32>
+}
