@@ -5,31 +5,11 @@
 
 namespace mlir::lowbit {
 
-/// No GPU loads a bit, or a float of 8 bits or fewer, as what it is.
-static bool isInByte(Type element) { return element.isInteger(1) || (isa<FloatType>(element) && element.getIntOrFloatBitWidth() <= 8); }
-static Type getStored(Type element) { return isInByte(element) ? IntegerType::get(element.getContext(), 8) : element; }
-static Type getBits(Type element) { return IntegerType::get(element.getContext(), element.getIntOrFloatBitWidth()); }
+int64_t getElementBytes(Type element) { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
 
-int64_t getElementBytes(Type element) { return llvm::divideCeil(getStored(element).getIntOrFloatBitWidth(), 8); }
+Value loadElement(KernelBuilder &b, Type element, Value address) { return b.load(element, address, getElementBytes(element)); }
 
-Value loadElement(KernelBuilder &b, Type element, Value address) {
-  Value value = b.load(getStored(element), address, getElementBytes(element));
-  if (!isInByte(element))
-    return value;
-  Type bits = getBits(element);
-  if (bits != value.getType())
-    value = arith::TruncIOp::create(b, bits, value);
-  return bits == element ? value : arith::BitcastOp::create(b, element, value).getResult();
-}
-
-void storeElement(KernelBuilder &b, Value value, Value address) {
-  Type element = value.getType(), bits = isInByte(element) ? getBits(element) : element;
-  if (bits != element)
-    value = arith::BitcastOp::create(b, bits, value);
-  if (bits != getStored(element))
-    value = arith::ExtUIOp::create(b, getStored(element), value);
-  b.store(value, address, getElementBytes(element));
-}
+void storeElement(KernelBuilder &b, Value value, Value address) { b.store(value, address, getElementBytes(value.getType())); }
 
 Value getElementOffset(KernelBuilder &b, Type element, ArrayRef<int64_t> strides, ArrayRef<Value> places) {
   Value elements = b.i64(0);

@@ -6,7 +6,7 @@
 
 namespace mlir::lowbit {
 
-/// Of an element in memory, where a bit has a byte.
+/// Of an element in memory: at least one (KernelBuilder::load).
 int64_t getElementBytes(Type element);
 
 Value loadElement(KernelBuilder &b, Type element, Value address);

@@ -117,19 +117,33 @@ Value KernelBuilder::sharedMemory() {
   return LLVM::IntToPtrOp::create(*this, LLVM::LLVMPointerType::get(getContext(), 3), wide);
 }
 
-/// What memory holds of a type: floats of 8 bits, which LLVM does not have, are bytes there.
-static Type getStored(Type type) {
-  auto number = dyn_cast<FloatType>(getElementTypeOrSelf(type));
-  if (!number || number.getWidth() > 8)
-    return type;
-  Type byte = IntegerType::get(type.getContext(), number.getWidth());
+/// `type` with other elements, of a vector as of one.
+static Type withElement(Type type, Type element) {
   auto vector = dyn_cast<VectorType>(type);
-  return vector ? Type(vector.clone(byte)) : byte;
+  return vector ? Type(vector.clone(element)) : element;
+}
+
+/// What memory holds of a type: what takes less than a byte has one for each element (a vector of LLVM's would be packed), as have floats
+/// of 8 bits, which LLVM does not have.
+static Type getStored(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() > 8)
+    return type;
+  return withElement(type, IntegerType::get(type.getContext(), 8));
+}
+
+/// An integer of as many bits as each element.
+static Type getBits(Type type) {
+  return withElement(type, IntegerType::get(type.getContext(), getElementTypeOrSelf(type).getIntOrFloatBitWidth()));
 }
 
 Value KernelBuilder::load(Type type, Value pointer, unsigned alignment) {
-  Value stored = LLVM::LoadOp::create(*this, getStored(type), pointer, alignment);
-  return stored.getType() == type ? stored : arith::BitcastOp::create(*this, type, stored).getResult();
+  Value value = LLVM::LoadOp::create(*this, getStored(type), pointer, alignment);
+  if (value.getType() == type)
+    return value;
+  if (Type bits = getBits(type); bits != value.getType())
+    value = arith::TruncIOp::create(*this, bits, value);
+  return value.getType() == type ? value : arith::BitcastOp::create(*this, type, value).getResult();
 }
 
 SmallVector<Value> KernelBuilder::loadElements(Type type, Value pointer, int64_t count) {
@@ -144,9 +158,13 @@ SmallVector<Value> KernelBuilder::loadElements(Type type, Value pointer, int64_t
 }
 
 void KernelBuilder::store(Value value, Value pointer, unsigned alignment) {
-  Type type = getStored(value.getType());
-  Value stored = type == value.getType() ? value : arith::BitcastOp::create(*this, type, value).getResult();
-  LLVM::StoreOp::create(*this, stored, pointer, alignment);
+  if (Type type = value.getType(), stored = getStored(type); stored != type) {
+    if (Type bits = getBits(type); bits != type)
+      value = arith::BitcastOp::create(*this, bits, value);
+    if (stored != value.getType())
+      value = arith::ExtUIOp::create(*this, stored, value);
+  }
+  LLVM::StoreOp::create(*this, value, pointer, alignment);
 }
 
 SmallVector<Value> KernelBuilder::unpack(Value aggregate) {

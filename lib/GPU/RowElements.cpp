@@ -73,7 +73,7 @@ Value RowElements::getAddress(const RowView &view, AffineMap map, const LoopIndi
 
 SmallVector<Value> RowElements::loadNeighbours(const RowView &view, Value address, int64_t stride, int64_t count, bool isAligned) {
   int64_t bytes = getElementBytes(view.element);
-  if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes && !view.element.isInteger(1))
+  if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes)
     return b.loadElements(view.element, address, count);
   SmallVector<Value> values;
   for (int64_t i = 0; i < count; ++i)
@@ -83,7 +83,7 @@ SmallVector<Value> RowElements::loadNeighbours(const RowView &view, Value addres
 
 void RowElements::storeNeighbours(const RowView &view, Value address, int64_t stride, ArrayRef<Value> values, bool isAligned) {
   int64_t bytes = getElementBytes(view.element), count = values.size();
-  if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes && !view.element.isInteger(1)) {
+  if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes) {
     auto type = VectorType::get({count}, view.element);
     b.store(vector::FromElementsOp::create(b, type, values), address, count * bytes);
     return;

@@ -132,3 +132,26 @@ func.func @far(%x: memref<32x64xf32, strided<[1, 134217728]>>, %y: memref<32x64x
   }
   return
 }
+
+// -----
+
+// Elements of less than a byte have one each, in a vector as alone.
+// CHECK-LABEL: gpu.func @rows
+//       CHECK:   %[[LOADED:.*]] = llvm.load {{.*}} -> vector<4xi8>
+//       CHECK:   arith.trunci %[[LOADED]] : vector<4xi8> to vector<4xi4>
+//       CHECK:   %[[STORED:.*]] = arith.extui %{{.*}} : vector<4xi4> to vector<4xi8>
+//       CHECK:   llvm.store %[[STORED]]
+#all = affine_map<(i, j) -> (i, j)>
+func.func @few_bits(%x: memref<32x128xi4>, %y: memref<32x128xi4>) {
+  scf.forall (%i) = (0) to (32) step (4) {
+    %in = memref.subview %x[%i, 0] [4, 128] [1, 1] : memref<32x128xi4> to memref<4x128xi4, strided<[128, 1], offset: ?>>
+    %out = memref.subview %y[%i, 0] [4, 128] [1, 1] : memref<32x128xi4> to memref<4x128xi4, strided<[128, 1], offset: ?>>
+    linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
+        ins(%in : memref<4x128xi4, strided<[128, 1], offset: ?>>) outs(%out : memref<4x128xi4, strided<[128, 1], offset: ?>>) attrs = {lowbit.row = 0 : i64} {
+    ^bb0(%a: i4, %o: i4):
+      %0 = arith.muli %a, %a : i4
+      linalg.yield %0 : i4
+    }
+  }
+  return
+}
