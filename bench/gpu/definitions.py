@@ -14,7 +14,7 @@ from bench.gpu.models import GROUP, STEP
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "test/Integration/GPU"))
 import float8
-import rows as row_models
+import rows as row_models  # noqa: F401 - for mixed.py
 from levels import multiply_add, random_scales, scale_values, sparse
 from products import fused_sums, pad_columns
 

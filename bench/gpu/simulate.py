@@ -145,7 +145,9 @@ def keep(failure: Failure, target: str, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "m.mlir").write_text(drawn.text)
     arrays = drawn.arguments | ({} if failure.want is None else {"expected": failure.want})
-    np.savez(folder / "arrays.npz", **{name: array if array.dtype.kind in "iuf" else array.view(np.uint8) for name, array in arrays.items()})
+    np.savez(
+        folder / "arrays.npz", **{name: array if array.dtype.kind in "iuf" else array.view(np.uint8) for name, array in arrays.items()}
+    )
     text = f"{name_targets(target)[0]} {drawn.name} {drawn.about}: {failure.text}"
     (folder / "found.txt").write_text(text + "\n")
     return f"{text[:700]}\n  {folder}"
@@ -222,7 +224,12 @@ def main() -> int:
         for part, result in zip(parts, pool.map(lambda part: part.run_apart(options.folder), parts)):
             counts.setdefault((part.kind, part.target), Counter()).update(run=result["run"], wrong=result["wrong"])
             done, wrong = (sum(count[what] for count in counts.values()) for what in ("run", "wrong"))
-            print(f"{time.perf_counter() - start:6.0f} s  {done:6} run, {wrong} wrong  {part.kind} {part.target}", *result["lines"], sep="\n", flush=True)
+            print(
+                f"{time.perf_counter() - start:6.0f} s  {done:6} run, {wrong} wrong  {part.kind} {part.target}",
+                *result["lines"],
+                sep="\n",
+                flush=True,
+            )
     print(f"\n{'kind':12} {'target':8} {'run':>6} {'wrong':>6}")
     for (kind, target), count in counts.items():
         print(f"{kind:12} {target:8} {count['run']:6} {count['wrong']:6}")

@@ -101,3 +101,14 @@ func.func @groups_of_a_part(%a: memref<4x64xi8>, %b: memref<6x64xi8>, %s: memref
   }
   return
 }
+
+// -----
+
+func.func @unknown_plan(%a: memref<4x16xi8>, %b: memref<6x16xi8>, %r: memref<4x6xi32>) {
+  // expected-error @+1 {{mma.sync: no tile fits the name `mma_sync_1x1x1x1`}}
+  lowbit.matmul lhs(%a : memref<4x16xi8>) rhs(%b : memref<6x16xi8>) outs(%r : memref<4x6xi32>) {
+  ^bb0(%sum: i32):
+    lowbit.yield %sum : i32
+  } {lowbit.plan = "mma_sync_1x1x1x1"}
+  return
+}

@@ -191,3 +191,16 @@ def test_elements_that_are_copied_cannot_be_bound(tmp_path: Path) -> None:
     function = module(tmp_path, COPY.replace("TYPE", "i4")).compile("reference")
     with pytest.raises(lowbit.Error, match="`x` has elements of i4, which are copied at every call"):
         function.bind(np.int8([-8, -1, 0, 1, 7]))
+
+
+@pytest.mark.parametrize("target", ["host", "gpu-sim"])
+def test_other_functions_of_a_module(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "m.mlir"
+    path.write_text(ADD.replace("@main", "@sum") + ADD.replace("@main", "@product").replace("addf", "mulf"))
+    add = lowbit.load(path, entry="sum").compile(target)
+    multiply = add.other("product")
+    np.testing.assert_array_equal(add(X, Y)["sum"], X + Y)
+    del add
+    np.testing.assert_array_equal(multiply(X, Y)["sum"], X * Y)
+    with pytest.raises(lowbit.Error, match="`quotient`"):
+        multiply.other("quotient")
