@@ -85,7 +85,10 @@ def draw(kind: str, target: str, seed: int, number: int) -> Drawn:
     whole = WHOLE.get(kind, 1)
     case = Case(kind, m, n, -(-k // whole) * whole, timed=False, batches=batches, plan=plan)
     values = tuple(str(side) for side in rng.choice(VALUES, 2, p=[0.7, 0.1, 0.1, 0.1]))
-    return Drawn(case.name, BUILDERS[kind](case), *define(case, rng, values), about=f"values {values}")
+    # Shapes come again.
+    name = f"{case.name}_{number}"
+    text = BUILDERS[kind](case).replace(f"@{case.name}(", f"@{name}(")
+    return Drawn(name, text, *define(case, rng, values), about=f"values {values}")
 
 
 @dataclass
@@ -164,9 +167,8 @@ class Part:
     count: int
 
     def draw(self) -> list[Drawn]:
-        """Functions of a module are called apart: shapes that come again are left out."""
-        drawn = (draw(self.kind, self.target, self.seed, number) for number in range(self.first, self.first + self.count))
-        return list({one.name: one for one in drawn}.values())
+        """Each by its number."""
+        return [draw(self.kind, self.target, self.seed, number) for number in range(self.first, self.first + self.count)]
 
     def run(self, folder: Path) -> dict[str, object]:
         """Here, in this process."""
