@@ -214,13 +214,13 @@ func.func @swapped_scales(%a: tensor<7x64xi8>, %s: tensor<7x1xf32>, %b: tensor<1
 // What is no product stays as it is, its sides in their places.
 // CHECK-LABEL: func.func @not_swapped
 //       CHECK:   lowbit.contract
-//       CHECK:     lhs(%{{.*}} : tensor<7x64xi8>
-//       CHECK:     outs(%{{.*}} : tensor<129x7xf32>)
-func.func @not_swapped(%a: tensor<7x64xi8>, %s: tensor<7x2xf32>, %b: tensor<129x64xi8>, %t: tensor<129x1xf32>) -> tensor<129x7xf32> {
-  %init = tensor.empty() : tensor<129x7xf32>
+//       CHECK:     lhs(%{{.*}} : tensor<8x64xi8>
+//       CHECK:     outs(%{{.*}} : tensor<129x8xf32>)
+func.func @not_swapped(%a: tensor<8x64xi8>, %s: tensor<4x1xf32>, %b: tensor<129x64xi8>, %t: tensor<129x1xf32>) -> tensor<129x8xf32> {
+  %init = tensor.empty() : tensor<129x8xf32>
   %r = lowbit.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (n, m)>]
-    lhs(%a scales %s <#lowbit.int<8>, block = [1, 32]> : tensor<7x64xi8>, tensor<7x2xf32>)
+    lhs(%a scales %s <#lowbit.int<8>, block = [2, 0]> : tensor<8x64xi8>, tensor<4x1xf32>)
     rhs(%b scales %t <#lowbit.int<8>, block = [1, 0]> : tensor<129x64xi8>, tensor<129x1xf32>)
-    outs(%init : tensor<129x7xf32>) -> tensor<129x7xf32>
-  return %r : tensor<129x7xf32>
+    outs(%init : tensor<129x8xf32>) -> tensor<129x8xf32>
+  return %r : tensor<129x8xf32>
 }
