@@ -1,6 +1,7 @@
 //===- FormRows.cpp - chains over rows become loops for one kernel each ---===//
 // Law: what is formed has a kernel; every op computes what it computed.
 
+#include "LoneRows.h"
 #include "PassGPU.h"
 #include "ProductParts.h"
 #include "RowSteps.h"
@@ -47,6 +48,22 @@ static bool isBehindCollapse(OpOperand *operand) {
          isa_and_present<linalg::LinalgOp>(collapse.getSrc().getDefiningOp()) && consumer.getMatchingIndexingMap(operand).isIdentity();
 }
 
+/// Whether an op that combines along rows reads rows that a linalg op made with fewer axes, or starts from a fill of such: it then takes
+/// those, and can join it.
+static bool isBehindExpansion(OpOperand *operand) {
+  auto reads = [](Value value) {
+    auto expand = value.getDefiningOp<tensor::ExpandShapeOp>();
+    return expand && isa_and_present<linalg::LinalgOp>(expand.getSrc().getDefiningOp());
+  };
+  if (isa<tensor::CollapseShapeOp>(operand->getOwner())) {
+    auto fill = operand->get().getDefiningOp<linalg::GenericOp>();
+    return fill && fill->hasOneUse() && fill.getNumDpsInputs() == 0;
+  }
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  return consumer && consumer.getNumReductionLoops() == 1 && consumer.getNumDpsInputs() == 1 &&
+         consumer.getIteratorTypesArray().back() == utils::IteratorType::reduction && reads(operand->get());
+}
+
 /// A division by what is the same along a row, where it may be, becomes a product with the reciprocal, which a lane computes once.
 static void takeReciprocals(const RowStep &step) {
   if (!step.column || !step.serial.empty())
@@ -76,7 +93,9 @@ struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, isBehindCollapse);
+    linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns, isBehindExpansion);
     tensor::populateFoldTensorEmptyPatterns(patterns);
+    linalg::FillOp::getCanonicalizationPatterns(patterns, &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), GreedyRewriteConfig().enableConstantCSE(false))))
       return signalPassFailure();
     IRRewriter rewriter(&getContext());
@@ -89,7 +108,8 @@ struct FormRowsPass final : impl::FormRowsPassBase<FormRowsPass> {
       for (auto op : llvm::to_vector(block->getOps<linalg::GenericOp>()))
         readThroughTransposes(rewriter, op);
       eraseUnused(*block);
-      SmallVector<RowGroup> groups = findRowGroups(*block);
+      giveLoneOpsRows(*block);
+      SmallVector<RowGroup> groups = findRowGroups(*block, /*fewestRows=*/1);
       for (const RowGroup &group : groups)
         if (failed(form(group, *gpu)))
           return signalPassFailure();

@@ -1,6 +1,8 @@
 //===- KernelModule.cpp - the module of all kernels, and their launches ---===//
 
 #include "KernelModule.h"
+#include "lowbit/GPU/Traffic.h"
+#include "lowbit/IR/Lowbit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
@@ -85,10 +87,13 @@ SmallVector<Value> getCapturedValues(MutableArrayRef<Region> regions) {
   return llvm::filter_to_vector(captured, [](Value value) { return !matchPattern(value, m_Constant()); });
 }
 
-void buildLaunch(KernelBuilder &b, gpu::GPUFuncOp kernel, Value x, Value y, unsigned sharedBytes, ValueRange values) {
+void buildLaunch(KernelBuilder &b, Operation *op, gpu::GPUFuncOp kernel, Value x, Value y, unsigned sharedBytes, ValueRange values) {
   Value one = arith::ConstantIndexOp::create(b, 1), threads = arith::ConstantIndexOp::create(b, kernel.getKnownBlockSizeAttr()[0]);
-  gpu::LaunchFuncOp::create(b, kernel, gpu::KernelDim3{x, y, one}, gpu::KernelDim3{threads, one, one},
-                            sharedBytes ? b.i32(sharedBytes) : Value(), values);
+  auto launch = gpu::LaunchFuncOp::create(b, kernel, gpu::KernelDim3{x, y, one}, gpu::KernelDim3{threads, one, one},
+                                          sharedBytes ? b.i32(sharedBytes) : Value(), values);
+  if (Attribute site = op->getAttr(kSiteAttr))
+    launch->setAttr(kSiteAttr, site);
+  noteTraffic(launch, op);
 }
 
 Value getBufferPointer(KernelBuilder &b, Value buffer) {

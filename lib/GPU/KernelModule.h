@@ -39,7 +39,8 @@ void describe(Block &block, llvm::raw_ostream &stream);
 SmallVector<Value> getCapturedValues(MutableArrayRef<Region> regions);
 
 /// Launches `kernel` in `x` times `y` blocks (index) of the threads that it is for. sharedBytes: of dynamic shared memory.
-void buildLaunch(KernelBuilder &b, gpu::GPUFuncOp kernel, Value x, Value y, unsigned sharedBytes, ValueRange values);
+/// `op`: what the kernel computes; the launch is for it, and says what it reads and writes (lowbit/GPU/Traffic.h).
+void buildLaunch(KernelBuilder &b, Operation *op, gpu::GPUFuncOp kernel, Value x, Value y, unsigned sharedBytes, ValueRange values);
 
 /// The address of a buffer's first element on the host's side, `!llvm.ptr<1>`.
 Value getBufferPointer(KernelBuilder &b, Value buffer);

@@ -279,7 +279,7 @@ private:
                     [&](KernelBuilder &b, gpu::GPUFuncOp kernel) { Emitter(b, *loops, kernel.getArguments()).emit(); });
     Value one = arith::ConstantIndexOp::create(host, 1);
     Value blocks = arith::ConstantIndexOp::create(host, llvm::divideCeil(loops->getThreads(), threadsPerBlock));
-    buildLaunch(host, function, blocks, one, /*sharedBytes=*/0, values);
+    buildLaunch(host, op, function, blocks, one, /*sharedBytes=*/0, values);
     op->erase();
     return success();
   }

@@ -164,7 +164,7 @@ private:
     auto getBlocks = [&](Value size, int64_t tile) {
       return arith::IndexCastOp::create(b, b.getIndexType(), b.ceilDiv(size, tile)).getResult();
     };
-    buildLaunch(b, function, getBlocks(columns, plan.getColumns()), getBlocks(rows, plan.rows), plan.getSharedBytes(), values);
+    buildLaunch(b, op, function, getBlocks(columns, plan.getColumns()), getBlocks(rows, plan.rows), plan.getSharedBytes(), values);
     report(op, function, plan.getThreads(), plan.getSharedBytes());
     op.erase();
     return success();
@@ -230,7 +230,7 @@ private:
     SmallVector<Value> values = arguments.toValues();
     llvm::append_range(values, launch.extra);
     Value one = arith::ConstantIndexOp::create(b, 1), blocks = arith::IndexCastOp::create(b, b.getIndexType(), launch.blocks);
-    buildLaunch(b, function, blocks, one, plan.getSharedBytes(), values);
+    buildLaunch(b, op, function, blocks, one, plan.getSharedBytes(), values);
   }
 
   const GPUArchitecture *architecture = nullptr;

@@ -60,7 +60,7 @@ private:
         kernels.get(getText(*kernel), !kernel->sides.empty() ? "rows_products" : "rows", loop.getLoc(), ValueRange(values).getTypes(), {},
                     kernel->getThreads(), [&](KernelBuilder &b, gpu::GPUFuncOp made) { kernel->emit(b, made.getArguments()); });
     Value one = arith::ConstantIndexOp::create(host, 1), blocks = arith::ConstantIndexOp::create(host, kernel->getBlocks());
-    buildLaunch(host, function, blocks, one, kernel->sharedBytes, values);
+    buildLaunch(host, loop, function, blocks, one, kernel->sharedBytes, values);
     loop.erase();
     return success();
   }

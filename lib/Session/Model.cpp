@@ -7,6 +7,7 @@
 #include "lowbit/IR/ModuleFile.h"
 #include "lowbit/Pipelines/Pipelines.h"
 #include "lowbit/Pipelines/RecordSignatures.h"
+#include "lowbit/Report/Launches.h"
 #include "lowbit/Transforms/Constants.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
@@ -138,6 +139,15 @@ llvm::Error Model::compileToFile(const std::string &target, unsigned threads, co
   if (failed(lowbit::compileToFile(*module, {{target, threads}, outputPath, headerPath})))
     return work.takeError("compilation failed");
   return llvm::Error::success();
+}
+
+llvm::Expected<std::string> Model::listLaunches(const std::string &target) const {
+  Work work(storage->session);
+  OwningOpRef<ModuleOp> module = copy(*storage);
+  FailureOr<llvm::json::Object> launches = lowbit::listLaunches(*module, target);
+  if (failed(launches))
+    return work.takeError("compilation failed");
+  return llvm::formatv("{0}", llvm::json::Value(std::move(*launches))).str();
 }
 
 llvm::Error Model::save(const std::string &path, bool text) const {

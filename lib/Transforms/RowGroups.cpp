@@ -113,7 +113,7 @@ static bool writesColumns(const RowOp &member, const RowGroup &group) {
 namespace {
 class GroupFinder {
 public:
-  explicit GroupFinder(Block &block) : block(block) {}
+  GroupFinder(Block &block, int64_t fewestRows) : block(block), fewestRows(fewestRows) {}
 
   SmallVector<RowGroup> run() {
     for (Operation &op : block) {
@@ -244,7 +244,7 @@ private:
     return isReady;
   }
 
-  static bool isWorthIt(const RowGroup &group) { return group.ops.size() > 1 && llvm::product_of(group.sizes) > 1; }
+  bool isWorthIt(const RowGroup &group) const { return group.ops.size() > 1 && llvm::product_of(group.sizes) >= fewestRows; }
 
   /// Takes in the fills that members start from and finds where the loop goes.
   RowGroup complete(RowGroup group) {
@@ -269,10 +269,11 @@ private:
   }
 
   Block &block;
+  int64_t fewestRows;
   SmallVector<RowGroup> groups;
 };
 } // namespace
 
-SmallVector<RowGroup> findRowGroups(Block &block) { return GroupFinder(block).run(); }
+SmallVector<RowGroup> findRowGroups(Block &block, int64_t fewestRows) { return GroupFinder(block, fewestRows).run(); }
 
 } // namespace mlir::lowbit

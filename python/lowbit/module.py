@@ -182,19 +182,33 @@ class Module:
         stats: Statistics | None = None,
         beside: SideBySide | None = None,
         following: Callable[[str], str] | None = None,
+        target: str | None = None,
     ) -> dict[str, Any]:
         """What quantization did to each site, as a document, and written to `path`: one HTML file, or JSON where it ends so.
 
         stats: of the calibration, for ranges of activations; those that quantize was given by default. beside: what `compare_layers` has found of
-        the float model and this one. following: gives the command to try next for the site that loses the most.
+        the float model and this one. following: gives the command to try next for the site that loses the most. target: a GPU, whose launches
+        become part of the document.
         """
         from lowbit.report import complete, write_report
 
         stats = stats or self._stats
         document = json.loads(self._native.report(stats._native if stats else None))
         complete(document, beside, following)
+        if target is not None:
+            document["gpu"] = self.list_launches(target)
         if path is not None:
             write_report(document, path)
+        return document
+
+    def list_launches(self, target: str = "nvptx:sm_90a") -> dict[str, Any]:
+        """What a call launches on the GPU `target`, in order; no GPU is needed.
+
+        `launches` holds for each its `kernel`, `site` (of a product), `blocks`, `threads` of a block, `shared_bytes`, and the buffers that it
+        `reads` and `writes`, each with its `type` and the `bytes` that are touched at least once; `bytes_read` and `bytes_written` are the
+        sums of a launch, and of all.
+        """
+        document: dict[str, Any] = json.loads(self._native.list_launches(target))
         return document
 
     def __str__(self) -> str:

@@ -29,7 +29,7 @@ def render(report: dict[str, Any]) -> str:
         + "</small>"
     )
     rows = (_row(row, layered) for row in report["sites"])
-    body = f"<h1>Quantization report</h1>\n{about}\n{_summary(report)}\n{_worst(report)}\n<h2>Sites</h2>\n{table(heads, rows, numbers)}"
+    body = f"<h1>Quantization report</h1>\n{about}\n{_summary(report)}\n{_worst(report)}\n<h2>Sites</h2>\n{table(heads, rows, numbers)}{_launches(report.get('gpu'))}"
     return page("Lowbit report", body)
 
 
@@ -65,6 +65,28 @@ def _worst(report: dict[str, Any]) -> str:
     what = "layer" if any("layer" in row for row in report["sites"]) else "weight"
     following = f"<p>To try next:</p><pre><code>{escape(report['next'])}</code></pre>" if report.get("next") else ""
     return f"<h2>Worst offenders</h2>{table(('site', f'SQNR of {what}', 'noise'), rows, (f'SQNR of {what}',))}{following}"
+
+
+def _launches(gpu: dict[str, Any] | None) -> str:
+    """What runs on the GPU, in order."""
+    if gpu is None:
+        return ""
+    heads = ("", "kernel", "blocks", "threads", "shared bytes", "bytes read", "bytes written", "reads", "writes")
+    rows = []
+    for number, launch in enumerate(gpu["launches"]):
+        site = f"<br><small>{escape(launch['site'])}</small>" if "site" in launch else ""
+        cells = [str(number), f"{escape(launch['kernel'])}{site}"]
+        cells += [
+            f"{launch[key]:,}" if key in launch else "" for key in ("blocks", "threads", "shared_bytes", "bytes_read", "bytes_written")
+        ]
+        cells += ["<br>".join(escape(buffer["type"]) for buffer in launch[side]) for side in ("reads", "writes")]
+        rows.append(
+            "<tr>"
+            + "".join(f'<td class="number">{cell}</td>' if 2 <= i < 7 else f"<td>{cell}</td>" for i, cell in enumerate(cells))
+            + "</tr>"
+        )
+    total = f"{len(rows)} launches, {gpu['bytes_read']:,} bytes read, {gpu['bytes_written']:,} written."
+    return f"<h2>Launches on {escape(gpu['target'])}</h2><p>{total}</p>{table(heads, rows, heads[2:7])}"
 
 
 def _row(row: dict[str, Any], layered: bool) -> str:

@@ -80,7 +80,11 @@ static void bindModel(nb::module_ &module) {
       .def(
           "report",
           [](const Model &model, const ModelStatistics *statistics) { return take(withoutLock([&] { return model.report(statistics); })); },
-          nb::arg("statistics").none());
+          nb::arg("statistics").none())
+      .def(
+          "list_launches",
+          [](const Model &model, const std::string &target) { return take(withoutLock([&] { return model.listLaunches(target); })); },
+          nb::arg("target"));
 }
 
 static void bindStatistics(nb::module_ &module) {

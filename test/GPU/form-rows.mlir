@@ -328,3 +328,81 @@ func.func @rest(%x: tensor<530x64xf32>) -> tensor<530x64xf32> {
   } -> tensor<530x64xf32>
   return %r : tensor<530x64xf32>
 }
+
+// -----
+
+// Without rows: a sum over tokens and its length become one row, and one block, whose eight warps share the tokens.
+// CHECK-LABEL: @lone
+//  CHECK-SAME:   %[[X:.*]]: tensor<128x384xf32>
+//       CHECK:   scf.forall (%{{.*}}) in (1)
+//       CHECK:     linalg.generic {{.*}}iterator_types = ["parallel", "reduction", "parallel"]{{.*}}lowbit.order = {parts = 8 : i64}
+//       CHECK:     linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]{{.*}}lowbit.order = {lanes = 32 : i64, neighbours = 4 : i64}
+//       CHECK:     linalg.generic {{.*}}iterator_types = ["parallel", "parallel"]
+//       CHECK:       arith.divf
+//   CHECK-NOT:   linalg.generic
+//       CHECK:   return
+// FOLDED-LABEL: @lone
+//       FOLDED:   scf.forall (%{{.*}}) in (1)
+//       FOLDED:   %[[R:.*]] = tensor.collapse_shape {{.*}} : tensor<1x384xf32> into tensor<384xf32>
+//       FOLDED:   return %[[R]]
+func.func @lone(%x: tensor<128x384xf32>) -> tensor<384xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<384xf32>
+  %n_e = tensor.empty() : tensor<f32>
+  %s_0 = linalg.generic {indexing_maps = [affine_map<(j) -> (j)>], iterator_types = ["parallel"]} outs(%e : tensor<384xf32>) {
+  ^bb0(%o: f32):
+    linalg.yield %zero : f32
+  } -> tensor<384xf32>
+  %n_0 = linalg.generic {indexing_maps = [affine_map<() -> ()>], iterator_types = []} outs(%n_e : tensor<f32>) {
+  ^bb0(%o: f32):
+    linalg.yield %zero : f32
+  } -> tensor<f32>
+  %s = linalg.generic {indexing_maps = [affine_map<(t, j) -> (t, j)>, affine_map<(t, j) -> (j)>], iterator_types = ["reduction", "parallel"]}
+      ins(%x : tensor<128x384xf32>) outs(%s_0 : tensor<384xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  } -> tensor<384xf32>
+  %n = linalg.generic {indexing_maps = [affine_map<(j) -> (j)>, affine_map<(j) -> ()>], iterator_types = ["reduction"]}
+      ins(%s : tensor<384xf32>) outs(%n_0 : tensor<f32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.mulf %a, %a : f32
+    %1 = arith.addf %0, %o fastmath<reassoc> : f32
+    linalg.yield %1 : f32
+  } -> tensor<f32>
+  %r = linalg.generic {indexing_maps = [affine_map<(j) -> (j)>, affine_map<(j) -> ()>, affine_map<(j) -> (j)>], iterator_types = ["parallel"]}
+      ins(%s, %n : tensor<384xf32>, tensor<f32>) outs(%e : tensor<384xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<384xf32>
+  return %r : tensor<384xf32>
+}
+
+// -----
+
+// A sum over what has more axes by then takes the rows of what made it, and joins it.
+// CHECK-LABEL: @expanded
+//       CHECK:   %[[R:.*]]:2 = scf.forall {{.*}}tensor<64x128xf32>{{.*}}tensor<64xf32>
+//       CHECK:   tensor.expand_shape %[[R]]#0 {{.*}} into tensor<4x16x128xf32>
+//       CHECK:   tensor.expand_shape %[[R]]#1 {{.*}} into tensor<4x16xf32>
+#all = affine_map<(i, j) -> (i, j)>
+func.func @expanded(%x: tensor<64x128xf32>) -> (tensor<4x16x128xf32>, tensor<4x16xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<64x128xf32>
+  %s_e = tensor.empty() : tensor<4x16xf32>
+  %y = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<64x128xf32>) outs(%e : tensor<64x128xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<64x128xf32>
+  %wide = tensor.expand_shape %y [[0, 1], [2]] output_shape [4, 16, 128] : tensor<64x128xf32> into tensor<4x16x128xf32>
+  %s_0 = linalg.fill ins(%zero : f32) outs(%s_e : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(b, i, j) -> (b, i, j)>, affine_map<(b, i, j) -> (b, i)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%wide : tensor<4x16x128xf32>) outs(%s_0 : tensor<4x16xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  } -> tensor<4x16xf32>
+  return %wide, %s : tensor<4x16x128xf32>, tensor<4x16xf32>
+}

@@ -196,6 +196,16 @@ def test_import_quantize_run_compare_report_explain(folder: Path, tmp_path: Path
     (row,) = json.loads(result.stdout)["sites"]
     assert row["site"] == "layer" and row["bytes"]["float"] == 192 and row["sqnr_db"] > 30
     assert sum(row["histogram"]["counts"]) == 5 * 4 * 8 and sum(row["weight_histogram"]["counts"]) == 48
+    # What a GPU would launch: every launch writes something, and one of them is the layer's.
+    result = lowbit_command("report", quantized, "--target", "nvptx:sm_90a")
+    gpu = json.loads(result.stdout)["gpu"]
+    assert all(launch["bytes_written"] > 0 for launch in gpu["launches"])
+    assert ["layer"] == [launch["site"] for launch in gpu["launches"] if "site" in launch]
+    assert gpu["bytes_read"] == sum(launch["bytes_read"] for launch in gpu["launches"])
+    assert lowbit_command("report", quantized, "--target", "nvptx:sm_90a", "-o", tmp_path / "gpu.html").returncode == 0
+    assert "Launches on nvptx:sm_90a" in (tmp_path / "gpu.html").read_text()
+    result = lowbit_command("report", quantized, "--target", "host")
+    assert result.returncode != 0 and "is no GPU" in result.stderr
     # With data, layers are compared with the float model's; here the layer is the output.
     result = lowbit_command("report", quantized, "--float", folder / "m.mlir", "--inputs", folder / "data.npz", "-o", tmp_path / "r.json")
     assert result.returncode == 0, result.stderr

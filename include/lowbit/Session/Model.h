@@ -163,6 +163,8 @@ public:
   llvm::Expected<std::string> describeSites() const;
   /// What quantization has done, as JSON (lowbit/Report/Report.h, with a histogram of each weight).
   llvm::Expected<std::string> report(const ModelStatistics *statistics) const;
+  /// What the model launches on a GPU, as JSON (lowbit/Report/Launches.h).
+  llvm::Expected<std::string> listLaunches(const std::string &target) const;
 
   struct Storage;
   explicit Model(std::shared_ptr<Storage> storage) : storage(std::move(storage)) {}

@@ -25,8 +25,8 @@ struct RowGroup {
   int64_t getRowsAtOnce() const;
 };
 
-/// Groups of at least two ops that compute something, in the order of the block.
-SmallVector<RowGroup> findRowGroups(Block &block);
+/// Groups of at least two ops that compute something, over at least so many rows, in the order of the block.
+SmallVector<RowGroup> findRowGroups(Block &block, int64_t fewestRows = 2);
 
 /// How the rows of a group are gone through.
 struct RowSteps {

@@ -20,6 +20,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     report.add_argument("--stats", metavar="s.json", help="statistics of its calibration, for ranges of activations")
     report.add_argument("--float", metavar="m.onnx", help="the float model, to compare layers with; needs --inputs")
     report.add_argument("--inputs", metavar="data.npz", help="data to compare layers over")
+    report.add_argument("--target", metavar="nvptx:sm_90a", help="list what a call launches on this GPU, too; none is needed")
     report.add_argument("-o", "--output", metavar="r.html", help=".html or .json; without it, JSON on stdout")
     add_dims(report)
     report.set_defaults(run=_report)
@@ -40,7 +41,7 @@ def _report(options: argparse.Namespace) -> None:
     if options.float:
         reference = load_model(options.float, parse_dims(options.dim))
         beside = compare_layers(reference, model, split_samples(read_arrays(options.inputs), reference.inputs)[0])
-    document = model.report(options.output, stats=stats, beside=beside)
+    document = model.report(options.output, stats=stats, beside=beside, target=options.target)
     if not options.output:
         print(json.dumps(document, indent=1))
 
