@@ -68,22 +68,26 @@ private:
 
   void emitRow(int64_t offset, ArrayRef<size_t> elements) {
     Value row = b.add(tile.row, offset);
-    b.when(b.lessThan(row, arguments.rows), [&] {
-      SmallVector<Value> shared(scalars);
-      Value start = b.mul(b.widen(row), b.widen(arguments.columns));
-      SmallVector<Value> begins(kernel.operands.size());
-      for (auto [i, operand] : llvm::enumerate(kernel.operands)) {
-        if (operand.kind == OperandKind::Row)
-          shared[i] = b.load(operand.type, getElement(arguments.operands[i], row, operand.type), getBytes(operand.type));
-        if (operand.kind == OperandKind::Full)
-          begins[i] = getElement(arguments.operands[i], start, operand.type);
-      }
-      SmallVector<Value> results;
-      for (auto [pointer, type] : llvm::zip(arguments.results, kernel.results))
-        results.push_back(getElement(pointer, b.add(start, b.widen(tile.column)), type));
-      for (size_t element : elements)
-        emitElements(element, shared, begins, results);
-    });
+    if (write) // without branches, so that elements are computed beside one another
+      return emitRow(b.min(row, b.add(arguments.rows, -1)), elements);
+    b.when(b.lessThan(row, arguments.rows), [&] { emitRow(row, elements); });
+  }
+
+  void emitRow(Value row, ArrayRef<size_t> elements) {
+    SmallVector<Value> shared(scalars);
+    Value start = b.mul(b.widen(row), b.widen(arguments.columns));
+    SmallVector<Value> begins(kernel.operands.size());
+    for (auto [i, operand] : llvm::enumerate(kernel.operands)) {
+      if (operand.kind == OperandKind::Row)
+        shared[i] = b.load(operand.type, getElement(arguments.operands[i], row, operand.type), getBytes(operand.type));
+      if (operand.kind == OperandKind::Full)
+        begins[i] = getElement(arguments.operands[i], start, operand.type);
+    }
+    SmallVector<Value> results;
+    for (auto [pointer, type] : llvm::zip(arguments.results, kernel.results))
+      results.push_back(getElement(pointer, b.add(start, b.widen(tile.column)), type));
+    for (size_t element : elements)
+      emitElements(element, shared, begins, results);
   }
 
   /// The elements of one row from `first` on, as many as are stored together.
@@ -104,14 +108,18 @@ private:
       for (auto [value, list] : llvm::zip(yielded, values))
         list.push_back(value);
     }
+    auto join = [&](Type type, ArrayRef<Value> list) -> Value {
+      return width == 1 ? list[0] : vector::FromElementsOp::create(b, VectorType::get({width}, type), list).getResult();
+    };
+    if (write) {
+      for (auto [i, list, type] : llvm::enumerate(values, kernel.results))
+        write(i, tile.places[first], join(type, list));
+      return;
+    }
     b.when(column.inside, [&] {
-      for (auto [i, list, type, pointer] : llvm::enumerate(values, kernel.results, results)) {
-        Value value = width == 1 ? list[0] : vector::FromElementsOp::create(b, VectorType::get({width}, type), list).getResult();
-        if (write)
-          write(i, tile.places[first], value);
-        else
-          b.store(value, b.offset(pointer, tile.places[first].column * static_cast<int64_t>(getBytes(type))), width * getBytes(type));
-      }
+      for (auto [list, type, pointer] : llvm::zip(values, kernel.results, results))
+        b.store(join(type, list), b.offset(pointer, tile.places[first].column * static_cast<int64_t>(getBytes(type))),
+                width * getBytes(type));
     });
   }
 

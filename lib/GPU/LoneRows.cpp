@@ -63,15 +63,18 @@ private:
 
   /// The value with one axis more; all who read it share one.
   Value widen(Value value) {
-    Value &wide = widened[value];
-    if (wide)
+    if (Value wide = widened.lookup(value))
       return wide;
     auto type = addAxis(cast<RankedTensorType>(value.getType()));
     if (value.getDefiningOp<tensor::EmptyOp>())
       return tensor::EmptyOp::create(rewriter, value.getLoc(), type.getShape(), type.getElementType());
+    if (auto fill = value.getDefiningOp<linalg::FillOp>()) { // one for each reader, as before
+      Value empty = tensor::EmptyOp::create(rewriter, value.getLoc(), type.getShape(), type.getElementType());
+      return linalg::FillOp::create(rewriter, value.getLoc(), fill.getInputs(), empty).getResult(0);
+    }
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointAfterValue(value);
-    return wide = tensor::ExpandShapeOp::create(rewriter, value.getLoc(), type, value, getReassociation(type.getRank() - 1));
+    return widened[value] = tensor::ExpandShapeOp::create(rewriter, value.getLoc(), type, value, getReassociation(type.getRank() - 1));
   }
 
   void give(linalg::GenericOp op) {

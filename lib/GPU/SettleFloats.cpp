@@ -72,10 +72,31 @@ struct MultiplyByReciprocal final : OpRewritePattern<arith::DivFOp> {
   }
 };
 
+/// (x + c) p as fma(x, p, c p), for a power of two p up to 1: the same bits, as neither the sum nor what it is scaled to is of extreme
+/// size.
+struct ScaleSum final : OpRewritePattern<arith::MulFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::MulFOp op, PatternRewriter &rewriter) const override {
+    auto sum = op.getLhs().getDefiningOp<arith::AddFOp>();
+    APFloat factor(0.0f), added(0.0f);
+    if (!op.getType().isF32() || !sum || !matchPattern(op.getRhs(), m_ConstantFloat(&factor)) ||
+        !matchPattern(sum.getRhs(), m_ConstantFloat(&added)))
+      return rewriter.notifyMatchFailure(op, "no constant times a sum with a constant");
+    float p = factor.convertToFloat(), c = added.convertToFloat();
+    int exponent = 0;
+    if (std::frexp(p, &exponent) != 0.5f || p > 1 || p < 0x1p-40f || !(std::abs(c) >= 0x1p-40f && std::abs(c) <= 0x1p40f))
+      return rewriter.notifyMatchFailure(op, "no power of two, or constants of extreme size");
+    Value scaled = arith::ConstantOp::create(rewriter, op.getLoc(), rewriter.getF32FloatAttr(c * p));
+    rewriter.replaceOpWithNewOp<math::FmaOp>(op, sum.getLhs(), op.getRhs(), scaled);
+    return success();
+  }
+};
+
 struct SettleFloatsPass final : impl::SettleFloatsPassBase<SettleFloatsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<Contract, MultiplyByReciprocal>(&getContext());
+    patterns.add<Contract, MultiplyByReciprocal, ScaleSum>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     DenseSet<Operation *> combiners;

@@ -141,6 +141,8 @@ private:
 } // namespace
 
 void emitTcgen05Kernel(KernelBuilder &b, const MatmulKernel &kernel, const Tcgen05Tile &tile, gpu::GPUFuncOp function) {
+  // One block stays on a multiprocessor and has all of its registers.
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
   Emitter(b, kernel, tile, function).emit();
 }
 

@@ -26,6 +26,7 @@ static void cleanUp(OpPassManager &pm) {
 static void buildFormOpsPipeline(OpPassManager &pm, const std::string &target) {
   pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createLowerObservePass());
+  pm.addPass(createSumScatteredRowsPass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(createScalarsToTensorsPass());
   pm.addPass(createRelaxFloatPass());

@@ -35,6 +35,22 @@ func.func @quotients(%x: f32) -> (f32, f32) {
   %1 = arith.divf %x, %four : f32
   return %0, %1 : f32, f32
 }
+
+// Half of a sum with one is one operation, to the same bits; a third of it is not.
+// CHECK-LABEL: @scaled
+//  CHECK-SAME:   %[[X:.*]]: f32
+//   CHECK-DAG:   %[[HALF:.*]] = arith.constant 5.000000e-01 : f32
+//       CHECK:   math.fma %[[X]], %[[HALF]], %[[HALF]] : f32
+//       CHECK:   arith.mulf
+func.func @scaled(%x: f32) -> (f32, f32) {
+  %one = arith.constant 1.0 : f32
+  %half = arith.constant 0.5 : f32
+  %third = arith.constant 0.333333333 : f32
+  %0 = arith.addf %x, %one : f32
+  %1 = arith.mulf %0, %half : f32
+  %2 = arith.mulf %0, %third : f32
+  return %1, %2 : f32, f32
+}
 #in = affine_map<(i, k) -> (i, k)>
 #right = affine_map<(i, k) -> (k)>
 #out = affine_map<(i, k) -> (i)>

@@ -8,7 +8,7 @@
 namespace mlir::lowbit {
 
 /// Takes an element, or a vector of neighbours in a row, of the result of that number; `place` is relative to the lane's own, as in the
-/// tile. Called where the element is inside.
+/// tile. Called for elements outside, too, which are then of no use: what takes them is not to store those.
 using ResultWriter = function_ref<void(unsigned result, TilePlace place, Value value)>;
 
 /// Computes the epilogue for every accumulator of the lane and stores the results (or gives them to `write`), masked at the borders of the

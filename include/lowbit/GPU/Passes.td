@@ -145,6 +145,28 @@ def NarrowEarlyPass : Pass<"lowbit-narrow-early"> {
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def SumScatteredRowsPass : Pass<"lowbit-sum-scattered-rows"> {
+  let summary = "Loops that add rows where numbers say become sums over all rows";
+  let description = [{
+    The gradient of a table of embeddings: the host's loops add each row of the cotangent to the row that a number names, one after the other. A device
+    has a thread for each element of the table, which goes through all rows in the order of the loops and adds those that are its own: the same
+    sums, and nothing is written by two threads. A step more for each row and element of the table is what that costs. Other loops stay.
+
+    ```text
+    %r = scf.for %i = %c0 to %c16 step %c1 iter_args(%sum = %zeros) -> (tensor<20x32xf32>) {
+      %id = tensor.extract %ids[%i]
+      %row = arith.index_cast %id
+      … insert_slice(extract_slice %sum[%row, 0] [1, 32] + extract_slice %given[%i, 0] [1, 32]) into %sum[%row, 0]
+    }
+    // ==>
+    %r = linalg.generic {iterator_types = ["parallel", "parallel", "reduction"]} ins(%given) outs(%zeros) {
+      … arith.select (%row == linalg.index 0), %sum + %g, %sum
+    }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def ScalarsToTensorsPass : Pass<"lowbit-scalars-to-tensors"> {
   let summary = "Scalars that are computed from elements of tensors become tensors of rank 0";
   let description = [{
@@ -337,7 +359,8 @@ def SettleFloatsPass : Pass<"lowbit-settle-floats"> {
   let summary = "How floats are computed is said in operations, and nothing after them chooses";
   let description = [{
     In regions of linalg ops, in epilogues of products, in kernels. Where arithmetic may be contracted, a product and the sum that alone reads it
-    become `math.fma`; where a division may be by the reciprocal and its divisor is a constant, it becomes a product. Then every `fastmath` flag
+    become `math.fma`; where a division may be by the reciprocal and its divisor is a constant, it becomes a product. A sum with a constant, scaled by
+    a power of two, is `math.fma` with the same bits. Then every `fastmath` flag
     goes, but for those by which a reduction with `lowbit.order` may have this order. So all that is compiled from the same module computes the
     same bits: what follows has no choice left. A sum on a matrix unit, whose order says what becomes of its products, stays as it is.
 
@@ -381,7 +404,8 @@ def RoundByAdditionPass : Pass<"lowbit-round-by-addition", "::mlir::gpu::GPUModu
   let description = [{
     In kernels. A GPU rounds and converts a quarter as often as it adds. `clamp(roundeven(x), a, b)` as an integer, with integers a and b below 2^22, is
     `clamp(x, a, b) + 1.5 * 2^23` in its low bits, for every x: a NaN becomes `a` in both. An integer added to what was rounded is added to the
-    code. Where x is a quotient by a constant, it is computed by products, to the same bits: no number of extreme size is left.
+    code. Where x is a quotient by a constant, it is computed by products, as no number of extreme size is left: by the fewest of one, three and five operations
+    that give the same codes for all x, which is known of a constant by looking at both sides of each step between two codes.
 
     ```mlir
     func.func @before(%x: f32) -> i32 {
