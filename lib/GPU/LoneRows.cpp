@@ -19,6 +19,9 @@ static bool isLone(linalg::GenericOp op) {
   if (!op.hasPureTensorSemantics() || op->getNumResults() == 0 || op.hasDynamicShape() || op.getNumParallelLoops() > 1 ||
       llvm::product_of(op.getStaticLoopRanges()) > mostSteps || linalg::isaContractionOpInterface(op))
     return false;
+  // What is returned has its place with the caller, to which a result with another shape would be copied.
+  if (llvm::any_of(op->getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); }))
+    return false;
   // The last loop is along a row, where there is one.
   if (op.getNumParallelLoops() == 1 && op.getIteratorTypesArray().back() != utils::IteratorType::parallel)
     return false;

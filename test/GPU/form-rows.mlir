@@ -342,10 +342,9 @@ func.func @rest(%x: tensor<530x64xf32>) -> tensor<530x64xf32> {
 //   CHECK-NOT:   linalg.generic
 //       CHECK:   return
 // FOLDED-LABEL: @lone
-//       FOLDED:   scf.forall (%{{.*}}) in (1)
-//       FOLDED:   %[[R:.*]] = tensor.collapse_shape {{.*}} : tensor<1x384xf32> into tensor<384xf32>
-//       FOLDED:   return %[[R]]
-func.func @lone(%x: tensor<128x384xf32>) -> tensor<384xf32> {
+//       FOLDED:   %[[R:.*]] = scf.forall (%{{.*}}) in (1)
+//       FOLDED:   return %[[R]] : tensor<1x384xf32>
+func.func @lone(%x: tensor<128x384xf32>) -> tensor<1x384xf32> {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<384xf32>
   %n_e = tensor.empty() : tensor<f32>
@@ -374,6 +373,31 @@ func.func @lone(%x: tensor<128x384xf32>) -> tensor<384xf32> {
       ins(%s, %n : tensor<384xf32>, tensor<f32>) outs(%e : tensor<384xf32>) {
   ^bb0(%a: f32, %b: f32, %o: f32):
     %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<384xf32>
+  %y = tensor.expand_shape %r [[0, 1]] output_shape [1, 384] : tensor<384xf32> into tensor<1x384xf32>
+  return %y : tensor<1x384xf32>
+}
+
+// -----
+
+// What is returned as it is has its place with the caller: it gets no axis, and the other op alone is no row.
+// CHECK-LABEL: @returned
+//   CHECK-NOT:   scf.forall
+//   CHECK-NOT:   expand_shape
+//       CHECK:   return
+func.func @returned(%x: tensor<384xf32>, %y: tensor<384xf32>) -> tensor<384xf32> {
+  %e = tensor.empty() : tensor<384xf32>
+  %d = linalg.generic {indexing_maps = [affine_map<(j) -> (j)>, affine_map<(j) -> (j)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<384xf32>) outs(%e : tensor<384xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.mulf %a, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<384xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(j) -> (j)>, affine_map<(j) -> (j)>], iterator_types = ["parallel"]}
+      ins(%d : tensor<384xf32>) outs(%y : tensor<384xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
     linalg.yield %0 : f32
   } -> tensor<384xf32>
   return %r : tensor<384xf32>

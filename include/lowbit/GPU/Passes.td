@@ -288,7 +288,7 @@ def FormRowsPass : Pass<"lowbit-form-rows"> {
     elements of it. Where a division by what is the same along a row may be by the reciprocal, that is computed once a row.
 
     Ops that read one another and have no rows, such as the mean over the tokens of one sentence and its norm, get a first axis of size one: they
-    are then a row, and a block. A sum that reads rows with more axes than the op that made them reads them with as many, and joins it.
+    are then a row, and a block. What is returned keeps its axes, as its place is the caller's. A sum that reads rows with more axes than the op that made them reads them with as many, and joins it.
 
     Without `loops`, members get these attributes and stay where they are: what is computed, without how it is shared out.
 
