@@ -22,6 +22,8 @@ std::string getReductionGroupObstacle(ContractOp op, const ContractAxes &axes, c
     return (gpu->chip + " has no kernel for scales that change along the reduction").str();
   if (op.getLhsZeros() || op.getRhsZeros())
     return "scales change along the reduction, and there are zero points";
+  if (axes.hasSwappedSides() && op.getLhsScales() && op.getRhsScales())
+    return "scales change along the reduction, and sides that change places would be multiplied in another order";
   if (axes.hasBatches())
     return "scales change along the reduction of batches";
   if (group < smallest || group > largest || !llvm::isPowerOf2_64(group))

@@ -89,7 +89,6 @@ private:
 /// Each element of the result goes through all rows, and adds its own of those that are added to its row.
 static void replace(RewriterBase &rewriter, Scatter &scatter) {
   scf::ForOp outermost = scatter.loops.front();
-  Location loc = outermost.getLoc();
   MLIRContext *context = rewriter.getContext();
   rewriter.setInsertionPoint(outermost);
   unsigned rank = 2 + scatter.loops.size();

@@ -9,10 +9,10 @@ namespace mlir::lowbit {
 /// A row-major matrix of bytes in global memory, or several of them, and the box that one copy brings to shared memory, in swizzled rows of
 /// 128 bytes.
 struct TensorMap {
-  Value address;               ///< `!llvm.ptr<1>`, at a multiple of 16.
-  Value rows, columns, pitch;  ///< i32; the pitch, from row to row, is a multiple of 16.
-  int64_t boxRows, boxColumns; ///< At most 256 rows and 128 columns.
-  Value batches, batchPitch;   ///< i32: how many matrices, and from one to the next a multiple of 16; null where it is one.
+  Value address;                       ///< `!llvm.ptr<1>`, at a multiple of 16.
+  Value rows, columns, pitch;          ///< i32; the pitch, from row to row, is a multiple of 16.
+  int64_t boxRows, boxColumns;         ///< At most 256 rows and 128 columns.
+  Value batches = {}, batchPitch = {}; ///< i32: how many matrices, and from one to the next a multiple of 16; null where it is one.
 
   /// Type and attributes of the kernel's argument: 128 bytes that every thread reads in place.
   static std::pair<Type, DictionaryAttr> getArgument(MLIRContext *context);

@@ -37,7 +37,7 @@ struct MatmulSide {
   FloatType number;          ///< f8E4M3FN, f8E5M2 or f32; null where codes are integers.
   bool isTransposed = false; ///< Whether the rows in memory are those of the reduction, so that it is not contiguous. Of f32 alone.
   bool isShared = false;     ///< Whether all batches have the same.
-  ImageRows windows;         ///< Of lhs alone.
+  ImageRows windows = {};    ///< Of lhs alone.
 };
 
 /// What an operand of the epilogue varies along.

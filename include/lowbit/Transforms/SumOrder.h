@@ -34,6 +34,7 @@
 #define LOWBIT_TRANSFORMS_SUMORDER_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <tuple>
 
 namespace mlir::lowbit {
 
@@ -43,7 +44,12 @@ inline constexpr llvm::StringLiteral sumOrderAttrName = "lowbit.order";
 struct SumOrder {
   int64_t lanes = 0, neighbours = 0, parts = 0, matrix = 0, part = 0, exponent = 0;
 
-  bool operator==(const SumOrder &) const = default;
+  bool operator==(const SumOrder &other) const {
+    auto all = [](const SumOrder &order) {
+      return std::tie(order.lanes, order.neighbours, order.parts, order.matrix, order.part, order.exponent);
+    };
+    return all(*this) == all(other);
+  }
   /// Whether the op's own loops are the order.
   bool isPlain() const { return *this == SumOrder(); }
   DictionaryAttr toAttr(MLIRContext *context) const;
