@@ -36,14 +36,16 @@ def sums(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a.astype(np.float64) @ b.astype(np.float64).swapaxes(-1, -2)).astype(np.int64).astype(np.int32)
 
 
-def define(case: Case, rng: np.random.Generator, values: tuple[str, str] = ("any", "any")) -> tuple[Arrays, np.ndarray | None]:
+def define(
+    case: Case, rng: np.random.Generator, values: tuple[str, str] = ("any", "any"), target: str = "sm_90a"
+) -> tuple[Arrays, np.ndarray | None]:
     """Arguments by name, in order, and the result; None where it is loops of the reference that say it."""
     if case.kind in FEW_BITS:
         return (leveled if case.kind in LEVELS else few_bits)(case, rng, values)
     if case.kind in FLOATS:
         return floats(case, rng, values)
     if case.kind == "float8":
-        return floats_of_8_bits(case, rng, values)
+        return floats_of_8_bits(case, rng, values, target)
     if case.kind == "binary":
         return binary(case, rng, values)
     heads = (case.batches,) if case.batches else ()
@@ -84,13 +86,13 @@ def floats(case: Case, rng: np.random.Generator, values: tuple[str, str]) -> tup
     return {name: np.ascontiguousarray(side) for name, side in x.items()}, fused_sums(a, b) if min(case.m, case.n) >= 16 else None
 
 
-def floats_of_8_bits(case: Case, rng: np.random.Generator, values: tuple[str, str]) -> tuple[Arrays, np.ndarray]:
-    """Any finite codes, or small whole numbers, whose sums are exact; added as the tensor core of the plan does."""
+def floats_of_8_bits(case: Case, rng: np.random.Generator, values: tuple[str, str], target: str) -> tuple[Arrays, np.ndarray]:
+    """Any finite codes, or small whole numbers, whose sums are exact; added as the tensor core of the target does."""
     sides = [float8.random_codes(rng, (size, case.k), float8.E4M3, value != "any") for size, value in zip((case.m, case.n), values)]
     scales = {name: rng.random((size, 1), np.float32) for name, size in (("rows", case.m), ("columns", case.n))}
     # Beyond the end of the reduction are zeros.
     filled = (np.concatenate((side, np.zeros((len(side), -case.k % 32), side.dtype)), 1) for side in sides)
-    total = (float8.warpgroup_sums if case.plan.startswith("wgmma") else float8.warp_sums)(*filled)
+    total = (float8.warpgroup_sums if target == "sm_90a" else float8.warp_sums)(*filled)
     with np.errstate(over="ignore"):
         return dict(zip("ab", sides)) | scales, (total * scales["rows"] * scales["columns"].T).astype(ml_dtypes.bfloat16)
 

@@ -34,7 +34,7 @@ _BYTES = {
     "sm_100a": _BLACKWELL + _AMPERE,
 }
 _BITS = {"sm_75": _named("popc", _WORDS), "sm_80": _AMPERE, "sm_89": _ADA, "sm_90a": _HOPPER + _AMPERE, "sm_100a": _named("popc", _WORDS)}
-_FLOATS = {"sm_89": _FLOAT8, "sm_90a": tuple(plan for plan in _HOPPER if "x256x" not in plan) + _FLOAT8, "sm_100a": _FLOAT8}
+_FLOATS = {"sm_89": _FLOAT8, "sm_90a": tuple(plan for plan in _HOPPER if "x256x" not in plan), "sm_100a": _FLOAT8}
 TARGETS = tuple(_BYTES)
 
 

@@ -88,7 +88,7 @@ def draw(kind: str, target: str, seed: int, number: int) -> Drawn:
     # Shapes come again.
     name = f"{case.name}_{number}"
     text = BUILDERS[kind](case).replace(f"@{case.name}(", f"@{name}(")
-    return Drawn(name, text, *define(case, rng, values), about=f"values {values}")
+    return Drawn(name, text, *define(case, rng, values, target), about=f"values {values}")
 
 
 @dataclass

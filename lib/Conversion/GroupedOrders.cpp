@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include <cmath>
 
@@ -18,9 +19,10 @@ namespace {
 class SumsBuilder {
 public:
   SumsBuilder(RewriterBase &b, GroupedMatmulOp op, const SumOrder &order)
-      : b(b), op(op), loc(op.getLoc()), order(order), element(getElementTypeOrSelf(op.getLhs().getType())),
-        rows(getType(op.getLhs()).getDimSize(0)), columns(getType(op.getInit()).getDimSize(1)), depth(getType(op.getLhs()).getDimSize(1)),
-        group(static_cast<int64_t>(op.getGroup())), laneDepth(LaneWeights::getLaneDepth(group)) {
+      : b(b), op(op), loc(op.getLoc()), order(order), given(getElementTypeOrSelf(op.getLhs().getType())),
+        element(given.isF32() ? Type(b.getBF16Type()) : given), rows(getType(op.getLhs()).getDimSize(0)),
+        columns(getType(op.getInit()).getDimSize(1)), depth(getType(op.getLhs()).getDimSize(1)), group(static_cast<int64_t>(op.getGroup())),
+        laneDepth(LaneWeights::getLaneDepth(group)) {
     if (op.getLevels())
       levels = *op.getLevels();
   }
@@ -132,29 +134,65 @@ private:
                         });
   }
 
-  /// `[M, reduction]`, filled up with zeros.
+  /// `[parts, M, reduction]`, filled up with zeros: of f32 three parts in bf16, else one.
   Value formLeft() {
     Value left = op.getLhs();
-    if (int64_t padded = getPaddedDepth(); padded != depth) {
+    int64_t padded = getPaddedDepth();
+    if (padded != depth) {
       SmallVector<OpFoldResult> low(2, b.getIndexAttr(0)), high{b.getIndexAttr(0), b.getIndexAttr(padded - depth)};
-      Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
-      left = tensor::PadOp::create(b, loc, RankedTensorType::get({rows, padded}, element), left, low, high, zero);
+      Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(given));
+      left = tensor::PadOp::create(b, loc, RankedTensorType::get({rows, padded}, given), left, low, high, zero);
     }
-    SmallVector<int64_t> shape{rows};
+    SmallVector<int64_t> shape{getParts(), rows};
     shape.append(getReductionShape());
-    SmallVector<ReassociationIndices> axes{{0}, {1, 2, 3, 4, 5, 6}};
-    return tensor::ExpandShapeOp::create(b, loc, RankedTensorType::get(shape, element), left, axes);
+    if (getParts() == 1) {
+      SmallVector<ReassociationIndices> axes{{0, 1}, {2, 3, 4, 5, 6, 7}};
+      return tensor::ExpandShapeOp::create(b, loc, RankedTensorType::get(shape, element), left, axes);
+    }
+    SmallVector<ReassociationIndices> axes{{0}, {1}, {2, 3, 4, 5, 6, 7}};
+    return tensor::ExpandShapeOp::create(b, loc, RankedTensorType::get(shape, element), split(left), axes);
+  }
+
+  int64_t getParts() const { return given.isF32() ? 3 : 1; }
+
+  /// Each f32 as the upper half of its bits, that of what this leaves, and that of what is left then; the last one first. Of infinities and
+  /// what is no number nothing is left.
+  Value split(Value left) {
+    SmallVector<int64_t> shape{getParts(), rows, getPaddedDepth()};
+    AffineMap all = b.getMultiDimIdentityMap(3), read = all.getMinorSubMap(2);
+    Value empty = tensor::EmptyOp::create(b, loc, shape, element);
+    return buildGeneric(b, loc, left, empty, {read, all}, [&](OpBuilder &nested, Location at, ValueRange elements) {
+      ImplicitLocOpBuilder n(at, nested);
+      Type i32 = n.getI32Type(), f32 = n.getF32Type();
+      auto word = [&](uint32_t bits) { return arith::ConstantOp::create(n, n.getI32IntegerAttr(static_cast<int32_t>(bits))).getResult(); };
+      auto toReal = [&](Value bits) { return arith::BitcastOp::create(n, f32, bits).getResult(); };
+      auto toBits = [&](Value real) { return arith::BitcastOp::create(n, i32, real).getResult(); };
+      Value exponent = word(0x7f800000), size = arith::AndIOp::create(n, toBits(elements[0]), word(0x7fffffff));
+      Value isFinite = arith::CmpIOp::create(n, arith::CmpIPredicate::ult, size, exponent);
+      Value isNone = arith::CmpIOp::create(n, arith::CmpIPredicate::ugt, size, exponent);
+      Value rest = arith::SelectOp::create(n, isNone, word(0x7fc00000), toBits(elements[0])), result;
+      Value place = linalg::IndexOp::create(n, 0);
+      for (int64_t part = getParts() - 1; part >= 0; --part) {
+        Value upper = arith::AndIOp::create(n, rest, word(0xffff0000));
+        Value isThis = arith::CmpIOp::create(n, arith::CmpIPredicate::eq, place, arith::ConstantIndexOp::create(n, part));
+        result = result ? arith::SelectOp::create(n, isThis, upper, result).getResult() : upper;
+        Value left = toBits(arith::SubFOp::create(n, toReal(rest), toReal(upper)));
+        rest = arith::SelectOp::create(n, isFinite, left, word(0));
+      }
+      Value half = arith::TruncIOp::create(n, n.getI16Type(), arith::ShRUIOp::create(n, result, word(16)));
+      return arith::BitcastOp::create(n, element, half).getResult();
+    });
   }
 
   /// Dots of owners, `[M, N, owners]`.
   Value multiply(Value left, Value right) {
-    // Loops: rows, columns, owners, then blocks, chunks, fours of a lane, halves, lanes, neighbours.
-    enum { Row, Column, Owner, Block, Chunk, Four, Half, Lane, Neighbour, Count };
+    // Loops: rows, columns, owners, then blocks, chunks, fours of a lane, parts of reals, halves of weights, lanes, neighbours.
+    enum { Row, Column, Owner, Block, Chunk, Four, Part, Half, Lane, Neighbour, Count };
     auto getMap = [&](ArrayRef<unsigned> loops) {
       SmallVector<AffineExpr> exprs = llvm::map_to_vector(loops, [&](unsigned loop) { return b.getAffineDimExpr(loop); });
       return AffineMap::get(Count, 0, exprs, b.getContext());
     };
-    AffineMap maps[] = {getMap({Row, Block, Owner, Chunk, Lane, Four, Neighbour}),
+    AffineMap maps[] = {getMap({Part, Row, Block, Owner, Chunk, Lane, Four, Neighbour}),
                         getMap({Half, Column, Block, Owner, Chunk, Lane, Four, Neighbour}), getMap({Row, Column, Owner})};
     Value zeros = buildZeros(b, loc, {rows, columns, getOwners()}, b.getF32Type());
     return buildMatrixSums(b, loc, left, right, zeros, maps, order.matrix);
@@ -213,7 +251,8 @@ private:
   GroupedMatmulOp op;
   Location loc;
   const SumOrder &order;
-  Type element; ///< Of lhs.
+  Type given;   ///< The elements of lhs,
+  Type element; ///< and what is multiplied.
   int64_t rows, columns, depth, group, laneDepth;
   ArrayRef<float> levels;
   ArrayRef<char> packed;

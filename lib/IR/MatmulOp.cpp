@@ -111,7 +111,7 @@ static FailureOr<SmallVector<int64_t>> getLeftShape(MatmulOp op) {
   if (!windows)
     return SmallVector<int64_t>(lhs.getShape());
   if (!lhs.hasStaticShape() || !lhs.getElementType().isInteger() || lhs.getRank() != windows->getMap().getNumResults())
-    return op.emitOpError() << "(C7) lhs is " << lhs << "; expected integers in a static shape of " << windows->getMap().getNumResults()
+    return op.emitOpError() << "(C6) lhs is " << lhs << "; expected integers in a static shape of " << windows->getMap().getNumResults()
                             << " axes, of which windows are read";
   int64_t rows = ShapedType::getNumElements(windows->getRows(lhs.getShape()));
   return SmallVector<int64_t>{rows, windows->getNumColumns()};

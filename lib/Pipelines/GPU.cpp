@@ -75,13 +75,13 @@ void buildLaunchPipeline(OpPassManager &pm) {
   buildBufferizePipeline(pm);
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(affine::createAffineExpandIndexOpsPass());
-  pm.addPass(createLowerAffinePass());
   cleanUp(pm);
   pm.addPass(createSplitMatmulsPass()); // what it adds is part of the workspace
   pm.addPass(createPlanWorkspacePass());
   pm.addPass(createLaunchMatmulsPass());
   pm.addPass(createLaunchRowsPass());
   pm.addPass(createLaunchLoopsPass());
+  pm.addNestedPass<gpu::GPUModuleOp>(createLowerAffinePass()); // which rows still read
   cleanUp(pm);
   pm.addPass(createEmulateBFloat16Pass());
   pm.addNestedPass<gpu::GPUModuleOp>(createSettleFloatsPass());

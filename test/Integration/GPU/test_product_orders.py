@@ -35,6 +35,8 @@ CASES = [
     (Case("numbers less zero points", "uint<4>", 64, "f16", "f16", zeros="i8"), "sm_80"),
     (Case("numbers", "uint<4>", 0, "f32", "bf16"), "sm_90a"),
     (Case("codes", "uint<4>", 64, "f32"), "sm_90a"),
+    (Case("nf4 f32", "codebook<nf4>", 64, "f16", "f32"), "sm_90a"),
+    (Case("numbers f32", "uint<4>", 0, "f32", "f32"), "sm_80"),
 ]
 
 
@@ -43,8 +45,11 @@ def test_few_bits(case: Case, chip: str, tmp_path: Path) -> None:
     (tmp_path / "m.mlir").write_text(case.function())
     inputs = case.arguments()
     if case.lhs:  # of which dots are not exact
-        number = {"f16": np.float16, "bf16": ml_dtypes.bfloat16}[case.lhs]
+        number = {"f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32}[case.lhs]
         inputs["a"] = (np.random.default_rng(1).normal(size=(case.m, case.k)) * 4).astype(number)
+    if case.lhs == "f32":  # parts of what is very large or small, and of what has none
+        inputs["a"][0, :8] = [3.4e38, -3.4e38, 1e-45, -1e-39, 1e-30, 0, -0.0, 2.0**-133]
+        inputs["a"][1:3, 5] = [np.inf, np.nan]
     assert compare(lowbit.load(tmp_path / "m.mlir"), inputs, chip).shape == (case.m, case.n)
 
 
