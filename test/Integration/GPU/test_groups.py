@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -84,6 +85,23 @@ def test_kernels(case: int, tmp_path: Path) -> None:
     product = make_product(np.random.default_rng(case), shape, group, kind, scales, plan.split("_")[0], extreme=case % 2 == 1)
     outcome = simulate(product, tmp_path, f"--order={['ring', 'random', 'reverse'][case % 3]}", plan=plan, target=target)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "plan", "shape", "group", "missed"),
+    [
+        ("nvptx:sm_80", "mma_sync_16x32x128x8", (147, 38, 672), 32, {}),
+        ("nvptx:sm_80", "mma_sync_16x32x128x8", (147, 38, 2560), 512, {}),
+        # The order of more than eight rows of tiles, the place of a second consumer, and fences where nothing but products touches accumulators.
+        ("nvptx:sm_90a", "wgmma_16x64x128x12", (20, 70, 3872), 32, {"arith.shrui": 2, "arith.muli": 3, "nvvm.wgmma.fence.aligned": 3}),
+    ],
+)
+def test_mutants(target: str, plan: str, shape: tuple[int, int, int], group: int, missed: dict[str, int], tmp_path: Path) -> None:
+    product = make_product(np.random.default_rng(0), shape, group, "i8", ("f32", "f32"), plan.split("_")[0])
+    outcome = simulate(product, tmp_path, "--mutants", plan=plan, target=target)
+    found = re.findall(r"^mutant \d+, (\S+) at .*: NOT FOUND$", outcome.stdout, re.MULTILINE)
+    assert {op: found.count(op) for op in found} == missed, outcome.stdout
+    assert re.search(r"^\d+ mutants, \d+ not found$", outcome.stdout, re.MULTILINE)
 
 
 @pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
