@@ -170,16 +170,31 @@ func.func @groups(%a: tensor<4x64xi8>, %b: tensor<6x64xi8>, %sa: tensor<4x2xf32>
 // -----
 
 // Weights of four bits become halves; a step takes four of each eight neighbours of the reduction.
-// CHECK-DAG: #[[LEFT:.*]] = affine_map<(d0, d1, d2, d3, d4, d5, d6, d7, d8) -> (d0, d3, d2, d4, d7, d5, d8)>
-// CHECK-DAG: #[[RIGHT:.*]] = affine_map<(d0, d1, d2, d3, d4, d5, d6, d7, d8) -> (d6, d1, d3, d2, d4, d7, d5, d8)>
+// CHECK-DAG: #[[LEFT:.*]] = affine_map<(d0, d1, d2, d3, d4, d5, d6, d7, d8, d9) -> (d6, d0, d3, d2, d4, d8, d5, d9)>
+// CHECK-DAG: #[[RIGHT:.*]] = affine_map<(d0, d1, d2, d3, d4, d5, d6, d7, d8, d9) -> (d7, d1, d3, d2, d4, d8, d5, d9)>
 // CHECK-LABEL: func @weights
 //       CHECK:   %[[WEIGHTS:.*]] = arith.constant dense_resource<{{.*}}> : tensor<1x8x1x2x1x4x2x4xf16>
-//       CHECK:   tensor.expand_shape %{{.*}} output_shape [2, 1, 2, 1, 4, 2, 4] : tensor<2x64xf16>
+//       CHECK:   tensor.expand_shape %{{.*}} output_shape [1, 2, 1, 2, 1, 4, 2, 4] : tensor<2x64xf16>
 //       CHECK:   linalg.generic {indexing_maps = [#[[LEFT]], #[[RIGHT]], {{.*}}} ins(%{{.*}}, %[[WEIGHTS]] : {{.*}}) outs(%{{.*}} : tensor<2x8x2xf32>) attrs = {lowbit.order = {matrix = 16 : i64}}
 //       CHECK:     math.fma
 func.func @weights(%a: tensor<2x64xf16>, %s: tensor<2x16xf32>, %init: tensor<2x8xf32>) -> tensor<2x8xf32> {
   %w = arith.constant dense_resource<w> : tensor<1x512xi8>
   %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf16>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<2x16xf32>)
+    outs(%init : tensor<2x8xf32>) width 4 group 32 {
+  ^bb0(%real: f32):
+    lowbit.yield %real : f32
+  } {lowbit.order = {matrix = 16 : i64, neighbours = 8 : i64}} -> tensor<2x8xf32>
+  return %r : tensor<2x8xf32>
+}
+
+// Reals of f32 are three parts in bf16 each, the smallest first.
+// CHECK-LABEL: func @grouped_reals
+//       CHECK:   %[[PARTS:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<2x64xf32>) outs(%{{.*}} : tensor<3x2x64xbf16>)
+//       CHECK:   arith.andi
+//       CHECK:   tensor.expand_shape %[[PARTS]] {{.*}} into tensor<3x2x1x2x1x4x2x4xbf16>
+func.func @grouped_reals(%a: tensor<2x64xf32>, %s: tensor<2x16xf32>, %init: tensor<2x8xf32>) -> tensor<2x8xf32> {
+  %w = arith.constant dense_resource<w> : tensor<1x512xi8>
+  %r = lowbit.grouped_matmul lhs(%a : tensor<2x64xf32>) rhs(%w : tensor<1x512xi8>) scales(%s : tensor<2x16xf32>)
     outs(%init : tensor<2x8xf32>) width 4 group 32 {
   ^bb0(%real: f32):
     lowbit.yield %real : f32
