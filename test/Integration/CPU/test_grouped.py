@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from sweeps import MAPS, TARGETS, Part, Sweep, run, sweep_fixture
+from sweeps import MAPS, TARGETS, Part, Sweep, sweep_fixture
 
 FORMATS = {
     "int4": ("#lowbit.int<4>", "i4", range(-8, 8)),
@@ -106,7 +106,4 @@ def test_reference(sweep: Sweep) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_bits(sweep: Sweep, target: str) -> None:
     """Every target is the reference."""
-    folder, expected = sweep
-    results, reference = run(folder, target), run(folder, "reference")
-    different = [name for name in expected if results[name].tobytes() != reference[name].tobytes()]
-    assert not different, f"{different} differ on {target}"
+    sweep.check_bits(target, sweep.run("reference"))
