@@ -36,6 +36,11 @@ Value buildFilledLike(OpBuilder &builder, Location loc, Value like, TypedAttr va
   return linalg::FillOp::create(builder, loc, element, empty).getResult(0);
 }
 
+Value buildZeros(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape, Type element) {
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(element));
+  return linalg::FillOp::create(builder, loc, zero, tensor::EmptyOp::create(builder, loc, shape, element).getResult()).getResult(0);
+}
+
 Value buildGeneric(OpBuilder &builder, Location loc, ValueRange inputs, Value init, ArrayRef<AffineMap> maps, ElementBuilder body) {
   SmallVector<utils::IteratorType> iterators(maps.back().getNumDims(), utils::IteratorType::reduction);
   for (AffineExpr expr : maps.back().getResults())

@@ -5,6 +5,7 @@
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/ProductEpilogue.h"
 #include "lowbit/Formats/Build.h"
+#include "lowbit/IR/CodeConstants.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -284,11 +285,7 @@ void PackedMatmul::buildBytes() {
 }
 
 /// Codes without a builtin type are computed as what stores them.
-Type PackedMatmul::getResultElementType() {
-  Type type = getElementTypeOrSelf(op.getResult().getType());
-  auto code = dyn_cast<CodeType>(type);
-  return code ? code.getFormat().getStorageType() : type;
-}
+Type PackedMatmul::getResultElementType() { return getStoredType(getElementTypeOrSelf(op.getResult().getType())); }
 
 Value PackedMatmul::build() {
   if (form.numBits != 0) {

@@ -37,11 +37,6 @@ SmallVector<AffineExpr> getPlace(Value side, ArrayRef<AffineExpr> batch, AffineE
   return place;
 }
 
-Value buildZeros(OpBuilder &b, Location loc, ArrayRef<int64_t> shape, Type element) {
-  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
-  return linalg::FillOp::create(b, loc, zero, tensor::EmptyOp::create(b, loc, shape, element).getResult()).getResult(0);
-}
-
 Value buildMatrixSums(OpBuilder &b, Location loc, Value left, Value right, Value sums, ArrayRef<AffineMap> maps, int64_t matrix) {
   Value result = buildGeneric(b, loc, {left, right}, sums, maps, [](OpBuilder &nested, Location at, ValueRange elements) -> Value {
     auto widen = [&](Value element) { return arith::ExtFOp::create(nested, at, nested.getF32Type(), element).getResult(); };

@@ -19,8 +19,6 @@ Value buildTerm(OpBuilder &b, Location loc, MatmulOp op, ValueRange elements);
 /// Where a side is read: `[…, first, depth]`, or the last two the other way round; axes of size one are shared.
 SmallVector<AffineExpr> getPlace(Value side, ArrayRef<AffineExpr> batch, AffineExpr first, AffineExpr depth, bool isTransposed);
 
-/// Zeros of this shape.
-Value buildZeros(OpBuilder &b, Location loc, ArrayRef<int64_t> shape, Type element);
 /// `sum + left * right` of small floats, as a matrix unit adds them, `matrix` at a time, over the loops that the last map does not use.
 Value buildMatrixSums(OpBuilder &b, Location loc, Value left, Value right, Value sums, ArrayRef<AffineMap> maps, int64_t matrix);
 /// Sums along the last axis, one after the other.

@@ -12,6 +12,7 @@
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/Formats/Build.h"
 #include "lowbit/GPU/Passes.h"
+#include "lowbit/IR/CodeConstants.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/GPUArchitecture.h"
 #include "lowbit/Targets/Resolve.h"
@@ -33,12 +34,6 @@ namespace mlir::lowbit {
 
 /// Bytes of which the reduction is filled to a multiple: what one asynchronous copy moves.
 static constexpr int64_t depthMultiple = 16;
-
-/// What elements are in memory: codes of a type of their own are what stores them.
-static Type getStored(Type element) {
-  auto code = dyn_cast<CodeType>(element);
-  return code ? code.getFormat().getStorageType() : element;
-}
 
 namespace {
 /// One side of the product.
@@ -73,7 +68,7 @@ public:
                                       {rhsGroups ? Value() : rhs.scales, rhs.map}, operands);
     appendEpilogueOperands(rewriter, op, axes, operands);
     auto type = cast<RankedTensorType>(op.getResult().getType());
-    Type element = getStored(type.getElementType());
+    Type element = getStoredType(type.getElementType());
     Value init = element == type.getElementType() ? formInit(rewriter, op, axes)
                                                   : tensor::EmptyOp::create(rewriter, loc, axes.getResultShape(), element).getResult();
     auto matmul = MatmulOp::create(rewriter, loc, init.getType(), left, right, lhsGroups, rhsGroups, init, operands,
@@ -104,7 +99,7 @@ private:
     if (side.isByte())
       return codes;
     auto type = cast<RankedTensorType>(codes.getType());
-    codes = castElements(codes, getStored(type.getElementType()));
+    codes = castElements(codes, getStoredType(type.getElementType()));
     Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(), rewriter.getI8Type());
     AffineMap all = rewriter.getMultiDimIdentityMap(type.getRank());
     return buildGeneric(rewriter, loc, codes, empty, {all, all}, [&](OpBuilder &b, Location at, ValueRange elements) {
@@ -193,17 +188,11 @@ private:
     return buildReshaped(rewriter, loc, sumLastAxis(side, codes), shape);
   }
 
-  Value makeZeros(ArrayRef<int64_t> shape) {
-    Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
-    Value empty = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getI32Type());
-    return linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
-  }
-
   Value sumLastAxis(const Side &side, Value codes) {
     ArrayRef<int64_t> kept = cast<RankedTensorType>(codes.getType()).getShape().drop_back();
     AffineMap all = rewriter.getMultiDimIdentityMap(kept.size() + 1);
-    return buildGeneric(rewriter, loc, codes, makeZeros(kept), {all, all.getMajorSubMap(kept.size())},
-                        [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
+    return buildGeneric(rewriter, loc, codes, buildZeros(rewriter, loc, kept, rewriter.getI32Type()),
+                        {all, all.getMajorSubMap(kept.size())}, [&](OpBuilder &b, Location at, ValueRange elements) -> Value {
                           Value code = areBits ? math::CtPopOp::create(b, at, elements[0]).getResult() : elements[0];
                           return arith::AddIOp::create(b, at, elements[1], buildResize(b, at, code, 32, !areBits && side.isSigned()));
                         });
@@ -223,9 +212,10 @@ private:
                               [](OpBuilder &, Location, ValueRange elements) { return elements[0]; });
     if (numRows == numLoops)
       return sums;
-    return buildGeneric(
-        rewriter, loc, sums, makeZeros(ArrayRef(shape).take_front(numRows)), {all, all.getMajorSubMap(numRows)},
-        [](OpBuilder &b, Location at, ValueRange elements) -> Value { return arith::AddIOp::create(b, at, elements[1], elements[0]); });
+    return buildGeneric(rewriter, loc, sums, buildZeros(rewriter, loc, ArrayRef(shape).take_front(numRows), rewriter.getI32Type()),
+                        {all, all.getMajorSubMap(numRows)}, [](OpBuilder &b, Location at, ValueRange elements) -> Value {
+                          return arith::AddIOp::create(b, at, elements[1], elements[0]);
+                        });
   }
 
   /// Appends zero points of a side.
@@ -427,7 +417,7 @@ private:
       return reason;
     if (FailureOr<unsigned> width = getAccumulatorWidth(op); failed(width) || *width > 32)
       return "sums of products may not fit 32 bits";
-    Type element = getStored(getElementTypeOrSelf(op.getResult().getType()));
+    Type element = getStoredType(getElementTypeOrSelf(op.getResult().getType()));
     if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() < 8)
       return "elements of the result take less than a byte";
     return "";

@@ -2,19 +2,18 @@
 // Law: dots of groups join the real in their order, by one fused multiply-add each, as `lowbit.matmul` says.
 
 #include "GroupScales.h"
+#include "ElementAccess.h"
 #include "lowbit/Formats/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 namespace mlir::lowbit {
 
-static int64_t getBytes(FloatType type) { return type.getWidth() / 8; }
-
 GroupScales::GroupScales(KernelBuilder &b, const MatmulKernel &kernel, const MatmulArguments &arguments, const AccumulatorTile &tile)
     : b(b), kernel(kernel), arguments(arguments), tile(tile), groups(b.div(arguments.depth, kernel.group)) {
   if (!kernel.lhsScale)
     return;
-  Value last = b.add(arguments.rows, -1), pitch = b.mul(b.widen(groups), getBytes(kernel.lhsScale));
+  Value last = b.add(arguments.rows, -1), pitch = b.mul(b.widen(groups), getElementBytes(kernel.lhsScale));
   for (const TilePlace &place : tile.places) {
     if (rows.contains(place.row))
       continue;
@@ -45,12 +44,12 @@ GroupScales::Loaded GroupScales::load(Value group, bool mayBeBeyond) {
   Loaded loaded;
   Value wide = b.widen(group);
   for (auto [row, start] : rows) {
-    Value scale = loadReals(kernel.lhsScale, b.offset(start, b.mul(wide, getBytes(kernel.lhsScale))), 1)[0];
+    Value scale = loadReals(kernel.lhsScale, b.offset(start, b.mul(wide, getElementBytes(kernel.lhsScale))), 1)[0];
     loaded.rows[row] = chooseInside(inside, scale, kernel.rhsScale ? 0.0 : -0.0);
   }
   if (!kernel.rhsScale)
     return loaded;
-  int64_t bytes = getBytes(kernel.rhsScale), width = kernel.columnAlignment % 2 == 0 ? 2 : 1;
+  int64_t bytes = getElementBytes(kernel.rhsScale), width = kernel.columnAlignment % 2 == 0 ? 2 : 1;
   Value start = b.offset(arguments.rhsScales, b.mul(wide, b.mul(b.widen(arguments.columns), bytes)));
   Value last = b.add(arguments.columns, -width);
   for (const TilePlace &place : tile.places) {

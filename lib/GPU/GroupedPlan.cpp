@@ -1,6 +1,7 @@
 //===- GroupedPlan.cpp - tiles of products with weights of few bits -------===//
 
 #include "GroupedKernel.h"
+#include "MatchMatmul.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::lowbit {
@@ -10,13 +11,12 @@ GroupedKernel GroupedKernel::describe(GroupedMatmulOp op) {
   bool areSingles = lhs.getElementType().isF32();
   Type element = areSingles ? BFloat16Type::get(op.getContext()) : lhs.getElementType();
   GroupedKernel kernel{{},
-                       {element, static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned(),
-                        op.getLevels().value_or(ArrayRef<float>()), LaneWeights::getLaneDepth(static_cast<int64_t>(op.getGroup()))},
+                       {element, static_cast<int64_t>(op.getWidth()), op.getRhsUnsigned(), op.getLevels().value_or(ArrayRef<float>()),
+                        LaneWeights::getLaneDepth(static_cast<int64_t>(op.getGroup()))},
                        op.getScales() ? cast<FloatType>(getElementTypeOrSelf(op.getScales().getType())) : FloatType(),
                        static_cast<int64_t>(op.getGroup()),
                        static_cast<bool>(op.getZeros())};
   kernel.types.areSingles = areSingles;
-  auto getKnown = [](int64_t size) { return ShapedType::isDynamic(size) ? 0 : size; };
   kernel.shared.rows = getKnown(init.getDimSize(0));
   kernel.shared.columns = getKnown(init.getDimSize(1));
   kernel.shared.depth = getKnown(lhs.getDimSize(1));

@@ -32,18 +32,15 @@ ImageRows findImageRows(WindowsAttr windows, MemRefType image) {
   return rows;
 }
 
-/// Takes the index of the last of `loops` off `index`, and so on; `add` gets the index of each.
-static void takeApart(KernelBuilder &b, ArrayRef<ImageRows::Loop> loops, Value index, function_ref<void(Value index, int64_t bytes)> add) {
-  for (const auto &[i, loop] : llvm::enumerate(llvm::reverse(loops))) {
-    bool isFirst = i + 1 == loops.size();
-    add(isFirst ? index : b.rem(index, loop.size), loop.bytes);
-    index = isFirst ? index : b.div(index, loop.size);
-  }
+/// Where each of `loops` is at `place` of all their steps.
+static SmallVector<Value> takeApart(KernelBuilder &b, ArrayRef<ImageRows::Loop> loops, Value place) {
+  return b.takeApart(place, llvm::map_to_vector(loops, [](const ImageRows::Loop &loop) { return loop.size; }));
 }
 
 Value buildRowOffset(KernelBuilder &b, const ImageRows &image, Value row) {
   Value offset = b.i64(0);
-  takeApart(b, image.rows, row, [&](Value index, int64_t bytes) { offset = b.add(offset, b.mul(b.widen(index), b.i64(bytes))); });
+  for (auto [loop, index] : llvm::zip_equal(image.rows, takeApart(b, image.rows, row)))
+    offset = b.add(offset, b.mul(b.widen(index), b.i64(loop.bytes)));
   return offset;
 }
 
@@ -51,7 +48,8 @@ Value buildColumnOffset(KernelBuilder &b, const ImageRows &image, Value column) 
   if (image.taps.empty())
     return column;
   Value offset = b.rem(column, image.run);
-  takeApart(b, image.taps, b.div(column, image.run), [&](Value index, int64_t bytes) { offset = b.add(offset, b.mul(index, bytes)); });
+  for (auto [loop, index] : llvm::zip_equal(image.taps, takeApart(b, image.taps, b.div(column, image.run))))
+    offset = b.add(offset, b.mul(index, loop.bytes));
   return offset;
 }
 

@@ -68,6 +68,16 @@ Value KernelBuilder::rem(Value lhs, int64_t rhs) {
   return arith::RemUIOp::create(*this, lhs, makeConstant(*this, rhs, lhs.getType()));
 }
 
+SmallVector<Value> KernelBuilder::takeApart(Value place, ArrayRef<int64_t> sizes) {
+  SmallVector<Value> indices(sizes.size());
+  for (size_t loop = sizes.size(); loop-- > 0;) {
+    indices[loop] = loop == 0 ? place : rem(place, sizes[loop]);
+    if (loop != 0)
+      place = div(place, sizes[loop]);
+  }
+  return indices;
+}
+
 Value KernelBuilder::bitXor(Value lhs, Value rhs) { return arith::XOrIOp::create(*this, lhs, rhs); }
 Value KernelBuilder::bitAnd(Value lhs, int64_t rhs) { return arith::AndIOp::create(*this, lhs, makeConstant(*this, rhs, lhs.getType())); }
 Value KernelBuilder::min(Value lhs, Value rhs) { return arith::MinSIOp::create(*this, lhs, rhs); }

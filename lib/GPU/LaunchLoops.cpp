@@ -119,14 +119,11 @@ private:
     });
   }
 
-  /// Where `nest`, counted as one loop, is at `place`, the last one the fastest.
+  /// Enters `nest`, counted as one loop, at `place`.
   void enter(ArrayRef<unsigned> nest, Value place) {
-    for (unsigned loop : llvm::reverse(nest)) {
-      bool isOutermost = loop == nest.front();
-      indices[loop] = isOutermost ? place : loops.sizes[loop] == 1 ? b.i32(0) : b.rem(place, loops.sizes[loop]);
-      if (!isOutermost)
-        place = b.div(place, loops.sizes[loop]);
-    }
+    SmallVector<int64_t> sizes = llvm::map_to_vector(nest, [&](unsigned loop) { return loops.sizes[loop]; });
+    for (auto [loop, index] : llvm::zip_equal(nest, b.takeApart(place, sizes)))
+      indices[loop] = index;
   }
 
   /// Each lane combines every 32nd element; then lanes combine what they have, half of them with the other half.

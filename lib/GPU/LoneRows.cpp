@@ -86,16 +86,12 @@ private:
     SmallVector<AffineMap> maps;
     for (OpOperand &operand : op->getOpOperands()) {
       AffineMap map = op.getMatchingIndexingMap(&operand).shiftDims(1);
-      bool isKept = !isa<RankedTensorType>(operand.get().getType()) || isConstant(operand.get());
+      bool isInit = op.isDpsInit(&operand);
+      bool isKept = !isInit && (!isa<RankedTensorType>(operand.get().getType()) || isConstant(operand.get()));
       SmallVector<AffineExpr> results{rewriter.getAffineDimExpr(0)};
       llvm::append_range(results, map.getResults());
-      if (op.isDpsInit(&operand)) {
-        Value init = operand.get();
-        inits.push_back(widen(init));
-      } else {
-        inputs.push_back(isKept ? operand.get() : widen(operand.get()));
-      }
-      maps.push_back(isKept && !op.isDpsInit(&operand) ? map : AffineMap::get(map.getNumDims(), 0, results, op.getContext()));
+      (isInit ? inits : inputs).push_back(isKept ? operand.get() : widen(operand.get()));
+      maps.push_back(isKept ? map : AffineMap::get(map.getNumDims(), 0, results, op.getContext()));
     }
     SmallVector<utils::IteratorType> iterators{utils::IteratorType::parallel};
     llvm::append_range(iterators, op.getIteratorTypesArray());

@@ -19,10 +19,13 @@ std::optional<std::string> getCodeBytes(DenseStringElementsAttr constant) {
   return std::nullopt;
 }
 
+Type getStoredType(Type element) {
+  auto code = dyn_cast<CodeType>(element);
+  return code ? code.getFormat().getStorageType() : element;
+}
+
 std::optional<int64_t> getResourceSize(ShapedType type) {
-  Type element = type.getElementType();
-  if (auto code = dyn_cast<CodeType>(element))
-    element = code.getFormat().getStorageType();
+  Type element = getStoredType(type.getElementType());
   if (!element.isIntOrIndexOrFloat())
     return std::nullopt;
   int64_t size = element.isIndex() ? 8 : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);

@@ -6,17 +6,15 @@
 // change the angle by less than whole turns are multiplied, as integers.
 
 #include "ApproximateFunctions.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "LaneArithmetic.h"
 #include <limits>
 
 namespace mlir::lowbit {
 namespace {
 /// Computes one angle's functions; scalars or vectors of f32, i32 and i64.
-class AngleBuilder {
+class AngleBuilder : LaneArithmetic {
 public:
-  AngleBuilder(ImplicitLocOpBuilder &b, VectorType vector, Value angle) : b(b), vector(vector), angle(angle) { reduce(); }
+  AngleBuilder(ImplicitLocOpBuilder &b, VectorType vector, Value angle) : LaneArithmetic(b, vector), angle(angle) { reduce(); }
 
   Value buildSine() {
     Value flipped = xorBits(shiftLeft(quadrant, 30), bits);
@@ -36,20 +34,9 @@ private:
   void computeFunctions(Value high, Value low);
   Value buildProduct();
 
-  Type with(Type element) { return vector ? Type(vector.clone(element)) : element; }
-  Value splat(TypedAttr value) {
-    if (vector)
-      value = DenseElementsAttr::get(vector.clone(value.getType()), value);
-    return arith::ConstantOp::create(b, value);
-  }
   Value f32(float value) { return splat(b.getF32FloatAttr(value)); }
   Value i32(uint32_t value) { return splat(b.getIntegerAttr(b.getI32Type(), APInt(32, value))); }
   Value i64(int64_t value) { return splat(b.getI64IntegerAttr(value)); }
-  Value fma(Value x, Value y, Value z) { return math::FmaOp::create(b, x, y, z); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
-  Value select(Value condition, Value yes, Value no) { return arith::SelectOp::create(b, condition, yes, no); }
   Value xorBits(Value x, Value y) { return arith::XOrIOp::create(b, x, y); }
   Value andBits(Value x, Value y) { return arith::AndIOp::create(b, x, y); }
   Value shiftLeft(Value x, unsigned bitCount) { return arith::ShLIOp::create(b, x, i32(bitCount)); }
@@ -72,8 +59,6 @@ private:
     return select(finite, result, f32(std::numeric_limits<float>::quiet_NaN()));
   }
 
-  ImplicitLocOpBuilder &b;
-  VectorType vector;
   Value angle, size, bits;      ///< As given; without its sign; its bits.
   Value quadrant, sine, cosine; ///< Quarter turns, modulo 4; functions of what is left of the angle.
 };

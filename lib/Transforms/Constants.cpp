@@ -1,6 +1,7 @@
 //===- Constants.cpp - constant tensors on the host -----------------------===//
 
 #include "lowbit/Transforms/Constants.h"
+#include "lowbit/IR/CodeConstants.h"
 #include "lowbit/IR/ConstantBlob.h"
 #include "lowbit/IR/Lowbit.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -103,9 +104,7 @@ ElementsAttr buildElements(RankedTensorType type, ArrayRef<char> bytes, StringRe
 bool isSplat(ElementsAttr elements) { return elements.isSplat() && !isa<DenseStringElementsAttr>(elements); }
 
 uint64_t getStoredBytes(ElementsAttr elements) {
-  Type type = elements.getElementType();
-  if (auto code = dyn_cast<CodeType>(type))
-    type = code.getFormat().getStorageType();
+  Type type = getStoredType(elements.getElementType());
   uint64_t width = type.isIntOrFloat() ? getByteWidth(type) : type.isIndex() ? 8 : 1;
   return width * (isSplat(elements) ? 1 : elements.getNumElements());
 }

@@ -3,38 +3,24 @@
 #ifndef LOWBIT_TRANSFORMS_WIDEBUILDER_H
 #define LOWBIT_TRANSFORMS_WIDEBUILDER_H
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "LaneArithmetic.h"
 #include <limits>
 
 namespace mlir::lowbit {
 
 /// Arithmetic on f64 scalars or vectors, and the integers and truths of their size.
-class WideBuilder {
+class WideBuilder : public LaneArithmetic {
 public:
-  /// `vector` is null for scalars; of its type only the shape counts.
-  WideBuilder(ImplicitLocOpBuilder &b, VectorType vector) : b(b), vector(vector) {}
+  using LaneArithmetic::LaneArithmetic, LaneArithmetic::select;
 
   static constexpr double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
 
-  Type with(Type element) { return vector ? Type(vector.clone(element)) : element; }
-  Value splat(TypedAttr value) {
-    if (vector)
-      value = DenseElementsAttr::get(vector.clone(value.getType()), value);
-    return arith::ConstantOp::create(b, value);
-  }
   Value constant(double value) { return splat(b.getF64FloatAttr(value)); }
   Value integer(int64_t value) { return splat(b.getI64IntegerAttr(value)); }
   Value compare(arith::CmpFPredicate predicate, Value x, Value y) { return arith::CmpFOp::create(b, predicate, x, y); }
-  Value select(Value condition, Value yes, Value no) { return arith::SelectOp::create(b, condition, yes, no); }
   /// `yes` where the comparison holds; it does not for NaN.
   Value select(arith::CmpFPredicate predicate, Value x, Value y, Value yes, Value no) { return select(compare(predicate, x, y), yes, no); }
-  Value fma(Value x, Value y, Value z) { return math::FmaOp::create(b, x, y, z); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
   Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
   Value abs(Value x) { return math::AbsFOp::create(b, x); }
   Value sqrt(Value x) { return math::SqrtOp::create(b, x); }
   Value copySign(Value x, Value sign) { return math::CopySignOp::create(b, x, sign); }
@@ -60,11 +46,6 @@ public:
   Value exp2(Value x);
   /// x^y as pow of C (annex F) has it.
   Value power(Value x, Value y);
-
-  ImplicitLocOpBuilder &b;
-
-private:
-  VectorType vector;
 };
 
 } // namespace mlir::lowbit

@@ -65,3 +65,23 @@ class Driver:
     def free(self, address: int) -> None:
         """Gives it back."""
         assert self._library.cuMemFree_v2(ctypes.c_ulonglong(address)) == 0
+
+
+def check_needs(library: Path) -> None:
+    """Nothing but the C library; only its own functions are exported."""
+    needed = [line.split("[")[1].rstrip("]") for line in run("readelf", "-d", library).stdout.splitlines() if "NEEDED" in line]
+    assert set(needed) <= {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2"}
+    exported = [line.split()[-1] for line in run("nm", "-D", "--defined-only", library).stdout.splitlines()]
+    assert sorted(exported) == ["model_error", "model_main", "model_release"]
+
+
+def check_header(built: Path, folder: Path, compiler: tuple[str, ...], call: str, **environment: str) -> str:
+    """The text of model.h, which compiles without a warning; `call` is -1 with a message where there is no driver."""
+    (folder / "use.c").write_text(
+        f'#include "model.h"\nint main(void) {{ return {call} == -1 && model_error()[0] ? 0 : (model_release(), 1); }}\n'
+    )
+    flags = ("-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{built}", f"-Wl,-rpath,{built}")
+    done = run(*compiler, *flags, folder / "use.c", "-x", "none", built / "model.so", "-o", folder / "use")
+    assert done.returncode == 0, done.stderr
+    assert run(folder / "use", **environment).returncode == 0
+    return (built / "model.h").read_text()

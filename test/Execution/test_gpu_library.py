@@ -11,7 +11,7 @@ from typing import Any
 import lowbit
 import numpy as np
 import pytest
-from fake_gpu import Driver, build_driver, lower, run
+from fake_gpu import Driver, build_driver, check_header, check_needs, lower, run
 
 SCALES = np.float32([0.5, 1, 2, 4, 8, 16])
 
@@ -236,22 +236,12 @@ def test_without_a_driver_that_fits(built: Path, settings: dict[str, str], words
 
 def test_a_library_needs_nothing_but_the_c_library(built: Path) -> None:
     """No C++ library, no CUDA, nothing of the compiler; only its own functions are exported."""
-    needed = [line.split("[")[1].rstrip("]") for line in run("readelf", "-d", built / "model.so").stdout.splitlines() if "NEEDED" in line]
-    assert set(needed) <= {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2"}
-    exported = [line.split()[-1] for line in run("nm", "-D", "--defined-only", built / "model.so").stdout.splitlines()]
-    assert sorted(exported) == ["model_error", "model_main", "model_release"]
+    check_needs(built / "model.so")
 
 
 @pytest.mark.parametrize("compiler", [("clang-22", "-std=c99"), ("clang++-22", "-x", "c++")])
 def test_the_header_is_c_and_cpp(built: Path, tmp_path: Path, compiler: tuple[str, ...]) -> None:
-    (tmp_path / "use.c").write_text(
-        '#include "model.h"\nint main(void) { return model_main(0, 0, 0, 0, 0) == -1 && model_error()[0] ? 0 : (model_release(), 1); }\n'
-    )
-    flags = ("-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{built}", f"-Wl,-rpath,{built}")
-    done = run(*compiler, *flags, tmp_path / "use.c", "-x", "none", built / "model.so", "-o", tmp_path / "use")
-    assert done.returncode == 0, done.stderr
-    assert run(tmp_path / "use", LOWBIT_CUDA_DRIVER="/nowhere").returncode == 0
-    header = (built / "model.h").read_text()
+    header = check_header(built, tmp_path, compiler, "model_main(0, 0, 0, 0, 0)", LOWBIT_CUDA_DRIVER="/nowhere")
     assert "int32_t model_main(const float *" in header
     assert "Target: nvptx:sm_80" in header
     assert "in the memory of one GPU, at multiples of 16 bytes" in header

@@ -10,7 +10,7 @@ from pathlib import Path
 import lowbit
 import numpy as np
 import pytest
-from fake_gpu import INPUTS, run
+from fake_gpu import INPUTS, check_header, check_needs, run
 
 # One kernel, and one constant in device memory.
 MODEL = """
@@ -157,10 +157,7 @@ def test_without_a_loader_that_fits(built: Path, driver: str, words: list[str]) 
 
 def test_a_library_needs_nothing_but_the_c_library(built: Path) -> None:
     """Kernels are inside; no OpenCL is linked, nor the run time of other devices; only the library's own functions are exported."""
-    needed = [line.split("[")[1].rstrip("]") for line in run("readelf", "-d", built / "model.so").stdout.splitlines() if "NEEDED" in line]
-    assert set(needed) <= {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2"}
-    exported = [line.split()[-1] for line in run("nm", "-D", "--defined-only", built / "model.so").stdout.splitlines()]
-    assert sorted(exported) == ["model_error", "model_main", "model_release"]
+    check_needs(built / "model.so")
     content = (built / "model.so").read_bytes()
     assert bytes([3, 2, 0x23, 7, 0, 4, 1, 0]) in content, "no SPIR-V 1.4"
     assert b"libOpenCL.so.1" in content
@@ -169,14 +166,7 @@ def test_a_library_needs_nothing_but_the_c_library(built: Path) -> None:
 
 @pytest.mark.parametrize("compiler", [("clang-22", "-std=c99"), ("clang++-22", "-x", "c++")])
 def test_the_header_is_c_and_cpp(built: Path, tmp_path: Path, compiler: tuple[str, ...]) -> None:
-    (tmp_path / "use.c").write_text(
-        '#include "model.h"\nint main(void) { return model_main(0, 1, 0, 0) == -1 && model_error()[0] ? 0 : (model_release(), 1); }\n'
-    )
-    flags = ("-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{built}", f"-Wl,-rpath,{built}")
-    done = run(*compiler, *flags, tmp_path / "use.c", "-x", "none", built / "model.so", "-o", tmp_path / "use")
-    assert done.returncode == 0, done.stderr
-    assert run(tmp_path / "use", LOWBIT_OPENCL="/nowhere").returncode == 0
-    header = (built / "model.h").read_text()
+    header = check_header(built, tmp_path, compiler, "model_main(0, 1, 0, 0)", LOWBIT_OPENCL="/nowhere")
     for words in ("Target: spirv:opencl", "made by clSVMAlloc in the queue's context", "cl_command_queue", "void *queue)"):
         assert words in header
 

@@ -17,6 +17,9 @@ Value buildEmptyLike(OpBuilder &builder, Location loc, Value like, Type elementT
 /// A tensor with the shape of `like`, filled with `value`.
 Value buildFilledLike(OpBuilder &builder, Location loc, Value like, TypedAttr value);
 
+/// Zeros of this shape.
+Value buildZeros(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape, Type element);
+
 using ElementBuilder = function_ref<Value(OpBuilder &, Location, ValueRange)>;
 /// One `linalg.generic`: `body` makes the element of the result from elements of `inputs`, and, last, of `init`. `maps` are those of
 /// the inputs and of the result; loops that the last map does not use are reductions.

@@ -31,6 +31,8 @@ public:
   Value div(Value lhs, int64_t rhs);
   Value ceilDiv(Value lhs, int64_t rhs);
   Value rem(Value lhs, int64_t rhs);
+  /// Where nested loops of these sizes are at `place` (i32) of all their steps; the last one is the fastest.
+  SmallVector<Value> takeApart(Value place, ArrayRef<int64_t> sizes);
   Value bitXor(Value lhs, Value rhs);
   Value bitAnd(Value lhs, int64_t rhs);
   Value min(Value lhs, Value rhs);

@@ -21,7 +21,6 @@ namespace mlir::lowbit {
 struct ImageRows {
   struct Loop {
     int64_t size, bytes;
-    bool operator==(const Loop &other) const { return size == other.size && bytes == other.bytes; }
   };
   SmallVector<Loop> rows;
   SmallVector<Loop> taps; ///< Loops over the window but for the last one.

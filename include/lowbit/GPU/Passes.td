@@ -93,7 +93,7 @@ def SplitMatmulsPass : Pass<"lowbit-split-matmuls", "::mlir::ModuleOp"> {
     `lowbit-launch-matmuls` would take say that it is faster: the result has too few tiles for all multiprocessors. Kernels share no memory
     that one of them must find as another call left it, and none waits for another block.
 
-    Parts are 2 to 32, all of the same length, a multiple of 16 bytes. Left as they are: products whose sizes are not known, with batches, with
+    Parts are 2 to 32, all of the same length, a multiple of 16 bytes; what is left behind them is a product of its own. Left as they are: products whose sizes are not known, with batches, with
     `lowbit.plan`, or inside of a loop. The sums take `parts * M * N` i32, which become part of the workspace.
 
     ```text

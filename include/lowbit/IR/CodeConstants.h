@@ -17,6 +17,9 @@ class Operation;
 
 namespace mlir::lowbit {
 
+/// What elements are in memory: codes of a type of their own are what stores them.
+Type getStoredType(Type element);
+
 /// The bytes, one a code, of `dense<"0x…">`; none when the text is not hexadecimal or does not hold a byte for each code.
 std::optional<std::string> getCodeBytes(DenseStringElementsAttr constant);
 
