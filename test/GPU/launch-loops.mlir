@@ -10,9 +10,9 @@
 // CHECK-LABEL: func.func @elementwise
 //       CHECK:   gpu.launch_func @kernels::@loops blocks in (%[[FIVE:.*]], %{{.*}}, %{{.*}}) threads in
 #id = affine_map<(i, j) -> (i, j)>
-func.func @elementwise(%x: memref<40x30xf32>, %y: memref<40x30xf32>) {
+func.func @elementwise(%x: memref<40x31xf32>, %y: memref<40x31xf32>) {
   %two = arith.constant 2.0 : f32
-  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<40x30xf32>) outs(%y : memref<40x30xf32>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<40x31xf32>) outs(%y : memref<40x31xf32>) {
   ^bb0(%e: f32, %o: f32):
     %0 = arith.mulf %e, %two : f32
     linalg.yield %0 : f32

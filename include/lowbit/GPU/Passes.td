@@ -386,17 +386,21 @@ def LaunchLoopsPass : Pass<"lowbit-launch-loops", "::mlir::ModuleOp"> {
     What is no product of integers: each element of the result is computed by one thread, which runs through the reduction in row-major
     order, as the loops of the host would; so results are the same to the bit. Shapes are constants of the kernel.
 
+    Threads next to one another compute elements next to one another. Where there are enough elements for all multiprocessors, a thread
+    computes 2 to 16 neighbours, as many as fit in an access of 16 bytes, if they divide the row: what lies next to one another is read and
+    written at once, what they share is read and computed once.
+
     Where the order of a reduction makes no difference (integers, largest and smallest, sums of floats that may be reordered) and it runs
     along the last axis, a warp shares it.
 
     ```text
     linalg.generic … ins(%x : memref<16x64xf32>) outs(%y : memref<16x64xi8>) { … }
     // ==>
-    gpu.launch_func @kernels::@loops blocks in (%c4, %c1, %c1) threads in (%c256, %c1, %c1) args(%x_pointer : !llvm.ptr<1>, %y_pointer : !llvm.ptr<1>)
+    gpu.launch_func @kernels::@loops blocks in (%c1, %c1, %c1) threads in (%c256, %c1, %c1) args(%x_pointer : !llvm.ptr<1>, %y_pointer : !llvm.ptr<1>)
     ```
   }];
   let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect", "linalg::LinalgDialect", "LLVM::LLVMDialect", "memref::MemRefDialect",
-                           "NVVM::NVVMDialect", "scf::SCFDialect"];
+                           "NVVM::NVVMDialect", "scf::SCFDialect", "vector::VectorDialect"];
 }
 
 def RoundByAdditionPass : Pass<"lowbit-round-by-addition", "::mlir::gpu::GPUModuleOp"> {

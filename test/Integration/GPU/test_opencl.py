@@ -13,6 +13,7 @@ from pathlib import Path
 import lowbit
 import numpy as np
 import pytest
+import test_loops
 import test_sums
 from lowbit import qat
 from test_compiled import codes_of_codes
@@ -75,6 +76,11 @@ def test_floats(load: Callable[[str], lowbit.Module], narrow: str) -> None:
             np.testing.assert_array_equal(one, other)
         else:  # a sum by one thread, and by the 32 lanes of a warp
             np.testing.assert_allclose(one.astype(np.float32), other.astype(np.float32), rtol=2**-7 if narrow == "bf16" else 2**-10)
+
+
+@pytest.mark.parametrize("case", [case for case in test_loops.CASES if case != "f64"])
+def test_neighbours(tmp_path: Path, case: str) -> None:
+    test_loops.check(tmp_path, case, TARGET)
 
 
 @pytest.mark.parametrize("kind", test_sums.KINDS)
