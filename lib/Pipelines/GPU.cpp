@@ -16,6 +16,9 @@
 
 namespace mlir::lowbit {
 
+/// Windows of one convolution of floats in the workspace: 256 MiB. A model of more is a loop there, slow but small.
+static constexpr int64_t mostWindowBytes = 256 << 20;
+
 static void cleanUp(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -27,6 +30,10 @@ static void buildFormOpsPipeline(OpPassManager &pm, const std::string &target) {
   pm.addPass(createDecomposeSoftmaxPass());
   pm.addPass(createLowerObservePass());
   pm.addPass(createSumScatteredRowsPass());
+  UnfoldConvolutionsPassOptions unfold;
+  unfold.kernels = true;
+  unfold.mostBytes = mostWindowBytes;
+  pm.addPass(createUnfoldConvolutionsPass(unfold));
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(createScalarsToTensorsPass());
   pm.addPass(createRelaxFloatPass());

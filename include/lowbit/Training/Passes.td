@@ -40,31 +40,6 @@ def ExpandFakeQuantPass : Pass<"lowbit-expand-fake-quant"> {
   let dependentDialects = ["::mlir::lowbit::LowbitDialect"];
 }
 
-def UnfoldConvolutionsPass : Pass<"lowbit-unfold-convolutions"> {
-  let summary = "Turn convolutions of floats into matmuls of their windows, channels last, before they are differentiated";
-  let description = [{
-    A convolution of floats becomes a matmul: a row is a place of the result, the reduction is the window with its channels. Both gradients of
-    it are matmuls, too, and the gradient of the image is that of the copy of the windows. The image is transposed where its channels
-    are not last, and so is the result; transpositions move behind what is elementwise, pads, pools or has one scale, until they meet
-    the next one and cancel. Every product is the same; sums have another order.
-
-    ```text
-    %r = linalg.conv_2d_nchw_fchw ins(%x, %w : tensor<2x3x9x7xf32>, tensor<8x3x3x3xf32>) outs(%start : tensor<2x8x7x5xf32>)
-    // ==>
-    %t = linalg.transpose ins(%x : tensor<2x3x9x7xf32>) outs(%e : tensor<2x9x7x3xf32>) permutation = [0, 2, 3, 1]
-    %windows = linalg.generic {indexing_maps = [affine_map<(n, h, w, i, j, c) -> (n, h + i, w + j, c)>, …]}
-      ins(%t : tensor<2x9x7x3xf32>) outs(%f : tensor<2x7x5x3x3x3xf32>) { … linalg.yield %in : f32 }
-    %a = tensor.collapse_shape %windows [[0, 1, 2], [3, 4, 5]] : tensor<2x7x5x3x3x3xf32> into tensor<70x27xf32>
-    %m = linalg.matmul ins(%a, %b : tensor<70x27xf32>, tensor<27x8xf32>) …
-    %r = linalg.transpose ins(%s : tensor<2x7x5x8xf32>) outs(%g : tensor<2x8x7x5xf32>) permutation = [0, 3, 1, 2]
-    ```
-
-    Left alone: channels with windows of their own (depthwise, groups), and dynamic sizes.
-  }];
-  let dependentDialects = ["::mlir::lowbit::LowbitDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect"];
-}
-
 def ExtractParametersPass : Pass<"lowbit-extract-parameters", "::mlir::ModuleOp"> {
   let summary = "Make float constants arguments that training can change";
   let description = [{

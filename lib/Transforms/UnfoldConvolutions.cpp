@@ -3,15 +3,19 @@
 
 #include "SinkTransposes.h"
 #include "lowbit/IR/Lowbit.h"
-#include "lowbit/Training/Passes.h"
+#include "lowbit/Transforms/Passes.h"
+#include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_UNFOLDCONVOLUTIONSPASS
-#include "lowbit/Training/Passes.h.inc"
+#include "lowbit/Transforms/Passes.h.inc"
 
 namespace {
 
@@ -41,8 +45,8 @@ public:
   /// Why it is no matmul of windows; empty when it is.
   StringRef sortLoops() {
     FailureOr<linalg::ConvolutionDimensions> dims = linalg::inferConvolutionDims(op);
-    if (failed(dims) || !addsProducts(op))
-      return "it is no sum of products in windows";
+    if (failed(dims))
+      return "its loops are not those of a convolution";
     if (!dims->depth.empty() || dims->outputChannel.empty())
       return "its channels have windows of their own";
     if (llvm::is_contained(sizes, ShapedType::kDynamic))
@@ -53,6 +57,15 @@ public:
     llvm::append_range(window, dims->inputChannel);
     channels = llvm::to_vector(dims->inputChannel);
     return {};
+  }
+
+  /// Of the copy of the windows, once the loops are sorted.
+  uint64_t getWindowBytes() const {
+    uint64_t bytes = llvm::divideCeil(getElementTypeOrSelf(op->getOperand(0).getType()).getIntOrFloatBitWidth(), 8);
+    for (ArrayRef<unsigned> part : {ArrayRef(rows), ArrayRef(window)})
+      for (unsigned loop : part)
+        bytes = llvm::SaturatingMultiply<uint64_t>(bytes, sizes[loop]);
+    return bytes;
   }
 
   Value rewrite(RewriterBase &rewriter) {
@@ -151,27 +164,66 @@ private:
   SmallVector<unsigned> rows, columns, window, channels;
 };
 
-struct UnfoldConvolution final : OpInterfaceRewritePattern<linalg::LinalgOp> {
-  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
-  LogicalResult matchAndRewrite(linalg::LinalgOp op, PatternRewriter &rewriter) const override {
-    if (!linalg::isaConvolutionOpInterface(op) || !op.hasPureTensorSemantics() ||
-        !llvm::all_of(op->getOperandTypes(), [](Type type) { return isa<FloatType>(getElementTypeOrSelf(type)); }))
-      return rewriter.notifyMatchFailure(op, "it is no convolution of floats");
-    Convolution convolution(op);
-    if (StringRef why = convolution.sortLoops(); !why.empty())
-      return rewriter.notifyMatchFailure(op, why);
-    rewriter.replaceOp(op, convolution.rewrite(rewriter));
-    return success();
-  }
-};
-
 struct UnfoldConvolutionsPass final : impl::UnfoldConvolutionsPassBase<UnfoldConvolutionsPass> {
+  using UnfoldConvolutionsPassBase::UnfoldConvolutionsPassBase;
+
   void runOnOperation() override {
+    SmallVector<linalg::LinalgOp> convolutions;
+    getOperation()->walk([&](linalg::LinalgOp op) {
+      if (linalg::isaConvolutionOpInterface(op) && op.hasPureTensorSemantics() && addsProducts(op) &&
+          llvm::all_of(op->getOperandTypes(), [](Type type) { return isa<FloatType>(getElementTypeOrSelf(type)); }))
+        convolutions.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    bool isAnyUnfolded = false;
+    for (linalg::LinalgOp op : convolutions) {
+      Convolution convolution(op);
+      std::string why = convolution.sortLoops().str();
+      if (why.empty())
+        why = getObstacle(op, convolution);
+      if (!why.empty()) {
+        refuse(op, why);
+        continue;
+      }
+      rewriter.setInsertionPoint(op);
+      rewriter.replaceOp(op, convolution.rewrite(rewriter));
+      isAnyUnfolded = true;
+    }
+    if (!isAnyUnfolded)
+      return;
     RewritePatternSet patterns(&getContext());
-    patterns.add<UnfoldConvolution>(&getContext());
     populateSinkTransposesPatterns(patterns);
+    if (kernels)
+      linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns, isElementwiseOfExpanded);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
+  }
+
+private:
+  /// What follows a product in its own shape joins its epilogue.
+  static bool isElementwiseOfExpanded(OpOperand *operand) {
+    auto expand = operand->get().getDefiningOp<tensor::ExpandShapeOp>();
+    auto op = dyn_cast<linalg::GenericOp>(operand->getOwner());
+    return expand && op && expand->hasOneUse() && op.getNumReductionLoops() == 0 && op.getMatchingIndexingMap(operand).isIdentity();
+  }
+
+  /// What the options leave out.
+  std::string getObstacle(linalg::LinalgOp op, const Convolution &convolution) const {
+    if (kernels && op->hasAttr(kExactAttr))
+      return "its sums have the order of its loops (`lowbit.exact`)";
+    if (kernels && !llvm::all_of(op->getOperandTypes(), [](Type type) { return getElementTypeOrSelf(type).isF32(); }))
+      return "no kernel multiplies its floats; expected f32";
+    uint64_t bytes = convolution.getWindowBytes();
+    if (mostBytes != 0 && bytes > static_cast<uint64_t>(mostBytes))
+      return "its windows take " + std::to_string(bytes) + " bytes; expected at most " + std::to_string(mostBytes);
+    return "";
+  }
+
+  static void refuse(linalg::LinalgOp op, StringRef why) {
+    auto function = op->getParentOfType<FunctionOpInterface>();
+    remark::RemarkOpts options =
+        remark::RemarkOpts::name("unfold-convolutions").category("lowbit").function(function ? function.getName() : "");
+    remark::missed(op.getLoc(), options) << remark::reason("{0}", why);
   }
 };
 } // namespace

@@ -1,6 +1,6 @@
 //===- SinkTransposes.h - transpositions after what they need not precede -===//
-#ifndef LOWBIT_LIB_TRAINING_SINKTRANSPOSES_H
-#define LOWBIT_LIB_TRAINING_SINKTRANSPOSES_H
+#ifndef LOWBIT_LIB_TRANSFORMS_SINKTRANSPOSES_H
+#define LOWBIT_LIB_TRANSFORMS_SINKTRANSPOSES_H
 
 #include "mlir/IR/PatternMatch.h"
 
@@ -14,4 +14,4 @@ void populateSinkTransposesPatterns(RewritePatternSet &patterns);
 
 } // namespace mlir::lowbit
 
-#endif // LOWBIT_LIB_TRAINING_SINKTRANSPOSES_H
+#endif // LOWBIT_LIB_TRANSFORMS_SINKTRANSPOSES_H
