@@ -4,11 +4,10 @@
 #include "ScalarCode.h"
 #include "lowbit/Analysis/AccumulatorBound.h"
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_FOLDTHRESHOLDSPASS
@@ -355,9 +354,7 @@ struct FoldThresholdsPass final : impl::FoldThresholdsPassBase<FoldThresholdsPas
   }
 
   static void refuse(ContractOp op, StringRef why) {
-    auto function = op->getParentOfType<FunctionOpInterface>();
-    remark::RemarkOpts options = remark::RemarkOpts::name("thresholds").category("lowbit").function(function ? function.getName() : "");
-    remark::missed(op.getLoc(), options) << remark::reason("{0}", why);
+    remark::missed(op.getLoc(), getRemarkOptions("thresholds", op)) << remark::reason("{0}", why);
   }
 };
 } // namespace

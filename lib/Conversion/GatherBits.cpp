@@ -2,6 +2,7 @@
 // Law: bit i of a word of channels stays bit i of a word of the window, and a border is the code that its real has.
 
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/MatmulForm.h"
@@ -9,8 +10,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_GATHERBITSPASS
@@ -252,9 +251,7 @@ struct GatherBitsPass final : impl::GatherBitsPassBase<GatherBitsPass> {
   }
 
   static void refuse(ContractOp op, StringRef why) {
-    auto function = op->getParentOfType<FunctionOpInterface>();
-    remark::RemarkOpts options = remark::RemarkOpts::name("gather-bits").category("lowbit").function(function ? function.getName() : "");
-    remark::missed(op.getLoc(), options) << remark::reason("{0}", why);
+    remark::missed(op.getLoc(), getRemarkOptions("gather-bits", op)) << remark::reason("{0}", why);
   }
 };
 } // namespace

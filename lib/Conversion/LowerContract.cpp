@@ -3,10 +3,9 @@
 
 #include "ReductionLoops.h"
 #include "lowbit/Conversion/Passes.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Targets/Resolve.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace mlir::lowbit {
@@ -137,24 +136,19 @@ struct LowerContractPass final : impl::LowerContractPassBase<LowerContractPass> 
     std::vector<TiledContract> matmuls = collectMatmuls(getOperation(), *resolved, [](ContractOp op, StringRef reason) {
       // Of these the reference lowering makes sums along vectors of channels.
       if (isAlongChannels(op))
-        remark::passed(op.getLoc(), getRemarkOptions(op))
+        remark::passed(op.getLoc(), getRemarkOptions("contract", op))
             << remark::metric("channels", op.getLoopSizes()[op.getResultMap().getDimPosition(op.getResultMap().getNumResults() - 1)]);
       else
-        remark::missed(op.getLoc(), getRemarkOptions(op)) << remark::reason("{0}", reason);
+        remark::missed(op.getLoc(), getRemarkOptions("contract", op)) << remark::reason("{0}", reason);
     });
     for (const TiledContract &matmul : matmuls)
       if (failed(lower(rewriter, matmul, *resolved)))
         return signalPassFailure();
   }
 
-  static remark::RemarkOpts getRemarkOptions(ContractOp op) {
-    auto function = op->getParentOfType<FunctionOpInterface>();
-    return remark::RemarkOpts::name("contract").category("lowbit").function(function ? function.getName() : "");
-  }
-
   static LogicalResult lower(RewriterBase &rewriter, const TiledContract &contract, QuantTargetAttrInterface target) {
     ContractOp op = contract.op;
-    remark::RemarkOpts options = getRemarkOptions(op);
+    remark::RemarkOpts options = getRemarkOptions("contract", op);
     rewriter.setInsertionPoint(op);
     PackedMatmul matmul(rewriter, op, contract.form, target, contract.tile);
     if (StringRef obstacle = matmul.getObstacle(); !obstacle.empty()) {

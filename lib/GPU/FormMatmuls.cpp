@@ -13,6 +13,7 @@
 #include "lowbit/Formats/Build.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/CodeConstants.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/GPUArchitecture.h"
 #include "lowbit/Targets/Resolve.h"
@@ -24,8 +25,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
@@ -355,9 +354,7 @@ private:
   }
 
   static void reportMissed(ContractOp op, StringRef name, StringRef reason) {
-    auto function = op->getParentOfType<FunctionOpInterface>();
-    remark::missed(op.getLoc(), remark::RemarkOpts::name(name).category("lowbit").function(function ? function.getName() : ""))
-        << remark::reason("{0}", reason);
+    remark::missed(op.getLoc(), getRemarkOptions(name, op)) << remark::reason("{0}", reason);
   }
 
   /// `gpu`: null where the target is none.

@@ -7,6 +7,7 @@
 #include "RowSteps.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Transforms/RowGroups.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,7 +18,6 @@
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -151,8 +151,7 @@ private:
     });
     if (isEach)
       layout = findRowLayout(steps, gpu, obstacle);
-    auto function = group.position->getParentOfType<FunctionOpInterface>();
-    auto options = remark::RemarkOpts::name("rows").category("lowbit").function(function.getName());
+    remark::RemarkOpts options = getRemarkOptions("rows", group.position);
     if (failed(layout)) {
       remark::missed(group.ops.back().op.getLoc(), options) << remark::reason("{0}", obstacle);
       return success();

@@ -7,13 +7,13 @@
 #include "lowbit/GPU/MatmulSchedule.h"
 #include "lowbit/GPU/Passes.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Targets/Resolve.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::lowbit {
@@ -171,14 +171,11 @@ private:
   }
 
   static void reportNextBest(MatmulOp op, StringRef obstacles) {
-    auto parent = op->getParentOfType<FunctionOpInterface>();
-    remark::missed(op.getLoc(), remark::RemarkOpts::name("matrix-unit").category("lowbit").function(parent ? parent.getName() : ""))
-        << remark::reason("{0}", obstacles);
+    remark::missed(op.getLoc(), getRemarkOptions("matrix-unit", op)) << remark::reason("{0}", obstacles);
   }
 
   static void report(Operation *op, gpu::GPUFuncOp function, unsigned threads, unsigned sharedBytes) {
-    auto parent = op->getParentOfType<FunctionOpInterface>();
-    remark::passed(op->getLoc(), remark::RemarkOpts::name("launch").category("lowbit").function(parent ? parent.getName() : ""))
+    remark::passed(op->getLoc(), getRemarkOptions("launch", op))
         << remark::metric("kernel", function.getName()) << remark::metric("threads", threads)
         << remark::metric("shared_bytes", sharedBytes);
   }

@@ -6,11 +6,11 @@
 #include "lowbit/Conversion/ProductEpilogue.h"
 #include "lowbit/GPU/MatmulSchedule.h"
 #include "lowbit/GPU/Passes.h"
+#include "lowbit/IR/Remarks.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::lowbit {
@@ -129,9 +129,8 @@ public:
 
 private:
   void buildProduct(Value lhs, Value rhs, Value sums) {
-    auto product =
-        MatmulOp::create(builder, loc, Type(), lhs, rhs, Value(), Value(), sums, ValueRange(), op.getLhsUnsigned(), op.getRhsUnsigned(),
-                         op.getBits(), /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
+    auto product = MatmulOp::create(builder, loc, Type(), lhs, rhs, Value(), Value(), sums, ValueRange(), op.getLhsUnsigned(),
+                                    op.getRhsUnsigned(), op.getBits(), /*lhs_transposed=*/false, /*rhs_transposed=*/false, WindowsAttr());
     OpBuilder::InsertionGuard guard(builder);
     Block *block = builder.createBlock(&product.getEpilogue(), {}, builder.getI32Type(), loc);
     YieldOp::create(builder, loc, block->getArgument(0));
@@ -228,9 +227,7 @@ private:
   }
 
   static void report(MatmulOp op, const Cut &cut) {
-    auto parent = op->getParentOfType<func::FuncOp>();
-    remark::passed(op.getLoc(), remark::RemarkOpts::name("split").category("lowbit").function(parent ? parent.getName() : ""))
-        << remark::metric("parts", cut.parts) << remark::metric("rest", cut.rest);
+    remark::passed(op.getLoc(), getRemarkOptions("split", op)) << remark::metric("parts", cut.parts) << remark::metric("rest", cut.rest);
   }
 };
 } // namespace

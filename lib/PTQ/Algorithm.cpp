@@ -3,10 +3,10 @@
 #include "lowbit/PTQ/Algorithm.h"
 #include "ChannelScaling.h"
 #include "lowbit/Calibration/MomentRows.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/PTQ/DampedMoments.h"
 #include "lowbit/PTQ/LinearAlgebra.h"
 #include "lowbit/Transforms/Sites.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/FileSystem.h"
@@ -127,14 +127,9 @@ FailureOr<PagedVector<double>> Algorithm::factorMoments(WeightSite &site, const 
   return matrix;
 }
 
-static remark::RemarkOpts getOptions(Operation *site) {
-  auto function = site->getParentOfType<FunctionOpInterface>();
-  return remark::RemarkOpts::name("ptq").category("lowbit").function(function ? function.getName() : "module");
-}
-
 void Algorithm::reportImprovement(Operation *site, StringRef measure, double before, double after) {
   addNote(site, kAlgorithmsAttr, llvm::formatv("{0}: {1} {2} -> {3}", getAlgorithmName(), measure, before, after).str());
-  remark::passed(site->getLoc(), getOptions(site))
+  remark::passed(site->getLoc(), getRemarkOptions("ptq", site))
       << remark::add("{0}: `{1}`: {2} {3} -> {4}", getAlgorithmName(), getSiteName(site), measure, before, after);
 }
 
@@ -149,7 +144,7 @@ bool Algorithm::isBetter(WeightSite &site, StringRef measure, double before, dou
 
 void Algorithm::reportUnchanged(Operation *site, const Twine &reason) {
   addNote(site, kAlgorithmsAttr, (getAlgorithmName() + ": stays as it was: " + reason).str());
-  remark::missed(site->getLoc(), getOptions(site))
+  remark::missed(site->getLoc(), getRemarkOptions("ptq", site))
       << remark::add("{0}: `{1}` stays as it was", getAlgorithmName(), getSiteName(site)) << remark::reason("{0}", reason.str());
 }
 

@@ -1,10 +1,10 @@
 //===- SelectPrecision.cpp - a scheme for each site, from a file ----------===//
 
 #include "lowbit/ExternalModels/Register.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Precision/Passes.h"
 #include "lowbit/Precision/Selection.h"
 #include "lowbit/Transforms/Passes.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -60,8 +60,7 @@ struct SelectPrecisionPass final : PassWithModels<impl::SelectPrecisionPassBase<
     if (failed(write(output, [&](raw_ostream &os) { os << recipe; })) ||
         failed(write(summary, [&](raw_ostream &os) { printSummary(os, *loaded, *selection, mode); })))
       return signalPassFailure();
-    remark::passed(module.getLoc(), remark::RemarkOpts::name("select-precision").category("lowbit").function("module"))
-        << remark::add("{0}", describe(*selection));
+    remark::passed(module.getLoc(), getRemarkOptions("select-precision", module)) << remark::add("{0}", describe(*selection));
     if (!apply)
       return;
     AssignSchemesPassOptions options;

@@ -3,6 +3,7 @@
 
 #include "Rematerialize.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Training/Gradients.h"
 #include "lowbit/Training/Parameters.h"
 #include "lowbit/Training/Passes.h"
@@ -13,7 +14,6 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Remarks.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_DIFFERENTIATEPASS
@@ -138,7 +138,7 @@ private:
     } else
       kept = rematerializer.choose(rematerialize == "always" ? Rematerializer::kHighestPrice : 0);
     unsigned numOps = rematerializer.rewrite();
-    remark::passed(added.getLoc(), remark::RemarkOpts::name("rematerialize").category("lowbit").function(added.getName()))
+    remark::passed(added.getLoc(), getRemarkOptions("rematerialize", added))
         << remark::metric("ops", numOps) << remark::metric("bytes", kept) << remark::metric("before", before);
     return success();
   }

@@ -6,6 +6,7 @@
 
 #include "lowbit/ExternalModels/Register.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Transforms/BatchNorm.h"
 #include "lowbit/Transforms/ChannelFunctions.h"
 #include "lowbit/Transforms/Constants.h"
@@ -13,8 +14,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include <cmath>
 
@@ -263,9 +262,8 @@ private:
         break;
       producer = step.getDpsInputs()[0].getDefiningOp();
     }
-    auto function = op->getParentOfType<FunctionOpInterface>();
-    auto options = remark::RemarkOpts::name("batch-norm-left").category("lowbit").function(function ? function.getName() : "module");
-    remark::missed(op.getLoc(), options) << remark::add("batch norm stays") << remark::reason("{0}", reason);
+    remark::missed(op.getLoc(), getRemarkOptions("batch-norm-left", op))
+        << remark::add("batch norm stays") << remark::reason("{0}", reason);
   }
 };
 } // namespace

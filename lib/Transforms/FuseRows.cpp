@@ -1,13 +1,13 @@
 //===- FuseRows.cpp - chains of ops a few rows at a time ------------------===//
 // Law: every member computes what it computed, in the same order within a row; only how many rows are between two members changes.
 
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Transforms/Passes.h"
 #include "lowbit/Transforms/RowGroups.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/TilingInterface.h"
 
@@ -231,8 +231,7 @@ struct FuseRowsPass final : impl::FuseRowsPassBase<FuseRowsPass> {
       for (const RowGroup &group : groups) {
         if (failed(buildRowLoops(group, {group.getRowsAtOnce()})))
           return signalPassFailure();
-        auto function = group.position->getParentOfType<FunctionOpInterface>();
-        remark::passed(group.ops.back().op.getLoc(), remark::RemarkOpts::name("rows").category("lowbit").function(function.getName()))
+        remark::passed(group.ops.back().op.getLoc(), getRemarkOptions("rows", group.position))
             << remark::metric("ops", group.ops.size()) << remark::metric("rows", group.getRowsAtOnce());
       }
       // Only now: a group may stand before an op of another one.

@@ -1,13 +1,12 @@
 //===- PackConstants.cpp - codes of a few bits share their bytes ----------===//
 // Law: unpack(packed) gives back the very codes, so the pass changes no value.
 
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Transforms/Constants.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::lowbit {
@@ -74,10 +73,7 @@ struct PackConstantsPass final : impl::PackConstantsPassBase<PackConstantsPass> 
 
 private:
   static void remarkLeft(arith::ConstantOp constant, StringRef reason) {
-    auto function = constant->getParentOfType<FunctionOpInterface>();
-    remark::missed(constant.getLoc(),
-                   remark::RemarkOpts::name("byte-a-code").category("lowbit").function(function ? function.getName() : StringRef()))
-        << remark::reason("{0}", reason);
+    remark::missed(constant.getLoc(), getRemarkOptions("byte-a-code", constant)) << remark::reason("{0}", reason);
   }
 
   /// Why the constant stays as it is; empty when it is packed.

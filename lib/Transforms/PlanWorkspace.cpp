@@ -2,6 +2,7 @@
 // Law: two buffers share bytes only if no op runs while both hold something; buffers of iterations that run at once never share.
 
 #include "BufferLiveness.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -9,7 +10,6 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -86,7 +86,7 @@ private:
   }
 
   void refuse(memref::AllocOp alloc, StringRef reason) {
-    remark::missed(alloc.getLoc(), remark::RemarkOpts::name("workspace").category("lowbit").function(function.getName()))
+    remark::missed(alloc.getLoc(), getRemarkOptions("workspace", function))
         << remark::add("a buffer is allocated at every call") << remark::reason("{0}", reason);
   }
 
@@ -170,7 +170,7 @@ private:
     NamedAttrList signature(function->getAttrOfType<DictionaryAttr>(signatureAttrName));
     signature.set("workspace", builder.getI64IntegerAttr(bytes));
     function->setAttr(signatureAttrName, signature.getDictionary(function.getContext()));
-    remark::passed(function.getLoc(), remark::RemarkOpts::name("workspace").category("lowbit").function(function.getName()))
+    remark::passed(function.getLoc(), getRemarkOptions("workspace", function))
         << remark::metric("bytes", bytes) << remark::metric("buffers", buffers.size());
   }
 

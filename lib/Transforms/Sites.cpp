@@ -1,9 +1,8 @@
 //===- Sites.cpp - why an op stays float ----------------------------------===//
 
 #include "lowbit/Transforms/Sites.h"
-#include "mlir/IR/Remarks.h"
+#include "lowbit/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include <cmath>
 
 namespace mlir::lowbit {
@@ -18,11 +17,10 @@ FloatAttr getSQNRAttr(MLIRContext *context, double signal, double noise) {
 void reportLeftInFloat(Operation *op, const Twine &reason) {
   std::string text = reason.str();
   op->setAttr(kFloatReasonAttr, StringAttr::get(op->getContext(), text));
-  auto function = op->getParentOfType<FunctionOpInterface>();
-  auto options = remark::RemarkOpts::name("left-in-float").category("lowbit").function(function ? function.getName() : "module");
   auto site = op->getAttrOfType<StringAttr>(kSiteAttr);
   StringRef name = site ? site.getValue() : op->getName().getStringRef();
-  remark::missed(op->getLoc(), options) << remark::add("`{0}` stays float", name) << remark::reason("{0}", text);
+  remark::missed(op->getLoc(), getRemarkOptions("left-in-float", op))
+      << remark::add("`{0}` stays float", name) << remark::reason("{0}", text);
 }
 
 } // namespace mlir::lowbit

@@ -3,14 +3,13 @@
 
 #include "SinkTransposes.h"
 #include "lowbit/IR/Lowbit.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Transforms/Passes.h"
 #include "lowbit/Transforms/Sites.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::lowbit {
@@ -220,10 +219,7 @@ private:
   }
 
   static void refuse(linalg::LinalgOp op, StringRef why) {
-    auto function = op->getParentOfType<FunctionOpInterface>();
-    remark::RemarkOpts options =
-        remark::RemarkOpts::name("unfold-convolutions").category("lowbit").function(function ? function.getName() : "");
-    remark::missed(op.getLoc(), options) << remark::reason("{0}", why);
+    remark::missed(op.getLoc(), getRemarkOptions("unfold-convolutions", op)) << remark::reason("{0}", why);
   }
 };
 } // namespace

@@ -2,6 +2,7 @@
 // Law: every product of the convolution is one of the matmul, and none besides; sums of integers have no order, so no bit changes.
 
 #include "WindowRuns.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Packings/HostPacking.h"
 #include "lowbit/Targets/Resolve.h"
 #include "lowbit/Transforms/Constants.h"
@@ -10,8 +11,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::lowbit {
 #define GEN_PASS_DEF_UNFOLDWINDOWSPASS
@@ -440,9 +439,7 @@ struct UnfoldWindowsPass final : impl::UnfoldWindowsPassBase<UnfoldWindowsPass> 
   }
 
   static void refuse(ContractOp op, StringRef why) {
-    auto function = op->getParentOfType<FunctionOpInterface>();
-    remark::RemarkOpts options = remark::RemarkOpts::name("unfold-windows").category("lowbit").function(function ? function.getName() : "");
-    remark::missed(op.getLoc(), options) << remark::reason("{0}", why);
+    remark::missed(op.getLoc(), getRemarkOptions("unfold-windows", op)) << remark::reason("{0}", why);
   }
 };
 } // namespace

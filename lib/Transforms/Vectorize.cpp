@@ -2,14 +2,13 @@
 // Law: see PlanVectors.cpp; an op without a plan is left as it is, with a remark that says why.
 
 #include "VectorLoops.h"
+#include "lowbit/IR/Remarks.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
@@ -121,9 +120,7 @@ struct VectorizePass final : impl::VectorizePassBase<VectorizePass> {
       std::string reason;
       FailureOr<VectorPlan> plan = planVectors(op, target, reason);
       if (failed(plan)) {
-        StringRef function = op->getParentOfType<FunctionOpInterface>().getName();
-        remark::missed(op.getLoc(), remark::RemarkOpts::name("scalar-loop").category("lowbit").function(function))
-            << remark::reason("{0}", reason);
+        remark::missed(op.getLoc(), getRemarkOptions("scalar-loop", op)) << remark::reason("{0}", reason);
         continue;
       }
       takeStarts(rewriter, op, *plan, erased);
