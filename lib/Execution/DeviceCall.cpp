@@ -60,13 +60,16 @@ struct Staged {
 };
 } // namespace
 
-static llvm::Error stage(ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool isInput, std::vector<Staged> &arrays) {
+static llvm::Error stage(const Device &device, ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool isInput, std::vector<Staged> &arrays) {
   std::string kind = isInput ? "input" : "output";
   if (ports.size() != buffers.size())
     return llvm::createStringError(std::to_string(buffers.size()) + " " + kind + "s given; expected " + std::to_string(ports.size()));
   for (auto [port, buffer] : llvm::zip_equal(ports, buffers)) {
     if (llvm::Error error = port.check(buffer))
       return llvm::createStringError(kind + " " + llvm::toString(std::move(error)));
+    if (buffer.onDevice && device.getGPUNumber() < 0)
+      return llvm::createStringError(kind + " `" + port.name +
+                                     "` is in a GPU's memory, and this function runs on another device; copy it to the host");
     Staged array{&port, isInput, buffer, buffer, 0, 0, false, {}};
     array.bytes = *countElements(buffer.shape) * buffer.type.bytes;
     array.isCopied = !buffer.onDevice && !array.isValue();
@@ -122,9 +125,9 @@ private:
 };
 
 llvm::Error DeviceCalls::Binding::create(ArrayRef<Buffer> inputBuffers, ArrayRef<Buffer> outputBuffers) {
-  if (llvm::Error error = stage(calls.entry.inputs, inputBuffers, /*isInput=*/true, arrays))
+  if (llvm::Error error = stage(calls.device, calls.entry.inputs, inputBuffers, /*isInput=*/true, arrays))
     return error;
-  if (llvm::Error error = stage(calls.entry.outputs, outputBuffers, /*isInput=*/false, arrays))
+  if (llvm::Error error = stage(calls.device, calls.entry.outputs, outputBuffers, /*isInput=*/false, arrays))
     return error;
   size_t total = llvm::alignTo(calls.entry.workspaceBytes, 256);
   for (Staged &array : arrays)

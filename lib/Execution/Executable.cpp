@@ -54,6 +54,14 @@ llvm::Expected<std::unique_ptr<DeviceBinding>> Executable::bindDevice(const Entr
   return deviceCalls[&entry - entries.data()]->bind(inputs, outputs);
 }
 
+bool Executable::hasGPUMemory() const { return device && device->getGPUNumber() >= 0; }
+
+llvm::Expected<std::shared_ptr<DeviceMemory>> Executable::allocate(size_t bytes) const {
+  if (!hasGPUMemory())
+    return llvm::createStringError("the function runs on no NVIDIA GPU; expected a target `nvptx:…` for arrays in a GPU's memory");
+  return DeviceMemory::create(device, bytes);
+}
+
 llvm::Error Executable::run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {
   if (device)
     return deviceCalls[&entry - entries.data()]->run(inputs, outputs);

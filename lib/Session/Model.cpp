@@ -50,7 +50,7 @@ EntryInfo describeEntry(const Entry &entry) {
   auto describePorts = [](ArrayRef<Port> ports) {
     std::vector<PortInfo> result;
     for (const Port &port : ports) {
-      PortInfo info{port.name, {}, port.type.getName(), port.type.getStorage()};
+      PortInfo info{port.name, {}, port.type.getName(), port.type.getStorage(), port.isUpdated};
       for (int64_t size : port.shape)
         info.shape.push_back(ShapedType::isDynamic(size) ? -1 : size);
       result.push_back(std::move(info));
@@ -195,6 +195,10 @@ llvm::Expected<Program> Program::getOther(const std::string &name) const {
 }
 
 llvm::Error Program::run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const { return executable->run(*entry, inputs, outputs); }
+
+bool Program::hasGPUMemory() const { return executable->hasGPUMemory(); }
+
+llvm::Expected<std::shared_ptr<DeviceMemory>> Program::allocate(size_t bytes) const { return executable->allocate(bytes); }
 
 llvm::Error BoundProgram::run() const {
   if (binding)

@@ -17,6 +17,7 @@ from lowbit.errors import Error
 
 if TYPE_CHECKING:
     from lowbit.comparison import Comparison, compare
+    from lowbit.device_array import DeviceArray
     from lowbit.function import BoundFunction, Function, Timing
     from lowbit.layers import Layer, SideBySide, compare_layers
     from lowbit.module import Module, Port, Site, load
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BoundFunction",
     "Comparison",
+    "DeviceArray",
     "Error",
     "Function",
     "Layer",
@@ -43,6 +45,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Comparison": "comparison",
     "compare": "comparison",
+    "DeviceArray": "device_array",
     "BoundFunction": "function",
     "Function": "function",
     "Timing": "function",

@@ -11,52 +11,16 @@ from typing import Any
 import numpy as np
 
 from lowbit import _native
+from lowbit.device_array import DeviceArray, on_device
 from lowbit.errors import Error
 
-# Element types numpy has no name for, and what ml_dtypes calls them.
-_ML_DTYPES = {
-    "bf16": "bfloat16",
-    "f8E3M4": "float8_e3m4",
-    "f8E4M3": "float8_e4m3",
-    "f8E4M3B11FNUZ": "float8_e4m3b11fnuz",
-    "f8E4M3FN": "float8_e4m3fn",
-    "f8E4M3FNUZ": "float8_e4m3fnuz",
-    "f8E5M2": "float8_e5m2",
-    "f8E5M2FNUZ": "float8_e5m2fnuz",
-    "f8E8M0FNU": "float8_e8m0fnu",
-    "f6E2M3FN": "float6_e2m3fn",
-    "f6E3M2FN": "float6_e3m2fn",
-    "f4E2M1FN": "float4_e2m1fn",
-}
-_CUDA_DEVICES = (2, 13)  # DLPack's numbers for memory of CUDA and memory that it shares with the host
 
-
-def on_device(name: str, value: Any) -> Any | None:
-    """`value` as it is handed on, if it is in a GPU's memory: by DLPack, else by `__cuda_array_interface__`; else None."""
-    if isinstance(value, np.ndarray):
-        return None
-    if hasattr(value, "__dlpack_device__"):
-        return value if value.__dlpack_device__()[0] in _CUDA_DEVICES else None
-    interface = getattr(value, "__cuda_array_interface__", None)
-    if interface is None:
-        return None
-    order, kind, size = interface["typestr"][0], interface["typestr"][1], int(interface["typestr"][2:])
-    if order == ">" or kind not in "biuf" or size > 8:
-        raise Error(f"array `{name}` has elements of {interface['typestr']}; expected numbers in this machine's byte order")
-    dense, step = True, size
-    for length, stride in zip(reversed(interface["shape"]), reversed(interface.get("strides") or ()), strict=False):
-        dense, step = dense and (length <= 1 or stride == step), step * length
-    if not dense:
-        raise Error(f"array `{name}` is not contiguous; expected rows next to one another, in order: copy it")
-    return _native.device_array(interface["data"][0], list(interface["shape"]), f"{kind}{size}", value)
-
-
-def to_native(name: str, value: Any) -> Any:
+def to_native(name: str, value: Any) -> np.ndarray | DeviceArray:
     """`value` as an array that compiled code can read in place; copied only where it is not contiguous."""
     device = on_device(name, value)
     if device is not None:
         return device
-    array = np.asarray(value)
+    array = np.from_dlpack(value) if hasattr(value, "__dlpack__") and not hasattr(value, "__array__") else np.asarray(value)
     foreign = array.dtype.isbuiltin == 2 or (array.dtype.kind == "V" and array.dtype.names is None)
     if foreign and array.dtype.itemsize in (1, 2):
         # A type of ml_dtypes, or its bytes out of a file: the same bits under a name that compiled code is handed.
@@ -66,28 +30,17 @@ def to_native(name: str, value: Any) -> Any:
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
-def new_output(port: _native.Port) -> np.ndarray:
-    """An array that compiled code writes `port` into."""
+def new_output(port: _native.Port, program: _native.Program | None = None) -> np.ndarray | DeviceArray:
+    """An array that compiled code writes `port` into: the host's, or one in the memory of the GPU that `program` runs on."""
     if any(size < 0 for size in port.shape):
         shape = ", ".join("?" if size < 0 else str(size) for size in port.shape)
         raise Error(f"output `{port.name}` has shape [{shape}]; expected sizes that are known, so import with fixed dimensions")
-    dtype = port.dtype.replace("V1", "uint8").replace("V2", "uint16")
-    return np.empty(tuple(port.shape), dtype)
+    if program is not None:
+        return DeviceArray.allocate(program, tuple(port.shape), port.dtype, port.type)
+    return np.empty(tuple(port.shape), port.dtype.replace("V1", "uint8").replace("V2", "uint16"))
 
 
-def from_native(port: _native.Port, array: np.ndarray) -> np.ndarray:
-    """`array` as its element type, where numpy knows one or ml_dtypes is installed; else its bits."""
-    name = _ML_DTYPES.get(port.type)
-    if name is None:
-        return array
-    try:
-        import ml_dtypes
-    except ModuleNotFoundError:
-        return array
-    return array.view(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else array
-
-
-def bind(ports: Sequence[_native.Port], args: Sequence[Any], named: Mapping[str, Any]) -> list[np.ndarray]:
+def bind(ports: Sequence[_native.Port], args: Sequence[Any], named: Mapping[str, Any]) -> list[np.ndarray | DeviceArray]:
     """The arrays of a call in the order of `ports`."""
     names = [port.name for port in ports]
     if len(args) > len(names):
@@ -102,7 +55,18 @@ def bind(ports: Sequence[_native.Port], args: Sequence[Any], named: Mapping[str,
     missing = [name for name in names if name not in values]
     if missing:
         raise Error(f"input {', '.join(f'`{name}`' for name in missing)} is missing")
-    return [to_native(name, values[name]) for name in names]
+    arrays = [to_native(name, values[name]) for name in names]
+    for port, array in zip(ports, arrays, strict=True):
+        if port.is_updated and (array.read_only if isinstance(array, DeviceArray) else not array.flags.writeable):
+            raise Error(f"input `{port.name}` can only be read, and the function updates it; expected one to write into")
+    return arrays
+
+
+def are_on_device(arrays: Sequence[np.ndarray | DeviceArray]) -> bool:
+    """Whether results belong in a GPU's memory: all arrays are there, whatever numbers are beside them."""
+    return any(isinstance(array, DeviceArray) for array in arrays) and all(
+        isinstance(array, DeviceArray) or array.ndim == 0 for array in arrays
+    )
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 INPUTS = Path(__file__).parent / "Inputs"
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +23,43 @@ LOWER = (
     "--convert-arith-to-llvm",
     "--reconcile-unrealized-casts",
 )
+
+
+# What programs of tests begin with: the driver, the kernels as a function `f`, its inputs and what it gives.
+PROLOGUE = """
+import ctypes, gc, os, sys
+import numpy as np
+import lowbit
+from fake_gpu import Driver
+
+driver = Driver(os.environ["LOWBIT_CUDA_DRIVER"])
+generator = np.random.default_rng(7)
+x, y = (generator.normal(size=(5, 6)).astype(np.float32) * 20 for _ in range(2))
+want = np.rint(np.clip(((x + y) + y) * np.float32([0.5, 1, 2, 4, 8, 16]), -128, 127)).astype(np.int8)
+
+class OnDevice:
+    \"\"\"An array that speaks __cuda_array_interface__ alone.\"\"\"
+
+    def __init__(self, array, strides=None):
+        self.address, self.array = driver.allocate(array.nbytes), array
+        ctypes.memmove(self.address, array.ctypes.data, array.nbytes)
+        self.__cuda_array_interface__ = {
+            "shape": array.shape, "typestr": array.dtype.str, "data": (self.address, False), "strides": strides, "version": 3
+        }
+
+    def read(self):
+        return np.frombuffer(ctypes.string_at(self.address, self.array.nbytes), self.array.dtype).reshape(self.array.shape)
+
+def refusal(action):
+    try:
+        action()
+    except lowbit.Error as error:
+        return str(error)
+    raise AssertionError("not refused")
+
+module = lowbit.load(sys.argv[1])
+f = module.compile("nvptx:sm_80")
+"""
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -85,3 +125,21 @@ def check_header(built: Path, folder: Path, compiler: tuple[str, ...], call: str
     assert done.returncode == 0, done.stderr
     assert run(folder / "use", **environment).returncode == 0
     return (built / "model.h").read_text()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the driver and the lowered kernels."""
+    path = tmp_path_factory.mktemp("calls")
+    build_driver(path)
+    lower(path)
+    return path
+
+
+def python(folder: Path, program: str, **environment: str) -> str:
+    """A driver is loaded once in a process, so each test has its own."""
+    places = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    settings = {"LOWBIT_CUDA_DRIVER": str(folder / "libfake_cuda.so"), "PYTHONPATH": places, **environment}
+    done = run(sys.executable, "-c", program, folder / "kernels.mlir", **settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

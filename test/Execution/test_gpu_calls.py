@@ -2,47 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
-from fake_gpu import INPUTS, build_driver, lower, run
+from fake_gpu import INPUTS, PROLOGUE, build_driver, folder, lower, python
 
-PROLOGUE = """
-import ctypes, gc, os, sys
-import numpy as np
-import lowbit
-from fake_gpu import Driver
-
-driver = Driver(os.environ["LOWBIT_CUDA_DRIVER"])
-generator = np.random.default_rng(7)
-x, y = (generator.normal(size=(5, 6)).astype(np.float32) * 20 for _ in range(2))
-want = np.rint(np.clip(((x + y) + y) * np.float32([0.5, 1, 2, 4, 8, 16]), -128, 127)).astype(np.int8)
-
-class OnDevice:
-    \"\"\"An array that speaks __cuda_array_interface__ alone.\"\"\"
-
-    def __init__(self, array, strides=None):
-        self.address, self.array = driver.allocate(array.nbytes), array
-        ctypes.memmove(self.address, array.ctypes.data, array.nbytes)
-        self.__cuda_array_interface__ = {
-            "shape": array.shape, "typestr": array.dtype.str, "data": (self.address, False), "strides": strides, "version": 3
-        }
-
-    def read(self):
-        return np.frombuffer(ctypes.string_at(self.address, self.array.nbytes), self.array.dtype).reshape(self.array.shape)
-
-def refusal(action):
-    try:
-        action()
-    except lowbit.Error as error:
-        return str(error)
-    raise AssertionError("not refused")
-
-module = lowbit.load(sys.argv[1])
-f = module.compile("nvptx:sm_80")
-"""
+__all__ = ["folder"]
 
 HOST = """
 for _ in range(4):
@@ -128,24 +93,6 @@ try:
 except lowbit.Error as error:
     print(error)
 """
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the driver and the lowered kernels."""
-    path = tmp_path_factory.mktemp("calls")
-    build_driver(path)
-    lower(path)
-    return path
-
-
-def python(folder: Path, program: str, **environment: str) -> str:
-    """A driver is loaded once in a process, so each test has its own."""
-    places = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    settings = {"LOWBIT_CUDA_DRIVER": str(folder / "libfake_cuda.so"), "PYTHONPATH": places, **environment}
-    done = run(sys.executable, "-c", program, folder / "kernels.mlir", **settings)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("program", [HOST, DEVICE, BOUND, REFUSALS], ids=["host", "device", "bound", "refusals"])

@@ -113,3 +113,7 @@ def test_arrays_that_are_updated_come_back(tmp_path: Path) -> None:
     bound()
     bound.pull()
     np.testing.assert_array_equal(x, [10, 10, 10, 10])
+    x.flags.writeable = False
+    for target in ("host", "gpu-sim"):
+        with pytest.raises(lowbit.Error, match=r"input `x` can only be read, and the function updates it"):
+            lowbit.load(tmp_path / "m.mlir").compile(target)(x=x, n=n)

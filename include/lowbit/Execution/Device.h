@@ -103,6 +103,9 @@ public:
 
   /// Gives back what was made for `program`, which nothing runs any more.
   virtual void release(DeviceProgram &program);
+
+  /// The number that CUDA gives the GPU whose memory this has; -1 where it has other memory.
+  virtual int getGPUNumber() const { return -1; }
 };
 
 /// What the thread does while this lives is done on `device` and `stream` (a CUstream; null for the default one). Calls may nest.

@@ -8,6 +8,7 @@
 
 #include "lowbit/Execution/BoundCall.h"
 #include "lowbit/Execution/DeviceBinding.h"
+#include "lowbit/Execution/DeviceMemory.h"
 #include "lowbit/Execution/Signature.h"
 #include "lowbit/Execution/WorkspacePool.h"
 #include "lowbit/Pipelines/Pipelines.h"
@@ -32,7 +33,6 @@ struct Timing {
 llvm::Expected<const Entry *> findEntry(ArrayRef<Entry> entries, StringRef name);
 
 class DeviceCalls;
-class Device;
 struct DeviceProgram;
 
 class Executable {
@@ -51,6 +51,11 @@ public:
 
   /// Whether it runs on a device, where `bindDevice` takes the place of `bind`.
   bool isOnDevice() const { return device != nullptr; }
+
+  /// Whether it runs on an NVIDIA GPU, whose memory arrays may be in.
+  bool hasGPUMemory() const;
+  /// Memory of the GPU that it runs on; an error where that is none.
+  llvm::Expected<std::shared_ptr<DeviceMemory>> allocate(size_t bytes) const;
 
   /// A call of `entry` with these buffers, checked now and never again.
   llvm::Expected<BoundCall> bind(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;

@@ -9,6 +9,7 @@
 
 #include "lowbit/Execution/BoundCall.h"
 #include "lowbit/Execution/DeviceBinding.h"
+#include "lowbit/Execution/DeviceMemory.h"
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ struct PortInfo {
   std::vector<int64_t> shape;
   std::string type;
   StorageType storage;
+  bool isUpdated = false; ///< An input that calls write into.
 };
 
 struct EntryInfo {
@@ -75,6 +77,10 @@ public:
   /// Buffers in the order of the ports.
   llvm::Error run(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
   llvm::Expected<BoundProgram> bind(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const;
+  /// Whether it runs on an NVIDIA GPU, whose memory arrays may be in.
+  bool hasGPUMemory() const;
+  /// Memory of the GPU that it runs on.
+  llvm::Expected<std::shared_ptr<DeviceMemory>> allocate(size_t bytes) const;
   /// Median and minimum seconds a call.
   llvm::Expected<std::pair<double, double>> benchmark(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs, unsigned repeat) const;
 

@@ -1,6 +1,6 @@
-/* A driver for tests, on the host: device memory is memory, two kernels are known by name, streams run at once, recordings are lists of
-   launches. It counts what is alive, and fails when it is told to. `fake_set(name, value)` and the variable FAKE_CUDA (`name=value,…`) tell
-   it. */
+/* A driver for tests, on the host: device memory is memory, two kernels are known by name (with `any_kernel` others too, which do nothing),
+   streams run at once, recordings are lists of launches. Tensor maps have to be such as CUDA takes, and are kept. It counts what is alive,
+   and fails when it is told to. `fake_set(name, value)` and the variable FAKE_CUDA (`name=value,…`) tell it. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,8 @@ static struct {
     {"fail_launch", 0}, {"fail_sync", 0},         {"memory_ordinal", 0}, {"fail_capture", 0},     {"allocations", 0},
     {"bytes", 0},       {"modules", 0},           {"graphs", 0},         {"executables", 0},      {"streams", 0},
     {"events", 0},      {"launches", 0},          {"replays", 0},        {"captures", 0},         {"loads", 0},
-    {"uploads", 0},     {"calls_to_allocate", 0}, {"maps", 0},           {"early_launches", 0},
+    {"uploads", 0},     {"calls_to_allocate", 0}, {"maps", 0},           {"early_launches", 0},   {"any_kernel", 0},
+    {"waited_for", 0},
 };
 
 static long *number(const char *name) {
@@ -152,6 +153,8 @@ struct Launch {
 
 static void run(const struct Launch *launch) {
   ++*number("launches");
+  if (strcmp(launch->kernel, "add") && strcmp(launch->kernel, "requantize"))
+    return;
   const float *lhs = (float *)(uintptr_t)launch->words[0], *rhs = (float *)(uintptr_t)launch->words[1];
   uint32_t size = (uint32_t)launch->words[3];
   if (!strcmp(launch->kernel, "add"))
@@ -186,7 +189,7 @@ int cuModuleLoadDataEx(void **module, const void *image, unsigned count, int *op
 int cuModuleUnload(void *module) { return free(module), --*number("modules"), Success; }
 int cuModuleGetFunction(void **function, void *module, const char *name) {
   (void)module;
-  *function = !strcmp(name, "add") ? "add" : !strcmp(name, "requantize") ? "requantize" : NULL;
+  *function = !strcmp(name, "add") ? "add" : !strcmp(name, "requantize") ? "requantize" : *number("any_kernel") ? "another" : NULL;
   return *function ? Success : NotFound;
 }
 int cuFuncSetAttribute(void *function, int attribute, int value) { return (void)function, (void)attribute, (void)value, Success; }
@@ -204,9 +207,10 @@ int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
   if (*number("fail_launch"))
     return (int)*number("fail_launch");
   struct Launch launch = {function, x, {0}};
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3 && strcmp(function, "another"); ++i)
     launch.words[i] = *(uint64_t *)parameters[i];
-  launch.words[3] = *(uint32_t *)parameters[3];
+  if (strcmp(function, "another"))
+    launch.words[3] = *(uint32_t *)parameters[3];
   if (recording && stream == recorded_stream)
     recording->launches[recording->count++] = launch;
   else
@@ -240,7 +244,11 @@ int cuLaunchKernelEx(const struct Config *c, void *function, void **parameters, 
 
 int cuStreamCreate(void **stream, unsigned flags) { return (void)flags, *stream = malloc(1), ++*number("streams"), Success; }
 int cuStreamDestroy_v2(void *stream) { return free(stream), --*number("streams"), Success; }
-int cuStreamSynchronize(void *stream) { return (void)stream, (int)*number("fail_sync"); }
+int cuStreamSynchronize(void *stream) {
+  if (stream)
+    *number("waited_for") = (long)(intptr_t)stream;
+  return (int)*number("fail_sync");
+}
 int cuStreamIsCapturing(void *stream, int *status) { return *status = recording && stream == recorded_stream, Success; }
 int cuStreamBeginCapture_v2(void *stream, int mode) {
   if (mode != 1 || recording || !stream)
@@ -277,9 +285,47 @@ int cuEventDestroy_v2(void *event) { return free(event), --*number("events"), Su
 int cuEventRecord(void *event, void *stream) { return (void)event, (void)stream, Success; }
 int cuEventSynchronize(void *event) { return (void)event, Success; }
 int cuEventElapsedTime(float *milliseconds, void *start, void *stop) { return (void)start, (void)stop, *milliseconds = 0.5F, Success; }
-int cuTensorMapEncodeTiled(void *map, int type, uint32_t rank, void *address, const uint64_t *sizes, const uint64_t *strides,
+
+/* -- Tensor maps -------------------------------------------------------------- */
+
+struct Map {
+  long type, rank, address, sizes[3], pitches[2], box[3], steps[3], interleave, swizzle, promotion, fill;
+};
+static struct Map maps[16];
+
+/* The map number `i`, of the last ones. */
+const struct Map *fake_map(int i) { return &maps[i % 16]; }
+
+/* What the driver's manual asks for, of elements of one to four bytes in rows that are not interleaved. */
+static int is_legal(const struct Map *map) {
+  static const long bytes[] = {1, 2, 4, 4}, span[] = {256 * 4, 32, 64, 128};
+  if (map->type < 0 || map->type > 3 || map->rank < 1 || map->rank > 3 || map->swizzle < 0 || map->swizzle > 3 || map->interleave)
+    return 0;
+  long width = map->box[0] * bytes[map->type];
+  if (map->address % 16 || width % 16 || width > span[map->swizzle])
+    return 0;
+  for (long i = 0; i < map->rank; ++i)
+    if (map->sizes[i] < 1 || map->sizes[i] > 1L << 32 || map->box[i] < 1 || map->box[i] > 256 || map->steps[i] < 1 || map->steps[i] > 8)
+      return 0;
+  for (long i = 0; i + 1 < map->rank; ++i)
+    if (map->pitches[i] % 16 || map->pitches[i] >= 1L << 40)
+      return 0;
+  return 1;
+}
+
+int cuTensorMapEncodeTiled(void *bytes, int type, uint32_t rank, void *address, const uint64_t *sizes, const uint64_t *pitches,
                            const uint32_t *box, const uint32_t *steps, int interleave, int swizzle, int promotion, int fill) {
-  (void)type, (void)rank, (void)sizes, (void)box, (void)steps, (void)interleave, (void)swizzle, (void)promotion, (void)fill;
-  ++*number("maps");
-  return (uintptr_t)address % 16 || strides[0] % 16 ? InvalidValue : (memset(map, 0, 128), Success);
+  struct Map map = {.type = type,
+                    .rank = rank,
+                    .address = (long)(intptr_t)address,
+                    .interleave = interleave,
+                    .swizzle = swizzle,
+                    .promotion = promotion,
+                    .fill = fill};
+  for (uint32_t i = 0; i < rank && i < 3; ++i)
+    map.sizes[i] = (long)sizes[i], map.box[i] = box[i], map.steps[i] = steps[i];
+  for (uint32_t i = 0; i + 1 < rank && i < 2; ++i)
+    map.pitches[i] = (long)pitches[i];
+  maps[(*number("maps"))++ % 16] = map;
+  return is_legal(&map) ? (memset(bytes, 0, 128), Success) : InvalidValue;
 }

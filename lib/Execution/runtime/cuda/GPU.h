@@ -29,6 +29,7 @@ public:
   CallState begin(DeviceEntry &entry, const uint64_t *words, unsigned count) override;
   void end(DeviceEntry &entry) override;
   void release(DeviceProgram &program) override;
+  int getGPUNumber() const override { return ordinal; }
 
   const Driver &getDriver() const { return driver; }
 
