@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,18 +84,28 @@ def lower(folder: Path, source: Path = INPUTS / "kernels.mlir", **environment: s
     return path
 
 
+# struct Map of Inputs/fake_cuda.c: names, and how many numbers each is.
+MAP_FIELDS = {"type": 1, "rank": 1, "address": 1, "sizes": 3, "pitches": 2, "box": 3, "steps": 3, "interleave": 1, "swizzle": 1}
+MAP_FIELDS |= {"promotion": 1, "fill": 1}
+
+
 class Driver:
     """The driver in this process: what it counts, and what it is told to do."""
 
     def __init__(self, path: Path) -> None:
         self._library = ctypes.CDLL(str(path))
-        self._library.fake_get.restype = ctypes.c_long
+        self._library.fake_get.restype, self._library.fake_map.restype = ctypes.c_long, ctypes.c_void_p
 
     def __getitem__(self, name: str) -> int:
         return self._library.fake_get(name.encode())
 
     def __setitem__(self, name: str, value: int) -> None:
         self._library.fake_set(name.encode(), ctypes.c_long(value))
+
+    def map(self, number: int) -> dict[str, Any]:
+        """What the driver was asked to make the tensor map number `number` of."""
+        fields = iter((ctypes.c_long * 18).from_address(self._library.fake_map(number)))
+        return {name: next(fields) if count == 1 else [next(fields) for _ in range(count)] for name, count in MAP_FIELDS.items()}
 
     def allocate(self, size: int) -> int:
         """Device memory."""

@@ -27,7 +27,7 @@ static struct {
     {"bytes", 0},       {"modules", 0},           {"graphs", 0},         {"executables", 0},      {"streams", 0},
     {"events", 0},      {"launches", 0},          {"replays", 0},        {"captures", 0},         {"loads", 0},
     {"uploads", 0},     {"calls_to_allocate", 0}, {"maps", 0},           {"early_launches", 0},   {"any_kernel", 0},
-    {"waited_for", 0},
+    {"waited_for", 0},  {"fail_map", 0},
 };
 
 static long *number(const char *name) {
@@ -74,7 +74,10 @@ int cuDeviceGetCount(int *count) { return *count = (int)*number("devices"), Succ
 int cuDeviceGet(int *device, int ordinal) { return *device = ordinal, Success; }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
   (void)device;
-  *value = attribute == 75 ? (int)*number("architecture") / 10 : attribute == 76 ? (int)*number("architecture") % 10 : 166912;
+  *value = attribute == 75                ? (int)*number("architecture") / 10
+           : attribute == 76              ? (int)*number("architecture") % 10
+           : *number("architecture") < 90 ? 166912
+                                          : 232448;
   return Success;
 }
 int cuDeviceGetName(char *name, int length, int device) { return (void)device, snprintf(name, (size_t)length, "Fake GPU"), Success; }
@@ -327,5 +330,7 @@ int cuTensorMapEncodeTiled(void *bytes, int type, uint32_t rank, void *address, 
   for (uint32_t i = 0; i + 1 < rank && i < 2; ++i)
     map.pitches[i] = (long)pitches[i];
   maps[(*number("maps"))++ % 16] = map;
+  if (*number("fail_map"))
+    return (int)*number("fail_map");
   return is_legal(&map) ? (memset(bytes, 0, 128), Success) : InvalidValue;
 }
