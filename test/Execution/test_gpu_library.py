@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import leaks
 import lowbit
 import numpy as np
 import pytest
@@ -94,14 +95,20 @@ def test_results_are_right_at_every_call(calls: Calls) -> None:
 
 
 def test_a_call_allocates_nothing_and_nothing_leaks(calls: Calls) -> None:
-    """10,000 calls leave what the first two did."""
+    """10,000 calls leave what the first two did, on the device and on the host; half of them are refused."""
     places, want = calls.arrays()
     for _ in range(2):
         calls.call(places)
     names = ("allocations", "bytes", "modules", "executables", "streams", "calls_to_allocate", "graphs")
     before = {name: calls.driver[name] for name in names}
-    for _ in range(10000):
+    host = np.zeros(64, np.float32)
+    wrong = [*places[:2], host.ctypes.data + -host.ctypes.data % 16, places[3]], [*places[:2], places[2] + 4, places[3]]
+
+    def call() -> None:
         assert calls.call(places) == 0
+        assert [calls.call(each) for each in wrong] == [-1, -1]
+
+    leaks.check(call)
     assert {name: calls.driver[name] for name in names} == before
     np.testing.assert_array_equal(calls.codes(places), want)
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import leaks
 import lowbit
 import numpy as np
 import pytest
@@ -92,6 +93,18 @@ def test_kernels_are_built_once_and_given_back(calls: Calls) -> None:
         assert calls.count("launches") == 3 * (round_ + 1)
         calls.library.model_release()
         assert calls.count("programs") == calls.count("allocations") == 0
+
+
+def test_nothing_leaks(calls: Calls) -> None:
+    """Of 10,000 calls, and of as many that are refused."""
+
+    def call() -> None:
+        assert calls.call() == 0
+        assert calls.call(places=[calls.places[0], calls.places[1] + 4]) == -1
+        assert calls.call(queue=None) == -1
+
+    leaks.check(call)
+    assert calls.count("builds") == calls.count("uploads") == 1
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,8 @@ int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long lo
 }
 int cuGraphLaunch(void *executable, void *stream) {
   struct Graph *graph = executable;
+  if (*number("fail_launch"))
+    return (int)*number("fail_launch");
   ++*number("replays");
   for (int i = 0; i < graph->count; ++i)
     run(&graph->launches[i]);
