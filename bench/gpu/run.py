@@ -18,7 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+
+try:
+    import torch
+except ModuleNotFoundError:
+    sys.exit(f"bench.gpu.run: {sys.executable} has no PyTorch; run it by a Python that has one, on a machine with a GPU")
 
 from bench.gpu import models_run
 from bench.gpu.cases import FEW_BITS, FLOATS, Case
@@ -256,6 +260,10 @@ def main() -> int:
     parser.add_argument("--only", default="", help="kinds or libraries to run, `model` or sizes of it, and `limits`, with commas")
     parser.add_argument("--limits", default="{}", help="those that were measured before, as JSON")
     options = parser.parse_args()
+    if not torch.cuda.is_available():
+        sys.exit("bench.gpu.run: PyTorch finds no GPU; nothing is measured: check `nvidia-smi`, and that PyTorch is one for CUDA")
+    if not (options.folder / "manifest.json").exists():
+        sys.exit(f"bench.gpu.run: {options.folder} has no manifest.json; expected a folder that `python3 -m bench.gpu.prepare` wrote")
     run = Run(options.folder, options.seconds, {name for name in options.only.split(",") if name})
     run.limits.update(json.loads(options.limits))
     return run.run()
