@@ -69,13 +69,13 @@ private:
   void *pointer = nullptr;
 };
 
-BoundCall::BoundCall(Function function) : function(function) {}
+BoundCall::BoundCall(const Entry &entry, Function function) : entry(&entry), function(function) {}
 BoundCall::BoundCall(BoundCall &&) = default;
 BoundCall::~BoundCall() = default;
 
 llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function function, std::shared_ptr<void> workspace, ArrayRef<Buffer> inputs,
                                             ArrayRef<Buffer> outputs, Narrow narrow) {
-  BoundCall call(function);
+  BoundCall call(entry, function);
   auto prepareSide = [&](ArrayRef<Port> ports, ArrayRef<Buffer> buffers, bool isInput, std::vector<Argument> &arguments) -> llvm::Error {
     std::string kind = isInput ? "input" : "output";
     if (ports.size() != buffers.size())
@@ -104,6 +104,8 @@ llvm::Expected<BoundCall> BoundCall::create(const Entry &entry, Function functio
     call.packed.push_back(argument.getPacked());
   if (entry.workspaceBytes != 0)
     call.packed.push_back(call.describeWorkspace(std::move(workspace), entry.workspaceBytes));
+  if (!entry.assertions.empty())
+    call.packed.push_back(call.describeStatus());
   call.context = call.packed.data();
   return call;
 }
@@ -114,6 +116,24 @@ void *BoundCall::describeWorkspace(std::shared_ptr<void> memory, int64_t bytes) 
   workspaceDescriptor = {address, address, /*offset=*/0, bytes, /*stride=*/1};
   workspacePointers = {workspaceDescriptor.data()};
   return workspacePointers.data();
+}
+
+void *BoundCall::describeStatus() {
+  status = std::make_unique<Status>();
+  return &status->address;
+}
+
+const std::string *BoundCall::call() const {
+  if (status)
+    status->number = 0;
+  function(context);
+  return status && status->number != 0 ? &entry->assertions[status->number - 1] : nullptr;
+}
+
+llvm::Error BoundCall::operator()() const {
+  if (const std::string *text = call())
+    return llvm::createStringError("function `" + entry->name + "`: " + *text);
+  return llvm::Error::success();
 }
 
 void BoundCall::finish() {

@@ -96,12 +96,19 @@ struct Parameter {
 };
 } // namespace
 
+/// `text` for inside of a comment.
+static std::string escapeComment(StringRef text) {
+  std::string line = llvm::join(llvm::split(text, "*/"), "* /");
+  llvm::replace(line, '\n', ' ');
+  return line;
+}
+
 static std::string getNote(const Port &port, StringRef parameter, bool isOutput) {
   SmallVector<std::string> notes;
   if (isOutput)
     notes.push_back("output");
   if (parameter != port.name)
-    notes.push_back("`" + llvm::join(llvm::split(port.name, "*/"), "* /") + "`");
+    notes.push_back("`" + escapeComment(port.name) + "`");
   if (port.type.isNarrow() && port.type.getStorage().kind != 'b')
     notes.push_back(llvm::formatv("{0} in the low bits of each byte, zeros above", port.type.getName()));
   else if (port.type.getName().front() != 'i' && port.type.getName().front() != 'u' && getCType(port.type).front() == 'u')
@@ -136,6 +143,16 @@ static std::vector<Parameter> getParameters(const CFunction &function, StringRef
   return parameters;
 }
 
+/// What the numbers mean that a function gives. One for a device gives -1, and its words are asked for.
+static void writeAssertions(raw_ostream &os, const CFunction &function) {
+  if (function.device || function.entry.assertions.empty())
+    return;
+  os << "/* Gives 0, or, when outputs are not to be used:";
+  for (auto [index, text] : llvm::enumerate(function.entry.assertions))
+    os << "\n * " << index + 1 << "  " << escapeComment(text);
+  os << " */\n";
+}
+
 static void writeFunction(raw_ostream &os, const CFunction &function, StringRef restrictMacro) {
   std::vector<Parameter> parameters = getParameters(function, restrictMacro);
   size_t nameWidth = 0, shapeWidth = 0;
@@ -153,7 +170,8 @@ static void writeFunction(raw_ostream &os, const CFunction &function, StringRef 
                            .str();
     os << StringRef(line).rtrim() << (index + 1 == parameters.size() ? " */\n" : "\n");
   }
-  os << (function.device ? "int32_t " : "void ") << function.symbol << "(";
+  writeAssertions(os, function);
+  os << (function.device || !function.entry.assertions.empty() ? "int32_t " : "void ") << function.symbol << "(";
   llvm::interleaveComma(parameters, os, [&](const Parameter &parameter) { os << parameter.declaration; });
   os << (parameters.empty() ? "void);\n" : ");\n");
 }

@@ -42,7 +42,8 @@ DeviceCalls::Arena DeviceCalls::take(size_t bytes) {
 void DeviceCalls::call(const BoundCall &body, ArrayRef<uint64_t> words) {
   if (device.begin(handle, words.data(), static_cast<unsigned>(words.size())) != CallState::Run)
     return;
-  body();
+  if (const std::string *text = body.call())
+    failCall(*text);
   device.end(handle);
 }
 

@@ -26,6 +26,7 @@ private:
   Value constant(Type type, int64_t value) { return LLVM::ConstantOp::create(builder, loc, builder.getIntegerAttr(type, value)); }
   Value call(LLVM::LLVMFuncOp callee, ValueRange arguments) { return LLVM::CallOp::create(builder, loc, callee, arguments).getResult(); }
   Value toWord(Value value);
+  void reportAssertions(const CFunction &function, Value number);
 
   ModuleOp module;
   OpBuilder builder;
@@ -85,6 +86,21 @@ Value Builder::toWord(Value value) {
   return value.getType() == i64 ? value : LLVM::ZExtOp::create(builder, loc, i64, value).getResult();
 }
 
+/// Fails the call with the words of assertion `number`, unless that is 0.
+void Builder::reportAssertions(const CFunction &function, Value number) {
+  Value text = LLVM::ZeroOp::create(builder, loc, pointer);
+  for (auto [index, assertion] : llvm::enumerate(function.entry.assertions)) {
+    OpBuilder::InsertPoint place = builder.saveInsertionPoint();
+    builder.setInsertionPointToEnd(module.getBody());
+    LLVM::GlobalOp global = createText(function.symbol + ".assertion." + Twine(index), assertion);
+    builder.restoreInsertionPoint(place);
+    Value fails = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, number, constant(i32, static_cast<int64_t>(index) + 1));
+    text = LLVM::SelectOp::create(builder, loc, fails, addressOf(global), text);
+  }
+  auto check = declareFunction(module, "lowbit_gpu_check", LLVM::LLVMVoidType::get(builder.getContext()), {pointer});
+  LLVM::CallOp::create(builder, loc, check, text);
+}
+
 void Builder::buildFunction(const CFunction &function, LLVM::LLVMFuncOp body) {
   LLVM::GlobalOp entry = createEntry(function);
   SmallVector<Type> types(body.getFunctionType().getParams());
@@ -107,7 +123,9 @@ void Builder::buildFunction(const CFunction &function, LLVM::LLVMFuncOp body) {
   Value runs = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, state, zero);
   LLVM::CondBrOp::create(builder, loc, runs, run, skip);
   builder.setInsertionPointToStart(run);
-  LLVM::CallOp::create(builder, loc, body, arguments);
+  auto called = LLVM::CallOp::create(builder, loc, body, arguments);
+  if (!function.entry.assertions.empty())
+    reportAssertions(function, called.getResult());
   LLVM::ReturnOp::create(builder, loc, call(declareFunction(module, "lowbit_gpu_leave", i32, {pointer}), handle));
   builder.setInsertionPointToStart(skip);
   Value failed = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::slt, state, zero);

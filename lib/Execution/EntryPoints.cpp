@@ -36,6 +36,8 @@ public:
     arguments.push_back(value.getType() == type ? value : LLVM::BitcastOp::create(builder, loc, type, value).getResult());
   }
 
+  void addPointer(Value pointer) { arguments.push_back(pointer); }
+
   ArrayRef<Value> getArguments() const { return arguments; }
 
 private:
@@ -60,6 +62,20 @@ static Type getArgumentType(Builder &builder, const Port &port, bool isOutput) {
   return builder.getIntegerType(storage.bytes * 8);
 }
 
+/// A function with assertions gives C the number of the one that does not hold, or 0.
+static Type getResultType(Builder &builder, const Entry &entry) {
+  return entry.assertions.empty() ? Type(LLVM::LLVMVoidType::get(builder.getContext())) : builder.getI32Type();
+}
+
+/// Where a call puts that number.
+static Value createStatus(OpBuilder &builder, Location loc) {
+  Value one = LLVM::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(1));
+  Value none = LLVM::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
+  Value status = LLVM::AllocaOp::create(builder, loc, LLVM::LLVMPointerType::get(builder.getContext()), builder.getI32Type(), one);
+  LLVM::StoreOp::create(builder, loc, none, status);
+  return status;
+}
+
 static LogicalResult buildEntryPoint(OpBuilder &builder, LLVM::LLVMFuncOp callee, const CFunction &function) {
   const Entry &entry = function.entry;
   Location loc = callee.getLoc();
@@ -67,7 +83,7 @@ static LogicalResult buildEntryPoint(OpBuilder &builder, LLVM::LLVMFuncOp callee
   for (const Port &port : entry.inputs)
     types.push_back(getArgumentType(builder, port, /*isOutput=*/false));
   types.append(entry.outputs.size() + (entry.workspaceBytes ? 1 : 0), LLVM::LLVMPointerType::get(builder.getContext()));
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), types);
+  auto type = LLVM::LLVMFunctionType::get(getResultType(builder, entry), types);
   auto wrapper = LLVM::LLVMFuncOp::create(builder, loc, function.symbol, type);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(wrapper.addEntryBlock(builder));
@@ -84,11 +100,15 @@ static LogicalResult buildEntryPoint(OpBuilder &builder, LLVM::LLVMFuncOp callee
     caller.addArray(argument, port.shape);
   if (entry.workspaceBytes)
     caller.addArray(arguments.back(), entry.workspaceBytes);
+  Value status = entry.assertions.empty() ? Value() : createStatus(builder, loc);
+  if (status)
+    caller.addPointer(status);
   if (!llvm::equal(taken, ValueRange(caller.getArguments()).getTypes()))
     return emitError(loc) << "function `" << entry.name << "` of type " << callee.getFunctionType()
                           << " does not take what its signature says";
   LLVM::CallOp::create(builder, loc, callee, caller.getArguments());
-  LLVM::ReturnOp::create(builder, loc, ValueRange());
+  LLVM::ReturnOp::create(builder, loc,
+                         status ? LLVM::LoadOp::create(builder, loc, builder.getI32Type(), status)->getResults() : ValueRange());
   return success();
 }
 

@@ -68,7 +68,8 @@ llvm::Error Executable::run(const Entry &entry, ArrayRef<Buffer> inputs, ArrayRe
   auto call = bind(entry, inputs, outputs, BoundCall::Narrow::Copy);
   if (!call)
     return call.takeError();
-  (*call)();
+  if (llvm::Error error = (*call)())
+    return error;
   call->finish();
   return llvm::Error::success();
 }
@@ -85,12 +86,15 @@ llvm::Expected<Timing> Executable::benchmark(const Entry &entry, ArrayRef<Buffer
   auto call = bind(entry, inputs, outputs, BoundCall::Narrow::Copy);
   if (!call)
     return call.takeError();
-  (*call)();
+  if (llvm::Error error = (*call)())
+    return error;
   std::vector<double> seconds;
   for (unsigned i = 0; i < std::max(repeat, 1u); ++i) {
     Clock::time_point start = Clock::now();
-    (*call)();
+    llvm::Error error = (*call)();
     seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    if (error)
+      return error;
   }
   llvm::sort(seconds);
   return Timing{seconds[seconds.size() / 2], seconds.front()};

@@ -82,6 +82,9 @@ std::vector<Entry> readSignatures(ModuleOp module) {
       entry.outputs = readPorts(signature.getAs<ArrayAttr>("outputs"), "output", entry.obstacle);
     if (auto workspace = signature.getAs<IntegerAttr>("workspace"))
       entry.workspaceBytes = workspace.getInt();
+    if (auto assertions = signature.getAs<ArrayAttr>("assertions"))
+      for (auto text : assertions.getAsRange<StringAttr>())
+        entry.assertions.push_back(text.str());
     entries.push_back(std::move(entry));
   }
   return entries;

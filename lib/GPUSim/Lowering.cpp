@@ -2,30 +2,11 @@
 // Law: registers go to the simulator through the lane's memory, so that no calling convention of vectors or structs matters.
 
 #include "Lowering.h"
+#include "lowbit/IR/Places.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::lowbit::gpusim {
-
-/// The first place in a file that a location has, in words.
-static std::string describe(Location loc) {
-  std::string text;
-  loc->walk([&](Location inner) {
-    auto file = dyn_cast<FileLineColLoc>(inner);
-    if (!file)
-      return WalkResult::advance();
-    text = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
-    return WalkResult::interrupt();
-  });
-  if (!text.empty())
-    return text;
-  loc->walk([&](Location inner) {
-    if (auto name = dyn_cast<NameLoc>(inner))
-      text = ("`" + name.getName().getValue() + "`").str();
-    return text.empty() ? WalkResult::advance() : WalkResult::interrupt();
-  });
-  return text.empty() ? "an unknown place" : text;
-}
 
 LLVM::GlobalOp Sites::addGlobal(Type type, StringRef name, Attribute value) {
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
@@ -47,7 +28,7 @@ LLVM::GlobalOp Sites::getString(StringRef text) {
 
 LLVM::GlobalOp Sites::add(Operation *op) {
   const std::string name = op->getName().getStringRef().str();
-  std::string place = describe(op->getLoc());
+  std::string place = describePlace(op->getLoc());
   // Code that was generated has many ops of one place.
   if (unsigned number = ++places[name + place]; number > 1)
     place += " (number " + std::to_string(number) + ")";

@@ -2,6 +2,7 @@
 // Law: constants stay one global each, and whatever an upstream conversion skips in silence is an error at the end.
 
 #include "lowbit/Pipelines/Lower.h"
+#include "lowbit/Conversion/Passes.h"
 #include "lowbit/Transforms/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -51,6 +52,7 @@ void buildLowerToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createReportAssertionsPass());
   ConvertVectorToLLVMPassOptions vectorOptions;
   vectorOptions.amx = true;
   pm.addPass(createConvertVectorToLLVMPass(vectorOptions));

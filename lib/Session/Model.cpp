@@ -203,8 +203,7 @@ llvm::Expected<std::shared_ptr<DeviceMemory>> Program::allocate(size_t bytes) co
 llvm::Error BoundProgram::run() const {
   if (binding)
     return binding->run();
-  (*call)();
-  return llvm::Error::success();
+  return (*call)();
 }
 
 llvm::Expected<BoundProgram> Program::bind(ArrayRef<Buffer> inputs, ArrayRef<Buffer> outputs) const {

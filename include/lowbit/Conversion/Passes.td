@@ -372,6 +372,27 @@ def SerializeKernelsPass : Pass<"lowbit-serialize-kernels", "::mlir::ModuleOp"> 
   let options = [Option<"assemble", "assemble", "bool", "true", "Run ptxas, or the linker, where it is found; else always keep assembly.">];
 }
 
+def ReportAssertionsPass : Pass<"lowbit-report-assertions", "::mlir::ModuleOp"> {
+  let summary = "An assertion that does not hold ends the call, not the process";
+  let description = [{
+    A function with `cf.assert`, or that calls one, takes a pointer to an i32 as its last argument, the status. An assertion that does not hold
+    writes its number there, which begin at 1, and the function returns; in a loop on threads, its iteration ends. Who called or
+    started threads looks whether the status is still 0 before anything else is done. `lowbit.signature` lists what each number means.
+    Where all hold, this costs one comparison after each call. After structured loops have become branches, before those are
+    LLVM's. A function whose address is taken, and one with an assertion in a region other than OpenMP's, is an error.
+
+    ```text
+    cf.assert %holds, "the index is one of five"
+    // ==>
+      cf.cond_br %holds, ^rest, ^out
+    ^out:
+      llvm.store %number, %status atomic monotonic : i32, !llvm.ptr
+      return
+    ```
+  }];
+  let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect", "::mlir::ub::UBDialect"];
+}
+
 def ConvertQuantToLowbitPass : Pass<"convert-quant-to-lowbit"> {
   let summary = "Upstream's quantized types to codes, scales and zero points";
   let description = [{

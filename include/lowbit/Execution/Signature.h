@@ -33,6 +33,9 @@ struct Entry {
   std::vector<Port> inputs, outputs;
   /// Bytes of scratch memory that a call takes as its last argument; without any there is no such argument.
   int64_t workspaceBytes = 0;
+  /// What a call says that writes the number of one, from 1 on, to the i32 that its last argument points at. Without any there is no such
+  /// argument.
+  std::vector<std::string> assertions;
   /// Why it cannot be called from outside; empty when it can.
   std::string obstacle;
 };

@@ -49,4 +49,9 @@ int32_t lowbit_gpu_leave(DeviceEntry *entry) {
   return leave();
 }
 
+void lowbit_gpu_check(const char *assertion) {
+  if (assertion)
+    failCall(assertion);
+}
+
 const char *lowbit_gpu_error(void) { return lastError.c_str(); }

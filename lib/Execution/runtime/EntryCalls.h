@@ -27,6 +27,9 @@ int32_t lowbit_gpu_enter_cuda(mlir::lowbit::DeviceEntry *entry, const uint64_t *
 int32_t lowbit_gpu_enter_opencl(mlir::lowbit::DeviceEntry *entry, const uint64_t *words, int32_t count, void *queue);
 int32_t lowbit_gpu_leave(mlir::lowbit::DeviceEntry *entry);
 
+/// Between those two: fails the call with `assertion`, unless that is null.
+void lowbit_gpu_check(const char *assertion);
+
 /// What was wrong with the last call of this thread that gave -1.
 const char *lowbit_gpu_error(void);
 
