@@ -101,6 +101,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<LowbitDialect>();
     OpPassManager pm(ModuleOp::getOperationName());
+    pm.addPass(createDefineDivisionsPass());
     buildReferencePipeline(pm);
     buildTargetPipeline(pm, /*threads=*/2);
     buildLaunchPipeline(pm);
@@ -123,6 +124,7 @@ struct CompilePass final : impl::CompilePassBase<CompilePass> {
     recordSignatures(module);
 
     OpPassManager pm(ModuleOp::getOperationName());
+    pm.addPass(createDefineDivisionsPass()); // of all targets the same way
     if (resolved->getGPU()) {
       buildLaunchPipeline(pm);
       resolved->isSimulated() ? buildGPUSimPipeline(pm) : buildDevicePipeline(pm);

@@ -60,6 +60,35 @@ def DecomposeSoftmaxPass : Pass<"lowbit-decompose-softmax"> {
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
 }
 
+def DefineDivisionsPass : Pass<"lowbit-define-divisions"> {
+  let summary = "Integer divisions have a result for every divisor, the same on all targets";
+  let description = [{
+    `arith` leaves division by zero and of the smallest integer by -1 undefined, and machines disagree: one stops the process, others give zero, or
+    all ones. Here a quotient by zero is 0 and a remainder by zero is 0, as in NumPy; the smallest integer divided by -1 is itself, as
+    integers wrap, with remainder 0. Where a divisor may be one of these it becomes 1 first, and a quotient by zero is replaced. A divisor that
+    is constant and none of these stays as it is, also one that a linalg op reads from a constant. Quotients that are rounded down or up are
+    defined the same way. Named linalg ops that divide become generic.
+
+    ```mlir
+    func.func @f(%x: i32, %y: i32) -> i32 {
+      %0 = arith.divui %x, %y : i32
+      return %0 : i32
+    }
+    // ==>
+    func.func @f(%x: i32, %y: i32) -> i32 {
+      %zero = arith.constant 0 : i32
+      %one = arith.constant 1 : i32
+      %isZero = arith.cmpi eq, %y, %zero : i32
+      %divisor = arith.select %isZero, %one, %y : i32
+      %0 = arith.divui %x, %divisor : i32
+      %1 = arith.select %isZero, %zero, %0 : i32
+      return %1 : i32
+    }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect"];
+}
+
 def DuplicateFillsPass : Pass<"lowbit-duplicate-fills"> {
   let summary = "Give every op that starts from a constant tensor one of its own";
   let description = [{
