@@ -1,7 +1,7 @@
 """How lit runs Lowbit's tests."""
 
 import os
-import shutil
+import sys
 
 import lit.formats
 
@@ -20,8 +20,12 @@ config.substitutions.append(("%lowbit_obj", config.lowbit_obj_dir))
 config.substitutions.append(("%llvm_bin", config.llvm_tools_dir))
 config.substitutions.append(("%python", config.python))
 
-# NVIDIA's assembler, where it is; tests of PTX as text do without.
-if shutil.which("ptxas"):
+# NVIDIA's assembler, the same for tests and the compiler. Where it has to be there, tests that need it fail without it.
+sys.path.insert(0, config.test_source_root)
+import ptxas  # noqa: E402 - beside this file
+
+config.environment["LOWBIT_PTXAS"] = ptxas.find(config.python) or "none"
+if ptxas.find(config.python) or ptxas.is_required():
     config.available_features.add("ptxas")
 
 # The same tests through a stock mlir-opt with the plugin: `lit -Dplugin=1`.

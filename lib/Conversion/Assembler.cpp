@@ -7,9 +7,11 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
+#include <dlfcn.h>
 
 using namespace llvm;
 
@@ -18,12 +20,21 @@ namespace mlir::lowbit {
 /// Where CUDA installs it.
 static constexpr StringLiteral usualFolders[] = {"/usr/local/cuda/bin", "/opt/cuda/bin"};
 
-static std::string findAssembler() {
+/// Where the Python package `nvidia-cuda-nvcc` has it, in the folder of packages.
+static constexpr StringLiteral packageFolders[] = {"nvidia/cu13/bin", "nvidia/cuda_nvcc/bin"};
+
+std::string findPTXAssembler() {
   if (std::optional<std::string> named = sys::Process::GetEnv("LOWBIT_PTXAS"))
     return *named == "none" ? "" : *named;
   if (ErrorOr<std::string> found = sys::findProgramByName("ptxas"))
     return *found;
-  for (StringRef folder : usualFolders)
+  SmallVector<std::string> folders;
+  // This code is part of a Python package, packages/lowbit/_native.so, or of a program.
+  if (Dl_info info; dladdr(reinterpret_cast<void *>(&findPTXAssembler), &info) && sys::path::is_absolute(info.dli_fname))
+    for (StringRef folder : packageFolders)
+      folders.push_back((sys::path::parent_path(sys::path::parent_path(info.dli_fname)) + "/" + folder).str());
+  llvm::append_range(folders, usualFolders);
+  for (StringRef folder : folders)
     if (ErrorOr<std::string> found = sys::findProgramByName("ptxas", {folder}))
       return *found;
   return "";
@@ -62,7 +73,7 @@ static std::vector<KernelResources> readResources(StringRef log) {
     if (kernels.empty())
       continue;
     if (line.contains("bytes spill stores"))
-      kernels.back().spillBytes = count(line, " bytes spill stores");
+      kernels.back().spillBytes = count(line, " bytes spill stores") + count(line, " bytes spill loads");
     if (line.contains("bytes stack frame"))
       kernels.back().stackBytes = count(line, " bytes stack frame");
     if (line.contains(" registers"))
@@ -100,7 +111,7 @@ static FailureOr<Outcome> runTool(StringRef program, ArrayRef<StringRef> options
 }
 
 FailureOr<Assembly> assemblePTX(StringRef ptx, StringRef chip, function_ref<InFlightDiagnostic()> emitError) {
-  std::string program = findAssembler(), architecture = ("-arch=" + chip).str();
+  std::string program = findPTXAssembler(), architecture = ("-arch=" + chip).str();
   if (program.empty())
     return Assembly();
   FailureOr<Outcome> outcome =

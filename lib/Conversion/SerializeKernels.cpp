@@ -69,14 +69,28 @@ static bool waitsForOthers(LLVM::LLVMFuncOp kernel) {
   return found.wasInterrupted();
 }
 
+/// What kernels take, by their names.
+static DictionaryAttr describeResources(Builder &builder, ArrayRef<KernelResources> kernels) {
+  SmallVector<NamedAttribute> all;
+  for (const KernelResources &kernel : kernels) {
+    auto number = [&](StringRef name, unsigned value) { return builder.getNamedAttr(name, builder.getI64IntegerAttr(value)); };
+    NamedAttribute numbers[] = {number("registers", kernel.registers), number("spill_bytes", kernel.spillBytes),
+                                number("stack_bytes", kernel.stackBytes)};
+    all.push_back(builder.getNamedAttr(kernel.name, builder.getDictionaryAttr(numbers)));
+  }
+  return builder.getDictionaryAttr(all);
+}
+
 /// `image` in place of `kernels`, and a global for each kernel that is launched.
-static void embed(gpu::GPUModuleOp kernels, StringRef chipName, StringRef image, StringRef assembly) {
+static void embed(gpu::GPUModuleOp kernels, StringRef chipName, StringRef image, StringRef assembly, ArrayRef<KernelResources> resources) {
   auto module = kernels->getParentOfType<ModuleOp>();
   OpBuilder builder(kernels);
   Location loc = kernels.getLoc();
   std::string name = kernels.getName().str();
   LLVM::GlobalOp bytes = createBytes(builder, loc, name + ".image", image, /*alignment=*/64);
   bytes->setAttr(kernelTextAttrName, builder.getStringAttr(assembly));
+  if (!resources.empty())
+    bytes->setAttr(kernelResourcesAttrName, describeResources(builder, resources));
   LLVM::GlobalOp chip = createText(builder, loc, name + ".chip", chipName);
   for (auto function : kernels.getOps<LLVM::LLVMFuncOp>()) {
     std::string symbol = getKernelSymbol(name, function.getName());
@@ -131,7 +145,7 @@ struct SerializeKernelsPass final : impl::SerializeKernelsPassBase<SerializeKern
     if (failed(finished))
       return failure();
     reportResources(kernels, finished->kernels);
-    embed(kernels, machine->chip, finished->binary.empty() ? text->assembly + '\0' : finished->binary, text->assembly);
+    embed(kernels, machine->chip, finished->binary.empty() ? text->assembly + '\0' : finished->binary, text->assembly, finished->kernels);
     return success();
   }
 

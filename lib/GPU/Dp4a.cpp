@@ -48,10 +48,9 @@ class Dp4aSchedule final : public MatmulSchedule {
 public:
   StringRef getName() const override { return "dp4a"; }
 
-  std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
-                                   std::string &obstacle) const override {
+  MatmulPlans plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
-    return obstacle.empty() ? findCheapest<Dp4aPlan>(tiles, kernel, architecture, name, obstacle) : nullptr;
+    return obstacle.empty() ? makePlans<Dp4aPlan>(tiles, kernel, architecture, obstacle) : MatmulPlans();
   }
 
 private:

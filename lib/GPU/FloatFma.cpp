@@ -58,10 +58,9 @@ class FmaSchedule final : public MatmulSchedule {
 public:
   StringRef getName() const override { return "fma"; }
 
-  std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
-                                   std::string &obstacle) const override {
+  MatmulPlans plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) const override {
     obstacle = getObstacle(kernel);
-    return obstacle.empty() ? findCheapest<FmaPlan>(tiles, kernel, architecture, name, obstacle) : nullptr;
+    return obstacle.empty() ? makePlans<FmaPlan>(tiles, kernel, architecture, obstacle) : MatmulPlans();
   }
 
 private:

@@ -126,14 +126,20 @@ private:
     std::string obstacles;
     auto wanted = op->getAttrOfType<StringAttr>(planAttr);
     StringRef name = wanted && tile.empty() ? wanted.getValue() : StringRef(tile);
-    std::unique_ptr<MatmulPlan> plan = planMatmul(*kernel, *architecture, obstacles, {schedule, name});
-    if (!plan)
+    MatmulPlans plans;
+    if (everyPlan)
+      plans = listMatmulPlans(*kernel, *architecture, obstacles, {schedule, name});
+    else if (std::unique_ptr<MatmulPlan> best = planMatmul(*kernel, *architecture, obstacles, {schedule, name}))
+      plans.push_back(std::move(best));
+    if (plans.empty())
       return op.emitOpError() << "has no schedule on " << architecture->chip << ": " << obstacles;
-    gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);
-    launchPlan(op, *plan, function);
-    if (!plan->usesMatrixUnit() && !kernel->hasWideFloats())
-      reportNextBest(op, obstacles);
-    report(op, function, plan->getThreads(), plan->getSharedBytes());
+    for (const std::unique_ptr<MatmulPlan> &plan : plans) {
+      gpu::GPUFuncOp function = getKernel(op, *kernel, *plan, kernels);
+      launchPlan(op, *plan, function);
+      if (!everyPlan && !plan->usesMatrixUnit() && !kernel->hasWideFloats())
+        reportNextBest(op, obstacles);
+      report(op, function, plan->getThreads(), plan->getSharedBytes());
+    }
     op.erase();
     return success();
   }

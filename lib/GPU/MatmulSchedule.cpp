@@ -30,24 +30,38 @@ std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment, b
 /// Matrix units first, whatever the estimates of the others say.
 static std::pair<bool, double> rank(const MatmulPlan &plan) { return {!plan.usesMatrixUnit(), plan.estimate()}; }
 
-std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
-                                       PlanFilter filter) {
-  std::unique_ptr<MatmulPlan> best;
+MatmulPlans listMatmulPlans(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles, PlanFilter filter) {
+  MatmulPlans all;
   bool isKnown = false;
   for (const MatmulSchedule *schedule : getMatmulSchedules()) {
     if (!filter.schedule.empty() && schedule->getName() != filter.schedule)
       continue;
     isKnown = true;
-    std::string obstacle;
-    std::unique_ptr<MatmulPlan> plan = schedule->plan(kernel, architecture, filter.plan, obstacle);
-    if (!plan)
-      obstacles += (obstacles.empty() ? "" : "; ") + schedule->getName().str() + ": " + obstacle;
-    else if (!best || rank(*plan) < rank(*best))
-      best = std::move(plan);
+    std::string obstacle, names;
+    size_t before = all.size();
+    MatmulPlans plans = schedule->plan(kernel, architecture, obstacle);
+    for (std::unique_ptr<MatmulPlan> &plan : plans) {
+      std::string name = plan->getName();
+      names += (names.empty() ? "`" : ", `") + name + "`";
+      if (filter.plan.empty() || filter.plan == name)
+        all.push_back(std::move(plan));
+    }
+    if (all.size() != before)
+      continue;
+    if (obstacle.empty())
+      obstacle = "no tile fits the name `" + filter.plan.str() + "`; expected one of " + names;
+    obstacles += (obstacles.empty() ? "" : "; ") + schedule->getName().str() + ": " + obstacle;
   }
   if (!isKnown)
     obstacles = "there is no schedule `" + filter.schedule.str() + "`";
-  return best;
+  return all;
+}
+
+std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
+                                       PlanFilter filter) {
+  MatmulPlans all = listMatmulPlans(kernel, architecture, obstacles, filter);
+  auto best = llvm::min_element(all, [](const auto &one, const auto &other) { return rank(*one) < rank(*other); });
+  return best == all.end() ? nullptr : std::move(*best);
 }
 
 } // namespace mlir::lowbit

@@ -141,10 +141,9 @@ class MfmaSchedule final : public MatmulSchedule {
 public:
   StringRef getName() const override { return "mfma"; }
 
-  std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
-                                   std::string &obstacle) const override {
+  MatmulPlans plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
-    return obstacle.empty() ? findCheapest<MfmaPlan>(tiles, kernel, architecture, name, obstacle) : nullptr;
+    return obstacle.empty() ? makePlans<MfmaPlan>(tiles, kernel, architecture, obstacle) : MatmulPlans();
   }
 
 private:

@@ -368,14 +368,13 @@ class MmaSyncSchedule final : public MatmulSchedule {
 public:
   StringRef getName() const override { return "mma.sync"; }
 
-  std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
-                                   std::string &obstacle) const override {
+  MatmulPlans plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
     if (!obstacle.empty())
-      return nullptr;
+      return {};
     ArrayRef<Tile> all = kernel.hasFloats() || kernel.group != 0 ? ArrayRef<Tile>(floatTiles) : ArrayRef<Tile>(tiles);
     auto fits = [&](const Tile &tile) { return tile.getSums() <= getMostSums(kernel); };
-    return findCheapest<MmaSyncPlan>(llvm::make_filter_range(all, fits), kernel, architecture, name, obstacle);
+    return makePlans<MmaSyncPlan>(llvm::make_filter_range(all, fits), kernel, architecture, obstacle);
   }
 
 private:

@@ -19,21 +19,16 @@ const MatmulSchedule &getFmaSchedule();
 std::string getSideObstacle(const MatmulKernel &kernel, unsigned rowAlignment = 16, bool takesFloats = false, bool takesWindows = false,
                             bool takesGroups = false);
 
-/// The cheapest of the plans, one for each of `tiles`, that have that name, where one is given, and the shared memory that there is; null,
-/// and why in `obstacle`, where none has.
+/// The plans, one for each of `tiles`, for which there is shared memory; none, and why in `obstacle`, where there is for none of them.
 template <typename Plan, typename Tiles>
-std::unique_ptr<MatmulPlan> findCheapest(const Tiles &tiles, const MatmulKernel &kernel, const GPUArchitecture &architecture,
-                                         StringRef name, std::string &obstacle) {
-  std::unique_ptr<MatmulPlan> best;
-  for (const auto &tile : tiles) {
-    auto plan = std::make_unique<Plan>(kernel, architecture, tile);
-    bool isMeant = name.empty() || plan->getName() == name;
-    if (isMeant && plan->getSharedBytes() <= architecture.maxSharedBytes && (!best || plan->estimate() < best->estimate()))
-      best = std::move(plan);
-  }
-  if (!best)
-    obstacle = "no tile fits" + (name.empty() ? "" : " the name `" + name.str() + "`");
-  return best;
+MatmulPlans makePlans(const Tiles &tiles, const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) {
+  MatmulPlans plans;
+  for (const auto &tile : tiles)
+    if (auto plan = std::make_unique<Plan>(kernel, architecture, tile); plan->getSharedBytes() <= architecture.maxSharedBytes)
+      plans.push_back(std::move(plan));
+  if (plans.empty())
+    obstacle = "no tile fits";
+  return plans;
 }
 
 } // namespace mlir::lowbit

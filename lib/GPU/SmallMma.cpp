@@ -91,10 +91,9 @@ class SmallMmaSchedule final : public MatmulSchedule {
 public:
   StringRef getName() const override { return "mma.sync.m8n8k16"; }
 
-  std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
-                                   std::string &obstacle) const override {
+  MatmulPlans plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
-    return obstacle.empty() ? findCheapest<SmallMmaPlan>(tiles, kernel, architecture, name, obstacle) : nullptr;
+    return obstacle.empty() ? makePlans<SmallMmaPlan>(tiles, kernel, architecture, obstacle) : MatmulPlans();
   }
 
 private:

@@ -60,10 +60,9 @@ class Tcgen05Schedule final : public MatmulSchedule {
 public:
   StringRef getName() const override { return "tcgen05"; }
 
-  std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
-                                   std::string &obstacle) const override {
+  MatmulPlans plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
-    return obstacle.empty() ? findCheapest<Tcgen05Plan>(tiles, kernel, architecture, name, obstacle) : nullptr;
+    return obstacle.empty() ? makePlans<Tcgen05Plan>(tiles, kernel, architecture, obstacle) : MatmulPlans();
   }
 
 private:

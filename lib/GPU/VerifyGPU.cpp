@@ -49,6 +49,12 @@ static bool isCommon(Operation *op) {
   return exchange ? exchange.getKind() == NVVM::ShflKind::bfly : isa<NVVM::DotAccumulate4WayOp>(op);
 }
 
+/// Memory of a thread, which is the device's, however near it sounds.
+static bool isLocalMemory(Operation *op) {
+  auto function = dyn_cast<gpu::GPUFuncOp>(op);
+  return isa<LLVM::AllocaOp, memref::AllocOp, memref::AllocaOp>(op) || (function && function.getNumPrivateAttributions() != 0);
+}
+
 static bool isShared(Type type) {
   if (auto pointer = dyn_cast<LLVM::LLVMPointerType>(type))
     return pointer.getAddressSpace() == 3;
@@ -83,7 +89,7 @@ private:
     auto isBFloat16 = [](Type type) { return getElementTypeOrSelf(type).isBF16(); };
     if (!gpu->hasBFloat16 && (llvm::any_of(op->getOperandTypes(), isBFloat16) || llvm::any_of(op->getResultTypes(), isBFloat16)))
       return op->emitOpError() << "is of bf16, which " << gpu->chip << " does not have; expected f16 or f32";
-    if (failed(verifyShared(op)) || failed(verifyAlignment(op)) || failed(verifyInstruction(op)))
+    if (failed(verifyMemory(op)) || failed(verifyAlignment(op)) || failed(verifyInstruction(op)))
       return failure();
     if (op->getDialect() && op->getDialect()->getNamespace() == "math" && getKernelIntrinsic(op).empty())
       return op->emitOpError("is no instruction of a GPU; expected `lowbit-approximate-math` to have expanded it");
@@ -109,7 +115,7 @@ private:
     return success();
   }
 
-  static LogicalResult verifyShared(Operation *op) {
+  static LogicalResult verifyMemory(Operation *op) {
     bool isStatic = false;
     if (auto function = dyn_cast<gpu::GPUFuncOp>(op))
       isStatic = function.getNumWorkgroupAttributions() != 0;
@@ -119,6 +125,9 @@ private:
       isStatic = isShared(op->getResult(0).getType());
     if (isStatic)
       return op->emitOpError("has static shared memory; expected `gpu.dynamic_shared_memory`");
+    if (isLocalMemory(op))
+      return op->emitOpError("has memory of a thread, which is local memory; expected values, which are in registers, or "
+                             "`gpu.dynamic_shared_memory`");
     return success();
   }
 

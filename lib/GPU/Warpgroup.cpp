@@ -69,14 +69,13 @@ class WarpgroupSchedule final : public MatmulSchedule {
 public:
   StringRef getName() const override { return "wgmma"; }
 
-  std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
-                                   std::string &obstacle) const override {
+  MatmulPlans plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) const override {
     obstacle = getObstacle(kernel, architecture);
     if (!obstacle.empty())
-      return nullptr;
+      return {};
     int64_t most = WarpgroupTile::getMostColumns(kernel);
     auto fits = [&](const WarpgroupTile &tile) { return tile.columns <= most; };
-    return findCheapest<WarpgroupPlan>(llvm::make_filter_range(tiles, fits), kernel, architecture, name, obstacle);
+    return makePlans<WarpgroupPlan>(llvm::make_filter_range(tiles, fits), kernel, architecture, obstacle);
   }
 
 private:

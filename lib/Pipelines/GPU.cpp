@@ -96,10 +96,14 @@ void buildLaunchPipeline(OpPassManager &pm) {
   pm.addPass(createVerifyGPUPass());
 }
 
-void buildDevicePipeline(OpPassManager &pm) {
+void buildAssemblePipeline(OpPassManager &pm) {
   pm.addPass(createLowerKernelsPass());
   pm.addPass(createLowerLaunchesPass());
   pm.addPass(createSerializeKernelsPass());
+}
+
+void buildDevicePipeline(OpPassManager &pm) {
+  buildAssemblePipeline(pm);
   buildLowerToLLVMPipeline(pm);
 }
 

@@ -1,13 +1,16 @@
 //===- Launches.cpp - what a model launches on a GPU, as data -------------===//
-// Law: the list is of the launches that compiled code has, in the order in which it makes them.
+// Law: the list is of the launches that compiled code has, in the order in which it makes them; what a kernel takes is what its assembler
+// says, or is left out.
 
 #include "lowbit/Report/Launches.h"
+#include "lowbit/Conversion/KernelSymbols.h"
 #include "lowbit/GPU/Traffic.h"
 #include "lowbit/IR/Lowbit.h"
 #include "lowbit/Pipelines/GPU.h"
 #include "lowbit/Pipelines/RecordSignatures.h"
 #include "lowbit/Targets/Resolve.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -19,6 +22,7 @@ using llvm::json::Object;
 void registerLaunchDialects(DialectRegistry &registry) {
   OpPassManager pm(ModuleOp::getOperationName());
   buildLaunchPipeline(pm);
+  buildAssemblePipeline(pm);
   pm.getDependentDialects(registry);
 }
 
@@ -76,6 +80,21 @@ static Object describeLaunch(gpu::LaunchFuncOp launch) {
   return row;
 }
 
+/// What each kernel of `module` takes, by names; none where nothing here assembles them. Failure after an error.
+static FailureOr<DictionaryAttr> findResources(ModuleOp module) {
+  OwningOpRef<ModuleOp> copy = module.clone();
+  PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  buildAssemblePipeline(pm);
+  if (failed(pm.run(*copy)))
+    return failure();
+  DictionaryAttr resources = DictionaryAttr::get(module.getContext());
+  copy->walk([&](LLVM::GlobalOp global) {
+    if (auto found = global->getAttrOfType<DictionaryAttr>(kernelResourcesAttrName))
+      resources = found;
+  });
+  return resources;
+}
+
 FailureOr<Object> listLaunches(ModuleOp module, StringRef target) {
   FailureOr<QuantTargetAttrInterface> resolved = resolveTarget(module.getContext(), target, [&] { return module.emitError(); });
   if (failed(resolved))
@@ -88,10 +107,16 @@ FailureOr<Object> listLaunches(ModuleOp module, StringRef target) {
   buildLaunchPipeline(pm);
   if (failed(pm.run(module)))
     return failure();
+  FailureOr<DictionaryAttr> resources = findResources(module);
+  if (failed(resources))
+    return failure();
   Array launches;
   int64_t read = 0, written = 0;
   module.walk([&](gpu::LaunchFuncOp launch) {
     Object row = describeLaunch(launch);
+    if (auto numbers = resources->getAs<DictionaryAttr>(launch.getKernelName()))
+      for (NamedAttribute number : numbers)
+        row[number.getName().getValue()] = cast<IntegerAttr>(number.getValue()).getInt();
     read += *row.getInteger("bytes_read");
     written += *row.getInteger("bytes_written");
     launches.push_back(std::move(row));

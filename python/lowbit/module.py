@@ -206,7 +206,8 @@ class Module:
 
         `launches` holds for each its `kernel`, `site` (of a product), `blocks`, `threads` of a block, `shared_bytes`, and the buffers that it
         `reads` and `writes`, each with its `type` and the `bytes` that are touched at least once; `bytes_read` and `bytes_written` are the
-        sums of a launch, and of all.
+        sums of a launch, and of all. Where kernels are assembled here (by ptxas), also the `registers` of a thread, its `stack_bytes`, and
+        `spill_bytes`, which its code stores and loads for want of registers.
         """
         document: dict[str, Any] = json.loads(self._native.list_launches(target))
         return document

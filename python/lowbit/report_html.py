@@ -71,22 +71,25 @@ def _launches(gpu: dict[str, Any] | None) -> str:
     """What runs on the GPU, in order."""
     if gpu is None:
         return ""
-    heads = ("", "kernel", "blocks", "threads", "shared bytes", "bytes read", "bytes written", "reads", "writes")
+    is_assembled = any("registers" in launch for launch in gpu["launches"])
+    resources = ("registers", "spill bytes", "stack bytes") if is_assembled else ()
+    numbers = ("blocks", "threads", "shared bytes", *resources, "bytes read", "bytes written")
+    heads = ("", "kernel", *numbers, "reads", "writes")
     rows = []
     for number, launch in enumerate(gpu["launches"]):
         site = f"<br><small>{escape(launch['site'])}</small>" if "site" in launch else ""
         cells = [str(number), f"{escape(launch['kernel'])}{site}"]
-        cells += [
-            f"{launch[key]:,}" if key in launch else "" for key in ("blocks", "threads", "shared_bytes", "bytes_read", "bytes_written")
-        ]
+        cells += [f"{launch[key]:,}" if (key := head.replace(" ", "_")) in launch else "" for head in numbers]
         cells += ["<br>".join(escape(buffer["type"]) for buffer in launch[side]) for side in ("reads", "writes")]
         rows.append(
             "<tr>"
-            + "".join(f'<td class="number">{cell}</td>' if 2 <= i < 7 else f"<td>{cell}</td>" for i, cell in enumerate(cells))
+            + "".join(f'<td class="number">{cell}</td>' if 2 <= i < 2 + len(numbers) else f"<td>{cell}</td>" for i, cell in enumerate(cells))
             + "</tr>"
         )
     total = f"{len(rows)} launches, {gpu['bytes_read']:,} bytes read, {gpu['bytes_written']:,} written."
-    return f"<h2>Launches on {escape(gpu['target'])}</h2><p>{total}</p>{table(heads, rows, heads[2:7])}"
+    if rows and not is_assembled:
+        total += " What registers kernels take and spill is not known: no assembler for them is here."
+    return f"<h2>Launches on {escape(gpu['target'])}</h2><p>{total}</p>{table(heads, rows, numbers)}"
 
 
 def _row(row: dict[str, Any], layered: bool) -> str:

@@ -275,7 +275,7 @@ def test_kernels_alone(built: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["k.ptx", "ptx"]
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="no ptxas")
+@pytest.mark.needs_ptxas
 def test_cubins_are_machine_code(built: Path, tmp_path: Path) -> None:
     lowbit.load(built / "kernels.mlir").export(tmp_path / "k.cubin", "nvptx:sm_80")
     assert (tmp_path / "k.cubin").read_bytes()[:4] == b"\x7fELF"

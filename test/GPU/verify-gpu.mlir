@@ -32,6 +32,53 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
+  gpu.func @stack(%i: index) kernel {
+    // expected-error @+1 {{'memref.alloca' op has memory of a thread, which is local memory; expected values, which are in registers}}
+    %0 = memref.alloca() : memref<4xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @stack_of_llvm(%size: i32) kernel {
+    // expected-error @+1 {{'llvm.alloca' op has memory of a thread}}
+    %0 = llvm.alloca %size x f32 : (i32) -> !llvm.ptr
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @heap() kernel {
+    // expected-error @+1 {{'memref.alloc' op has memory of a thread}}
+    %0 = memref.alloc() : memref<4xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // expected-error @+1 {{'gpu.func' op has memory of a thread}}
+  gpu.func @private() private(%own: memref<4xf32, #gpu.address_space<private>>) kernel {
+    gpu.return
+  }
+}
+
+// -----
+
+// What the host allocates is nobody's stack.
+func.func @host() {
+  %0 = memref.alloca() : memref<4xf32>
+  return
+}
+
+// -----
+
+gpu.module @kernels {
   gpu.func @apart(%p: !llvm.ptr<1>) kernel {
     // expected-error @+1 {{has 'vector<4xf32>' at an alignment of 4; expected 16, or it would be taken apart}}
     %0 = llvm.load %p {alignment = 4 : i64} : !llvm.ptr<1> -> vector<4xf32>

@@ -14,6 +14,9 @@ inline constexpr llvm::StringLiteral programSymbol = "lowbit.program";
 /// The attribute, on the global with a binary, that holds the assembly it was made of.
 inline constexpr llvm::StringLiteral kernelTextAttrName = "lowbit.assembly";
 
+/// Of the same global, where the kernels were assembled: a dictionary of what each takes, `registers`, `spill_bytes` and `stack_bytes`.
+inline constexpr llvm::StringLiteral kernelResourcesAttrName = "lowbit.resources";
+
 /// The triple of kernels in SPIR-V: with integer dot products, for OpenCL.
 inline constexpr llvm::StringLiteral spirvTriple = "spirv64v1.4-unknown-unknown";
 

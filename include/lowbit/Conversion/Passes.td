@@ -358,9 +358,11 @@ def SerializeKernelsPass : Pass<"lowbit-serialize-kernels", "::mlir::ModuleOp"> 
   let summary = "Kernels become machine code inside the host's";
   let description = [{
     Each `gpu.module`, in the LLVM dialect and with an `#nvvm.target`, is compiled to PTX and, where `ptxas` is found, to a cubin; else the
-    driver will assemble it. The variable LOWBIT_PTXAS names another `ptxas`, or `none`. With a `#rocdl.target` it is compiled to an object and
+    driver will assemble it. It is looked for in the search path, in the Python package `nvidia-cuda-nvcc` beside `lowbit`, and where CUDA installs
+    it; the variable LOWBIT_PTXAS names another one, or `none`. With a `#rocdl.target` it is compiled to an object and
     linked by LLVM's `ld.lld`, with the triple of SPIR-V to a module of that. Globals with the bytes take its place, and one for
-    each kernel that `lowbit-lower-launches` has left a call of. Registers and spills of the kernels are remarks.
+    each kernel that `lowbit-lower-launches` has left a call of. Registers of the kernels, bytes of spills (stored and loaded) and of the stack are
+    remarks, and the attribute `lowbit.resources` of the global with the bytes.
 
     ```text
     gpu.module @kernels [#nvvm.target<chip = "sm_90a">] { llvm.func @add(…) attributes {nvvm.kernel} { … } }

@@ -36,6 +36,8 @@ public:
   virtual Launch buildLaunch(KernelBuilder &b, const MatmulArguments &arguments) const = 0;
 };
 
+using MatmulPlans = SmallVector<std::unique_ptr<MatmulPlan>>;
+
 /// Of a product: the name of the only plan to take.
 constexpr StringLiteral planAttr = "lowbit.plan";
 
@@ -49,14 +51,16 @@ class MatmulSchedule {
 public:
   virtual ~MatmulSchedule();
   virtual StringRef getName() const = 0;
-  /// The best plan of this schedule for the kernel, which outlives it, among those of that name where one is given; null, and why in
-  /// `obstacle`, when there is none.
-  virtual std::unique_ptr<MatmulPlan> plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, StringRef name,
-                                           std::string &obstacle) const = 0;
+  /// All plans of this schedule for the kernel, which outlives them; none, and why in `obstacle`, when there are none.
+  virtual MatmulPlans plan(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacle) const = 0;
 };
 
 /// All schedules.
 ArrayRef<const MatmulSchedule *> getMatmulSchedules();
+
+/// All plans that are asked for, schedule by schedule. Every obstacle of a schedule is in `obstacles`.
+MatmulPlans listMatmulPlans(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,
+                            PlanFilter filter = {});
 
 /// The cheapest plan of those with a matrix unit, or else of all; null where none fits. Every obstacle of a schedule is in `obstacles`.
 std::unique_ptr<MatmulPlan> planMatmul(const MatmulKernel &kernel, const GPUArchitecture &architecture, std::string &obstacles,

@@ -65,7 +65,8 @@ def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
     For each `lowbit.matmul` the cheapest schedule that the target's GPU has the instructions for writes a `gpu.func`, in the one `gpu.module`
     that all kernels share; products that differ in their sizes alone share a kernel, because sizes are arguments. The op becomes
     `gpu.launch_func`. `schedule` names the only schedule to ask, for tests; the attribute `lowbit.plan = "mma_sync_64x64x64x5"` of a
-    product the only plan, and where it does not fit the product is an error. A `lowbit.grouped_matmul` has one way: weights are decoded in
+    product the only plan, and where it does not fit the product is an error. With `every-plan` a product becomes one launch for each plan there
+    is, all of which write the same result: so tests go through tiles that they need not know. A `lowbit.grouped_matmul` has one way: weights are decoded in
     registers, for mma.sync. Its kernel begins before those before it have ended, where the GPU has dependent launches and its weights are
     constants, or arguments of a function with the attribute `lowbit.constant`: nothing that is under way may write them.
 
@@ -80,6 +81,7 @@ def LaunchMatmulsPass : Pass<"lowbit-launch-matmuls", "::mlir::ModuleOp"> {
     Option<"target", "target", "std::string", /*default=*/"", "The machine to launch on; by default the module's `lowbit.target`">,
     Option<"schedule", "schedule", "std::string", /*default=*/"", "The only schedule to ask, such as `mma.sync`">,
     Option<"tile", "tile", "std::string", /*default=*/"", "The only plan to take, by the part of its name after `matmul_`">,
+    Option<"everyPlan", "every-plan", "bool", /*default=*/"false", "Launch all plans of a product, one after another, and not the cheapest alone">,
   ];
   let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect", "LLVM::LLVMDialect", "memref::MemRefDialect", "NVVM::NVVMDialect",
                            "ROCDL::ROCDLDialect", "scf::SCFDialect", "vector::VectorDialect"];
@@ -489,6 +491,7 @@ def VerifyGPUPass : Pass<"lowbit-verify-gpu", "::mlir::ModuleOp"> {
     know. So, an error with a location for each of:
     - `lowbit.matmul` or `lowbit.contract` that no kernel took;
     - shared memory that is not dynamic, which has no alignment and is limited to 48 KiB;
+    - memory of a thread, which is local memory: what a thread has is in registers;
     - warp-wide and asynchronous instructions that the GPU of the module's target lacks;
     - vector accesses of global or shared memory with less than their own alignment;
     - more shared memory, or more threads, than a block can have;

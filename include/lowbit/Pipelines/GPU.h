@@ -18,6 +18,9 @@ void buildLaunchPipeline(OpPassManager &pm);
 /// decided, so that plain loops over the result compute what the kernels do, to the last bit. Without, no bit of any result changes.
 void buildKernelOpsPipeline(OpPassManager &pm, const std::string &target, bool floats);
 
+/// From launches to bytes of machine code, and what the assembler says of each kernel.
+void buildAssemblePipeline(OpPassManager &pm);
+
 /// From launches to the LLVM dialect, with machine code of the kernels in it.
 void buildDevicePipeline(OpPassManager &pm);
 

@@ -11,11 +11,10 @@ namespace mlir::lowbit {
 void registerLaunchDialects(DialectRegistry &registry);
 
 /// Compiles `module` for the GPU `target` up to its launches and lists them; failure after an error. The schema:
-/// {"target", "launches": [{"function", "kernel", "site"?, "blocks"?, "threads", "shared_bytes", "reads": [buffer, …], "writes": [buffer,
-/// …],
-///  "bytes_read", "bytes_written"}, …], "bytes_read", "bytes_written"}; a buffer is {"type", "bytes"?}. What is not known before a call is
-///  left
-/// out; sums are of what is known.
+/// {"target", "launches": [{"function", "kernel", "site"?, "blocks"?, "threads", "shared_bytes",
+///  "registers"?, "spill_bytes"?, "stack_bytes"?, "reads": [buffer, …], "writes": [buffer, …], "bytes_read", "bytes_written"}, …],
+///  "bytes_read", "bytes_written"}; a buffer is {"type", "bytes"?}. What is not known before a call, or without an assembler, is left out;
+/// sums are of what is known.
 FailureOr<llvm::json::Object> listLaunches(ModuleOp module, StringRef target);
 
 } // namespace mlir::lowbit

@@ -168,7 +168,7 @@ def test_exact(tmp_path: Path) -> None:
     assert (want != float8.warpgroup_sums(a, b)).any()
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 def test_assembles(tmp_path: Path) -> None:
     cases = [
         ("nvptx:sm_89", "mma_sync", WARP_TILES),

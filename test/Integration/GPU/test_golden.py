@@ -34,7 +34,7 @@ def test_recording_has_these_inputs(family: str) -> None:
                 assert [{k: list(v) if isinstance(v, tuple) else v for k, v in m.items()} for m in value] == record[key], instruction.name
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize("family", UNRECORDED)
 def test_family_can_be_recorded(family: str, tmp_path: Path) -> None:
     """Once the GPU for it is there: all of it assembles, and has inputs of the right shapes."""

@@ -104,7 +104,7 @@ def test_mutants(target: str, plan: str, shape: tuple[int, int, int], group: int
     assert re.search(r"^\d+ mutants, \d+ not found$", outcome.stdout, re.MULTILINE)
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 def test_assembles(tmp_path: Path) -> None:
     """No tile spills, with the most scales there are."""
     cases = [

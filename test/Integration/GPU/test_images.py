@@ -68,7 +68,7 @@ def test_mutants(tmp_path: Path) -> None:
     assert missed == ["arith.divui"] * 8, outcome.stdout
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize("target", ["nvptx:sm_80", "nvptx:sm_90a"])
 @pytest.mark.parametrize("tile", TILES)
 def test_assembles(target: str, tile: str, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def export(text: str, folder: Path, target: str, suffix: str) -> bytes:
     return (folder / f"k{suffix}").read_bytes()
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("chip", ["sm_75", "sm_80", "sm_89", "sm_90a", "sm_100", "sm_100a"])
 def test_nvptx(model: str, chip: str, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_small_groups_of_numbers(shape: tuple[int, int, int], tmp_path: Path) ->
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize(("width", "group"), [(2, 32), (4, 16)])
 def test_many_groups_assemble(width: int, group: int, tmp_path: Path) -> None:
     # Several groups a step, with zero points: most registers.
@@ -73,7 +73,7 @@ def test_many_groups_assemble(width: int, group: int, tmp_path: Path) -> None:
         assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize("kind", ["mxfp4", "nvfp4", "nf4"])
 @pytest.mark.parametrize("lhs", ["f16", "bf16", "f32"])
 def test_levels_assemble(kind: str, lhs: str, tmp_path: Path) -> None:

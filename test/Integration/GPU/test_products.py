@@ -186,7 +186,7 @@ def assemble(module: Path, target: str, folder: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stderr
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize("target", ["nvptx:sm_80", "nvptx:sm_89", "nvptx:sm_90a", "nvptx:sm_100", "nvptx:sm_100a"])
 @pytest.mark.parametrize("tile", TILES)
 def test_assembles(target: str, tile: str, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_assembles(target: str, tile: str, tmp_path: Path) -> None:
     assert int(re.search(r"Used (\d+) registers", log).group(1)) <= 255
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize(("target", "stem", "tile"), STAGED)
 def test_staged_assembles(target: str, stem: str, tile: str, tmp_path: Path) -> None:
     for bits in [False] if stem != "dp4a" else [False, True]:
@@ -240,7 +240,7 @@ def test_mutants_of_floats(tmp_path: Path) -> None:
     assert {op: missed.count(op) for op in missed} == {"arith.shrui": 1, "arith.muli": 2, "arith.andi": 2}, outcome.stdout
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize("target", ["nvptx:sm_75", "nvptx:sm_80", "nvptx:sm_89", "nvptx:sm_90a", "nvptx:sm_100", "nvptx:sm_100a"])
 @pytest.mark.parametrize("tile", FLOAT_TILES)
 def test_floats_assemble(target: str, tile: str, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_mutants_of_groups(group: int, tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize("rows", [1, 8, 16])
 @pytest.mark.parametrize("kind", [(4, 128, np.float16), (2, 64, np.float16), (2, 0, np.float16), (2, 0, np.int8), (4, 128, np.int8)])
 def test_groups_assemble(rows: int, kind: tuple[int, int, type], tmp_path: Path) -> None:

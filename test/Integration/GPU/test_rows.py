@@ -117,7 +117,7 @@ def test_alone(model: Model, has_products: bool, tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 @pytest.mark.parametrize("chip", ["sm_80", "sm_89", "sm_90a", "sm_100"])
 @pytest.mark.parametrize("shape", [(48, 256, 128, 64, "bf16"), (48, 256, 256, 128, "f16")])
 def test_assembles(shape: tuple[int, int, int, int, str], chip: str, tmp_path: Path) -> None:

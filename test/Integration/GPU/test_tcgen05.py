@@ -59,7 +59,7 @@ def test_several_tiles(tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-@pytest.mark.skipif(not shutil.which("ptxas"), reason="needs ptxas")
+@pytest.mark.needs_ptxas
 def test_assembles(tmp_path: Path) -> None:
     for tile in TILES:
         log = assemble(
