@@ -4,6 +4,12 @@
 // RUN: not gpu-sim-run %s --kernel half --block 64 --shared 256 bytes=256 | FileCheck %s --check-prefix=HALF
 // RUN: not gpu-sim-run %s --kernel global --block 64 --grid 2 bytes=256 | FileCheck %s --check-prefix=GLOBAL
 // RUN: not gpu-sim-run %s --kernel global_read --block 64 --grid 2 bytes=512 | FileCheck %s --check-prefix=READ
+// RUN: not gpu-sim-run %s --kernel global_overwritten --block 64 bytes=256 | FileCheck %s --check-prefix=GLOBAL_OVERWRITTEN
+// RUN: gpu-sim-run %s --kernel global_ordered --block 64 bytes=256
+// RUN: not gpu-sim-run %s --kernel global_ordered --block 64 --grid 2 bytes=256 | FileCheck %s --check-prefix=OTHER_BLOCK
+// RUN: not gpu-sim-run %s --kernel global_read_before --block 64 --grid 2 bytes=256 | FileCheck %s --check-prefix=READ_BEFORE
+// RUN: not gpu-sim-run %s --kernel global_copied --block 32 --shared 512 bytes=512 | FileCheck %s --check-prefix=COPIED
+// RUN: gpu-sim-run %s --kernel global_bytes --block 64 bytes=64
 // RUN: gpu-sim-run %s --kernel atomic --block 64 --grid 2 bytes=4
 // RUN: gpu-sim-run %s --kernel bytes --block 64 --shared 64 bytes=64
 // RUN: gpu-sim-run %s --kernel warps --block 64 --shared 256
@@ -119,6 +125,86 @@ gpu.module @kernels {
     %own = llvm.getelementptr %to[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
     %value = llvm.load %other : !llvm.ptr<1> -> i32
     llvm.store %value, %own : i32, !llvm.ptr<1>
+    gpu.return
+  }
+
+  // A write to global memory must wait for those who still read, too.
+  // GLOBAL_OVERWRITTEN: race ({{.*}}): kernel `global_overwritten`: `llvm.store` {{.*}} writes what `llvm.load` {{.*}} reads, and nothing says which comes first; byte {{.*}} of global memory, the other in block (0, 0, 0)
+  gpu.func @global_overwritten(%to: !llvm.ptr<1>) kernel {
+    %c1 = arith.constant 1 : i32
+    %c64 = arith.constant 64 : i32
+    %x = gpu.thread_id x
+    %thread = arith.index_cast %x : index to i32
+    %own = llvm.getelementptr %to[%thread] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    %sum = arith.addi %thread, %c1 : i32
+    %next = arith.remui %sum, %c64 : i32
+    %other = llvm.getelementptr %to[%next] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    %value = llvm.load %other : !llvm.ptr<1> -> i32
+    llvm.store %value, %own : i32, !llvm.ptr<1>
+    gpu.return
+  }
+
+  // A barrier puts it in order; but not what another block reads.
+  // OTHER_BLOCK: race ({{.*}}): kernel `global_ordered`: `llvm.load` {{.*}}, block (1, 0, 0), thread 0: reads what `llvm.store` {{.*}} the other in block (0, 0, 0)
+  // OTHER_BLOCK: race ({{.*}}): kernel `global_ordered`: `llvm.store` {{.*}}, block (1, 0, 0), {{.*}} writes what `llvm.store` {{.*}} the other in block (0, 0, 0)
+  gpu.func @global_ordered(%to: !llvm.ptr<1>) kernel {
+    %c1 = arith.constant 1 : i32
+    %c64 = arith.constant 64 : i32
+    %x = gpu.thread_id x
+    %thread = arith.index_cast %x : index to i32
+    %own = llvm.getelementptr %to[%thread] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    %sum = arith.addi %thread, %c1 : i32
+    %next = arith.remui %sum, %c64 : i32
+    %other = llvm.getelementptr %to[%next] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    %value = llvm.load %other : !llvm.ptr<1> -> i32
+    gpu.barrier
+    llvm.store %value, %own : i32, !llvm.ptr<1>
+    gpu.return
+  }
+
+  // The first block reads what the second writes, which nobody wrote before.
+  // READ_BEFORE: race ({{.*}}): kernel `global_read_before`: `llvm.store` {{.*}}, block (1, 0, 0), thread 0: writes what `llvm.load` {{.*}} by thread 0 reads, {{.*}} the other in block (0, 0, 0)
+  gpu.func @global_read_before(%to: !llvm.ptr<1>) kernel {
+    %c0 = arith.constant 0 : index
+    %b = gpu.block_id x
+    %is_first = arith.cmpi eq, %b, %c0 : index
+    %x = gpu.thread_id x
+    %thread = arith.index_cast %x : index to i32
+    %place = llvm.getelementptr %to[%thread] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    scf.if %is_first {
+      %value = llvm.load %place : !llvm.ptr<1> -> i32
+    } else {
+      llvm.store %thread, %place : i32, !llvm.ptr<1>
+    }
+    gpu.return
+  }
+
+  // A copy reads until its thread has waited for it.
+  // COPIED: race ({{.*}}): kernel `global_copied`: `llvm.store` {{.*}}, thread 0: writes what a copy of thread 0, `nvvm.cp.async.shared.global` {{.*}} reads
+  gpu.func @global_copied(%to: !llvm.ptr<1>) kernel {
+    %base = arith.constant 1024 : i64
+    %shared = llvm.inttoptr %base : i64 to !llvm.ptr<3>
+    %x = gpu.thread_id x
+    %thread = arith.index_cast %x : index to i32
+    %target = llvm.getelementptr %shared[%thread] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, vector<4xi32>
+    %own = llvm.getelementptr %to[%thread] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, vector<4xi32>
+    nvvm.cp.async.shared.global %target, %own, 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>
+    llvm.store %thread, %own : i32, !llvm.ptr<1>
+    nvvm.cp.async.commit.group
+    nvvm.cp.async.wait.group 0
+    llvm.store %thread, %own : i32, !llvm.ptr<1>
+    gpu.return
+  }
+
+  // Each thread reads and writes a byte of its own.
+  gpu.func @global_bytes(%to: !llvm.ptr<1>) kernel {
+    %c1 = arith.constant 1 : i8
+    %x = gpu.thread_id x
+    %thread = arith.index_cast %x : index to i32
+    %own = llvm.getelementptr %to[%thread] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i8
+    %value = llvm.load %own : !llvm.ptr<1> -> i8
+    %more = arith.addi %value, %c1 : i8
+    llvm.store %more, %own : i8, !llvm.ptr<1>
     gpu.return
   }
 

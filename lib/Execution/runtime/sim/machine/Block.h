@@ -9,12 +9,12 @@
 #include "Arena.h"
 #include "Clocks.h"
 #include "Fiber.h"
+#include "GlobalShadow.h"
 #include "Mbarriers.h"
 #include "Meeting.h"
 #include "Products.h"
 #include "Queues.h"
 #include "Reports.h"
-#include "Shadow.h"
 #include "TensorCells.h"
 
 namespace mlir::lowbit::sim {

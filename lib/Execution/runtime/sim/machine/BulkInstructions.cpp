@@ -101,9 +101,12 @@ static void startLoad(Block &block, const BulkCopy &copy, void *address) {
     block.report(Finding::Unfenced, copy.site,
                  "its mbarrier was made by " + block.describe(mbarrier.init) +
                      " without a `fence.mbarrier.init` or `fence.proxy.async` after that");
-  forEachRow(copy, [&](const uint8_t *row, uint32_t bytes) { block.accessGlobal(block.makeAccess(copy.site, false), row, bytes); });
   const unsigned agent = block.clocks.mbarrier(mbarrier.index);
-  const Access access{copy.site, copy.thread, agent, block.clocks.getTime(agent) + 1, /*isWrite=*/true, /*isAsync=*/true};
+  const uint32_t time = block.clocks.getTime(agent) + 1;
+  forEachRow(copy, [&](const uint8_t *row, uint32_t bytes) {
+    block.accessGlobal({copy.site, copy.thread, agent, time, /*isWrite=*/false}, row, bytes);
+  });
+  const Access access{copy.site, copy.thread, agent, time, /*isWrite=*/true, /*isAsync=*/true};
   forEachPiece(block, copy, [&](uint8_t *bytes, uint32_t count) {
     block.accessShared(access, bytes, count);
     std::memset(bytes, Arena::kUnknown, count);

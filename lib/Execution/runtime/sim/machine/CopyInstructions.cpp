@@ -20,11 +20,12 @@ static void lowbit_sim_copy_async(const Site *site, void *target, const void *so
   block.getShared(site, target, size, "the target");
   if (block.arena.contains(source))
     block.stop(Finding::OutOfBounds, site, "the source is not in global memory");
-  if (read)
-    block.accessGlobal(block.makeAccess(site, /*isWrite=*/false), source, read);
   AsyncCopy copy{site, static_cast<uint8_t *>(target), static_cast<const uint8_t *>(source), size, read};
   const uint32_t number = thread.copies.add(copy);
-  block.accessShared({site, thread.index, block.clocks.copiesOf(thread.index), number, /*isWrite=*/true}, target, size);
+  const unsigned agent = block.clocks.copiesOf(thread.index);
+  if (read)
+    block.accessGlobal({site, thread.index, agent, number, /*isWrite=*/false}, source, read);
+  block.accessShared({site, thread.index, agent, number, /*isWrite=*/true}, target, size);
   std::memset(target, Arena::kUnknown, size);
 }
 

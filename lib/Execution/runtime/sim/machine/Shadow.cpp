@@ -1,10 +1,9 @@
-//===- Shadow.cpp - who accessed which byte last --------------------------===//
+//===- Shadow.cpp - who accessed which byte of shared memory last ----------===//
 // Law: every write is compared with the last write and with all reads since that are not ordered before another of them, up to three;
 // every read with the last write. So nothing is reported that did happen in order.
 
 #include "Shadow.h"
 #include <algorithm>
-#include <cstring>
 
 namespace mlir::lowbit::sim {
 
@@ -77,60 +76,6 @@ bool SharedShadow::access(const Clocks &clocks, const Access &access, uint32_t o
     offset += count;
   }
   return true;
-}
-
-void GlobalShadow::clear() {
-  for (auto &entry : pages)
-    spare.push_back(std::move(entry.second));
-  pages.clear();
-  lastPage = ~uint64_t(0);
-  last = nullptr;
-}
-
-GlobalShadow::Page *GlobalShadow::find(uint64_t page, bool create) {
-  if (page == lastPage && (last || !create))
-    return last;
-  auto found = pages.find(page);
-  lastPage = page;
-  last = found == pages.end() ? nullptr : found->second.get();
-  if (!last && create) {
-    std::unique_ptr<Page> fresh;
-    if (spare.empty()) {
-      fresh = std::make_unique<Page>();
-    } else {
-      fresh = std::move(spare.back());
-      spare.pop_back();
-    }
-    std::memset(static_cast<void *>(fresh.get()), 0, sizeof(Page));
-    last = fresh.get();
-    pages.emplace(page, std::move(fresh));
-  }
-  return last;
-}
-
-bool GlobalShadow::access(const Clocks &clocks, const Access &access, uint64_t address, uint64_t size, bool isAtomic, Conflict &conflict,
-                          uint32_t &otherBlock) {
-  bool fine = true;
-  for (const uint64_t end = address + size; address < end;) {
-    const uint64_t count = std::min(kPage - address % kPage, end - address);
-    if (Page *page = find(address / kPage, access.isWrite)) {
-      Writer *writers = page->writers + address % kPage;
-      for (uint64_t i = 0; i < count; ++i) {
-        Writer &writer = writers[i];
-        const bool isOrdered = !writer.site || (isAtomic && writer.isAtomic) ||
-                               (writer.block == block + 1 && clocks.isOrdered({writer.site, writer.clock, writer.agent}, access.thread));
-        if (!isOrdered && fine) {
-          conflict = {{writer.site, writer.clock, writer.agent}, address + i, true, false};
-          otherBlock = writer.block - 1;
-          fine = false;
-        }
-        if (access.isWrite)
-          writer = {access.site, block + 1, access.clock, static_cast<uint16_t>(access.agent), isAtomic};
-      }
-    }
-    address += count;
-  }
-  return fine;
 }
 
 } // namespace mlir::lowbit::sim

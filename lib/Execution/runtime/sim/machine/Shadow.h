@@ -3,7 +3,6 @@
 #define LOWBIT_SIM_MACHINE_SHADOW_H
 
 #include "Clocks.h"
-#include <unordered_map>
 
 namespace mlir::lowbit::sim {
 
@@ -45,35 +44,6 @@ private:
   std::vector<Cell> whole;
   std::vector<uint32_t> parts; // by granule: 1 + which sixteen cells of `bytes`; 0 where it is whole
   std::vector<Cell> bytes;
-};
-
-/// Global memory: who wrote a byte during this launch. Reads are checked and not remembered.
-class GlobalShadow {
-public:
-  void clear();
-  void beginBlock(uint32_t index) { block = index; }
-  bool access(const Clocks &clocks, const Access &access, uint64_t address, uint64_t bytes, bool isAtomic, Conflict &conflict,
-              uint32_t &otherBlock);
-
-private:
-  static constexpr uint64_t kPage = 4096;
-  struct Writer {
-    const Site *site;
-    uint32_t block; // plus one
-    uint32_t clock;
-    uint16_t agent;
-    bool isAtomic;
-  };
-  struct Page {
-    Writer writers[kPage];
-  };
-  Page *find(uint64_t page, bool create);
-
-  std::unordered_map<uint64_t, std::unique_ptr<Page>> pages;
-  std::vector<std::unique_ptr<Page>> spare;
-  uint64_t lastPage = ~uint64_t(0);
-  Page *last = nullptr;
-  uint32_t block = 0;
 };
 
 } // namespace mlir::lowbit::sim
