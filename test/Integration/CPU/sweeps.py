@@ -125,6 +125,11 @@ def sweep_fixture(sweeps: Mapping[str, Iterable], write_case: Callable[[int, obj
     return sweep
 
 
+def pick(sweeps: Mapping[str, Iterable], step: int) -> dict[str, list]:
+    """One case of every `step`: as many as the simulator has time for."""
+    return {"some": [case for cases in sweeps.values() for case in cases][::step]}
+
+
 def run(folder: Path, target: str) -> dict[str, np.ndarray]:
     """What `main` of m.mlir gives for in.npz."""
     output = folder / f"{target}.npz"

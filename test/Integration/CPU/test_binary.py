@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from sweeps import MAPS, TARGETS, Part, Sweep, sweep_fixture
+from sweeps import MAPS, SIMULATED, TARGETS, Part, Sweep, pick, sweep_fixture
 
 CODE = "!lowbit.code<#lowbit.binary>"
 
@@ -77,6 +77,7 @@ SWEEPS = {
 
 
 sweep = sweep_fixture(SWEEPS, write_case)
+some = sweep_fixture(pick(SWEEPS, 5), write_case)
 
 
 def test_reference(sweep: Sweep) -> None:
@@ -89,3 +90,9 @@ def test_reference(sweep: Sweep) -> None:
 def test_bits(sweep: Sweep, target: str) -> None:
     """Every target is the reference."""
     sweep.check_bits(target, sweep.run("reference"))
+
+
+@pytest.mark.parametrize("target", SIMULATED)
+def test_bits_of_kernels(some: Sweep, target: str) -> None:
+    """The kernels of GPUs are the reference, too."""
+    some.check_bits(target, some.run("reference"))

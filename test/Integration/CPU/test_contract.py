@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sweeps import FLAGS, MAPS, QUANT_RUN, TARGETS, Part, Sweep, literal, random_codes, run, sweep_fixture
+from sweeps import FLAGS, MAPS, QUANT_RUN, SIMULATED, TARGETS, Part, Sweep, literal, pick, random_codes, run, sweep_fixture
 
 
 @dataclass
@@ -100,12 +100,19 @@ SWEEPS = {
 
 
 sweep = sweep_fixture(SWEEPS, write_case)
+some = sweep_fixture(pick(SWEEPS, 5), write_case)
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS])
 def test_bits(sweep: Sweep, target: str) -> None:
     """The reference is numpy's int64 arithmetic, and every target is the reference."""
     sweep.check_bits(target)
+
+
+@pytest.mark.parametrize("target", SIMULATED)
+def test_bits_of_kernels(some: Sweep, target: str) -> None:
+    """The kernels of GPUs are numpy's int64 arithmetic, too."""
+    some.check_bits(target)
 
 
 @pytest.mark.parametrize("target", sorted(FLAGS.keys() - set(TARGETS)))

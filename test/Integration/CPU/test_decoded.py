@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from sweeps import MAPS, QUANT_OPT, TARGETS, Part, Sweep, sweep_fixture
+from sweeps import MAPS, QUANT_OPT, SIMULATED, TARGETS, Part, Sweep, pick, sweep_fixture
 from test_floats import TOLERANCE, to_bits, to_reals
 
 NF4 = np.array([-1.0, -0.6961928, -0.52507305, -0.3949175, -0.28444138, -0.18477343, -0.091050036, 0.0,
@@ -155,12 +155,19 @@ SWEEPS = {
 
 
 sweep = sweep_fixture(SWEEPS, write_case)
+some = sweep_fixture(pick(SWEEPS, 23), write_case)
 
 
 @pytest.mark.parametrize("target", ["reference", *TARGETS])
 def test_sums(sweep: Sweep, target: str) -> None:
     """Within the rounding of sums, of numpy's f64."""
     sweep.check_sums(target)
+
+
+@pytest.mark.parametrize("target", SIMULATED)
+def test_sums_of_kernels(some: Sweep, target: str) -> None:
+    """The kernels of GPUs are as near, too."""
+    some.check_sums(target)
 
 
 def test_no_remark(sweep: Sweep) -> None:

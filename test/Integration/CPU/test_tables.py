@@ -5,7 +5,7 @@ from pathlib import Path
 import lowbit
 import numpy as np
 import pytest
-from sweeps import TARGETS
+from sweeps import SIMULATED, TARGETS
 
 ROWS, LOOKUPS = 50, 9
 FORMATS = ["int<8>", "int<6>", "int<4>", "uint<4>", "int<3>", "int<2>", "ternary", "binary", "codebook<nf4>", "float<f4E2M1FN>"]
@@ -53,7 +53,8 @@ def test_bits(tmp_path: Path, text: str, columns: int, group: int) -> None:
     reference = module.compile(target="reference")(ids=ids)["y"]
     # Two levels are half a range apart, which a sign alone may be off by.
     assert np.abs(reference - table[ids]).max() <= np.abs(table).max()
-    different = [target for target in TARGETS if module.compile(target=target)(ids=ids)["y"].tobytes() != reference.tobytes()]
+    targets = [*TARGETS, *SIMULATED] if (columns, group) in ((37, 0), (64, 32)) else TARGETS
+    different = [target for target in targets if module.compile(target=target)(ids=ids)["y"].tobytes() != reference.tobytes()]
     assert not different
 
 
