@@ -43,6 +43,9 @@ def new_output(port: _native.Port, program: _native.Program | None = None) -> np
 def bind(ports: Sequence[_native.Port], args: Sequence[Any], named: Mapping[str, Any]) -> list[np.ndarray | DeviceArray]:
     """The arrays of a call in the order of `ports`."""
     names = [port.name for port in ports]
+    if not isinstance(named, Mapping):
+        wanted = ", ".join(f'"{name}": array' for name in names)
+        raise Error(f"inputs are of type {type(named).__name__}; expected arrays by name, {{{wanted}}}")
     if len(args) > len(names):
         raise Error(f"{len(args)} inputs given; expected {len(names)}: {', '.join(names)}")
     values = dict(zip(names, args, strict=False))

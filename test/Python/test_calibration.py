@@ -130,6 +130,7 @@ def test_axes_and_sites_are_chosen(model: lowbit.Module, tmp_path: Path) -> None
         ([{"x": SAMPLES[0]}, {"x": SAMPLES[0] + np.inf}], "minmax", "site `query` has infinity at .* in run 1"),
         ([{"x": SAMPLES[0].T}], "minmax", "batch 0: .*`x`"),
         ([{"y": SAMPLES[0]}], "minmax", "batch 0: .*`"),
+        ([[SAMPLES[0]]], "minmax", 'batch 0: inputs are of type list; expected arrays by name, {"x": array}'),
         (BATCHES, "median", "unknown observer `median`"),
         (BATCHES, "percentile<0.5>", "unknown observer `percentile<0.5>`"),
         (BATCHES, "percentile<99.9, bins = 100>", "unknown observer"),
