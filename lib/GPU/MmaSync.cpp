@@ -351,6 +351,11 @@ public:
 
   void emit(KernelBuilder &b, gpu::GPUFuncOp function) const override {
     MatmulArguments arguments = MatmulArguments::get(function.getArguments(), kernel);
+    // With scales the assembler would rather spill some registers to make room for one more block. Where it may take all there are, it
+    // loads so much of floats ahead that it spills, too.
+    bool isLong = kernel.hasFloats() && kernel.group > tile.depth && tile.getSums() >= 32;
+    if (kernel.group != 0 && !isLong)
+      function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
     Emitter(b, kernel, tile, arguments).emit();
   }
 
@@ -373,7 +378,7 @@ public:
     if (!obstacle.empty())
       return {};
     ArrayRef<Tile> all = kernel.hasFloats() || kernel.group != 0 ? ArrayRef<Tile>(floatTiles) : ArrayRef<Tile>(tiles);
-    auto fits = [&](const Tile &tile) { return tile.getSums() <= getMostSums(kernel); };
+    auto fits = [&](const Tile &tile) { return tile.getSums() <= getMostSums(kernel) && !isTooMuch(kernel, tile); };
     return makePlans<MmaSyncPlan>(llvm::make_filter_range(all, fits), kernel, architecture, obstacle);
   }
 
@@ -383,6 +388,12 @@ private:
   static int64_t getMostSums(const MatmulKernel &kernel) {
     bool takesMore = kernel.group != 0 && (kernel.hasFloats() || kernel.group == MmaInstruction::depth);
     return takesMore ? 32 : 128;
+  }
+
+  /// Sums twice, scales, the loop over groups in which these live, and the pointers of many copies, of which ptxas spills some.
+  static bool isTooMuch(const MatmulKernel &kernel, const Tile &tile) {
+    constexpr int64_t most = 150;
+    return kernel.group > 2 * tile.depth && tile.getSums() > 32 && tile.getRegisters() > most;
   }
 
   static std::string getObstacle(const MatmulKernel &kernel, const GPUArchitecture &architecture) {

@@ -43,7 +43,9 @@ def assemble(products: Iterable[Product], chip: str, folder: Path) -> dict[str, 
     text = done.stdout[done.stdout.index("lowbit.resources = {") :]
     found = re.findall(r"(\w+) = \{registers = (\d+) : i64, spill_bytes = (\d+) : i64, stack_bytes = (\d+) : i64\}", text)
     kernels = {name: Resources(*map(int, numbers)) for name, *numbers in found}
-    wrong = {name: kernel for name, kernel in kernels.items() if kernel.spill_bytes or kernel.stack_bytes or not 0 < kernel.registers <= 255}
+    wrong = {
+        name: kernel for name, kernel in kernels.items() if kernel.spill_bytes or kernel.stack_bytes or not 0 < kernel.registers <= 255
+    }
     assert not wrong, wrong
     assert len(kernels) == done.stdout.count(" = {registers = ")
     return kernels

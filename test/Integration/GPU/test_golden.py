@@ -1,6 +1,5 @@
 """The recordings are of what the families describe: same instructions, same text, same inputs. (What came out is tested in C++.)"""
 
-import shutil
 import sys
 from pathlib import Path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import float8
@@ -13,8 +12,7 @@ import numpy as np
 import pytest
 from float8 import E4M3, E5M2
 from levels import multiply_add, random_scales, scale_values
-from products import Epilogue, Product, launch, simulate
-from test_products import assemble
+from products import Epilogue, Product, simulate
 
 SIDES = {"i8": (np.int8, np.int8), "u8": (np.uint8, np.int8), "e4m3": (E4M3, E4M3), "mixed": (E5M2, E4M3)}
 
@@ -102,26 +100,6 @@ def test_mutants(target: str, plan: str, shape: tuple[int, int, int], group: int
     found = re.findall(r"^mutant \d+, (\S+) at .*: NOT FOUND$", outcome.stdout, re.MULTILINE)
     assert {op: found.count(op) for op in found} == missed, outcome.stdout
     assert re.search(r"^\d+ mutants, \d+ not found$", outcome.stdout, re.MULTILINE)
-
-
-@pytest.mark.needs_ptxas
-def test_assembles(tmp_path: Path) -> None:
-    """No tile spills, with the most scales there are."""
-    cases = [
-        ("nvptx:sm_80", "i8", (64, 256), ["mma_sync_128x128x64x5", "mma_sync_64x128x64x4"]),
-        ("nvptx:sm_80", "i8", (32, 128), ["mma_sync_64x64x64x5", "mma_sync_32x64x128x4"]),
-        ("nvptx:sm_89", "mixed", (32, 64, 128), ["mma_sync_64x64x64x5", "mma_sync_32x128x64x5", "mma_sync_16x128x128x4"]),
-        ("nvptx:sm_90a", "mixed", (128,), ["mma_sync_64x64x64x5", "wgmma_128x128x128x6", "wgmma_64x128x128x8"]),
-        ("nvptx:sm_90a", "mixed", (32, 64, 256), ["wgmma_64x64x128x12"]),
-        ("nvptx:sm_90a", "i8", (128,), ["wgmma_128x128x128x6"]),
-        ("nvptx:sm_90a", "i8", (32, 256), ["wgmma_64x64x128x12"]),
-    ]
-    for target, kind, groups, plans in cases:
-        for group in groups:
-            for plan in plans:
-                product = make_product(np.random.default_rng(0), (64, 64, 2 * group), group, kind, ("f32", "f32"), plan)
-                log = assemble(launch(product, tmp_path, target, plan), target, tmp_path)
-                assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, (target, plan, kind, group, log)
 
 
 Form = tuple[tuple[int, int, int], list[tuple[tuple[int, int], str]], int]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
-from products import Product, launch, make_epilogue, simulate
-from test_products import TILES, assemble
+from products import Product, make_epilogue, simulate
+from test_products import TILES
 
 
 @dataclass
@@ -66,12 +65,3 @@ def test_mutants(tmp_path: Path) -> None:
     outcome = simulate(product, tmp_path, "--mutants", plan="mma_sync_16x32x128x8")
     missed = re.findall(r"^mutant \d+, (\S+) at .*: NOT FOUND$", outcome.stdout, re.MULTILINE)
     assert missed == ["arith.divui"] * 8, outcome.stdout
-
-
-@pytest.mark.needs_ptxas
-@pytest.mark.parametrize("target", ["nvptx:sm_80", "nvptx:sm_90a"])
-@pytest.mark.parametrize("tile", TILES)
-def test_assembles(target: str, tile: str, tmp_path: Path) -> None:
-    module = launch(product_of_windows(np.random.default_rng(0), CASES[1], "codes"), tmp_path, target, f"mma_sync_{tile}")
-    log = assemble(module, target, tmp_path)
-    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from levels import COARSE, E2M1, NF4, TWO, leveled
-from products import Product, grouped, launch, simulate
-from test_products import assemble
+from products import Product, grouped, simulate
 
 # Levels, group, scales, and whether activations are such that dots are levels.
 KINDS = {
@@ -61,27 +58,3 @@ def test_small_groups_of_numbers(shape: tuple[int, int, int], tmp_path: Path) ->
     zeros = shape[0] == 1
     outcome = simulate(grouped(np.random.default_rng(0), shape, 16, zeros, unsigned=zeros), tmp_path, target="nvptx:sm_80")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-
-
-@pytest.mark.needs_ptxas
-@pytest.mark.parametrize(("width", "group"), [(2, 32), (4, 16)])
-def test_many_groups_assemble(width: int, group: int, tmp_path: Path) -> None:
-    # Several groups a step, with zero points: most registers.
-    for rows, columns in ((1, 4096), (1, 4400), (16, 4400)):
-        product = grouped(np.random.default_rng(0), (rows, columns, 256), group, zeros=True, width=width)
-        log = assemble(launch(product, tmp_path, "nvptx:sm_90a"), "nvptx:sm_90a", tmp_path)
-        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
-
-
-@pytest.mark.needs_ptxas
-@pytest.mark.parametrize("kind", ["mxfp4", "nvfp4", "nf4"])
-@pytest.mark.parametrize("lhs", ["f16", "bf16", "f32"])
-def test_levels_assemble(kind: str, lhs: str, tmp_path: Path) -> None:
-    cases = [(1, 64, "sm_80"), (16, 64, "sm_80"), (8, 64, "sm_89"), (16, 4096, "sm_100"), (8, 64, "sm_100a")]
-    cases += [(rows, columns, "sm_90a") for rows in (1, 8, 16) for columns in (64, 4096, 4400)]
-    if lhs == "f32":  # whose kernels have 8 rows at most
-        cases = [(8, 64, "sm_80"), (1, 4400, "sm_90a"), (8, 64, "sm_90a"), (8, 4400, "sm_90a"), (8, 4096, "sm_100")]
-    for rows, columns, chip in cases:
-        log = assemble(launch(product(kind, (rows, columns, 256), lhs), tmp_path, f"nvptx:{chip}"), f"nvptx:{chip}", tmp_path)
-        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
-        assert int(re.search(r"Used (\d+) registers", log).group(1)) <= 255

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from products import BIN, floats, grouped, launch, matmul, simulate
+from products import floats, grouped, matmul, simulate
 
 TILES = [
     "128x256x64x4",
@@ -175,38 +173,6 @@ def test_staged_mutants(target: str, plan: str, tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-def assemble(module: Path, target: str, folder: Path) -> str:
-    """What ptxas says about the kernels of a module."""
-    passes = [f"--lowbit-lower-kernels=target={target}", "--lowbit-lower-launches", "--lowbit-serialize-kernels=assemble=false"]
-    text = subprocess.run([BIN / "quant-opt", module, *passes], check=True, capture_output=True, text=True).stdout
-    image = re.search(r'@kernels.image\("((?:[^"\\]|\\.)*)"', text).group(1)
-    ptx = re.sub(rb"\\([0-9A-F]{2})", lambda match: bytes([int(match.group(1), 16)]), image.encode()).rstrip(b"\0")
-    (folder / "kernels.ptx").write_bytes(ptx)
-    command = ["ptxas", "-v", f"-arch={target.split(':')[1]}", folder / "kernels.ptx", "-o", folder / "kernels.cubin"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stderr
-
-
-@pytest.mark.needs_ptxas
-@pytest.mark.parametrize("target", ["nvptx:sm_80", "nvptx:sm_89", "nvptx:sm_90a", "nvptx:sm_100", "nvptx:sm_100a"])
-@pytest.mark.parametrize("tile", TILES)
-def test_assembles(target: str, tile: str, tmp_path: Path) -> None:
-    if tile == "128x256x64x4" and target == "nvptx:sm_89":
-        pytest.skip("more shared memory than a block has")
-    module = launch(matmul(np.random.default_rng(0), (64, 64, 64), "codes"), tmp_path, target, f"mma_sync_{tile}")
-    log = assemble(module, target, tmp_path)
-    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
-    assert int(re.search(r"Used (\d+) registers", log).group(1)) <= 255
-
-
-@pytest.mark.needs_ptxas
-@pytest.mark.parametrize(("target", "stem", "tile"), STAGED)
-def test_staged_assembles(target: str, stem: str, tile: str, tmp_path: Path) -> None:
-    for bits in [False] if stem != "dp4a" else [False, True]:
-        product = matmul(np.random.default_rng(0), (64, 64, 64), "sums" if bits else "codes", bits=bits)
-        log = assemble(launch(product, tmp_path, target, f"{'popc' if bits else stem}_{tile}"), target, tmp_path)
-        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
-
-
 FLOAT_TILES = ["128x128x64", "64x64x64", "32x64x64", "32x32x64", "8x32x128", "32x8x128"]
 
 
@@ -238,17 +204,6 @@ def test_mutants_of_floats(tmp_path: Path) -> None:
     missed = re.findall(r"^mutant \d+, (\S+) at .*: NOT FOUND$", outcome.stdout, re.MULTILINE)
     assert re.search(r"^\d+ mutants", outcome.stdout, re.MULTILINE), outcome.stdout + outcome.stderr
     assert {op: missed.count(op) for op in missed} == {"arith.shrui": 1, "arith.muli": 2, "arith.andi": 2}, outcome.stdout
-
-
-@pytest.mark.needs_ptxas
-@pytest.mark.parametrize("target", ["nvptx:sm_75", "nvptx:sm_80", "nvptx:sm_89", "nvptx:sm_90a", "nvptx:sm_100", "nvptx:sm_100a"])
-@pytest.mark.parametrize("tile", FLOAT_TILES)
-def test_floats_assemble(target: str, tile: str, tmp_path: Path) -> None:
-    transposed = ["", "lhs", "rhs", "lhs rhs"][(len(target) + FLOAT_TILES.index(tile)) % 4]
-    log = assemble(
-        launch(floats(np.random.default_rng(0), (64, 64, 64), "relu", transposed), tmp_path, target, f"fma_{tile}"), target, tmp_path
-    )
-    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log
 
 
 SHAPES = [(1, 8, 128), (1, 40, 4224), (3, 17, 1024), (7, 21, 2048), (16, 33, 2176), (21, 40, 1024)]
@@ -302,15 +257,3 @@ def test_mutants_of_groups(group: int, tmp_path: Path) -> None:
     product = grouped(np.random.default_rng(0), (18, 70, 64 * 140), group)
     outcome = simulate(product, tmp_path, "--mutants", target="nvptx:sm_80")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-
-
-@pytest.mark.needs_ptxas
-@pytest.mark.parametrize("rows", [1, 8, 16])
-@pytest.mark.parametrize("kind", [(4, 128, np.float16), (2, 64, np.float16), (2, 0, np.float16), (2, 0, np.int8), (4, 128, np.int8)])
-def test_groups_assemble(rows: int, kind: tuple[int, int, type], tmp_path: Path) -> None:
-    width, group, lhs = kind
-    # Columns for one, two tiles a block, and for more blocks than multiprocessors.
-    for columns, target in ((64, "nvptx:sm_80"), (64, "nvptx:sm_90a"), (4096, "nvptx:sm_90a"), (4400, "nvptx:sm_90a")):
-        product = grouped(np.random.default_rng(0), (rows, columns, 256), group, width=width, lhs=lhs)
-        log = assemble(launch(product, tmp_path, target), target, tmp_path)
-        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in log, log

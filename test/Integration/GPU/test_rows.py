@@ -5,7 +5,6 @@ or spills.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
