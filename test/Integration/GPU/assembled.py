@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import lowbit
 from products import BIN, Product
 
 CHIPS = ("sm_75", "sm_80", "sm_89", "sm_90a", "sm_100", "sm_100a")
@@ -49,6 +50,14 @@ def assemble(products: Iterable[Product], chip: str, folder: Path) -> dict[str, 
     assert not wrong, wrong
     assert len(kernels) == done.stdout.count(" = {registers = ")
     return kernels
+
+
+def assemble_model(model: lowbit.Module, chip: str) -> set[str]:
+    """Names of the kernels of all launches, of which none may spill or have a stack."""
+    launches = model.list_launches(f"nvptx:{chip}")["launches"]
+    wrong = [launch for launch in launches if launch["spill_bytes"] or launch["stack_bytes"] or not 0 < launch["registers"] <= 255]
+    assert not wrong, wrong
+    return {launch["kernel"] for launch in launches}
 
 
 def stems(kernels: Iterable[str]) -> set[str]:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import ptxas
 import pytest
 
 FOLDER = Path(__file__).parent / "Golden"
@@ -37,7 +38,7 @@ def test_recording_has_these_inputs(family: str) -> None:
 @pytest.mark.parametrize("family", UNRECORDED)
 def test_family_can_be_recorded(family: str, tmp_path: Path) -> None:
     """Once the GPU for it is there: all of it assembles, and has inputs of the right shapes."""
-    assemble(tmp_path, "ptxas", [family])
+    assemble(tmp_path, ptxas.find(), [family])
     run(tmp_path, tmp_path / "out", [family], dry=True)
     assert set(Recording(tmp_path / "out" / f"{family}.npz").index) == {i.name for i in load(family)}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import lowbit
 import numpy as np
 import pytest
+from assembled import CHIPS, assemble_model
 from rows import norm
 from test_compiled import THREE_MAPS, codes_of_codes
 
@@ -93,9 +94,10 @@ def export(text: str, folder: Path, target: str, suffix: str) -> bytes:
 
 @pytest.mark.needs_ptxas
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("chip", ["sm_75", "sm_80", "sm_89", "sm_90a", "sm_100", "sm_100a"])
+@pytest.mark.parametrize("chip", CHIPS)
 def test_nvptx(model: str, chip: str, tmp_path: Path) -> None:
     assert export(MODELS[model], tmp_path, f"nvptx:{chip}", ".cubin")[:4] == b"\x7fELF"
+    assemble_model(lowbit.load(tmp_path / "m.mlir"), chip)
 
 
 @pytest.mark.parametrize("model", MODELS)
