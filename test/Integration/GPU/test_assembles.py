@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lowbit
 import numpy as np
 import pytest
-from assembled import CHIPS, assemble, stems
+from assembled import CHIPS, assemble, assemble_model, stems
 from float8 import E4M3, E5M2
+from lowbit.models import minilm
 from products import Product, floats, grouped, matmul
 from test_float8 import make_product as product_of_floats
 from test_groups import make_product as product_of_groups
@@ -113,3 +115,17 @@ def test_levels(chip: str, lhs: str, tmp_path: Path) -> None:
     shapes = [(1, 4096), (8, 64), (8, 4400)] if lhs == "f32" else [(1, 4096), (8, 64), (16, 64), (16, 4400)]
     products = [product_of_levels(kind, (*shape, 256), lhs) for kind in ("mxfp4", "nvfp4", "nf4") for shape in shapes]
     assert stems(assemble(products, chip, tmp_path)) == {"lanes"}
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> lowbit.Module:
+    """A sentence encoder, eight sentences at a time, in codes of eight bits."""
+    path = tmp_path_factory.mktemp("encoder") / "minilm.onnx"
+    path.write_bytes(minilm.build_minilm(8, 128).SerializeToString())
+    return lowbit.load(path).quantize("w8a8-dynamic")
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+def test_a_whole_model(chip: str, encoder: lowbit.Module) -> None:
+    kernels = assemble_model(encoder, chip)
+    assert {name.split("_")[0] for name in kernels} >= {"matmul", "rows", "loops"}
