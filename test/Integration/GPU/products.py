@@ -146,6 +146,16 @@ def launch(product: Product, folder: Path, target: str = "nvptx:sm_80", plan: st
     return made
 
 
+def tiles(target: str, stem: str, product: Product | None = None) -> list[str]:
+    """Of all plans of a schedule, in the compiler's order; of bytes, where no other product is given."""
+    text = (product or matmul(np.random.default_rng(0), (64, 64, 64), "sums")).text()
+    passes = f"--lowbit-launch-matmuls=target={target} every-plan"
+    made = subprocess.run([BIN / "quant-opt", "-", passes], input=text, check=True, capture_output=True, text=True).stdout
+    found = re.findall(rf"gpu.func @matmul_{stem}_(\d+x\w+)\(", made)
+    assert found, f"{target} has no plan of {stem}"
+    return found
+
+
 def simulate(product: Product, folder: Path, *options: str, blocks: int = 0, **launched: str) -> subprocess.CompletedProcess:
     """Runs the kernel, with so many blocks if it goes through tiles by itself; exit code 0: nothing was found and the result is right to the bit."""
     # Tensor maps are made by a function of the host, which the simulator does without.

@@ -11,10 +11,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 from float8 import E4M3, E5M2
-from products import Epilogue, Product, simulate
+from products import Epilogue, Product, simulate, tiles
 
-WARP_TILES = ["128x128x64x5", "64x128x64x4", "64x64x64x5", "32x128x64x5", "32x64x128x4", "16x128x128x4", "16x64x128x6", "16x32x128x8"]
-GROUP_TILES = ["128x128x128x6", "64x128x128x8", "64x32x128x16", "32x96x128x10", "16x64x128x12"]
 PAIRS = [(E4M3, E4M3), (E4M3, E5M2), (E5M2, E4M3), (E5M2, E5M2)]
 REALS = """%once = arith.mulf %sum, %row : f32
     %twice = arith.mulf %once, %column : f32
@@ -51,24 +49,35 @@ def make_product(
     return Product("lowbit.matmul", {"lhs": a, "rhs": b}, epilogue, [m, n, k, k, k], first="f32")
 
 
+def list_tiles(target: str, stem: str, by: str) -> list[str]:
+    return tiles(target, stem, make_product(np.random.default_rng(0), (8, 8, 32), PAIRS[0], "sums", True, by))
+
+
+WARP_TILES = list_tiles("nvptx:sm_89", "mma_sync", "mma.sync")
+GROUP_TILES = list_tiles("nvptx:sm_90a", "wgmma", "wgmma")
+
+
+def choose_cases(names: list[str]) -> list[tuple[str, int]]:
+    """All cases of every third tile, one of each other."""
+    return [(tile, case) for index, tile in enumerate(names) for case in range(3) if index % 3 == 0 or case == index % 3]
+
+
 def shapes(tile: str) -> list[tuple[int, int, int]]:
     """Less than a tile; more than one in every direction, with buffers used again; less than a piece of columns."""
     rows, columns, depth, stages = map(int, tile.split("x"))
     return [(1, 8, 16), (rows + 3, columns + 6, depth * (stages + 1) + 48), (rows, columns - 1, 2 * depth)]
 
 
-@pytest.mark.parametrize("case", range(3))
-@pytest.mark.parametrize("tile", WARP_TILES[::2])
+@pytest.mark.parametrize(("tile", "case"), choose_cases(WARP_TILES))
 def test_warps(tile: str, case: int, tmp_path: Path) -> None:
-    kind = ["f16", "sums", "bf16"][(case + WARP_TILES.index(tile) // 2) % 3]
+    kind = ["f16", "sums", "bf16"][(case + WARP_TILES.index(tile)) % 3]
     shape, pair = shapes(tile)[case], PAIRS[(case + WARP_TILES.index(tile)) % 4]
     product = make_product(np.random.default_rng(case), shape, pair, kind, case == 2, "mma.sync")
     outcome = simulate(product, tmp_path, f"--order={['ring', 'random', 'reverse'][case]}", plan=f"mma_sync_{tile}", target="nvptx:sm_89")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-@pytest.mark.parametrize("case", range(3))
-@pytest.mark.parametrize("tile", GROUP_TILES)
+@pytest.mark.parametrize(("tile", "case"), choose_cases(GROUP_TILES))
 def test_warpgroups(tile: str, case: int, tmp_path: Path) -> None:
     kind = ["sums", "f16", "bf16"][(case + GROUP_TILES.index(tile)) % 3]
     shape, pair = shapes(tile)[case], PAIRS[(case + GROUP_TILES.index(tile)) % 4]

@@ -7,27 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from products import floats, grouped, matmul, simulate
+from products import floats, grouped, matmul, simulate, tiles
 
-TILES = [
-    "128x256x64x4",
-    "128x128x64x4",
-    "64x128x64x4",
-    "64x64x64x5",
-    "32x128x64x5",
-    "32x64x128x4",
-    "16x128x128x4",
-    "16x64x128x6",
-    "16x32x128x8",
-]
+TILES = tiles("nvptx:sm_80", "mma_sync")
+FLOAT_TILES = tiles("nvptx:sm_75", "fma", floats(np.random.default_rng(0), (64, 64, 64), "sum"))
 
 # Without asynchronous copies: target, schedule, tiles.
-STAGED = [
-    *(("nvptx:sm_75", "mma_m8n8k16", tile) for tile in ("128x128x64", "64x128x64", "64x64x64", "32x64x64")),
-    *(("nvptx:sm_75", "dp4a", tile) for tile in ("128x128x64", "64x64x64", "32x64x64", "16x64x128", "8x32x128")),
-]
+STAGED = [("nvptx:sm_75", stem, tile) for stem in ("mma_m8n8k16", "dp4a") for tile in tiles("nvptx:sm_75", stem)]
 AMD = [
-    *(("amdgcn:gfx942", "mfma", tile) for tile in ("128x128x64", "64x128x64", "64x64x64", "32x64x128", "16x64x128")),
+    *(("amdgcn:gfx942", "mfma", tile) for tile in tiles("amdgcn:gfx942", "mfma")),
     *(("amdgcn:gfx90a", stem, tile) for stem, tile in (("mfma", "64x64x64"), ("dp4a", "64x64x64"), ("dp4a", "8x32x128"))),
 ]
 
@@ -91,9 +79,9 @@ def test_rows_at_words(depth: int, tmp_path: Path) -> None:
     assert "@matmul_dp4a_" in (tmp_path / "launch.mlir").read_text()
 
 
-@pytest.mark.parametrize("tile", ["64x64x64", "8x32x128"])
+@pytest.mark.parametrize("tile", [tile for _, stem, tile in STAGED if stem == "dp4a"])
 def test_counted_bits(tile: str, tmp_path: Path) -> None:
-    product = matmul(np.random.default_rng(0), (37, 51, 176), "sums", bits=True)
+    product = matmul(np.random.default_rng(len(tile)), (37, 51, 176), "sums", bits=True, extreme=tile.startswith("32"))
     outcome = simulate(product, tmp_path, plan=f"popc_{tile}", target="nvptx:sm_75")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
@@ -104,9 +92,9 @@ def test_extremes(tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-@pytest.mark.parametrize("tile", ["128x128x64x4", "16x64x128x6"])
+@pytest.mark.parametrize("tile", TILES)
 def test_bits(tile: str, tmp_path: Path) -> None:
-    product = matmul(np.random.default_rng(0), (37, 51, 160), "sums", bits=True)
+    product = matmul(np.random.default_rng(0), (37, 51, 160), "sums", bits=True, extreme=TILES.index(tile) % 3 == 1)
     outcome = simulate(product, tmp_path, plan=f"mma_sync_{tile}")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
@@ -171,9 +159,6 @@ def test_staged_mutants(target: str, plan: str, tmp_path: Path) -> None:
     product = matmul(np.random.default_rng(0), (9 * rows + 3, columns + 6, 4 * depth + 48), "sums", bits=plan.startswith("popc"))
     outcome = simulate(product, tmp_path, "--mutants", plan=plan, target=target)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-
-
-FLOAT_TILES = ["128x128x64", "64x64x64", "32x64x64", "32x32x64", "8x32x128", "32x8x128"]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from products import matmul, simulate
+from products import matmul, simulate, tiles
 
 TARGET = "nvptx:sm_100a"
-# Rows, columns, bytes, buffers: lib/GPU/Tcgen05.cpp.
-TILES = ["128x256x128x4", "128x128x128x6", "128x64x128x8", "64x128x128x6", "64x32x128x10", "32x64x128x8", "16x128x128x6", "16x32x128x10"]
+TILES = tiles(TARGET, "tcgen05")
 SIGNS = [(True, True), (False, True), (True, False), (False, False)]
 
 

@@ -6,20 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from products import tiles
 
 ROOT = Path(__file__).parents[3]
 QUANT_OPT, GPU_SIM_RUN = ROOT / "build/bin/quant-opt", ROOT / "build/bin/gpu-sim-run"
-# Rows, columns, consumers, buffers: lib/GPU/Warpgroup.cpp.
-TILES = [
-    (128, 256, 2, 4),
-    (128, 128, 2, 6),
-    (64, 128, 1, 8),
-    (64, 64, 1, 12),
-    (64, 32, 1, 16),
-    (32, 96, 1, 10),
-    (16, 128, 1, 8),
-    (16, 32, 1, 16),
-]
+
+
+def read_tile(name: str) -> tuple[int, int, int, int]:
+    """Rows, columns, consumers, buffers, of a name as 64x32x128x16: a consumer has 64 rows, or fewer."""
+    rows, columns, _, stages = map(int, name.split("x"))
+    return rows, columns, -(-rows // 64), stages
+
+
+TILES = [read_tile(name) for name in tiles("nvptx:sm_90a", "wgmma")]
 SUM = "lowbit.yield %sum : i32"
 CODE = """
     %low = arith.constant -128.0 : f32
@@ -111,8 +110,10 @@ def test_orders_of_threads(tmp_path: Path, order: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["lhs_unsigned", "bits"])
-def test_types(tmp_path: Path, word: str) -> None:
-    done = Kernel(tmp_path, TILES[2], 70, 136, 272, False, word).run()
+@pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile[0]}x{tile[1]}")
+def test_types(tmp_path: Path, tile: tuple, word: str) -> None:
+    """Rows, columns and a step that end inside of a tile, and random and extreme bytes."""
+    done = Kernel(tmp_path, tile, 70, 136, 272, False, word).run()
     assert done.stdout == "results are right\n", done.stdout + done.stderr
 
 
