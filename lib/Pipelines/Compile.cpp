@@ -51,6 +51,7 @@ static void buildTargetPipeline(OpPassManager &pm, unsigned threads) {
   // Borders and transpositions still have the shape that convolutions have.
   pm.addPass(createFuseQuantizePass());
   pm.addPass(createMoveChannelsLastPass());
+  pm.addPass(createTrimWindowsPass());
   pm.addPass(createLinalgFoldUnitExtentDimsPass());
   cleanUp(pm);
   pm.addPass(createFormContractsPass());

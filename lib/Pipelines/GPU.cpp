@@ -47,6 +47,7 @@ static void buildFormOpsPipeline(OpPassManager &pm, const std::string &target) {
   pm.addPass(createJoinMatmulsPass());
   pm.addPass(createLowerReferencePass());
   cleanUp(pm);
+  pm.addPass(createTrimWindowsPass());
   pm.addPass(createLinalgFoldUnitExtentDimsPass());
   cleanUp(pm);
   pm.addPass(createFuseElementwisePass());

@@ -24,6 +24,7 @@ void buildBufferizePipeline(OpPassManager &pm) {
   pm.addPass(createResultsToArgumentsPass());
   pm.addPass(createPlaceResultsPass());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  pm.addPass(createKeepLoopBuffersPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   options.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;

@@ -43,14 +43,15 @@ public:
 private:
   using Values = SmallVector<Value>;
 
-  /// Constants that members read stand before the loop, wherever they stood.
+  /// Constants that members read stand before the loop, wherever they stood, and so do empty tensors, whose shapes are windows.
   void bringConstants() {
     for (const RowOp &member : group.ops)
       member.op->walk([&](Operation *inner) {
         for (Value operand : inner->getOperands()) {
           Operation *source = operand.getDefiningOp();
-          bool isConstant = source && source->getBlock() == group.position->getBlock() && source->hasTrait<OpTrait::ConstantLike>();
-          if (isConstant && group.position->isBeforeInBlock(source))
+          bool isFree = source && source->getBlock() == group.position->getBlock() && source->getNumOperands() == 0 &&
+                        (source->hasTrait<OpTrait::ConstantLike>() || isa<tensor::EmptyOp>(source));
+          if (isFree && group.position->isBeforeInBlock(source))
             source->moveBefore(group.position);
         }
       });

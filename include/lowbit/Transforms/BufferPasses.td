@@ -51,6 +51,41 @@ def PlaceResultsPass : Pass<"lowbit-place-results"> {
   let dependentDialects = ["memref::MemRefDialect", "tensor::TensorDialect"];
 }
 
+def KeepLoopBuffersPass : Pass<"lowbit-keep-loop-buffers"> {
+  let summary = "What a loop carries stays in one buffer";
+  let description = [{
+    A buffer that a loop carries must be the same one after each iteration; one-shot bufferization refuses a loop that yields a tensor of another
+    buffer, as the state of a recurrent network is. Such a tensor is copied to the one that the loop carries before it is yielded. Tensors that
+    were made by writing into what the loop carries are not copied.
+
+    ```mlir
+    func.func @f(%h: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %0 = scf.for %i = %c0 to %n step %c1 iter_args(%state = %h) -> tensor<4xf32> {
+        %e = tensor.empty() : tensor<4xf32>
+        %1 = linalg.exp ins(%state : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+        scf.yield %1 : tensor<4xf32>
+      }
+      return %0 : tensor<4xf32>
+    }
+    // ==>
+    func.func @g(%h: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %0 = scf.for %i = %c0 to %n step %c1 iter_args(%state = %h) -> tensor<4xf32> {
+        %e = tensor.empty() : tensor<4xf32>
+        %1 = linalg.exp ins(%state : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+        %2 = bufferization.materialize_in_destination %1 in %state : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+        scf.yield %2 : tensor<4xf32>
+      }
+      return %0 : tensor<4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
 def ExpandBFloat16Pass : Pass<"lowbit-expand-bfloat16"> {
   let summary = "Convert between f32 and bf16 by shifts and additions of integers";
   let description = [{

@@ -60,6 +60,23 @@ def DecomposeSoftmaxPass : Pass<"lowbit-decompose-softmax"> {
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"];
 }
 
+def TrimWindowsPass : Pass<"lowbit-trim-windows"> {
+  let summary = "What windows slide over ends where the last of them ends";
+  let description = [{
+    Where a window takes a single step along an axis, upstream's `linalg-fold-unit-extent-dims` drops the step, and then the loop over the
+    window must be as long as the operand. An operand that is longer (strides that leave a rest, pads for a ceiling) is sliced to what is read.
+
+    ```text
+    // windows of 3, one step: axis 2 of %x is read up to its third element
+    linalg.generic {indexing_maps = [(b, s, k) -> (b, s * 3 + k), …]} ins(%x : tensor<2x4xf32>) outs(%y : tensor<2x1xf32>)
+    // ==>
+    %0 = tensor.extract_slice %x[0, 0] [2, 3] [1, 1] : tensor<2x4xf32> to tensor<2x3xf32>
+    linalg.generic {…} ins(%0 : tensor<2x3xf32>) outs(%y : tensor<2x1xf32>)
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def DefineDivisionsPass : Pass<"lowbit-define-divisions"> {
   let summary = "Integer divisions have a result for every divisor, the same on all targets";
   let description = [{
