@@ -209,3 +209,33 @@ func.func @constant_behind_a_reader(%x: tensor<64x128xf32>, %columns: tensor<128
   } -> tensor<64xf32>
   return %t, %s : tensor<128xf32>, tensor<64xf32>
 }
+
+// The shape of a window comes along, too: it is an empty tensor that a member reads.
+// CHECK-LABEL: func @window_behind_a_reader
+//       CHECK:   %[[WINDOW:.*]] = tensor.empty() : tensor<3xi64>
+//       CHECK:   scf.for
+//       CHECK:     linalg.generic {{.*}} ins(%{{.*}}, %[[WINDOW]] :
+func.func @window_behind_a_reader(%x: tensor<64x128xf32>, %columns: tensor<128xf32>, %ends: tensor<64xf32>) -> (tensor<128xf32>, tensor<64xf32>) {
+  %e = tensor.empty() : tensor<64x128xf32>
+  %a = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<64x128xf32>) outs(%e : tensor<64x128xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %0 = math.exp %v : f32
+    linalg.yield %0 : f32
+  } -> tensor<64x128xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>], iterator_types = ["reduction", "parallel"]}
+      ins(%a : tensor<64x128xf32>) outs(%columns : tensor<128xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %0 = arith.addf %o, %v fastmath<reassoc> : f32
+    linalg.yield %0 : f32
+  } -> tensor<128xf32>
+  %window = tensor.empty() : tensor<3xi64>
+  %s = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j)>, affine_map<(i, j, k) -> (k)>, affine_map<(i, j, k) -> (i)>],
+                       iterator_types = ["parallel", "reduction", "reduction"]}
+      ins(%a, %window : tensor<64x128xf32>, tensor<3xi64>) outs(%ends : tensor<64xf32>) {
+  ^bb0(%v: f32, %w: i64, %o: f32):
+    %0 = arith.maximumf %v, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<64xf32>
+  return %t, %s : tensor<128xf32>, tensor<64xf32>
+}
