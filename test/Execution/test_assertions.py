@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import lowbit
 import numpy as np
 import pytest
 from c_program import build
+from fake_gpu import Driver, build_driver
 
 QUANT_RUN = Path(__file__).resolve().parents[2] / "build/bin/quant-run"
 ROWS, COLUMNS = 64, 37
@@ -141,3 +143,33 @@ def test_quant_run_writes_nothing(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "the first index is one of five" in done.stderr
     assert not (tmp_path / "out.npz").exists()
+
+
+ON_A_NUMBER = """
+func.func @main(%x: tensor<64xf32>, %n: i64) -> tensor<64xf32> {
+  %five = arith.constant 5 : i64
+  %0 = arith.cmpi ult, %n, %five : i64
+  cf.assert %0, "n is less than five"
+  %e = tensor.empty() : tensor<64xf32>
+  %r = linalg.exp ins(%x : tensor<64xf32>) outs(%e : tensor<64xf32>) -> tensor<64xf32>
+  return %r : tensor<64xf32>
+}
+"""
+
+
+def test_what_the_host_asserts_for_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number is looked at before anything is launched: in the simulator, and in a library, which says why it gave -1."""
+    (tmp_path / "m.mlir").write_text(ON_A_NUMBER)
+    module = lowbit.load(tmp_path / "m.mlir")
+    function = module.compile("gpu-sim")
+    with pytest.raises(lowbit.Error, match="n is less than five"):
+        function(arg0=np.zeros(64, np.float32), arg1=np.int64(5))
+    assert np.array_equal(function(arg0=np.zeros(64, np.float32), arg1=np.int64(4))["result0"], np.ones(64, np.float32))
+    module.export(tmp_path / "m.so", "nvptx:sm_80", header=tmp_path / "m.h")
+    monkeypatch.setenv("LOWBIT_CUDA_DRIVER", str(build_driver(tmp_path)))
+    driver, library = Driver(tmp_path / "libfake_cuda.so"), ctypes.CDLL(str(tmp_path / "m.so"))
+    library.m_error.restype = ctypes.c_char_p
+    x, y = (ctypes.c_void_p(driver.allocate(256)) for _ in range(2))
+    for _ in range(3):  # nothing of a call that failed is recorded and played back
+        assert library.m_main(x, ctypes.c_int64(5), y, None) == -1
+        assert b"an assertion does not hold: n is less than five" in library.m_error()
