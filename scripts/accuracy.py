@@ -18,9 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import lowbit
+import numpy as np
 from lowbit.models import minilm, sentences
 
 TABLE = {"kind": "embedding", "weight": {"format": "int<8>", "per": "channel"}}

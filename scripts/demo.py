@@ -13,10 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import lowbit
 import numpy as np
 import onnxruntime
-
-import lowbit
 from lowbit.models import minilm, sentences
 
 

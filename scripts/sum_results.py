@@ -4,8 +4,8 @@ Usage: sum_results.py FOLDER SUITE...; a suite without its file FOLDER/SUITE.xml
 """
 
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 
 def count(path: Path) -> tuple[int, int, int]:

@@ -21,9 +21,9 @@ def blocks() -> list:
     found = []
     for path in sorted(SOURCES):
         text = path.read_text()
-        for match in re.finditer(r"^( *)```mlir\n(.*?)^ *```", text, re.M | re.S):
+        for match in re.finditer(r"^( *)```mlir\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
             line = text.count("\n", 0, match.start()) + 2
-            for part, piece in enumerate(re.split(r"^ *// ==>.*\n", textwrap.dedent(match.group(2)), flags=re.M)):
+            for part, piece in enumerate(re.split(r"^ *// ==>.*\n", textwrap.dedent(match.group(2)), flags=re.MULTILINE)):
                 found.append(pytest.param(piece, id=f"{path.relative_to(ROOT)}:{line}:{part}"))
     return found
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def concrete_attributes() -> list[str]:
     names = []
     for path in (ROOT / "include/lowbit/IR").glob("*.td"):
         kinds = "|".join(CONCRETE)
-        names += [f"{name}Attr" for name in re.findall(rf'^def \w+ : Lowbit_(?:{kinds})<"(\w+)"', path.read_text(), re.M)]
+        names += [f"{name}Attr" for name in re.findall(rf'^def \w+ : Lowbit_(?:{kinds})<"(\w+)"', path.read_text(), re.MULTILINE)]
     return names
 
 
@@ -53,6 +54,17 @@ def test_no_unfinished_words() -> None:
     words = re.compile(r"\b(TODO|FIXME|XXX)\b")
     found = [str(path.relative_to(ROOT)) for path in tracked("include", "lib", "tools", "python") if words.search(path.read_text(errors="replace"))]
     assert not found, f"{found} say that something is unfinished; finish it, or say so in the documents"
+
+
+def test_ruff_has_no_findings() -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise", "test", "python", "bench", "scripts"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
 def test_generated_documents_are_current() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from linear import load as linear, weights_of
+from linear import load as linear
+from linear import weights_of
 
 ROWS, INPUTS, OUTPUTS = 8, 48, 5
 

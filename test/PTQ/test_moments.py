@@ -5,11 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import lowbit
 import numpy as np
 import pytest
 from linear import load as linear
-
-import lowbit
 
 ROWS, INPUTS = 4, 6
 

@@ -16,7 +16,7 @@ QUANT_OPT = ROOT / "build/bin/quant-opt"
 def hadamard(size: int) -> np.ndarray:
     """Sylvester's, from its definition: the sign is the parity of the bits that row and column share."""
     index = np.arange(size)
-    return np.array([[(-1.0) ** bin(i & j).count("1") for j in index] for i in index])
+    return np.array([[(-1.0) ** int(i & j).bit_count() for j in index] for i in index])
 
 
 def linear(weight: np.ndarray, rows: int) -> str:

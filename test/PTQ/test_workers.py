@@ -10,11 +10,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import lowbit
 import numpy as np
 import pytest
 from linear import load as linear
-
-import lowbit
 
 ROWS, INPUTS = 8, 24
 

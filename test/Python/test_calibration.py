@@ -7,10 +7,9 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import lowbit
 import numpy as np
 import pytest
-
-import lowbit
 
 MODEL = """
 func.func @main(%x: tensor<4x8xf32> {lowbit.name = "x"}) -> (tensor<4x6xf32> {lowbit.name = "y"}) {

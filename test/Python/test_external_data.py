@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from lowbit.frontends import ImportFailure
 from lowbit.frontends.external_data import parse_reference, read_external
 

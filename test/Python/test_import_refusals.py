@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
-from onnx_models import externalize, linear_model, model, node, random, save
-
 from lowbit.frontends import ImportFailure, import_onnx
 from lowbit.frontends.onnx_reader import read_onnx
 from lowbit.frontends.onnx_rewrites import rewrite
+from onnx import helper
+from onnx_models import externalize, linear_model, model, node, random, save
 
 
 def read(path: Path, dims: dict[str, int] | None = None) -> None:

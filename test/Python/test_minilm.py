@@ -8,17 +8,16 @@ import re
 import struct
 from pathlib import Path
 
+import lowbit
 import numpy as np
 import onnxruntime
 import pytest
 from linalg_runner import CompiledFunction, parse
-from onnx.reference import ReferenceEvaluator
-from onnx_models import run_python
-
-import lowbit
 from lowbit.frontends import import_onnx
 from lowbit.models import minilm, sentences
 from lowbit.models.minilm import build_minilm
+from onnx.reference import ReferenceEvaluator
+from onnx_models import run_python
 
 CONFIG = {
     "model_type": "bert",

@@ -9,12 +9,11 @@ import numpy as np
 import onnx
 import pytest
 from linalg_runner import CompiledFunction
-from onnx.reference import ReferenceEvaluator
-from onnx_models import model, node, random, save
-
 from lowbit.frontends import ImportFailure, import_onnx
 from lowbit.frontends.onnx_reader import read_onnx
 from lowbit.frontends.onnx_rewrites import rewrite
+from onnx.reference import ReferenceEvaluator
+from onnx_models import model, node, random, save
 
 HEADS = {"q": [1, 4, 5, 8], "k": [1, 2, 5, 8], "v": [1, 2, 5, 8]}
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx_models import model, node, random, save
-
 from lowbit.frontends.onnx_model import OnnxModel
 from lowbit.frontends.onnx_reader import read_onnx
 from lowbit.frontends.onnx_rewrites import rewrite
+from onnx_models import model, node, random, save
 
 LINEAR = {"w": random(16, 16), "layer.0.query.bias": random(16)}
 

@@ -10,10 +10,9 @@ import numpy as np
 import onnx
 import pytest
 from linalg_runner import CompiledFunction, parse
+from lowbit.frontends import ImportFailure, import_onnx, import_onnx_to_file
 from onnx.reference import ReferenceEvaluator
 from onnx_models import externalize, linear_model, model, node, random, run_python, save
-
-from lowbit.frontends import ImportFailure, import_onnx, import_onnx_to_file
 
 
 def check(proto: onnx.ModelProto, folder: Path, *inputs: np.ndarray, tolerance: float = 2e-6) -> str:

@@ -29,44 +29,44 @@ SHAPED = {
     "collapse_shape": ("%y = tensor.collapse_shape %x [[0, 1]] : tensor<2x12xf64> into tensor<24xf64>", "tensor<24xf64>"),
     "extract_slice": ("%y = tensor.extract_slice %x[0, 1] [2, 4] [1, 3] : tensor<2x12xf64> to tensor<2x4xf64>", "tensor<2x4xf64>"),
     "insert_slice": (
-        "%s = tensor.extract_slice %x[1, 2] [1, 3] [1, 1] : tensor<2x12xf64> to tensor<1x3xf64>\n"
-        "%y = tensor.insert_slice %s into %x[0, 4] [1, 3] [1, 1] : tensor<1x3xf64> into tensor<2x12xf64>",
+        ("%s = tensor.extract_slice %x[1, 2] [1, 3] [1, 1] : tensor<2x12xf64> to tensor<1x3xf64>\n"
+        "%y = tensor.insert_slice %s into %x[0, 4] [1, 3] [1, 1] : tensor<1x3xf64> into tensor<2x12xf64>"),
         "tensor<2x12xf64>",
     ),
     "pad": (
-        "%y = tensor.pad %x low[1, 0] high[0, 2] {\n^bb0(%i: index, %j: index):\n  tensor.yield %half : f64\n"
-        "} : tensor<2x12xf64> to tensor<3x14xf64>",
+        ("%y = tensor.pad %x low[1, 0] high[0, 2] {\n^bb0(%i: index, %j: index):\n  tensor.yield %half : f64\n"
+        "} : tensor<2x12xf64> to tensor<3x14xf64>"),
         "tensor<3x14xf64>",
     ),
     "concat": ("%y = tensor.concat dim(1) %x, %c, %x : (tensor<2x12xf64>, tensor<2x12xf64>, tensor<2x12xf64>) -> tensor<2x36xf64>", "tensor<2x36xf64>"),
     "cast": ("%d = tensor.cast %x : tensor<2x12xf64> to tensor<?x12xf64>\n%y = tensor.cast %d : tensor<?x12xf64> to tensor<2x12xf64>", "tensor<2x12xf64>"),
     "transpose": ("%e = tensor.empty() : tensor<12x2xf64>\n%y = linalg.transpose ins(%x : tensor<2x12xf64>) outs(%e : tensor<12x2xf64>) permutation = [1, 0]", "tensor<12x2xf64>"),
     "broadcast": ("%e = tensor.empty() : tensor<2x3x12xf64>\n%y = linalg.broadcast ins(%x : tensor<2x12xf64>) outs(%e : tensor<2x3x12xf64>) dimensions = [1]", "tensor<2x3x12xf64>"),
-    "matmul": ("%e = tensor.empty() : tensor<2x2xf64>\n%z = linalg.fill ins(%zero : f64) outs(%e : tensor<2x2xf64>) -> tensor<2x2xf64>\n"
+    "matmul": (("%e = tensor.empty() : tensor<2x2xf64>\n%z = linalg.fill ins(%zero : f64) outs(%e : tensor<2x2xf64>) -> tensor<2x2xf64>\n"
                "%t = tensor.empty() : tensor<12x2xf64>\n%u = linalg.transpose ins(%x : tensor<2x12xf64>) outs(%t : tensor<12x2xf64>) permutation = [1, 0]\n"
-               "%y = linalg.matmul ins(%x, %u : tensor<2x12xf64>, tensor<12x2xf64>) outs(%z : tensor<2x2xf64>) -> tensor<2x2xf64>", "tensor<2x2xf64>"),
+               "%y = linalg.matmul ins(%x, %u : tensor<2x12xf64>, tensor<12x2xf64>) outs(%z : tensor<2x2xf64>) -> tensor<2x2xf64>"), "tensor<2x2xf64>"),
     "reduced start": ("%e = tensor.empty() : tensor<2x12xf64>\n%y = linalg.matmul ins(%k, %x : tensor<2x2xf64>, tensor<2x12xf64>) outs(%x : tensor<2x12xf64>) -> tensor<2x12xf64>", "tensor<2x12xf64>"),
-    "sum": ("%e = tensor.empty() : tensor<2xf64>\n%z = linalg.fill ins(%zero : f64) outs(%e : tensor<2xf64>) -> tensor<2xf64>\n"
-            "%y = linalg.reduce { arith.addf } ins(%x : tensor<2x12xf64>) outs(%z : tensor<2xf64>) dimensions = [1]", "tensor<2xf64>"),
-    "max": ("%e = tensor.empty() : tensor<12xf64>\n%z = linalg.fill ins(%low : f64) outs(%e : tensor<12xf64>) -> tensor<12xf64>\n"
-            "%y = linalg.reduce { arith.maximumf } ins(%x : tensor<2x12xf64>) outs(%z : tensor<12xf64>) dimensions = [0]", "tensor<12xf64>"),
+    "sum": (("%e = tensor.empty() : tensor<2xf64>\n%z = linalg.fill ins(%zero : f64) outs(%e : tensor<2xf64>) -> tensor<2xf64>\n"
+            "%y = linalg.reduce { arith.addf } ins(%x : tensor<2x12xf64>) outs(%z : tensor<2xf64>) dimensions = [1]"), "tensor<2xf64>"),
+    "max": (("%e = tensor.empty() : tensor<12xf64>\n%z = linalg.fill ins(%low : f64) outs(%e : tensor<12xf64>) -> tensor<12xf64>\n"
+            "%y = linalg.reduce { arith.maximumf } ins(%x : tensor<2x12xf64>) outs(%z : tensor<12xf64>) dimensions = [0]"), "tensor<12xf64>"),
     "softmax": ("%e = tensor.empty() : tensor<2x12xf64>\n%y = linalg.softmax dimension(1) ins(%x : tensor<2x12xf64>) outs(%e : tensor<2x12xf64>) -> tensor<2x12xf64>", "tensor<2x12xf64>"),
-    "in place": ("%y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = [\"parallel\", \"parallel\"]}\n"
-                 "  ins(%c : tensor<2x12xf64>) outs(%x : tensor<2x12xf64>) {\n^bb0(%a: f64, %o: f64):\n  %p = arith.mulf %o, %a : f64\n  %q = arith.addf %p, %o : f64\n  linalg.yield %q : f64\n} -> tensor<2x12xf64>", "tensor<2x12xf64>"),
-    "convolution": ("%i = tensor.expand_shape %x [[0], [1, 2, 3]] output_shape [2, 4, 3, 1] : tensor<2x12xf64> into tensor<2x4x3x1xf64>\n"
+    "in place": (("%y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = [\"parallel\", \"parallel\"]}\n"
+                 "  ins(%c : tensor<2x12xf64>) outs(%x : tensor<2x12xf64>) {\n^bb0(%a: f64, %o: f64):\n  %p = arith.mulf %o, %a : f64\n  %q = arith.addf %p, %o : f64\n  linalg.yield %q : f64\n} -> tensor<2x12xf64>"), "tensor<2x12xf64>"),
+    "convolution": (("%i = tensor.expand_shape %x [[0], [1, 2, 3]] output_shape [2, 4, 3, 1] : tensor<2x12xf64> into tensor<2x4x3x1xf64>\n"
                     "%f = tensor.expand_shape %k [[0], [1, 2, 3]] output_shape [2, 2, 1, 1] : tensor<2x2xf64> into tensor<2x2x1x1xf64>\n"
                     "%e = tensor.empty() : tensor<2x2x2x1xf64>\n%z = linalg.fill ins(%zero : f64) outs(%e : tensor<2x2x2x1xf64>) -> tensor<2x2x2x1xf64>\n"
-                    "%y = linalg.conv_2d_nhwc_hwcf {strides = dense<[2, 1]> : vector<2xi64>, dilations = dense<1> : vector<2xi64>} ins(%i, %f : tensor<2x4x3x1xf64>, tensor<2x2x1x1xf64>) outs(%z : tensor<2x2x2x1xf64>) -> tensor<2x2x2x1xf64>", "tensor<2x2x2x1xf64>"),
-    "dilated convolution": ("%e = tensor.empty() : tensor<2x10xf64>\n%z = linalg.fill ins(%zero : f64) outs(%e : tensor<2x10xf64>) -> tensor<2x10xf64>\n"
+                    "%y = linalg.conv_2d_nhwc_hwcf {strides = dense<[2, 1]> : vector<2xi64>, dilations = dense<1> : vector<2xi64>} ins(%i, %f : tensor<2x4x3x1xf64>, tensor<2x2x1x1xf64>) outs(%z : tensor<2x2x2x1xf64>) -> tensor<2x2x2x1xf64>"), "tensor<2x2x2x1xf64>"),
+    "dilated convolution": (("%e = tensor.empty() : tensor<2x10xf64>\n%z = linalg.fill ins(%zero : f64) outs(%e : tensor<2x10xf64>) -> tensor<2x10xf64>\n"
                     "%y = linalg.generic {indexing_maps = [affine_map<(n, p, o) -> (n, p + 2 * o)>, affine_map<(n, p, o) -> (n, o)>, affine_map<(n, p, o) -> (n, p)>], iterator_types = [\"parallel\", \"parallel\", \"reduction\"]}\n"
-                    "  ins(%x, %k : tensor<2x12xf64>, tensor<2x2xf64>) outs(%z : tensor<2x10xf64>) {\n^bb0(%a: f64, %b: f64, %o: f64):\n  %p = arith.mulf %a, %b : f64\n  %q = arith.addf %o, %p : f64\n  linalg.yield %q : f64\n} -> tensor<2x10xf64>", "tensor<2x10xf64>"),
-    "lookup": ('%places = arith.constant dense<[[1, 0, 1], [1, 1, 0]]> : tensor<2x3xi64>\n%e = tensor.empty() : tensor<2x3x12xf64>\n'
+                    "  ins(%x, %k : tensor<2x12xf64>, tensor<2x2xf64>) outs(%z : tensor<2x10xf64>) {\n^bb0(%a: f64, %b: f64, %o: f64):\n  %p = arith.mulf %a, %b : f64\n  %q = arith.addf %o, %p : f64\n  linalg.yield %q : f64\n} -> tensor<2x10xf64>"), "tensor<2x10xf64>"),
+    "lookup": (('%places = arith.constant dense<[[1, 0, 1], [1, 1, 0]]> : tensor<2x3xi64>\n%e = tensor.empty() : tensor<2x3x12xf64>\n'
                '%y = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j)>, affine_map<(i, j, k) -> (i, j, k)>], iterator_types = ["parallel", "parallel", "parallel"]}\n'
                "  ins(%places : tensor<2x3xi64>) outs(%e : tensor<2x3x12xf64>) {\n^bb0(%a: i64, %o: f64):\n  %r = arith.index_cast %a : i64 to index\n  %q = linalg.index 2 : index\n"
-               "  %v = tensor.extract %x[%r, %q] : tensor<2x12xf64>\n  linalg.yield %v : f64\n} -> tensor<2x3x12xf64>", "tensor<2x3x12xf64>"),
-    "pooling": ("%i = tensor.expand_shape %x [[0], [1, 2, 3]] output_shape [2, 4, 3, 1] : tensor<2x12xf64> into tensor<2x4x3x1xf64>\n"
+               "  %v = tensor.extract %x[%r, %q] : tensor<2x12xf64>\n  linalg.yield %v : f64\n} -> tensor<2x3x12xf64>"), "tensor<2x3x12xf64>"),
+    "pooling": (("%i = tensor.expand_shape %x [[0], [1, 2, 3]] output_shape [2, 4, 3, 1] : tensor<2x12xf64> into tensor<2x4x3x1xf64>\n"
                 "%w = tensor.empty() : tensor<2x2xf64>\n%e = tensor.empty() : tensor<2x2x2x1xf64>\n%z = linalg.fill ins(%low : f64) outs(%e : tensor<2x2x2x1xf64>) -> tensor<2x2x2x1xf64>\n"
-                "%y = linalg.pooling_nhwc_max {strides = dense<[2, 1]> : vector<2xi64>, dilations = dense<1> : vector<2xi64>} ins(%i, %w : tensor<2x4x3x1xf64>, tensor<2x2xf64>) outs(%z : tensor<2x2x2x1xf64>) -> tensor<2x2x2x1xf64>", "tensor<2x2x2x1xf64>"),
+                "%y = linalg.pooling_nhwc_max {strides = dense<[2, 1]> : vector<2xi64>, dilations = dense<1> : vector<2xi64>} ins(%i, %w : tensor<2x4x3x1xf64>, tensor<2x2xf64>) outs(%z : tensor<2x2x2x1xf64>) -> tensor<2x2x2x1xf64>"), "tensor<2x2x2x1xf64>"),
 }  # fmt: skip
 
 
