@@ -1,49 +1,50 @@
-"""What may be asked for on each architecture: the tiles of lib/GPU's schedules, by what they multiply."""
+"""What may be asked for on each architecture: the plans of the compiler's own tables, by what they multiply."""
 
 from __future__ import annotations
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
 
 from bench.gpu.cases import FEW_BITS, FLOATS
 from bench.gpu.mixed import ROWS
 
-_LARGEST = "128x256x64x4"
-_MMA = (_LARGEST, "128x128x64x4", "64x128x64x4", "64x64x64x5", "32x128x64x5", "32x64x128x4", "16x128x128x4", "16x64x128x6", "16x32x128x8")
-_MMA_OF_FLOATS = ("128x128x64x5", *(tile for tile in _MMA if tile not in (_LARGEST, "128x128x64x4")))
-_SMALL_MMA = ("128x128x64", "64x128x64", "64x64x64", "32x64x64")
-_WORDS = ("128x128x64", "64x64x64", "32x64x64", "16x64x128", "8x32x128")
-_FMA = ("128x128x64", "64x64x64", "32x64x64", "32x32x64")
-_STAGES = {256: 4, 128: 8, 96: 10, 64: 12, 32: 16}  # of wgmma, by columns
-_WGMMA = ("128x256x128x4", "128x128x128x6", *(f"64x{n}x128x{_STAGES[n]}" for n in (128, 64, 32)))
-_WGMMA += tuple(f"{m}x{n}x128x{_STAGES[n]}" for m in (32, 16) for n in (128, 96, 64, 32))
-_TCGEN05 = ("128x256x128x4", "128x128x128x6", "128x64x128x8")
-_TCGEN05 += tuple(f"{m}x{n}x128x{stages}" for m in (64, 32, 16) for n, stages in ((128, 6), (64, 8), (32, 10)))
+QUANT_OPT = Path(__file__).resolve().parents[2] / "build/bin/quant-opt"
+TARGETS = ("sm_75", "sm_80", "sm_89", "sm_90a", "sm_100a")
+# What sides and sums are of, and what else is said of a product.
+_BYTES = ("i8", "i32", "")
+_SIDES = {"float8": ("f8E4M3FN", "f32", ""), "binary": ("i8", "i32", "{bits}"), **dict.fromkeys(FLOATS, ("f32", "f32", ""))}
+_LANES = ("dp4a_", "popc_")
 
 
-def _named(schedule: str, tiles: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{schedule}_{tile}" for tile in tiles)
-
-
-# sm_89 has too little shared memory for the largest tile.
-_ADA = _named("mma_sync", _MMA[1:])
-_AMPERE, _FLOAT8 = _named("mma_sync", _MMA), _named("mma_sync", _MMA_OF_FLOATS)
-_HOPPER, _BLACKWELL = _named("wgmma", _WGMMA), _named("tcgen05", _TCGEN05)
-_BYTES = {
-    "sm_75": _named("mma_m8n8k16", _SMALL_MMA) + _named("dp4a", _WORDS),
-    "sm_80": _AMPERE,
-    "sm_89": _ADA,
-    "sm_90a": _HOPPER + _AMPERE,
-    "sm_100a": _BLACKWELL + _AMPERE,
-}
-_BITS = {"sm_75": _named("popc", _WORDS), "sm_80": _AMPERE, "sm_89": _ADA, "sm_90a": _HOPPER + _AMPERE, "sm_100a": _named("popc", _WORDS)}
-_FLOATS = {"sm_89": _FLOAT8, "sm_90a": tuple(plan for plan in _HOPPER if "x256x" not in plan), "sm_100a": _FLOAT8}
-TARGETS = tuple(_BYTES)
+@cache
+def list_plans(side: str, sums: str, attributes: str, target: str) -> tuple[str, ...]:
+    """All plans that a product has, as the compiler launches them one after another; none where it has none."""
+    text = f"""func.func @f(%a: memref<64x64x{side}>, %b: memref<64x64x{side}>, %c: memref<64x64x{sums}>) {{
+  lowbit.matmul lhs(%a : memref<64x64x{side}>) rhs(%b : memref<64x64x{side}>) outs(%c : memref<64x64x{sums}>) {{
+  ^bb0(%sum: {sums}):
+    lowbit.yield %sum : {sums}
+  }} {attributes}
+  return
+}}"""
+    command = [QUANT_OPT, "-", f"--lowbit-launch-matmuls=target=nvptx:{target} every-plan"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode and "has no schedule on" not in done.stderr:
+        raise RuntimeError(f"plans cannot be listed: {done.stderr}")
+    return tuple(re.findall(r"gpu\.func @matmul_(\w+)\(", done.stdout))
 
 
 def get_plans(kind: str, target: str) -> tuple[str, ...] | None:
     """Those that a product may ask for: none for kinds that are planned by their sizes alone, None where the target has no kernel for the kind."""
-    if kind == "float8":
-        return _FLOATS.get(target)
     if kind in FEW_BITS:
         return None if target == "sm_75" else ()
-    if kind in FLOATS:
-        return _named("fma", _FMA)
-    return {"binary": _BITS, **dict.fromkeys(("long", *ROWS), dict.fromkeys(TARGETS, ()))}.get(kind, _BYTES)[target]
+    if kind == "long" or kind in ROWS:
+        return ()
+    plans = list_plans(*_SIDES.get(kind, _BYTES), target)
+    if kind == "float8":
+        # Which unit adds such products up is decided before there is a kernel.
+        return tuple(plan for plan in plans if plan.startswith("wgmma")) or plans or None
+    # Where a matrix unit has cp.async it takes the product, whose rows may be windows: lanes take none of those.
+    units = tuple(plan for plan in plans if not plan.startswith(_LANES))
+    return units if units and target != "sm_75" else plans
