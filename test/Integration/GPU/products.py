@@ -111,7 +111,6 @@ def make_epilogue(rng: np.random.Generator, kind: str, sums: np.ndarray, rhs: np
         "row": rng.uniform(0.001, 0.01, (*one, m, 1)).astype(f32),
         "column": rng.uniform(0.5, 1.5, (*batches, 1, n)).astype(f32),
         "residual": rng.uniform(-1, 1, sums.shape).astype(f32),
-        "scale": np.full((*batches, 1, 1), 0.02, f32),
     }
     shift = operands["zero"].astype(np.int64) * operands["columns"]
     corrected = (sums.astype(np.int64) - shift).astype(np.int32).astype(f32)
@@ -125,7 +124,10 @@ def make_epilogue(rng: np.random.Generator, kind: str, sums: np.ndarray, rhs: np
     %real = arith.addf %twice, %residual : f32
     """
     if kind == "reals":
+        operands["scale"] = np.ones((*batches, 1, 1), f32)
         return Epilogue(operands, body + "lowbit.yield %real : f32", real)
+    # Codes of all sizes, and some that are too large for a byte.
+    operands["scale"] = np.full((*batches, 1, 1), np.abs(real).mean() / 50, f32)
     body += """%quotient = arith.divf %real, %scale : f32
     %even = math.roundeven %quotient : f32
     %smallest = arith.constant -128.0 : f32

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import lowbit
 import numpy as np
 import pytest
 from assembled import CHIPS, assemble_model
-from products import BIN
+from lowered import Lowered
+from mutants import check_banks, check_mutants
 from rows import Model, attention, norm, pool
 
 # Rows and keys of less than a tile, of several and of what is left over; heads of 8 columns more than 16, too.
@@ -74,28 +76,16 @@ def test_pool(shape: tuple[int, int, int], tmp_path: Path) -> None:
 def simulate(model: Model, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """The model's only kernel alone, compared with what the model gives."""
     result = load(model, folder).compile("gpu-sim:sm_80")(**model.inputs)["y"]
-    passes = [
-        "--lowbit-compile=target=nvptx:sm_80",
-        "--mlir-print-ir-after=lowbit-verify-gpu",
-        "--mlir-disable-threading",
-        "-o",
-        "/dev/null",
-    ]
-    text = subprocess.run([BIN / "quant-opt", folder / "model.mlir", *passes], check=True, capture_output=True, text=True).stderr
-    assert text.count("gpu.launch_func") == 1
-    kernels, constants = folder / "kernels.mlir", dict(re.findall(r"(%\S+) = arith.constant (-?\d+) : ", text))
-    begin = text.index("  gpu.module")
-    kernels.write_text("module {\n" + text[begin : text.index("  func.func", begin)] + "}\n")
-    launch = re.search(r"@kernels::@(\w+) blocks in \((.*?),.* threads in \((.*?),.*dynamic_shared_memory_size (%\w+)", text)
+    lowered = Lowered(folder / "model.mlir", "nvptx:sm_80")
+    assert lowered.host.count("gpu.launch_func") == 1
     arrays = [*model.inputs.items(), ("result", result)]
-    order = [int(number) for number in re.findall(r"extract_aligned_pointer_as_index %arg(\d+)", text[text.index("  func.func") :])]
     arguments = []
-    for name, array in (arrays[number] for number in order):
+    for number in re.findall(r"extract_aligned_pointer_as_index %arg(\d+)", lowered.host):
+        name, array = arrays[int(number)]
         np.save(folder / f"{name}.npy", array)
         arguments.append(f"{'result' if name == 'result' else 'in'}={folder}/{name}.npy")
-    numbers = [constants.get(name, re.sub(r"\D", "", name.split("_")[0])) for name in launch.group(2, 3, 4)]
-    settings = [f"--kernel={launch.group(1)}", f"--grid={numbers[0]}", f"--block={numbers[1]}", f"--shared={numbers[2]}"]
-    return subprocess.run([BIN / "gpu-sim-run", kernels, *arguments, *settings, *options], capture_output=True, text=True, check=False)
+    kernel = re.search(r"@kernels::@(\w+)", lowered.host).group(1)
+    return lowered.run(kernel, arguments, *options)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +93,7 @@ def simulate(model: Model, folder: Path, *options: str) -> subprocess.CompletedP
     [
         (attention(np.random.default_rng(0), 60, 64, 48, 32, "f16", are_halves=True), True),
         (pool(np.random.default_rng(0), 3, 64, 96), False),
+        (norm(np.random.default_rng(0), 19, 100), False),
     ],
 )
 def test_alone(model: Model, has_products: bool, tmp_path: Path) -> None:
@@ -110,11 +101,8 @@ def test_alone(model: Model, has_products: bool, tmp_path: Path) -> None:
     for order in ("ring", "reverse", "random"):
         outcome = simulate(model, tmp_path, f"--order={order}", "--counts")
         assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-        matrices, phases = map(int, re.search(r"(\d+) matrices in (\d+) phases", outcome.stdout).groups())
-        assert (matrices > 0) == has_products
-        assert matrices == phases, "ldmatrix has bank conflicts"
-    outcome = simulate(model, tmp_path, "--mutants")
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+        assert (check_banks(outcome) > 0) == has_products
+    check_mutants(partial(simulate, model, tmp_path))
 
 
 @pytest.mark.needs_ptxas

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
 
 import lowbit
 import numpy as np
 import pytest
+from lowered import Lowered
+from mutants import check_mutants
 
 # Sizes, and the axes that are reduced.
 CASES = [
@@ -29,10 +33,10 @@ KINDS = {
 }
 
 
-def write(path: Path, kind: str) -> Path:
+def write(path: Path, kind: str, cases: list[tuple[tuple[int, ...], tuple[int, ...]]] = CASES) -> Path:
     element, combine, neutral, _ = KINDS[kind]
     lines, arguments, results = [f"%z = arith.constant {neutral} : {element}"], [], []
-    for i, (shape, axes) in enumerate(CASES):
+    for i, (shape, axes) in enumerate(cases):
         rest = [size for axis, size in enumerate(shape) if axis not in axes]
         source, result = (f"tensor<{''.join(f'{size}x' for size in sizes)}{element}>" for sizes in (shape, rest))
         dims = [f"d{axis}" for axis in range(len(shape))]
@@ -65,3 +69,14 @@ def check(folder: Path, kind: str, target: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_reductions(tmp_path: Path, kind: str) -> None:
     check(tmp_path, kind, "gpu-sim")
+
+
+def test_mutants(tmp_path: Path) -> None:
+    """Sums by warps, of one part of an axis each, which they add to what is there; the kernel that adds up the parts is one thread's."""
+    lowered = Lowered(write(tmp_path / "m.mlir", "integers", [((16, 64, 7), (0, 1))]), "nvptx:sm_80")
+    numbers = np.random.default_rng(3).integers(-40, 40, (16, 64, 7)).astype(np.int32)
+    before = np.full((16, 7), 0xCCCCCCCC, np.uint32).view(np.int32)  # what memory of results holds at first
+    np.save(tmp_path / "x.npy", numbers)
+    np.save(tmp_path / "y.npy", numbers.sum(1, dtype=np.int32) + before)
+    [kernel] = re.findall(r"gpu.func @(\w+)(?:(?!gpu.func)[\s\S])*?nvvm.shfl.sync", lowered.text)
+    check_mutants(partial(lowered.run, kernel, [f"in={tmp_path}/x.npy", f"result={tmp_path}/y.npy"]))

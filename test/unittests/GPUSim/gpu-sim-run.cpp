@@ -24,6 +24,7 @@ struct Setting {
   std::vector<uint32_t> grid, block;
   uint32_t sharedBytes = 0;
   sim::MachineOptions options;
+  unsigned strides = 0, offsets = 0; // mutants of a kind; 0: all
 };
 
 struct Outcome {
@@ -59,13 +60,16 @@ static OwningOpRef<ModuleOp> parse(MLIRContext &context, const Setting &setting)
 }
 
 static int runMutants(MLIRContext &context, const Setting &setting, Arguments &arguments) {
-  unsigned number = 0, missed = 0;
+  OwningOpRef<ModuleOp> kernels = parse(context, setting);
+  if (!kernels)
+    return 2;
+  unsigned missed = 0;
   sim::Machine machine;
-  for (;; ++number) {
-    OwningOpRef<ModuleOp> module = parse(context, setting);
-    const std::string text = module ? mutate(*module, number) : "";
-    if (text.empty())
-      break;
+  const std::vector<unsigned> numbers =
+      drawMutants(listChanges(*kernels, setting.kernel), setting.strides, setting.offsets, setting.options.seed);
+  for (unsigned number : numbers) {
+    OwningOpRef<ModuleOp> module = kernels->clone();
+    const std::string text = mutate(*module, setting.kernel, number);
     llvm::outs() << "mutant " << number << ", " << text << ": ";
     FailureOr<Compiled> compiled = failure();
     {
@@ -80,6 +84,7 @@ static int runMutants(MLIRContext &context, const Setting &setting, Arguments &a
     for (sim::Order order : {sim::Order::Ring, sim::Order::Reverse, sim::Order::Random}) {
       sim::MachineOptions options = setting.options;
       options.order = order;
+      options.stopsEarly = true;
       const Outcome outcome = run(machine, setting, compiled->getKernel(), arguments, options);
       if (!outcome.isFine()) {
         how = outcome.findings.empty() ? StringRef("wrong result") : getName(outcome.findings.front().kind);
@@ -90,8 +95,8 @@ static int runMutants(MLIRContext &context, const Setting &setting, Arguments &a
     llvm::outs() << (how.empty() ? StringRef("NOT FOUND") : how) << '\n';
     llvm::outs().flush();
   }
-  llvm::outs() << number << " mutants, " << missed << " not found\n";
-  return missed || !number;
+  llvm::outs() << numbers.size() << " mutants, " << missed << " not found\n";
+  return missed || numbers.empty();
 }
 
 int main(int argc, char **argv) {
@@ -109,12 +114,16 @@ int main(int argc, char **argv) {
   cl::opt<uint64_t> seed("seed", cl::init(1));
   cl::opt<bool> blind("blind", cl::desc("follow no accesses"));
   cl::opt<bool> counts("counts", cl::desc("print what was counted, and the time of a second run"));
-  cl::opt<bool> mutants("mutants", cl::desc("run every mutant of the kernel instead"));
+  cl::opt<bool> mutants("mutants", cl::desc("run mutants of the kernel instead; every one if no other option limits them"));
+  cl::opt<unsigned, true> strides("strides", cl::desc("with --mutants: so many of each kind of strides, drawn by the seed"),
+                                  cl::location(setting.strides));
+  cl::opt<unsigned, true> offsets("offsets", cl::desc("with --mutants: so many of each kind of offsets, drawn by the seed"),
+                                  cl::location(setting.offsets));
   cl::opt<int> emitMutant("emit-mutant", cl::init(-1), cl::desc("print the module of one mutant instead"));
   cl::ParseCommandLineOptions(argc, argv, "Runs a kernel on the simulator of a GPU\n");
   setting.grid.resize(3, 1);
   setting.block.resize(3, 1);
-  setting.options = {order.getNumOccurrences() ? order.getValue() : sim::Order::Ring, seed, !blind};
+  setting.options = {order.getNumOccurrences() ? order.getValue() : sim::Order::Ring, seed, !blind, counts};
 
   DialectRegistry registry;
   registerAllDialects(registry);
@@ -131,7 +140,7 @@ int main(int argc, char **argv) {
   if (!module)
     return 2;
   if (emitMutant >= 0) {
-    llvm::outs() << "// " << mutate(*module, emitMutant) << '\n' << *module << '\n';
+    llvm::outs() << "// " << mutate(*module, setting.kernel, emitMutant) << '\n' << *module << '\n';
     return 0;
   }
   FailureOr<Compiled> compiled = Compiled::compile(*module, setting.container, setting.kernel, /*optimizationLevel=*/2);
@@ -143,7 +152,7 @@ int main(int argc, char **argv) {
   if (counts) {
     const sim::MachineCounts before = machine.getCounts();
     llvm::outs() << before.blocks << " blocks, " << before.switches << " switches, " << before.matrices << " matrices in "
-                 << before.matrixPhases << " phases\n";
+                 << before.matrixPhases << " phases, " << before.accesses << " accesses in " << before.accessPhases << " phases\n";
     auto start = std::chrono::steady_clock::now();
     run(machine, setting, compiled->getKernel(), *arguments, setting.options);
     const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;

@@ -34,6 +34,8 @@ struct MachineOptions {
   Order order = Order::Ring;
   uint64_t seed = 1;           ///< Of Order::Random.
   bool followsAccesses = true; ///< Without it neither races nor accesses out of bounds are found; a third faster.
+  bool countsBanks = false;    ///< Counts plain accesses to shared memory, too.
+  bool stopsEarly = false;     ///< Does not go on after the first finding.
 };
 
 struct Finding {
@@ -47,6 +49,7 @@ struct Finding {
 struct MachineCounts {
   uint64_t blocks = 0, switches = 0;
   uint64_t matrices = 0, matrixPhases = 0; ///< 8x8 matrices by ldmatrix and stmatrix, and times that the banks were read for them.
+  uint64_t accesses = 0, accessPhases = 0; ///< As many lanes as banks can serve at once, and times that the banks were needed for them.
 };
 
 /// Memory that kernels may use: begin and size. Empty: all of it.

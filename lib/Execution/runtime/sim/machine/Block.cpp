@@ -97,6 +97,7 @@ bool Block::run(const Kernel &what, const uint32_t (&where)[3]) {
   }
   if (!stopped)
     checkLeftovers();
+  banks.finish(counts);
   ++counts.blocks;
   return !stopped;
 }
@@ -196,6 +197,10 @@ void Block::end() {
 
 void Block::stop(Finding::Kind kind, const Site *site, const std::string &what) {
   report(kind, site, what);
+  leave();
+}
+
+void Block::leave() {
   stopped = true;
   Fiber::change(current->fiber, host);
   __builtin_unreachable();

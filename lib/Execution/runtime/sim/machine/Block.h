@@ -7,6 +7,7 @@
 #define LOWBIT_SIM_MACHINE_BLOCK_H
 
 #include "Arena.h"
+#include "Banks.h"
 #include "Clocks.h"
 #include "Fiber.h"
 #include "GlobalShadow.h"
@@ -99,6 +100,7 @@ public:
   void report(Finding::Kind kind, const Site *site, const std::string &what);
   /// Reports what would stop a GPU, and leaves the block for good.
   [[noreturn]] void stop(Finding::Kind kind, const Site *site, const std::string &what);
+  [[noreturn]] void leave();
   void check(const Site *site, Illegal why) {
     if (why)
       stop(Finding::Illegal, site, why);
@@ -123,6 +125,7 @@ public:
   std::vector<WarpGroup> groups;
   NamedBarrier barriers[kBarriers];
   TensorCells tensor;
+  Banks banks;
   MachineCounts counts;
   uint64_t progress = 0; ///< Grows when anything happens that another thread could wait for.
 

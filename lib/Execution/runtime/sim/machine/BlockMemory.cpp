@@ -60,10 +60,14 @@ void Block::access(const Site *site, const void *address, uint64_t bytes, bool i
     stop(Finding::Misaligned, site,
          "its address is " + hexadecimal(arena.contains(address) ? arena.toShared(address) : reinterpret_cast<uintptr_t>(address)) +
              ", no multiple of " + std::to_string(alignment));
-  if (arena.contains(address))
+  if (arena.contains(address)) {
     accessShared(makeAccess(site, isWrite), address, bytes);
-  else
+    if (options.countsBanks)
+      banks.access(site, current->index / kLanes, lane(), static_cast<uint32_t>(static_cast<const uint8_t *>(address) - arena.getBegin()),
+                   static_cast<uint32_t>(bytes), counts);
+  } else {
     accessGlobal(makeAccess(site, isWrite), address, bytes, isAtomic);
+  }
 }
 
 } // namespace mlir::lowbit::sim

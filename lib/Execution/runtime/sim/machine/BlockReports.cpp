@@ -58,6 +58,8 @@ void Block::reportConflict(const Access &access, const Conflict &conflict, const
   if (otherBlock != ~0u)
     text += ", the other in block " + triple({otherBlock % grid[0], otherBlock / grid[0] % grid[1], otherBlock / grid[0] / grid[1]});
   reports.add(kind, access.site, std::move(text));
+  if (options.stopsEarly)
+    leave();
 }
 
 void Block::diverge(const Site *site, const Site *other, uint32_t) {

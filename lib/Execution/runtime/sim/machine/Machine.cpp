@@ -34,7 +34,7 @@ bool Machine::launch(const Kernel &kernel, const uint32_t (&grid)[3], const uint
   for (uint32_t z = 0; z < grid[2]; ++z)
     for (uint32_t y = 0; y < grid[1]; ++y)
       for (uint32_t x = 0; x < grid[0]; ++x)
-        if (!machine.run(kernel, {x, y, z}))
+        if (!machine.run(kernel, {x, y, z}) || (options.stopsEarly && machine.reports.any()))
           return false;
   return true;
 }

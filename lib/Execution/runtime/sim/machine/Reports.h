@@ -27,6 +27,7 @@ public:
     findings.push_back({kind, std::move(text)});
     sites.push_back(site);
   }
+  bool any() const { return !findings.empty(); }
   std::vector<Finding> take() {
     sites.clear();
     return std::exchange(findings, {});
