@@ -85,7 +85,8 @@ static void changeWaits(Operation *op, Mutation &mutation) {
 /// Whose register a lane takes.
 static void changeShuffles(Operation *op, Mutation &mutation) {
   auto shuffle = dyn_cast<NVVM::ShflOp>(op);
-  if (!shuffle)
+  // The first lane's is what all have, and is to be known as such.
+  if (!shuffle || matchPattern(shuffle.getOffset(), m_Zero()))
     return;
   OpBuilder builder(op);
   mutation.offer(Change::Order, op, "takes it from another lane", [&] {
