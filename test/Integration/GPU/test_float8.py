@@ -85,8 +85,11 @@ def test_warpgroups(tile: str, case: int, tmp_path: Path) -> None:
     kind = ["sums", "f16", "bf16"][(case + GROUP_TILES.index(tile)) % 3]
     shape, pair = shapes(tile)[case], PAIRS[(case + GROUP_TILES.index(tile)) % 4]
     product = make_product(np.random.default_rng(case), shape, pair, kind, case == 2, "wgmma")
-    outcome = simulate(product, tmp_path, f"--order={['ring', 'random', 'reverse'][case]}", plan=f"wgmma_{tile}", target="nvptx:sm_90a")
+    outcome = simulate(
+        product, tmp_path, f"--order={['ring', 'random', 'reverse'][case]}", "--counts", plan=f"wgmma_{tile}", target="nvptx:sm_90a"
+    )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    check_banks(outcome)
 
 
 def test_mutants(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from levels import COARSE, E2M1, NF4, TWO, leveled
+from mutants import check_banks
 from products import Product, grouped, simulate
 
 # Levels, group, scales, and whether activations are such that dots are levels.
@@ -32,8 +33,9 @@ def product(kind: str, shape: tuple[int, int, int], lhs: str = "f16", **options:
 def test_levels(kind: str, lhs: str, shape: tuple[int, int, int], tmp_path: Path) -> None:
     m, n, _ = shape
     order, target = ["ring", "reverse", "random"][n % 3], ["nvptx:sm_90a", "nvptx:sm_80"][m % 2]
-    outcome = simulate(product(kind, shape, lhs), tmp_path, f"--order={order}", target=target)
+    outcome = simulate(product(kind, shape, lhs), tmp_path, f"--order={order}", "--counts", target=target)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    check_banks(outcome)
 
 
 @pytest.mark.parametrize("kind", ["mxfp4", "nvfp4", "nf4"])

@@ -93,8 +93,9 @@ def test_extremes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tile", TILES)
 def test_bits(tile: str, tmp_path: Path) -> None:
     product = matmul(np.random.default_rng(0), (37, 51, 160), "sums", bits=True, extreme=TILES.index(tile) % 3 == 1)
-    outcome = simulate(product, tmp_path, plan=f"mma_sync_{tile}")
+    outcome = simulate(product, tmp_path, "--counts", plan=f"mma_sync_{tile}")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert check_banks(outcome)
 
 
 BATCHES = [
@@ -118,15 +119,17 @@ def test_batches(target: str, plan: str, case: int, tmp_path: Path) -> None:
         ((2, 64, 70, 1040), "sums", "rhs", (True, False)),
     ][case]
     product = matmul(np.random.default_rng(case), shape, kind, signs=signs, shared=shared, extreme=case == 2)
-    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][case]}", target=target, plan=plan)
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][case]}", "--counts", target=target, plan=plan)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert (check_banks(outcome) > 0) == plan.startswith("mma_")
 
 
 @pytest.mark.parametrize("plan", ["mma_sync_16x32x128x8", "popc_8x32x128"])
 def test_batches_of_bits(plan: str, tmp_path: Path) -> None:
     product = matmul(np.random.default_rng(0), (3, 21, 35, 48), "sums", bits=True)
-    outcome = simulate(product, tmp_path, target="nvptx:sm_80", plan=plan)
+    outcome = simulate(product, tmp_path, "--counts", target="nvptx:sm_80", plan=plan)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert (check_banks(outcome) > 0) == plan.startswith("mma_")
 
 
 def test_mutants_of_batches(tmp_path: Path) -> None:
@@ -196,8 +199,9 @@ def test_groups(shape: tuple[int, int, int], group: int, width: int, tmp_path: P
     zeros, scale = [(False, np.float16), (True, np.float32)][m % 2]
     size = (m, n, -(-k // group) * group)
     product = grouped(np.random.default_rng(k), size, group, zeros, scale, width, unsigned=n % 3 == 0)
-    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][n % 3]}")
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][n % 3]}", "--counts")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    check_banks(outcome)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -207,8 +211,9 @@ def test_groups_of_bytes(shape: tuple[int, int, int], group: int, width: int, tm
     m, n, k = shape
     product = grouped(np.random.default_rng(k), shape, group, width=width, lhs=np.int8, unsigned=m % 2 == 0)
     target = ["nvptx:sm_90a", "nvptx:sm_80"][m % 2]
-    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][n % 3]}", target=target)
+    outcome = simulate(product, tmp_path, f"--order={['ring', 'reverse', 'random'][n % 3]}", "--counts", target=target)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    check_banks(outcome)
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (2, 16, 32), (5, 30, 96), (17, 16, 4128)])

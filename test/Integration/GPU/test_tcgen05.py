@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mutants import check_mutants
+from mutants import check_banks, check_mutants
 from products import matmul, simulate, tiles
 
 TARGET = "nvptx:sm_100a"
@@ -23,8 +23,11 @@ def test_borders(tile: str, case: int, tmp_path: Path) -> None:
     shape = [(1, 8, 16), (rows + 5, columns + 16, 128 * (stages + 1) + 48), (2 * rows, columns - 1, 256)][case]
     kind = ["sums", "codes", "reals"][(case + TILES.index(tile)) % 3]
     product = matmul(np.random.default_rng(case), shape, kind, signs=SIGNS[(case + TILES.index(tile)) % 4])
-    outcome = simulate(product, tmp_path, f"--order={['ring', 'random', 'reverse'][case]}", plan=f"tcgen05_{tile}", target=TARGET)
+    outcome = simulate(
+        product, tmp_path, f"--order={['ring', 'random', 'reverse'][case]}", "--counts", plan=f"tcgen05_{tile}", target=TARGET
+    )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    check_banks(outcome)
 
 
 def test_extremes(tmp_path: Path) -> None:

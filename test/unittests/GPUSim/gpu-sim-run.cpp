@@ -113,7 +113,8 @@ int main(int argc, char **argv) {
                                                 clEnumValN(sim::Order::Random, "random", "")));
   cl::opt<uint64_t> seed("seed", cl::init(1));
   cl::opt<bool> blind("blind", cl::desc("follow no accesses"));
-  cl::opt<bool> counts("counts", cl::desc("print what was counted, and the time of a second run"));
+  cl::opt<bool> counts("counts", cl::desc("print what was counted"));
+  cl::opt<bool> time("time", cl::desc("print the time of a second run"));
   cl::opt<bool> mutants("mutants", cl::desc("run mutants of the kernel instead; every one if no other option limits them"));
   cl::opt<unsigned, true> strides("strides", cl::desc("with --mutants: so many of each kind of strides, drawn by the seed"),
                                   cl::location(setting.strides));
@@ -153,10 +154,12 @@ int main(int argc, char **argv) {
     const sim::MachineCounts before = machine.getCounts();
     llvm::outs() << before.blocks << " blocks, " << before.switches << " switches, " << before.matrices << " matrices in "
                  << before.matrixPhases << " phases, " << before.accesses << " accesses in " << before.accessPhases << " phases\n";
+  }
+  if (time) {
     auto start = std::chrono::steady_clock::now();
     run(machine, setting, compiled->getKernel(), *arguments, setting.options);
-    const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;
-    llvm::errs() << static_cast<int64_t>(time.count()) << " us\n";
+    const std::chrono::duration<double, std::micro> passed = std::chrono::steady_clock::now() - start;
+    llvm::errs() << static_cast<int64_t>(passed.count()) << " us\n";
   }
   return !outcome.isFine();
 }
