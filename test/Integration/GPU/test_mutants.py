@@ -45,23 +45,23 @@ WARPS, WARPGROUP = "mma_sync_16x32x128x8", "wgmma_16x32x128x16"
 
 
 def bounds(number: int) -> dict[str, int]:
-    """Bounds of what is read where there is nothing, one less: the first of rows, groups and steps are all there; and the rest of a reduction,
-    which is of whole groups."""
+    """Bounds of what is read where there is nothing (the first of rows, groups and steps are all there, whose number is such a bound, too), and
+    the rest of a reduction, which is of whole groups."""
     return {"arith.addi: another distance": number}
 
 
 # Weights of few bits: two tiles in each direction, with rows in each part of the last; a block's warps take a group, or a step, in turn.
 FEW_BITS: dict[str, tuple[Callable[[], Product], str, dict[str, int]]] = {
-    "nf4": (lambda: levels("nf4", (27, 20, 64 * 140)), "sm_80", {}),
-    "mxfp4": (lambda: levels("mxfp4", (27, 20, 32 * 216)), "sm_80", {}),
-    "nvfp4": (lambda: levels("nvfp4", (27, 20, 64 * 108)), "sm_80", {}),
-    "nf4 by f32": (lambda: levels("nf4", (11, 20, 64 * 140), "f32"), "sm_80", {}),
+    "nf4": (lambda: levels("nf4", (27, 20, 64 * 140)), "sm_80", bounds(4)),
+    "mxfp4": (lambda: levels("mxfp4", (27, 20, 32 * 214)), "sm_80", bounds(4)),
+    "nvfp4": (lambda: levels("nvfp4", (27, 20, 64 * 107)), "sm_80", {**bounds(4), "arith.shrui: the constant is one less": 1}),
+    "nf4 by f32": (lambda: levels("nf4", (11, 20, 64 * 140), "f32"), "sm_80", bounds(4)),
     "w4a8": (few_bits((27, 20, 64 * 140), 64, lhs=np.int8), "sm_80", bounds(4)),
     "w4a8 without groups": (few_bits((27, 20, 128 * 69 + 32), 0, lhs=np.int8), "sm_80", bounds(9)),
-    "ternary by bytes": (few_bits((27, 20, 128 * 137 + 32), 0, width=2, lhs=np.int8), "sm_80", {}),
-    "width 2": (few_bits((27, 20, 128 * 140), 128, width=2), "sm_80", {}),
+    "ternary by bytes": (few_bits((27, 20, 128 * 137 + 32), 0, width=2, lhs=np.int8), "sm_80", bounds(9)),
+    "width 2": (few_bits((27, 20, 128 * 140), 128, width=2), "sm_80", bounds(4)),
     "zeros": (few_bits((27, 20, 64 * 140), 64, zeros=True), "sm_80", bounds(5)),
-    "early launch": (few_bits((27, 20, 64 * 140), 64), "sm_90a", {}),
+    "early launch": (few_bits((27, 20, 64 * 140), 64), "sm_90a", bounds(4)),
 }
 
 
