@@ -111,10 +111,17 @@ static void changeProducts(Operation *op, Mutation &mutation) {
   });
 }
 
+/// What is only brought into caches computes nothing.
+static bool isPrefetched(Operation *address) {
+  return !address->use_empty() && llvm::all_of(address->getUsers(), [](Operation *user) { return isa<NVVM::PrefetchOp>(user); });
+}
+
 /// Whether an address, in the end, is made of `value`; through arithmetic and loops.
 static bool reachesAddress(Value value, llvm::SmallPtrSetImpl<Operation *> &seen) {
   for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
+    if (isPrefetched(user))
+      continue;
     if (isa<LLVM::GEPOp, LLVM::IntToPtrOp, NVVM::WgmmaMmaAsyncOp, NVVM::Tcgen05MMAOp>(user))
       return true;
     if (user->getDialect()->getNamespace() != "arith" || isa<arith::CmpIOp, arith::SelectOp>(user) || !seen.insert(user).second)
@@ -158,6 +165,8 @@ static bool isKernelArgument(Value value) {
 /// Distances from an address: what is added to what becomes one, pitches that are arguments, swizzles.
 static void changeOffsets(Operation *op, Mutation &mutation) {
   if (auto element = dyn_cast<LLVM::GEPOp>(op)) {
+    if (isPrefetched(op))
+      return;
     SmallVector<int32_t> indices(element.getRawConstantIndices());
     for (int32_t &index : indices)
       if (index != LLVM::GEPOp::kDynamicIndex && index)
