@@ -22,7 +22,7 @@ config.substitutions.append(("%python", config.python))
 
 # NVIDIA's assembler, the same for tests and the compiler. Where it has to be there, tests that need it fail without it.
 sys.path.insert(0, config.test_source_root)
-import ptxas  # noqa: E402 - beside this file
+import ptxas
 
 config.environment["LOWBIT_PTXAS"] = ptxas.find(config.python) or "none"
 if ptxas.find(config.python) or ptxas.is_required():
