@@ -88,6 +88,6 @@ def test_algorithm(name: str, model: lowbit.Module, nearest: dict[str, float], t
         found = re.match(pattern.format(name.split(",")[0]), notes[site])
         assert found, notes[site]
         if found.groupdict().get("after"):
-            assert float(found["after"]) < float(found["before"])
+            assert float(found["after"]) <= float(found["before"])  # in two digits, in which a small improvement is none
     # No algorithm makes the net worse by more than two images in a hundred, and most make it better.
     assert accuracy(quantized) >= nearest[str(activation)] - 2
