@@ -177,6 +177,13 @@ void KernelBuilder::store(Value value, Value pointer, unsigned alignment) {
   LLVM::StoreOp::create(*this, value, pointer, alignment);
 }
 
+void KernelBuilder::storeElements(ArrayRef<Value> values, Value pointer) {
+  int64_t count = values.size();
+  Type type = values[0].getType();
+  Value vector = vector::FromElementsOp::create(*this, VectorType::get({count}, type), values);
+  store(vector, pointer, count * llvm::divideCeil(type.getIntOrFloatBitWidth(), 8));
+}
+
 SmallVector<Value> KernelBuilder::unpack(Value aggregate) {
   SmallVector<Value> fields;
   for (size_t i = 0, size = cast<LLVM::LLVMStructType>(aggregate.getType()).getBody().size(); i < size; ++i)

@@ -16,8 +16,6 @@ namespace mlir::lowbit {
 #define GEN_PASS_DEF_LAUNCHLOOPSPASS
 #include "lowbit/GPU/Passes.h.inc"
 
-static constexpr int64_t threadsPerBlock = 256, warp = 32;
-
 int64_t LoopOp::getThreads() const { return isShared() ? getElements() * warp : getElements() / neighbours; }
 
 FailureOr<LoopOp> LoopOp::find(linalg::LinalgOp op, const GPUArchitecture *architecture) {
@@ -79,10 +77,10 @@ private:
     for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(loops->captured)))
       values.push_back(isa<MemRefType>(value.getType()) ? getBufferPointer(host, value) : toLoopArgument(host, value));
     gpu::GPUFuncOp function =
-        kernels.get(getText(*loops), "loops", op.getLoc(), ValueRange(values).getTypes(), {}, threadsPerBlock,
+        kernels.get(getText(*loops), "loops", op.getLoc(), ValueRange(values).getTypes(), {}, LoopOp::threadsPerBlock,
                     [&](KernelBuilder &b, gpu::GPUFuncOp kernel) { emitLoopKernel(b, *loops, kernel.getArguments()); });
     Value one = arith::ConstantIndexOp::create(host, 1);
-    Value blocks = arith::ConstantIndexOp::create(host, llvm::divideCeil(loops->getThreads(), threadsPerBlock));
+    Value blocks = arith::ConstantIndexOp::create(host, llvm::divideCeil(loops->getThreads(), LoopOp::threadsPerBlock));
     buildLaunch(host, op, function, blocks, one, /*sharedBytes=*/0, values);
     op->erase();
     return success();

@@ -7,13 +7,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::lowbit {
-
-static constexpr int64_t threadsPerBlock = 256, warp = 32;
 
 namespace {
 /// What neighbours have: one value each.
@@ -34,12 +31,12 @@ public:
   }
 
   void emit() {
-    Value id = b.add(b.mul(b.blockId(), threadsPerBlock), b.threadId());
-    Value place = loops.isShared() ? b.div(id, warp) : id;
+    Value id = b.add(b.mul(b.blockId(), LoopOp::threadsPerBlock), b.threadId());
+    Value place = loops.isShared() ? b.div(id, LoopOp::warp) : id;
     b.when(b.lessThan(place, b.i32(loops.getElements() / loops.neighbours)), [&] {
       indices.assign(loops.sizes.size(), Value());
       enter(loops.parallel, place, loops.neighbours);
-      loops.isShared() ? emitShared(b.rem(id, warp)) : emitAlone();
+      loops.isShared() ? emitShared(b.rem(id, LoopOp::warp)) : emitAlone();
     });
   }
 
@@ -106,11 +103,11 @@ private:
     // The first element of each lane starts its sum.
     enter(loops.reductions, lane, 1);
     SmallVector<Value> sums = joinElements({});
-    sums = b.loop(b.add(lane, warp), b.i32(loops.getReduced()), warp, sums, [&](Value index, ValueRange carried) {
+    sums = b.loop(b.add(lane, LoopOp::warp), b.i32(loops.getReduced()), LoopOp::warp, sums, [&](Value index, ValueRange carried) {
       enter(loops.reductions, index, 1);
       return joinElements(llvm::to_vector(carried));
     });
-    for (int64_t distance = warp / 2; distance > 0; distance /= 2)
+    for (int64_t distance = LoopOp::warp / 2; distance > 0; distance /= 2)
       for (size_t i = 0; i < sums.size(); ++i)
         sums[i] = combine(i, sums[i], exchangeLanes(b, sums[i], distance));
     b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, b.i32(0)), [&] {
@@ -125,12 +122,7 @@ private:
 
   //===--- elements -------------------------------------------------------===//
 
-  std::optional<int64_t> getStride(OpOperand &operand) {
-    auto type = dyn_cast<MemRefType>(operand.get().getType());
-    if (!type)
-      return 0;
-    return NeighbourAccess(type, op.getMatchingIndexingMap(&operand).getResults(), loops.parallel.back(), loops.neighbours).stride;
-  }
+  std::optional<int64_t> getStride(OpOperand &operand) { return isa<MemRefType>(operand.get().getType()) ? getAccess(operand).stride : 0; }
 
   Value getOffset(MemRefType type, ArrayRef<Value> places) {
     return getElementOffset(b, type.getElementType(), type.getStridesAndOffset().first, places);
@@ -182,14 +174,10 @@ private:
 
   void store(OpOperand &init, ArrayRef<Value> values) {
     NeighbourAccess access = getAccess(init);
-    if (!access.isAligned) {
-      for (auto [value, address] : llvm::zip_equal(values, getAddresses(init, access)))
-        storeElement(b, value, address);
-      return;
-    }
-    Type element = cast<MemRefType>(init.get().getType()).getElementType();
-    auto type = VectorType::get({loops.neighbours}, element);
-    b.store(vector::FromElementsOp::create(b, type, values), getAddress(init), loops.neighbours * getElementBytes(element));
+    if (access.isAligned)
+      return b.storeElements(values, getAddress(init));
+    for (auto [value, address] : llvm::zip_equal(values, getAddresses(init, access)))
+      storeElement(b, value, address);
   }
 
   //===--- the region -----------------------------------------------------===//

@@ -10,6 +10,8 @@ struct GPUArchitecture;
 
 /// One op with what its kernel takes: buffers, and values from around it.
 struct LoopOp {
+  static constexpr int64_t threadsPerBlock = 256, warp = 32;
+
   linalg::LinalgOp op;
   SmallVector<Value> captured; ///< Not constant; buffers among them.
   SmallVector<int64_t> sizes;

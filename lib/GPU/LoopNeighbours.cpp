@@ -7,7 +7,7 @@
 
 namespace mlir::lowbit {
 
-static constexpr int64_t threadsPerBlock = 256, mostBytes = 16, mostNeighbours = 16, mostOps = 128;
+static constexpr int64_t mostBytes = 16, mostNeighbours = 16, mostOps = 128;
 
 /// What one more step of `loop` adds to `expr`; none where that depends on the step.
 static std::optional<int64_t> getStep(AffineExpr expr, unsigned loop) {
@@ -68,7 +68,7 @@ void chooseNeighbours(LoopOp &loops, int64_t multiprocessors) {
         mostHeld = std::min(mostHeld, mostBytes / getElementBytes(type.getElementType()));
   int64_t ops = 0;
   op.getBlock()->walk([&](Operation *) { ++ops; });
-  int64_t wanted = multiprocessors * threadsPerBlock;
+  int64_t wanted = multiprocessors * LoopOp::threadsPerBlock;
   for (int64_t count = mostHeld; count > 1; count /= 2)
     if (loops.sizes[*loop] % count == 0 && loops.getElements() / count >= wanted && count * ops <= mostOps) {
       loops.neighbours = count;

@@ -83,11 +83,8 @@ SmallVector<Value> RowElements::loadNeighbours(const RowView &view, Value addres
 
 void RowElements::storeNeighbours(const RowView &view, Value address, int64_t stride, ArrayRef<Value> values, bool isAligned) {
   int64_t bytes = getElementBytes(view.element), count = values.size();
-  if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes) {
-    auto type = VectorType::get({count}, view.element);
-    b.store(vector::FromElementsOp::create(b, type, values), address, count * bytes);
-    return;
-  }
+  if (isAligned && stride == 1 && count > 1 && count * bytes <= mostBytes)
+    return b.storeElements(values, address);
   for (auto [i, value] : llvm::enumerate(values))
     storeElement(b, value, b.offset(address, static_cast<int64_t>(i) * stride * bytes));
 }

@@ -56,6 +56,8 @@ public:
   /// `count` neighbours of `type`, by one load aligned to all of them.
   SmallVector<Value> loadElements(Type type, Value pointer, int64_t count);
   void store(Value value, Value pointer, unsigned alignment);
+  /// Neighbours of one type, by one store aligned to all of them.
+  void storeElements(ArrayRef<Value> values, Value pointer);
   /// The fields of an LLVM struct.
   SmallVector<Value> unpack(Value aggregate);
 
